@@ -1,0 +1,4 @@
+//! What svcwatch decides.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;

@@ -1,0 +1,1 @@
+//! svcwatch: the adapters around the core.

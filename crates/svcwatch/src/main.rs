@@ -1,0 +1,2 @@
+//! The svcwatch program.
+fn main() {}

@@ -1,1 +1,2 @@
 //! svcwatch: the adapters around the core.
+pub mod store;

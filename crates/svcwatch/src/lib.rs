@@ -2,3 +2,4 @@
 
 pub mod board;
 pub mod facts;
+pub mod store;

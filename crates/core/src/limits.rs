@@ -32,6 +32,8 @@ pub const CONFIG_EVERY: Span = Span::hours(1);
 
 /// Hosts that must refuse the password, with no success between, until an account is paused.
 pub const REFUSALS_MAX: usize = 3;
+/// Time between the logons of hosts that waited for the account's first one.
+pub const LOGON_SPACING: Span = Span(5);
 /// How long a host that refused a logon is left alone, and how often a paused account is tried.
 pub const REFUSED_WAIT: Span = Span::hours(1);
 

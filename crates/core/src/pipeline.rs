@@ -106,12 +106,8 @@ impl Pipeline {
                     .insert(observation.host.clone(), Event::Observed(observation));
             }
             Event::Tick => {}
-            // The oldest is not lost: what would be is the newest, and the carrier is slowed down by its own bounds
-            // on deliveries and requests long before.
-            other if self.waiting.len() < limits::WAITING_EVENTS_MAX => {
-                self.waiting.push_back(other)
-            }
-            _ => {}
+            // The carrier's own bounds on deliveries and requests keep these few.
+            other => self.waiting.push_back(other),
         }
     }
 

@@ -3,22 +3,22 @@
 use super::Engine;
 use crate::{
     effect::{Effect, Fact, Step},
-    host::{self, Host, Line, Listed},
+    host::{self},
     id::{Name, Subject},
     limits,
     notice::ToldEvent,
-    observe::{Asked, Fault, HostFault, HostReading, Observation, Outcome, Reading, ServiceConfig},
+    observe::{Fault, HostFault, HostReading, Observation, Outcome, Reading},
     planted::{self, Planted},
     policy::{
         Ruling,
         confirm::{self, Candidate},
     },
     record::Record,
-    target::{Sight, Target},
+    target::Sight,
     time::Now,
     view::View,
 };
-use alloc::{collections::BTreeSet, format, sync::Arc, vec::Vec};
+use alloc::format;
 
 impl Engine {
     /// Takes in the answer of a probe. A late one is dropped.
@@ -90,7 +90,7 @@ impl Engine {
                     step,
                 );
             }
-            Outcome::Read(reading) => self.read(now, &name, reading, step),
+            Outcome::Read(reading) => self.read(now, &name, &reading, step),
             Outcome::Fault(fault) => self.faulted(now, &name, fault, step),
             Outcome::LogonNeeded => {}
         }
@@ -197,7 +197,7 @@ impl Engine {
             }));
         }
         if confirmed {
-            self.judge_fault(now, name, event, fault, step);
+            self.judge_fault(now, name, event, &fault, step);
         }
         self.first_look.looked(name);
     }
@@ -208,7 +208,7 @@ impl Engine {
         now: Now,
         name: &Name,
         event: ToldEvent,
-        fault: HostFault,
+        fault: &HostFault,
         step: &mut Step,
     ) {
         let Some(host) = self.hosts.get(name) else {
@@ -262,7 +262,7 @@ impl Engine {
     }
 
     /// A host was read.
-    fn read(&mut self, now: Now, name: &Name, reading: HostReading, step: &mut Step) {
+    fn read(&mut self, now: Now, name: &Name, reading: &HostReading, step: &mut Step) {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
@@ -294,8 +294,8 @@ impl Engine {
             ToldEvent::HostRecovered,
             step,
         );
-        let sights = self.sights(now, name, &reading, step);
-        let hidden_is_told = self.judge_visibility(now, name, &reading, step);
+        let sights = self.sights(now, name, reading, step);
+        let hidden_is_told = self.judge_visibility(now, name, reading, step);
         for (place, sight) in sights {
             self.see(now, name, place, sight, hidden_is_told, step);
         }

@@ -20,13 +20,12 @@ use crate::{
     plan::{Limit, Plan},
     planted::{self, Planted},
     policy::{Ruling, limit},
-    record::{DeliveryRow, DeliveryState, DestinationRow, DroppedRow, LaneRow, Record},
+    record::{DeliveryRow, DeliveryState, DestinationRow, DroppedRow, Record},
     time::{Now, Span, Tick},
     view::View,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    string::{String, ToString},
     sync::Arc,
     vec::Vec,
 };
@@ -180,7 +179,7 @@ impl Outbox {
                 recipient,
                 subject: notice.subject.clone(),
             };
-            self.enqueue(now, key, notice, orders, step);
+            self.enqueue(now, &key, notice, orders, step);
         }
     }
 
@@ -188,7 +187,7 @@ impl Outbox {
     pub fn enqueue(
         &mut self,
         now: Now,
-        key: LaneKey,
+        key: &LaneKey,
         notice: &Arc<Notice>,
         orders: &mut u64,
         step: &mut Step,
@@ -366,27 +365,24 @@ impl Outbox {
             key.destination.clone(),
             Arc::clone(&key.recipient),
         );
-        match &head.payload {
-            Some(payload) => {
-                let attempt = head.attempts.saturating_add(1);
-                let payload = Arc::clone(payload);
-                step.effects.push(Effect::Send {
-                    delivery,
-                    destination,
-                    recipient,
-                    payload,
-                    attempt,
-                });
-            }
-            None => {
-                let notice = Arc::clone(&head.notice);
-                step.effects.push(Effect::Render {
-                    delivery,
-                    destination,
-                    recipient,
-                    notice,
-                });
-            }
+        if let Some(payload) = &head.payload {
+            let attempt = head.attempts.saturating_add(1);
+            let payload = Arc::clone(payload);
+            step.effects.push(Effect::Send {
+                delivery,
+                destination,
+                recipient,
+                payload,
+                attempt,
+            });
+        } else {
+            let notice = Arc::clone(&head.notice);
+            step.effects.push(Effect::Render {
+                delivery,
+                destination,
+                recipient,
+                notice,
+            });
         }
         if let Some(pool) = self.pools.get_mut(&key.pool()) {
             pool.busy = pool.busy.saturating_add(1);

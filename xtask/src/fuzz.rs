@@ -32,8 +32,16 @@ pub(crate) fn check(project: &Project) -> Result<Option<String>, String> {
         )));
     };
     let seconds = (SECONDS / targets.len()).max(SECONDS_AT_LEAST);
-    for target in &targets {
-        fuzz(project, &folder, &nightly, target, seconds)?;
+    let failed: Vec<&str> = targets
+        .iter()
+        .map(String::as_str)
+        .filter(|target| fuzz(project, &nightly, target, seconds).is_err())
+        .collect();
+    if !failed.is_empty() {
+        return Err(format!(
+            "{} failed: what made it fail is printed above and kept in fuzz/artifacts",
+            failed.join(", ")
+        ));
     }
     Ok(Some(format!("{replayed}; fuzzed {seconds} s each")))
 }
@@ -85,19 +93,13 @@ fn replay(project: &Project, folder: &Path, targets: &[String]) -> Result<usize,
 }
 
 /// Tries new inputs on one target. What is found new goes to a folder that is not kept.
-fn fuzz(
-    project: &Project,
-    folder: &Path,
-    nightly: &str,
-    target: &str,
-    seconds: usize,
-) -> Result<(), String> {
-    let found = folder.join("target").join("found").join(target);
-    fs::create_dir_all(&found)
-        .map_err(|error| format!("{} could not be made: {error}", found.display()))?;
+fn fuzz(project: &Project, nightly: &str, target: &str, seconds: usize) -> Result<(), String> {
+    let found = format!("fuzz/target/found/{target}");
+    fs::create_dir_all(project.root.join(&found))
+        .map_err(|error| format!("{found} could not be made: {error}"))?;
     let mut command = project.program("rustup");
     command.args(["run", nightly, "cargo", "fuzz", "run", target]);
-    command.arg(&found).arg(folder.join("corpus").join(target));
+    command.args([found, format!("fuzz/corpus/{target}")]);
     command.args([
         "--",
         "-timeout=10",

@@ -79,6 +79,7 @@ pub(crate) fn simulate(project: &Project, request: Request) -> Result<u64, Strin
     );
     if let Some(seed) = request.seed {
         command.env("SVCWATCH_SIM_SEED", seed.to_string());
+        command.args(["--skip", "planted"]);
     }
     let seen = tee(&mut command, Stream::Out)?;
     seen.result?;

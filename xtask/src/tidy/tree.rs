@@ -4,7 +4,14 @@ use std::fs;
 use std::path::Path;
 
 /// Folders that hold what is made, not what is written.
-const MADE: &[&str] = &[".git", "target", "corpus", "artifacts", "coverage"];
+const MADE: &[&str] = &[
+    ".git",
+    "target",
+    "fuzz/target",
+    "fuzz/corpus",
+    "fuzz/artifacts",
+    "fuzz/coverage",
+];
 
 /// The largest file that is looked at, in bytes.
 const LARGEST: u64 = 2 * 1024 * 1024;
@@ -52,7 +59,9 @@ pub(super) fn read(root: &Path) -> Result<Vec<File>, String> {
                 continue;
             };
             if kind.is_dir() {
-                let made = MADE.iter().any(|name| entry.file_name() == *name);
+                let made = path
+                    .strip_prefix(root)
+                    .is_ok_and(|path| MADE.iter().any(|made| path == Path::new(made)));
                 if !made {
                     folders.push(path);
                 }

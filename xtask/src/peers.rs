@@ -27,6 +27,9 @@ const PYTHON: &str = "/usr/bin/python3";
 /// The script that Debian's packages ask before they start a service.
 const START_POLICY: &str = "/usr/sbin/policy-rc.d";
 
+/// Tells our own rule from one that was there before us, also after a run that was interrupted.
+const OUR_MARK: &str = "placed by cargo xtask peers";
+
 /// Something that the tests need from the operating system.
 struct Peer {
     /// Debian's package.
@@ -215,9 +218,10 @@ impl<'project> ServicesHeld<'project> {
     /// Puts the rule in place where there is none.
     fn place(project: &'project Project) -> Result<Self, String> {
         if Path::new(START_POLICY).exists() {
+            let rule = std::fs::read_to_string(START_POLICY).unwrap_or_default();
             return Ok(Self {
                 project,
-                placed: false,
+                placed: rule.contains(OUR_MARK),
             });
         }
         println!("services are kept from starting while packages are installed ({START_POLICY})");

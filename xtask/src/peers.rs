@@ -225,9 +225,8 @@ impl<'project> ServicesHeld<'project> {
             });
         }
         println!("services are kept from starting while packages are installed ({START_POLICY})");
-        let script = format!(
-            "printf '#!/bin/sh\\nexit 101\\n' > {START_POLICY} && chmod 755 {START_POLICY}"
-        );
+        let rule = format!(r"#!/bin/sh\n# {OUR_MARK}: may be removed\nexit 101\n");
+        let script = format!("printf '{rule}' > {START_POLICY} && chmod 755 {START_POLICY}");
         run_program(&mut as_root(project, &["sh", "-c", &script]))?;
         Ok(Self {
             project,

@@ -7,15 +7,40 @@
 const KEYS: &[(&str, &[&str])] = &[
     (
         "config",
-        &["noise", "instant", "hosts_from", "maintenance", "probe", "evidence", "remedy", "runbooks", "templates"],
+        &[
+            "noise",
+            "instant",
+            "hosts_from",
+            "maintenance",
+            "probe",
+            "evidence",
+            "remedy",
+            "runbooks",
+            "templates",
+        ],
     ),
     ("web", &["config_file"]),
     ("stuck_after", &["boot"]),
-    ("credential", &["previous", "realm", "keytab", "ccache", "hosts", "labels", "acting"]),
+    (
+        "credential",
+        &[
+            "previous", "realm", "keytab", "ccache", "hosts", "labels", "acting",
+        ],
+    ),
     ("secret", &["exec"]),
     ("defaults", &["boot_grace", "auth"]),
     ("host", &["boot_grace", "auth"]),
-    ("service", &["presence", "stopped_ok", "changes", "instant", "remedy", "keep_firing_for"]),
+    (
+        "service",
+        &[
+            "presence",
+            "stopped_ok",
+            "changes",
+            "instant",
+            "remedy",
+            "keep_firing_for",
+        ],
+    ),
     ("group", &["expect"]),
     ("log_destination", &["template"]),
     ("webhook_destination", &["template"]),
@@ -28,17 +53,24 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("host", "transport", &["local", "wmi"]),
     ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
-    ("destination", "type", &["slack", "teams", "mqtt", "influxdb", "newrelic"]),
+    (
+        "destination",
+        "type",
+        &["slack", "teams", "mqtt", "influxdb", "newrelic"],
+    ),
 ];
 
 /// Whether a shape will have this key.
 pub(crate) fn key(shape: &str, key: &str) -> bool {
-    KEYS.iter().any(|(name, keys)| *name == shape && keys.contains(&key))
+    KEYS.iter()
+        .any(|(name, keys)| *name == shape && keys.contains(&key))
 }
 
 /// Whether a key will have this value.
 pub(crate) fn value(shape: &str, key: &str, value: &str) -> bool {
-    VALUES.iter().any(|(name, of, values)| *name == shape && *of == key && values.contains(&value))
+    VALUES
+        .iter()
+        .any(|(name, of, values)| *name == shape && *of == key && values.contains(&value))
 }
 
 #[cfg(test)]
@@ -50,18 +82,35 @@ mod tests {
     fn what_is_to_come_belongs_to_a_shape_and_is_not_there_yet() {
         let shapes = every_shape();
         for (name, keys) in KEYS {
-            let shape = shapes.iter().find(|shape| shape.name == *name).expect("the shape exists");
+            let shape = shapes
+                .iter()
+                .find(|shape| shape.name == *name)
+                .expect("the shape exists");
             for key in *keys {
-                assert!(shape.key(key).is_none(), "{name}.{key} is carried out already");
+                assert!(
+                    shape.key(key).is_none(),
+                    "{name}.{key} is carried out already"
+                );
             }
         }
         for (name, key, values) in VALUES.iter().filter(|(name, ..)| *name != "destination") {
-            let shape = shapes.iter().find(|shape| shape.name == *name).expect("the shape exists");
+            let shape = shapes
+                .iter()
+                .find(|shape| shape.name == *name)
+                .expect("the shape exists");
             assert!(shape.key(key).is_some(), "{name}.{key} is gone");
             assert!(!values.is_empty());
         }
-        for value in VALUES.iter().filter(|(name, ..)| *name == "destination").flat_map(|(_, _, values)| *values) {
-            assert!(tables::DESTINATION_TYPES.iter().all(|(name, _)| name != value));
+        for value in VALUES
+            .iter()
+            .filter(|(name, ..)| *name == "destination")
+            .flat_map(|(_, _, values)| *values)
+        {
+            assert!(
+                tables::DESTINATION_TYPES
+                    .iter()
+                    .all(|(name, _)| name != value)
+            );
         }
     }
 }

@@ -18,7 +18,10 @@ const KNOWN_ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// The known word that was most likely meant, if one is near enough.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
     let wanted = plain(word);
     if wanted.len() > 64 {
         return None;
@@ -35,8 +38,9 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> +
             best = Some((far, candidate));
         }
     }
-    best.map(|(_, candidate)| candidate)
-        .or_else(|| elsewhere.and_then(|ours| known.into_iter().find(|candidate| *candidate == ours)))
+    best.map(|(_, candidate)| candidate).or_else(|| {
+        elsewhere.and_then(|ours| known.into_iter().find(|candidate| *candidate == ours))
+    })
 }
 
 /// Letter case and the choice between `-` and `_` are no difference.
@@ -53,9 +57,12 @@ fn distance(left: &str, right: &str) -> usize {
     for (row, one) in left.iter().enumerate() {
         let mut line = vec![row + 1];
         for (column, other) in right.iter().enumerate() {
-            let at = |list: &[usize], index: usize| list.get(index).copied().unwrap_or(usize::MAX / 2);
+            let at =
+                |list: &[usize], index: usize| list.get(index).copied().unwrap_or(usize::MAX / 2);
             let replaced = at(&above, column) + usize::from(one != other);
-            let mut least = replaced.min(at(&above, column + 1) + 1).min(at(&line, column) + 1);
+            let mut least = replaced
+                .min(at(&above, column + 1) + 1)
+                .min(at(&line, column) + 1);
             let swapped = row > 0
                 && column > 0
                 && left.get(row - 1) == Some(other)

@@ -13,13 +13,13 @@ const QUOTED: usize = 60;
 
 /// A place in one of the config's files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
+pub(crate) struct Position {
     /// Index of the file among those that were given.
-    pub file: u16,
+    pub(crate) file: u16,
     /// Line, from 1.
-    pub line: u32,
+    pub(crate) line: u32,
     /// Column in characters, from 1.
-    pub column: u32,
+    pub(crate) column: u32,
 }
 
 /// One problem or one warning, with its place.
@@ -114,7 +114,13 @@ impl Problems {
     }
 
     /// Notes an error.
-    pub(crate) fn error(&mut self, at: Position, path: &str, what: impl Into<String>, instead: impl Into<String>) {
+    pub(crate) fn error(
+        &mut self,
+        at: Position,
+        path: &str,
+        what: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
         if self.errors.len() >= KEPT {
             self.more = self.more.saturating_add(1);
             return;
@@ -124,7 +130,13 @@ impl Problems {
     }
 
     /// Notes a warning.
-    pub(crate) fn warn(&mut self, at: Position, path: &str, what: impl Into<String>, instead: impl Into<String>) {
+    pub(crate) fn warn(
+        &mut self,
+        at: Position,
+        path: &str,
+        what: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
         if self.warnings.len() >= KEPT {
             return;
         }
@@ -141,13 +153,21 @@ impl Problems {
     pub(crate) fn finish(mut self) -> Result<Vec<Warning>, ConfigErrors> {
         if self.errors.is_empty() {
             self.warnings.sort_by_key(|(at, _)| *at);
-            return Ok(self.warnings.into_iter().map(|(_, warning)| warning).collect());
+            return Ok(self
+                .warnings
+                .into_iter()
+                .map(|(_, warning)| warning)
+                .collect());
         }
         self.errors.sort_by_key(|(at, _)| *at);
         // An alias brings the same value, and so the same problem, to several places.
         self.errors.dedup();
         Err(ConfigErrors {
-            problems: self.errors.into_iter().map(|(_, problem)| problem).collect(),
+            problems: self
+                .errors
+                .into_iter()
+                .map(|(_, problem)| problem)
+                .collect(),
             more: self.more,
         })
     }

@@ -58,7 +58,11 @@ pub(crate) enum Kind {
     /// A mapping.
     Map(&'static Shape),
     /// A mapping whose keys are names that the user gives.
-    Named { names: Form, of: &'static Kind, most: usize },
+    Named {
+        names: Form,
+        of: &'static Kind,
+        most: usize,
+    },
     /// A list.
     List { of: &'static Kind, most: usize },
     /// A value, or a list of such values.
@@ -101,7 +105,10 @@ impl Kind {
             Self::OneOrMany { of, .. } => format!("{}, or a list of such", of.wanted()),
             Self::TextOr(form, shape) => format!("{}, or {}", form.wanted(), keys_wanted(shape)),
             Self::Typed(types) => {
-                format!("a mapping whose `type` is {}", listed(types.iter().map(|(name, _)| *name)))
+                format!(
+                    "a mapping whose `type` is {}",
+                    listed(types.iter().map(|(name, _)| *name))
+                )
             }
         }
     }
@@ -110,10 +117,17 @@ impl Kind {
 fn keys_wanted(shape: &Shape) -> String {
     if shape.one_of.is_empty() {
         let names: Vec<&str> = shape.all().map(|key| key.name).take(6).collect();
-        let dots = if shape.all().count() > names.len() { ", …" } else { "" };
+        let dots = if shape.all().count() > names.len() {
+            ", …"
+        } else {
+            ""
+        };
         format!("a mapping with keys such as {}{dots}", names.join(", "))
     } else {
-        format!("a mapping with exactly one of {}", listed(shape.one_of.iter().copied()))
+        format!(
+            "a mapping with exactly one of {}",
+            listed(shape.one_of.iter().copied())
+        )
     }
 }
 
@@ -136,7 +150,10 @@ pub(crate) fn path_text(steps: &[Step<'_>]) -> String {
                 if !out.is_empty() {
                     out.push('.');
                 }
-                let simple = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '$'));
+                let simple = !key.is_empty()
+                    && key
+                        .chars()
+                        .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '$'));
                 if simple && key.chars().count() <= 128 {
                     out.push_str(key);
                 } else {
@@ -150,7 +167,10 @@ pub(crate) fn path_text(steps: &[Step<'_>]) -> String {
 
 /// Checks a whole tree against a shape.
 pub(crate) fn walk(root: &Node, shape: &'static Shape, problems: &mut Problems) {
-    let mut walk = Walk { problems, path: Vec::new() };
+    let mut walk = Walk {
+        problems,
+        path: Vec::new(),
+    };
     walk.map(root, shape, None);
 }
 
@@ -175,20 +195,30 @@ impl<'tree> Walk<'_, 'tree> {
         if let Value::Scalar(scalar) = &node.value
             && scalar.plain == Plain::Null
         {
-            self.error(node.at, "nothing is written here", format!("write {}, or remove the key", kind.wanted()));
+            self.error(
+                node.at,
+                "nothing is written here",
+                format!("write {}, or remove the key", kind.wanted()),
+            );
             return;
         }
         match (kind, &node.value) {
             (Kind::Map(shape), Value::Map(_)) => self.map(node, shape, None),
-            (Kind::Named { names, of, most }, Value::Map(entries)) => self.named(node, entries, *names, of, *most),
+            (Kind::Named { names, of, most }, Value::Map(entries)) => {
+                self.named(node, entries, *names, of, *most)
+            }
             (Kind::List { of, most } | Kind::OneOrMany { of, most }, Value::List(items)) => {
                 self.list(node, items, of, *most);
             }
             (Kind::OneOrMany { of, .. }, _) => self.value(node, of),
             (Kind::TextOr(_, shape), Value::Map(_)) => self.map(node, shape, None),
-            (Kind::TextOr(form, _) | Kind::Text(form), Value::Scalar(scalar)) => self.text(node.at, scalar, *form),
+            (Kind::TextOr(form, _) | Kind::Text(form), Value::Scalar(scalar)) => {
+                self.text(node.at, scalar, *form)
+            }
             (Kind::Typed(types), Value::Map(_)) => self.typed(node, types),
-            (Kind::Whole { least, most }, Value::Scalar(scalar)) => self.whole(node.at, scalar, *least, *most, kind),
+            (Kind::Whole { least, most }, Value::Scalar(scalar)) => {
+                self.whole(node.at, scalar, *least, *most, kind)
+            }
             (Kind::Switch, Value::Scalar(scalar)) => self.switch(node.at, scalar),
             (Kind::Duration { least, most, off }, Value::Scalar(scalar)) => {
                 self.duration(node.at, scalar, (*least, *most), *off, kind);
@@ -196,7 +226,11 @@ impl<'tree> Walk<'_, 'tree> {
             (Kind::Choice(words), Value::Scalar(scalar)) => self.choice(node.at, scalar, words),
             (Kind::List { .. }, Value::Scalar(_) | Value::Map(_)) => {
                 let what = format!("{} stands where a list is wanted", what_is(node));
-                self.error(node.at, what, "write each item on a line of its own that begins with `- `, or all in [ ]");
+                self.error(
+                    node.at,
+                    what,
+                    "write each item on a line of its own that begins with `- `, or all in [ ]",
+                );
             }
             _ => {
                 let what = format!("{} stands here", what_is(node));
@@ -219,9 +253,16 @@ impl<'tree> Walk<'_, 'tree> {
                 None => walk.unknown(entry, shape),
             });
         }
-        for key in shape.all().filter(|key| key.required && node.get(key.name).is_none()) {
+        for key in shape
+            .all()
+            .filter(|key| key.required && node.get(key.name).is_none())
+        {
             let instead = format!("write `{}: …`, {}", key.name, key.kind.wanted());
-            self.error(node.at, format!("the key `{}` is missing", key.name), instead);
+            self.error(
+                node.at,
+                format!("the key `{}` is missing", key.name),
+                instead,
+            );
         }
         self.one_of(node, shape);
     }
@@ -230,7 +271,10 @@ impl<'tree> Walk<'_, 'tree> {
         if let Value::Scalar(scalar) = &entry.value.value
             && later::value(shape.name, key.name, &scalar.text)
         {
-            let what = format!("{} is not carried out by this version", quoted(&scalar.text));
+            let what = format!(
+                "{} is not carried out by this version",
+                quoted(&scalar.text)
+            );
             let instead = match &key.kind {
                 Kind::Choice(_) => format!("write {}, or remove the key", key.kind.wanted()),
                 _ => format!("write {}", key.kind.wanted()),
@@ -243,7 +287,11 @@ impl<'tree> Walk<'_, 'tree> {
 
     fn unknown(&mut self, entry: &Entry, shape: &'static Shape) {
         if later::key(shape.name, &entry.key) {
-            self.error(entry.key_at, format!("`{}` is not carried out by this version", entry.key), "remove it");
+            self.error(
+                entry.key_at,
+                format!("`{}` is not carried out by this version", entry.key),
+                "remove it",
+            );
             return;
         }
         let known = shape.all().map(|key| key.name);
@@ -251,7 +299,11 @@ impl<'tree> Walk<'_, 'tree> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
         };
-        self.error(entry.key_at, format!("the key {} is not known here", quoted(&entry.key)), instead);
+        self.error(
+            entry.key_at,
+            format!("the key {} is not known here", quoted(&entry.key)),
+            instead,
+        );
     }
 
     fn one_of(&mut self, node: &Node, shape: &'static Shape) {
@@ -259,16 +311,38 @@ impl<'tree> Walk<'_, 'tree> {
             return;
         }
         let choices = listed(shape.one_of.iter().copied());
-        match shape.one_of.iter().filter(|name| node.get(name).is_some()).count() {
+        match shape
+            .one_of
+            .iter()
+            .filter(|name| node.get(name).is_some())
+            .count()
+        {
             1 => {}
             // A key of a later version, or one that is not known, was told already and may be the one that is missing here.
-            0 if node.entries().is_some_and(|all| all.iter().any(|entry| shape.key(&entry.key).is_none())) => {}
-            0 => self.error(node.at, format!("one of {choices} is missing"), "write exactly one of them"),
-            _ => self.error(node.at, format!("more than one of {choices} is written"), "write exactly one of them"),
+            0 if node
+                .entries()
+                .is_some_and(|all| all.iter().any(|entry| shape.key(&entry.key).is_none())) => {}
+            0 => self.error(
+                node.at,
+                format!("one of {choices} is missing"),
+                "write exactly one of them",
+            ),
+            _ => self.error(
+                node.at,
+                format!("more than one of {choices} is written"),
+                "write exactly one of them",
+            ),
         }
     }
 
-    fn named(&mut self, node: &'tree Node, entries: &'tree [Entry], names: Form, of: &'static Kind, most: usize) {
+    fn named(
+        &mut self,
+        node: &'tree Node,
+        entries: &'tree [Entry],
+        names: Form,
+        of: &'static Kind,
+        most: usize,
+    ) {
         self.at_most(node.at, entries.len(), most);
         for entry in entries {
             self.below(Step::Key(&entry.key), |walk| {
@@ -289,14 +363,22 @@ impl<'tree> Walk<'_, 'tree> {
 
     fn at_most(&mut self, at: Position, count: usize, most: usize) {
         if count > most {
-            self.error(at, format!("{count} entries stand here and {most} may"), "write fewer");
+            self.error(
+                at,
+                format!("{count} entries stand here and {most} may"),
+                "write fewer",
+            );
         }
     }
 
     fn typed(&mut self, node: &'tree Node, types: &'static [(&'static str, &'static Shape)]) {
         let names = || types.iter().map(|(name, _)| *name);
         let Some(entry) = node.entry("type") else {
-            self.error(node.at, "the key `type` is missing", format!("write `type: {}`", listed(names())));
+            self.error(
+                node.at,
+                "the key `type` is missing",
+                format!("write `type: {}`", listed(names())),
+            );
             return;
         };
         let text = entry.value.scalar().map_or("", |scalar| &*scalar.text);
@@ -307,11 +389,21 @@ impl<'tree> Walk<'_, 'tree> {
         self.below(Step::Key("type"), |walk| {
             if later::value("destination", "type", text) {
                 let instead = format!("write {}, or remove the destination", listed(names()));
-                walk.error(entry.value.at, format!("`{text}` is not carried out by this version"), instead);
+                walk.error(
+                    entry.value.at,
+                    format!("`{text}` is not carried out by this version"),
+                    instead,
+                );
             } else {
-                let instead = nearest(text, names())
-                    .map_or_else(|| format!("write {}", listed(names())), |near| format!("did you mean `{near}`?"));
-                walk.error(entry.value.at, format!("{} is no type of destination", quoted(text)), instead);
+                let instead = nearest(text, names()).map_or_else(
+                    || format!("write {}", listed(names())),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                walk.error(
+                    entry.value.at,
+                    format!("{} is no type of destination", quoted(text)),
+                    instead,
+                );
             }
         });
     }
@@ -319,7 +411,11 @@ impl<'tree> Walk<'_, 'tree> {
     fn text(&mut self, at: Position, scalar: &Scalar, form: Form) {
         if let Plain::Switch(_) = scalar.plain {
             let what = format!("`{}` is a switch and no text", scalar.text);
-            self.error(at, what, format!("write '{}' in quotes if the text is meant", scalar.text));
+            self.error(
+                at,
+                what,
+                format!("write '{}' in quotes if the text is meant", scalar.text),
+            );
             return;
         }
         if let Err((what, instead)) = form.check(&scalar.text) {
@@ -330,7 +426,11 @@ impl<'tree> Walk<'_, 'tree> {
     fn whole(&mut self, at: Position, scalar: &Scalar, least: i64, most: i64, kind: &Kind) {
         match scalar.plain {
             Plain::Whole(number) if (least..=most).contains(&number) => {}
-            Plain::Whole(number) => self.error(at, format!("{number} is out of range"), format!("write {}", kind.wanted())),
+            Plain::Whole(number) => self.error(
+                at,
+                format!("{number} is out of range"),
+                format!("write {}", kind.wanted()),
+            ),
             Plain::Text if scalar.text.parse::<i64>().is_ok() => {
                 let what = format!("'{}' in quotes is a text", scalar.text);
                 self.error(at, what, format!("write {} without quotes", scalar.text));
@@ -344,11 +444,22 @@ impl<'tree> Walk<'_, 'tree> {
 
     fn switch(&mut self, at: Position, scalar: &Scalar) {
         if as_switch(scalar).is_none() {
-            self.error(at, format!("{} is no switch", quoted(&scalar.text)), "write `true` or `false`");
+            self.error(
+                at,
+                format!("{} is no switch", quoted(&scalar.text)),
+                "write `true` or `false`",
+            );
         }
     }
 
-    fn duration(&mut self, at: Position, scalar: &Scalar, (least, most): (u64, u64), off: bool, kind: &Kind) {
+    fn duration(
+        &mut self,
+        at: Position,
+        scalar: &Scalar,
+        (least, most): (u64, u64),
+        off: bool,
+        kind: &Kind,
+    ) {
         if off && as_switch(scalar) == Some(false) {
             return;
         }
@@ -370,7 +481,11 @@ impl<'tree> Walk<'_, 'tree> {
             || format!("write {}", listed(words.iter().copied())),
             |near| format!("did you mean `{near}`?"),
         );
-        self.error(at, format!("{} is none of the words here", quoted(&scalar.text)), instead);
+        self.error(
+            at,
+            format!("{} is none of the words here", quoted(&scalar.text)),
+            instead,
+        );
     }
 }
 
@@ -386,7 +501,11 @@ pub(crate) fn as_switch(scalar: &Scalar) -> Option<bool> {
 
 /// The word of a choice; `false` is `off`.
 pub(crate) fn as_choice(scalar: &Scalar, words: &'static [&'static str]) -> Option<&'static str> {
-    let text = if scalar.plain == Plain::Switch(false) { "off" } else { &*scalar.text };
+    let text = if scalar.plain == Plain::Switch(false) {
+        "off"
+    } else {
+        &*scalar.text
+    };
     words.iter().copied().find(|word| *word == text)
 }
 

@@ -73,11 +73,17 @@ impl Form {
             return fault("the text is empty", format!("write {}", self.wanted()));
         }
         if length > most {
-            return fault(format!("the text has {length} characters and may have {most}"), "shorten it");
+            return fault(
+                format!("the text has {length} characters and may have {most}"),
+                "shorten it",
+            );
         }
         if let Some(control) = text.chars().find(|character| character.is_control()) {
             return fault(
-                format!("the text holds the control character {}", control.escape_default()),
+                format!(
+                    "the text holds the control character {}",
+                    control.escape_default()
+                ),
                 "remove it; in double quotes a `\\` begins an escape, in single quotes it is only itself",
             );
         }
@@ -114,11 +120,17 @@ impl Form {
 
 fn name(text: &str) -> Result<(), Fault> {
     if text.trim() != text {
-        return fault(format!("the name {} begins or ends with a blank", quoted(text)), "remove the blank");
+        return fault(
+            format!("the name {} begins or ends with a blank", quoted(text)),
+            "remove the blank",
+        );
     }
     if Glob::is_pattern(text) {
         return fault(
-            format!("the name {} holds `*` or `?`, which belong to patterns", quoted(text)),
+            format!(
+                "the name {} holds `*` or `?`, which belong to patterns",
+                quoted(text)
+            ),
             "write one name; `groups` take patterns of hosts",
         );
     }
@@ -130,7 +142,10 @@ fn service_name(text: &str) -> Result<(), Fault> {
     // MS-SCMR 3.1.4.12: neither of the slashes is allowed in a service name.
     if text.contains(['/', '\\']) {
         return fault(
-            format!("no service's key name holds a slash, as {} does", quoted(text)),
+            format!(
+                "no service's key name holds a slash, as {} does",
+                quoted(text)
+            ),
             "write the key name, as `svcwatch services HOST` shows it",
         );
     }
@@ -139,7 +154,10 @@ fn service_name(text: &str) -> Result<(), Fault> {
 
 fn pattern(text: &str) -> Result<(), Fault> {
     if text.trim() != text {
-        return fault(format!("{} begins or ends with a blank", quoted(text)), "remove the blank");
+        return fault(
+            format!("{} begins or ends with a blank", quoted(text)),
+            "remove the blank",
+        );
     }
     if text.matches('*').count() > 16 {
         return fault("a pattern may hold 16 stars", "write several patterns");
@@ -165,7 +183,10 @@ pub(crate) fn address(text: &str) -> Result<(), Fault> {
         return Ok(());
     }
     if text.contains("://") {
-        return fault(format!("{} is a web address", quoted(text)), "write only the host name or IP address");
+        return fault(
+            format!("{} is a web address", quoted(text)),
+            "write only the host name or IP address",
+        );
     }
     if text.starts_with('[') || text.parse::<SocketAddr>().is_ok() {
         return fault(
@@ -185,7 +206,9 @@ pub(crate) fn address(text: &str) -> Result<(), Fault> {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.chars().all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
+            && label
+                .chars()
+                .all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
     };
     if !text.strip_suffix('.').unwrap_or(text).split('.').all(label) {
         return fault(
@@ -193,8 +216,14 @@ pub(crate) fn address(text: &str) -> Result<(), Fault> {
             "write one such as `srv01.corp.example` or `10.0.0.7`",
         );
     }
-    if text.chars().all(|character| character.is_ascii_digit() || character == '.') {
-        return fault(format!("{} is no IP address", quoted(text)), "write four numbers from 0 to 255, as `10.0.0.7`");
+    if text
+        .chars()
+        .all(|character| character.is_ascii_digit() || character == '.')
+    {
+        return fault(
+            format!("{} is no IP address", quoted(text)),
+            "write four numbers from 0 to 255, as `10.0.0.7`",
+        );
     }
     Ok(())
 }
@@ -205,20 +234,34 @@ pub(crate) fn listen(text: &str) -> Result<SocketAddr, Fault> {
         return Ok(address);
     }
     let what = format!("{} is no IP address with a port", quoted(text));
-    match text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')).unwrap_or(text).parse::<u16>() {
+    match text
+        .strip_prefix("localhost:")
+        .or_else(|| text.strip_prefix(':'))
+        .unwrap_or(text)
+        .parse::<u16>()
+    {
         Ok(port) => fault(what, format!("write `127.0.0.1:{port}`")),
-        Err(_) if text.parse::<IpAddr>().is_ok() => fault(what, format!("write `{}:7467`", bracketed(text))),
+        Err(_) if text.parse::<IpAddr>().is_ok() => {
+            fault(what, format!("write `{}:7467`", bracketed(text)))
+        }
         Err(_) => fault(what, "write one such as `127.0.0.1:7467`"),
     }
 }
 
 fn bracketed(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+    if address.contains(':') {
+        format!("[{address}]")
+    } else {
+        address.to_owned()
+    }
 }
 
 fn url(text: &str) -> Result<(), Fault> {
     let Ok(url) = reqwest::Url::parse(text) else {
-        return fault("this is no web address", "write one such as `https://chat.example/in`");
+        return fault(
+            "this is no web address",
+            "write one such as `https://chat.example/in`",
+        );
     };
     if !matches!(url.scheme(), "http" | "https") {
         return fault(
@@ -227,7 +270,10 @@ fn url(text: &str) -> Result<(), Fault> {
         );
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return fault("the address names no host", "write one such as `https://chat.example/in`");
+        return fault(
+            "the address names no host",
+            "write one such as `https://chat.example/in`",
+        );
     }
     if !url.username().is_empty() || url.password().is_some() {
         return fault(
@@ -250,7 +296,9 @@ fn mail(text: &str) -> Result<(), Fault> {
 
 fn variable(text: &str) -> Result<(), Fault> {
     let good = !text.starts_with(|first: char| first.is_ascii_digit())
-        && text.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+        && text
+            .chars()
+            .all(|character| character.is_ascii_alphanumeric() || character == '_');
     if good {
         Ok(())
     } else {
@@ -263,11 +311,16 @@ fn variable(text: &str) -> Result<(), Fault> {
 
 fn header(text: &str) -> Result<(), Fault> {
     // RFC 9110, section 5.6.2: a header's name is a token.
-    let good = text.chars().all(|character| character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character));
+    let good = text.chars().all(|character| {
+        character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
+    });
     if good {
         Ok(())
     } else {
-        fault(format!("{} is no name of a header", quoted(text)), "write one such as `X-Team`, without a colon")
+        fault(
+            format!("{} is no name of a header", quoted(text)),
+            "write one such as `X-Team`, without a colon",
+        )
     }
 }
 
@@ -285,12 +338,16 @@ pub(crate) fn duration(text: &str) -> Result<Span, Fault> {
     };
     match (number.parse::<u64>(), unit_ms) {
         (Ok(0), None) if unit.is_empty() => Ok(Span::ZERO),
-        (Ok(number), None) if unit.is_empty() => {
-            fault(format!("{number} has no unit"), format!("write `{number}s` for seconds, or another of ms, m, h, d"))
-        }
+        (Ok(number), None) if unit.is_empty() => fault(
+            format!("{number} has no unit"),
+            format!("write `{number}s` for seconds, or another of ms, m, h, d"),
+        ),
         (Ok(number), Some(unit_ms)) => match number.checked_mul(unit_ms) {
             Some(total) => Ok(Span(total)),
-            None => fault(format!("{} is too long", quoted(text)), "write one such as `30s`"),
+            None => fault(
+                format!("{} is too long", quoted(text)),
+                "write one such as `30s`",
+            ),
         },
         _ => fault(
             format!("{} is no duration", quoted(text)),
@@ -301,12 +358,21 @@ pub(crate) fn duration(text: &str) -> Result<Span, Fault> {
 
 /// A duration as it is written: in the greatest unit that holds it whole.
 pub(crate) fn duration_text(span: Span) -> String {
-    for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
+    for (unit, length) in [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+    ] {
         if span.0 > 0 && span.0 % length == 0 {
             return format!("{}{unit}", span.0 / length);
         }
     }
-    if span.0 == 0 { "0s".into() } else { format!("{}ms", span.0) }
+    if span.0 == 0 {
+        "0s".into()
+    } else {
+        format!("{}ms", span.0)
+    }
 }
 
 #[cfg(test)]
@@ -326,7 +392,17 @@ mod tests {
         ] {
             assert_eq!(duration(text), Ok(Span(wanted)), "{text}");
         }
-        for text in ["", "30", "s", "1.5h", "-3s", "30 seconds", "1h30m", "18446744073709551615d", "99999999999999999999s"] {
+        for text in [
+            "",
+            "30",
+            "s",
+            "1.5h",
+            "-3s",
+            "30 seconds",
+            "1h30m",
+            "18446744073709551615d",
+            "99999999999999999999s",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
         for text in ["500ms", "90s", "30m", "36h", "400d", "0s"] {
@@ -336,37 +412,78 @@ mod tests {
 
     #[test]
     fn addresses_are_names_or_numbers_without_a_port() {
-        for good in ["srv01", "srv01.corp.example", "srv01.corp.example.", "10.0.0.7", "fe80::1", "my_host", "åse"] {
+        for good in [
+            "srv01",
+            "srv01.corp.example",
+            "srv01.corp.example.",
+            "10.0.0.7",
+            "fe80::1",
+            "my_host",
+            "åse",
+        ] {
             assert_eq!(address(good), Ok(()), "{good}");
         }
-        for bad in ["srv01:4490", "[::1]:445", "[::1]", "http://srv01", "a b", "-a", "a..b", "10.0.0.256", "10.0.0", "a/b", ""] {
+        for bad in [
+            "srv01:4490",
+            "[::1]:445",
+            "[::1]",
+            "http://srv01",
+            "a b",
+            "-a",
+            "a..b",
+            "10.0.0.256",
+            "10.0.0",
+            "a/b",
+            "",
+        ] {
             assert!(address(bad).is_err(), "{bad}");
         }
         let told = address("srv01:4490").map_err(|(_, instead)| instead);
-        assert_eq!(told, Err("write `address: srv01` and `port: 4490`".to_owned()));
+        assert_eq!(
+            told,
+            Err("write `address: srv01` and `port: 4490`".to_owned())
+        );
     }
 
     #[test]
     fn web_addresses_are_http_without_a_login() {
         assert!(Form::Url.check("https://chat.corp.example/in?x=1").is_ok());
         assert!(Form::Url.check("http://[::1]:8080/").is_ok());
-        for bad in ["chat.corp.example", "ftp://x/", "https://", "https://u:p@x/", "file:///etc/passwd", "https://a b/"] {
+        for bad in [
+            "chat.corp.example",
+            "ftp://x/",
+            "https://",
+            "https://u:p@x/",
+            "file:///etc/passwd",
+            "https://a b/",
+        ] {
             assert!(Form::Url.check(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn no_complaint_about_a_web_address_repeats_its_password() {
-        let (what, instead) = Form::Url.check("https://u:hunter2@x/").expect_err("a login is refused");
+        let (what, instead) = Form::Url
+            .check("https://u:hunter2@x/")
+            .expect_err("a login is refused");
         assert!(!what.contains("hunter2") && !instead.contains("hunter2"));
     }
 
     #[test]
     fn listening_needs_an_address_and_a_port() {
         assert!(listen("127.0.0.1:7467").is_ok() && listen("[::1]:0").is_ok());
-        assert_eq!(listen("7467").map_err(|(_, instead)| instead), Err("write `127.0.0.1:7467`".into()));
-        assert_eq!(listen(":80").map_err(|(_, instead)| instead), Err("write `127.0.0.1:80`".into()));
-        assert_eq!(listen("::1").map_err(|(_, instead)| instead), Err("write `[::1]:7467`".into()));
+        assert_eq!(
+            listen("7467").map_err(|(_, instead)| instead),
+            Err("write `127.0.0.1:7467`".into())
+        );
+        assert_eq!(
+            listen(":80").map_err(|(_, instead)| instead),
+            Err("write `127.0.0.1:80`".into())
+        );
+        assert_eq!(
+            listen("::1").map_err(|(_, instead)| instead),
+            Err("write `[::1]:7467`".into())
+        );
         assert!(listen("nonsense").is_err());
     }
 

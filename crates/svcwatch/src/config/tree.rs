@@ -112,7 +112,11 @@ impl Node {
 /// Reads one file's text. `None` where it cannot be read at all; what is wrong is among the problems.
 /// An empty file is an empty mapping.
 pub(crate) fn parse(text: &[u8], file: u16, problems: &mut Problems) -> Option<Node> {
-    let whole = Position { file, line: 1, column: 1 };
+    let whole = Position {
+        file,
+        line: 1,
+        column: 1,
+    };
     let text = decode(text, whole, problems)?;
     let mut builder = Builder::new(file);
     let mut parser = Parser::new_from_str(text);
@@ -120,7 +124,7 @@ pub(crate) fn parse(text: &[u8], file: u16, problems: &mut Problems) -> Option<N
         let outcome = match event {
             Ok((event, span)) => builder.event(event, span.start, problems),
             Err(error) => {
-                let (what, instead) = super::scalar::syntax(error.info());
+                let (what, instead) = scalar::syntax(error.info());
                 Err(Fatal::new(builder.position(error.marker()), what, instead))
             }
         };
@@ -133,7 +137,10 @@ pub(crate) fn parse(text: &[u8], file: u16, problems: &mut Problems) -> Option<N
             }
         }
     }
-    Some(builder.root.unwrap_or(Node { at: whole, value: Value::Map(Vec::new()) }))
+    Some(builder.root.unwrap_or(Node {
+        at: whole,
+        value: Value::Map(Vec::new()),
+    }))
 }
 
 /// The bytes as text, or a sentence about their size or encoding.
@@ -142,7 +149,10 @@ fn decode<'a>(bytes: &'a [u8], whole: Position, problems: &mut Problems) -> Opti
         problems.error(
             whole,
             "",
-            format!("the file has {} bytes and may have {FILE_BYTES}", bytes.len()),
+            format!(
+                "the file has {} bytes and may have {FILE_BYTES}",
+                bytes.len()
+            ),
             "split it into several files and name each with -c",
         );
         return None;
@@ -157,9 +167,19 @@ fn decode<'a>(bytes: &'a [u8], whole: Position, problems: &mut Problems) -> Opti
         Err(error) => {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
-            let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |index| index + 1);
-            let column = String::from_utf8_lossy(good.get(start..).unwrap_or_default()).chars().count() + 1;
-            let at = Position { line: bounded(line), column: bounded(column), ..whole };
+            let start = good
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |index| index + 1);
+            let column = String::from_utf8_lossy(good.get(start..).unwrap_or_default())
+                .chars()
+                .count()
+                + 1;
+            let at = Position {
+                line: bounded(line),
+                column: bounded(column),
+                ..whole
+            };
             problems.error(at, "", "this byte is not UTF-8", "save the file as UTF-8");
             None
         }
@@ -179,7 +199,11 @@ struct Fatal {
 
 impl Fatal {
     fn new(at: Position, what: impl Into<String>, instead: impl Into<String>) -> Self {
-        Self { at, what: what.into(), instead: instead.into() }
+        Self {
+            at,
+            what: what.into(),
+            instead: instead.into(),
+        }
     }
 }
 
@@ -191,8 +215,17 @@ enum More {
 
 /// A list or mapping whose end has not come yet.
 enum Open {
-    List { at: Position, anchor: usize, items: Vec<Node> },
-    Map { at: Position, anchor: usize, entries: Vec<Entry>, key: Option<PendingKey> },
+    List {
+        at: Position,
+        anchor: usize,
+        items: Vec<Node>,
+    },
+    Map {
+        at: Position,
+        anchor: usize,
+        entries: Vec<Entry>,
+        key: Option<PendingKey>,
+    },
 }
 
 /// A key whose value has not come yet; `None` where the key was refused and its value is dropped.
@@ -229,7 +262,12 @@ impl Builder {
         }
     }
 
-    fn event(&mut self, event: Event<'_>, start: Marker, problems: &mut Problems) -> Result<More, Fatal> {
+    fn event(
+        &mut self,
+        event: Event<'_>,
+        start: Marker,
+        problems: &mut Problems,
+    ) -> Result<More, Fatal> {
         let at = self.position(&start);
         match event {
             Event::DocumentStart(_) => {
@@ -245,16 +283,31 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(at)?;
                 let plain = plain_of(&text, style, tag.as_deref(), at, problems);
-                let node = Node { at, value: Value::Scalar(Scalar { text: text.into(), plain }) };
+                let node = Node {
+                    at,
+                    value: Value::Scalar(Scalar {
+                        text: text.into(),
+                        plain,
+                    }),
+                };
                 self.place(node, anchor, style == ScalarStyle::Plain, problems)?;
             }
             Event::SequenceStart(anchor, tag) => {
                 self.begin(at, tag.as_deref(), problems)?;
-                self.open.push(Open::List { at, anchor, items: Vec::new() });
+                self.open.push(Open::List {
+                    at,
+                    anchor,
+                    items: Vec::new(),
+                });
             }
             Event::MappingStart(anchor, tag) => {
                 self.begin(at, tag.as_deref(), problems)?;
-                self.open.push(Open::Map { at, anchor, entries: Vec::new(), key: None });
+                self.open.push(Open::Map {
+                    at,
+                    anchor,
+                    entries: Vec::new(),
+                    key: None,
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(problems)?,
             Event::Alias(anchor) => self.alias(anchor, at, problems)?,
@@ -276,7 +329,12 @@ impl Builder {
         Ok(())
     }
 
-    fn begin(&mut self, at: Position, tag: Option<&Tag>, problems: &mut Problems) -> Result<(), Fatal> {
+    fn begin(
+        &mut self,
+        at: Position,
+        tag: Option<&Tag>,
+        problems: &mut Problems,
+    ) -> Result<(), Fatal> {
         self.count(at)?;
         if let Some(tag) = tag
             && !(tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "map" | "seq"))
@@ -295,10 +353,27 @@ impl Builder {
 
     fn close(&mut self, problems: &mut Problems) -> Result<(), Fatal> {
         let (node, anchor) = match self.open.pop() {
-            Some(Open::List { at, anchor, items }) => (Node { at, value: Value::List(items) }, anchor),
-            Some(Open::Map { at, anchor, entries, key: _ }) => {
+            Some(Open::List { at, anchor, items }) => (
+                Node {
+                    at,
+                    value: Value::List(items),
+                },
+                anchor,
+            ),
+            Some(Open::Map {
+                at,
+                anchor,
+                entries,
+                key: _,
+            }) => {
                 let entries = without_duplicates(entries, problems);
-                (Node { at, value: Value::Map(entries) }, anchor)
+                (
+                    Node {
+                        at,
+                        value: Value::Map(entries),
+                    },
+                    anchor,
+                )
             }
             None => return Ok(()),
         };
@@ -324,7 +399,9 @@ impl Builder {
         if self.open.len() + depth(&node) > DEPTH {
             return Err(Fatal::new(
                 at,
-                format!("with this alias lists and mappings lie more than {DEPTH} deep in one another"),
+                format!(
+                    "with this alias lists and mappings lie more than {DEPTH} deep in one another"
+                ),
                 "write the value out where it is needed",
             ));
         }
@@ -332,7 +409,13 @@ impl Builder {
     }
 
     /// Puts a finished node where it belongs: under its key, into its list, or at the root.
-    fn place(&mut self, node: Node, anchor: usize, plain: bool, problems: &mut Problems) -> Result<(), Fatal> {
+    fn place(
+        &mut self,
+        node: Node,
+        anchor: usize,
+        plain: bool,
+        problems: &mut Problems,
+    ) -> Result<(), Fatal> {
         if anchor > 0 {
             self.aliased = self.aliased.saturating_add(node.cost());
             if self.aliased > ALIASED_VALUES {
@@ -350,7 +433,11 @@ impl Builder {
             Some(Open::Map { entries, key, .. }) => match key.take() {
                 None => *key = Some(key_of(node, plain, problems)),
                 Some(None) => {}
-                Some(Some((key, key_at))) => entries.push(Entry { key, key_at, value: node }),
+                Some(Some((key, key_at))) => entries.push(Entry {
+                    key,
+                    key_at,
+                    value: node,
+                }),
             },
         }
         Ok(())
@@ -362,12 +449,24 @@ fn depth(node: &Node) -> usize {
     match &node.value {
         Value::Scalar(_) => 0,
         Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Map(entries) => 1 + entries.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
+        Value::Map(entries) => {
+            1 + entries
+                .iter()
+                .map(|entry| depth(&entry.value))
+                .max()
+                .unwrap_or(0)
+        }
     }
 }
 
 /// What a scalar is by YAML's core schema (YAML 1.2.2, section 10.3.2).
-fn plain_of(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Position, problems: &mut Problems) -> Plain {
+fn plain_of(
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    at: Position,
+    problems: &mut Problems,
+) -> Plain {
     match tag {
         Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => Plain::Text,
         Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Plain::Text,
@@ -382,7 +481,12 @@ fn plain_of(text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Position, pro
 
 fn refuse_tag(tag: &Tag, at: Position, problems: &mut Problems) {
     let name = format!("{}{}", tag.handle, tag.suffix);
-    problems.error(at, "", format!("the tag {} means nothing here", quoted(&name)), "remove it");
+    problems.error(
+        at,
+        "",
+        format!("the tag {} means nothing here", quoted(&name)),
+        "remove it",
+    );
 }
 
 fn key_of(node: Node, plain: bool, problems: &mut Problems) -> PendingKey {
@@ -400,7 +504,12 @@ fn key_of(node: Node, plain: bool, problems: &mut Problems) -> PendingKey {
         return None;
     }
     if scalar.plain == Plain::Null {
-        problems.error(node.at, "", "a key is missing before the colon", "write `key: value`");
+        problems.error(
+            node.at,
+            "",
+            "a key is missing before the colon",
+            "write `key: value`",
+        );
         return None;
     }
     Some((scalar.text, node.at))
@@ -416,7 +525,12 @@ fn without_duplicates(entries: Vec<Entry>, problems: &mut Problems) -> Vec<Entry
             problems.error(
                 entry.key_at,
                 "",
-                format!("the key {} stands twice, first on line {} and here on line {}", quoted(&entry.key), first.line, entry.key_at.line),
+                format!(
+                    "the key {} stands twice, first on line {} and here on line {}",
+                    quoted(&entry.key),
+                    first.line,
+                    entry.key_at.line
+                ),
                 "keep one of them",
             );
         } else {

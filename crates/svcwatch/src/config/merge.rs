@@ -83,7 +83,7 @@ fn merge_entries(entries: &mut Vec<Entry>, more: Vec<Entry>, place: Place) {
             Some(known)
                 if matches!(place, Place::Names) && types_differ(&known.value, &entry.value) =>
             {
-                *known = entry
+                *known = entry;
             }
             Some(known) => merge(&mut known.value, entry.value, place.under(&entry.key)),
             None => entries.push(entry),

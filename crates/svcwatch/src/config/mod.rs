@@ -1,13 +1,15 @@
 //! The configuration: files of YAML to a checked [`Config`], or every problem of them at once.
 //!
-//! The way is [`tree`] (YAML with places), [`merge`] (several files as one), [`shape`] (the walk that the
-//! [`tables`] drive) and [`build`] (names that must exist, and the plan of the core). All of it is pure but
+//! The way is [`parse`] (YAML to a tree with places), [`merge`] (several files as one), [`check`] (the walk
+//! that the [`tables`] drive) and [`build`] (names that must exist, and the plan of the core). All of it is pure but
 //! for reading the files themselves and looking at the files and variables that they name.
 
 mod build;
+mod check;
 mod later;
 mod merge;
 mod near;
+mod parse;
 mod problem;
 mod scalar;
 mod schema;
@@ -145,7 +147,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     // One byte more than allowed tells that it is too long, without reading it all.
-    let most = u64::try_from(tree::FILE_BYTES + 1).unwrap_or(u64::MAX);
+    let most = u64::try_from(parse::FILE_BYTES + 1).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -177,7 +179,7 @@ fn from_texts(
     let mut whole: Option<Node> = None;
     let mut torn = !problems.none();
     for (file, bytes) in texts {
-        let Some(mut node) = tree::parse(bytes.as_ref(), *file, problems) else {
+        let Some(mut node) = parse::parse(bytes.as_ref(), *file, problems) else {
             torn = true;
             continue;
         };
@@ -211,7 +213,7 @@ fn from_texts(
             false,
         );
     }
-    shape::walk(&root, &tables::CONFIG, problems);
+    check::walk(&root, &tables::CONFIG, problems);
     build::config(&root, problems, options.look)
 }
 

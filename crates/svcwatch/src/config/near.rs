@@ -6,6 +6,7 @@ const KNOWN_ELSEWHERE: &[(&str, &str)] = &[
     ("frequency", "every"),
     ("period", "every"),
     ("hostname", "name"),
+    ("hostname", "host"),
     ("host", "name"),
     ("username", "user"),
     ("login", "user"),
@@ -18,29 +19,25 @@ const KNOWN_ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// The known word that was most likely meant, if one is near enough.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str> + Clone,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(word);
     if wanted.len() > 64 {
         return None;
     }
-    let elsewhere = KNOWN_ELSEWHERE
-        .iter()
-        .find(|(other, _)| *other == wanted)
-        .map(|(_, ours)| *ours);
+    let known: Vec<&str> = known.collect();
     let reach = (wanted.chars().count() / 3).clamp(1, 3);
     let mut best: Option<(usize, &str)> = None;
-    for candidate in known.clone() {
+    for candidate in &known {
         let far = distance(&wanted, &plain(candidate));
         if far <= reach && best.is_none_or(|(least, _)| far < least) {
             best = Some((far, candidate));
         }
     }
-    best.map(|(_, candidate)| candidate).or_else(|| {
-        elsewhere.and_then(|ours| known.into_iter().find(|candidate| *candidate == ours))
-    })
+    let elsewhere = KNOWN_ELSEWHERE
+        .iter()
+        .filter(|(other, _)| *other == wanted)
+        .find_map(|(_, ours)| known.iter().find(|candidate| *candidate == ours));
+    best.map(|(_, candidate)| candidate).or(elsewhere.copied())
 }
 
 /// Letter case and the choice between `-` and `_` are no difference.
@@ -83,14 +80,28 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_finds_its_word() {
-        let known = ["every", "timeout", "encryption", "friendly_name"];
-        assert_eq!(nearest("evrey", known), Some("every"));
-        assert_eq!(nearest("Timeout", known), Some("timeout"));
-        assert_eq!(nearest("encription", known), Some("encryption"));
-        assert_eq!(nearest("friendly-name", known), Some("friendly_name"));
-        assert_eq!(nearest("friendlyName", known), Some("friendly_name"));
-        assert_eq!(nearest("interval", known), Some("every"));
-        assert_eq!(nearest("colour", known), None);
+        let known = ["every", "timeout", "encryption", "friendly_name"].into_iter();
+        assert_eq!(nearest("evrey", known.clone()), Some("every"));
+        assert_eq!(nearest("Timeout", known.clone()), Some("timeout"));
+        assert_eq!(nearest("encription", known.clone()), Some("encryption"));
+        assert_eq!(
+            nearest("friendly-name", known.clone()),
+            Some("friendly_name")
+        );
+        assert_eq!(
+            nearest("friendlyName", known.clone()),
+            Some("friendly_name")
+        );
+        assert_eq!(nearest("interval", known.clone()), Some("every"));
+        assert_eq!(nearest("colour", known.clone()), None);
+        assert_eq!(
+            nearest("hostname", ["host", "site"].into_iter()),
+            Some("host")
+        );
+        assert_eq!(
+            nearest("hostname", ["name", "address"].into_iter()),
+            Some("name")
+        );
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub(crate) fn resolve(text: &str) -> Plain {
         "false" | "False" | "FALSE" => return Plain::Switch(false),
         _ => {}
     }
-    if let Some(number) = whole(text) {
-        return number.map_or(Plain::Number, Plain::Whole);
+    if let Some((digits, radix)) = whole(text) {
+        return i64::from_str_radix(digits, radix).map_or(Plain::Number, Plain::Whole);
     }
     if float(text) {
         Plain::Number
@@ -33,21 +33,20 @@ pub(crate) fn resolve(text: &str) -> Plain {
     }
 }
 
-/// A whole number as the core schema writes it; `Some(None)` where it does not fit 64 bits.
-fn whole(text: &str) -> Option<Option<i64>> {
-    let based = |digits: &str, radix: u32| {
-        let good = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
-        good.then(|| i64::from_str_radix(digits, radix).ok())
+/// The digits, with their sign, and the base of a whole number as the core schema writes it.
+fn whole(text: &str) -> Option<(&str, u32)> {
+    let (digits, radix) = match (text.strip_prefix("0o"), text.strip_prefix("0x")) {
+        (Some(octal), _) => (octal, 8),
+        (None, Some(hexadecimal)) => (hexadecimal, 16),
+        (None, None) => (text, 10),
     };
-    if let Some(digits) = text.strip_prefix("0o") {
-        return based(digits, 8);
-    }
-    if let Some(digits) = text.strip_prefix("0x") {
-        return based(digits, 16);
-    }
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let good = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    good.then(|| text.parse().ok())
+    let unsigned = if radix == 10 {
+        digits.strip_prefix(['-', '+']).unwrap_or(digits)
+    } else {
+        digits
+    };
+    let good = !unsigned.is_empty() && unsigned.chars().all(|digit| digit.is_digit(radix));
+    good.then_some((digits, radix))
 }
 
 /// Whether a text is a float of the core schema: `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.

@@ -364,7 +364,7 @@ pub(crate) fn duration_text(span: Span) -> String {
         ("m", 60_000),
         ("s", 1_000),
     ] {
-        if span.0 > 0 && span.0 % length == 0 {
+        if span.0 > 0 && span.0.is_multiple_of(length) {
             return format!("{}{unit}", span.0 / length);
         }
     }

@@ -1,6 +1,6 @@
 //! Destinations and their settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -193,11 +193,9 @@ fn is_secret_header(name: &str) -> bool {
 fn email(build: &mut Build<'_>, node: &Node, path: &str) -> EmailSettings {
     let fields = Fields::new(Some(node), &EMAIL);
     let mut to: Vec<String> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for (item, address) in fields.get("to").into_iter().flat_map(one_or_many) {
-        if to
-            .iter()
-            .any(|known| known.to_lowercase() == address.to_lowercase())
-        {
+        if !seen.insert(address.to_lowercase()) {
             build.error(
                 item.at,
                 &format!("{path}.to"),

@@ -1,134 +1,25 @@
-//! Hosts, their services, and the groups that give them more.
+//! Hosts and their services.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
-use svcwatch_core::notice::Severity;
-use svcwatch_core::observe::StartType;
-use svcwatch_core::plan::{EntryPlan, Expect, HostPlan, Labels, Selector};
+use svcwatch_core::plan::{EntryPlan, HostPlan, Labels};
 
 use super::Build;
 use super::fields::Fields;
-use crate::config::near::nearest;
+use super::groups::Groups;
+use super::services::{entries, precedence, sorted};
 use crate::config::problem::{Position, quoted};
 use crate::config::settings::{Connection, Encryption, Transport};
-use crate::config::tables::{DEFAULTS, HOST, SERVICE};
+use crate::config::tables::{DEFAULTS, HOST};
 use crate::config::text;
 use crate::config::tree::Node;
 
-/// The groups, ready to be asked for a host.
-pub(super) struct Groups {
-    services: Vec<Vec<EntryPlan>>,
-    exact: HashMap<String, Vec<usize>>,
-    patterns: Vec<(Glob, usize)>,
-}
-
-impl Groups {
-    /// Reads `groups` and tells which of their hosts nobody has.
-    pub(super) fn read(build: &mut Build<'_>, hosts: &[Node]) -> Self {
-        let mut groups = Self {
-            services: Vec::new(),
-            exact: HashMap::new(),
-            patterns: Vec::new(),
-        };
-        let names: Vec<&str> = hosts
-            .iter()
-            .filter_map(|host| Some(&*host.get("name")?.scalar()?.text))
-            .collect();
-        let keys: HashMap<String, ()> =
-            names.iter().map(|name| (name.to_lowercase(), ())).collect();
-        let nodes = build
-            .root
-            .get("groups")
-            .and_then(Node::items)
-            .unwrap_or_default();
-        for (index, node) in nodes.iter().enumerate() {
-            groups
-                .services
-                .push(entries(node, &Labels::default(), false));
-            let Some(members) = node.get("hosts") else {
-                continue;
-            };
-            for (member, text) in super::fields::one_or_many(members) {
-                let path = format!("groups[{index}].hosts");
-                if Glob::is_pattern(text) {
-                    let glob = Glob::new(text);
-                    if !names.iter().any(|name| glob.matches(name)) {
-                        build.warn(
-                            member.at,
-                            &path,
-                            format!("no host is called like {}", quoted(text)),
-                            "",
-                        );
-                    }
-                    groups.patterns.push((glob, index));
-                } else {
-                    if !keys.contains_key(&text.to_lowercase()) {
-                        unknown(build, member.at, &path, "host", text, &names);
-                    }
-                    groups
-                        .exact
-                        .entry(text.to_lowercase())
-                        .or_default()
-                        .push(index);
-                }
-            }
-        }
-        groups
-    }
-
-    /// The services that groups give a host, in the order of the groups.
-    fn of(&self, host: &str) -> Vec<&EntryPlan> {
-        let mut indexes: Vec<usize> = self
-            .exact
-            .get(&host.to_lowercase())
-            .cloned()
-            .unwrap_or_default();
-        indexes.extend(
-            self.patterns
-                .iter()
-                .filter(|(glob, _)| glob.matches(host))
-                .map(|(_, index)| *index),
-        );
-        indexes.sort_unstable();
-        indexes.dedup();
-        indexes
-            .iter()
-            .filter_map(|index| self.services.get(*index))
-            .flatten()
-            .collect()
-    }
-}
-
-/// Tells that a name means nothing, with the nearest that does.
-pub(super) fn unknown(
-    build: &mut Build<'_>,
-    at: Position,
-    path: &str,
-    what: &str,
-    name: &str,
-    known: &[&str],
-) {
-    let instead = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => format!("none is configured; write one under `{what}s`"),
-        None if known.len() <= 8 => format!("there are {}", known.join(", ")),
-        None => format!("write the name of one under `{what}s`"),
-    };
-    let what = if what == "credential" {
-        "account"
-    } else {
-        what
-    };
-    build.error(
-        at,
-        path,
-        format!("no {what} is called {}", quoted(name)),
-        instead,
-    );
-}
+/// The most entries of services that one host may have, those of its groups included.
+const ENTRIES_OF_HOST: usize = 2_000;
+/// The most entries of services that all hosts together may have, those of their groups included.
+const ENTRIES: usize = 2_000_000;
 
 /// Hosts that name no account, told as one.
 #[derive(Default)]
@@ -144,84 +35,150 @@ pub(super) fn read(build: &mut Build<'_>) -> (Vec<HostPlan>, BTreeMap<Name, Conn
         .get("hosts")
         .and_then(Node::items)
         .unwrap_or_default();
-    let groups = Groups::read(build, nodes);
     let defaults = build.root.get("defaults");
-    let shared = Fields::new(defaults, &DEFAULTS);
-    let shared_labels = sorted(shared.labels("labels"));
     check_account(build, defaults, "defaults");
-    let accounts: HashMap<String, Name> = build
-        .accounts
-        .iter()
-        .map(|name| (name.key().to_owned(), name.clone()))
-        .collect();
+    let mut run = Run {
+        groups: Groups::read(build, nodes),
+        defaults,
+        labels: sorted(Fields::new(defaults, &DEFAULTS).labels("labels")),
+        accountless: Accountless::default(),
+        entries: 0,
+    };
     let mut plans = Vec::with_capacity(nodes.len());
     let mut connections = BTreeMap::new();
-    let mut accountless = Accountless::default();
     for (index, node) in nodes.iter().enumerate() {
-        let fields = Fields::new(Some(node), &HOST).over(defaults);
-        let Some(shown) = fields_name(node) else {
-            continue;
-        };
-        let path = format!("hosts[{index}]");
-        check_account(build, Some(node), &path);
-        let name = Name::new(shown);
-        let account = fields
-            .text("credentials")
-            .and_then(|text| accounts.get(&text.to_lowercase()))
-            .cloned();
-        if fields.get("credentials").is_none() {
-            accountless.count += 1;
-            accountless
-                .first
-                .get_or_insert_with(|| (node.at, path.clone(), shown.to_owned()));
+        if let Some((plan, connection)) = host(build, &mut run, node, &format!("hosts[{index}]")) {
+            connections.insert(plan.name.clone(), connection);
+            plans.push(plan);
         }
-        let address = address(build, node, shown, &path);
-        let labels = labels_of(node, &shared_labels);
-        let mut services = entries(node, &Labels::default(), true);
-        services.extend(groups.of(shown).into_iter().cloned());
-        services.sort_by_key(|entry| precedence(&entry.selector));
-        if services.is_empty() {
-            build.warn(
-                node.at,
-                &path,
-                format!("none of the services of {} is watched", quoted(shown)),
-                "write them under `services`, or make it a member of a group",
-            );
-        }
-        connections.insert(
-            name.clone(),
-            Connection {
-                address: address.clone(),
-                port: fields.whole("port").unwrap_or(445),
-                credentials: account.clone(),
-                encryption: match fields.word("encryption") {
-                    "off" => Encryption::Off,
-                    "preferred" => Encryption::Preferred,
-                    _ => Encryption::Required,
-                },
-                transport: Transport::Rpc,
-                timeout: fields.duration("timeout"),
-            },
-        );
-        plans.push(HostPlan {
-            name,
-            address,
-            site: fields.text("site").map(|site| build.shared(site)),
-            account,
-            every: fields.duration("every"),
-            timeout: fields.duration("timeout"),
-            host_for: fields.duration("host_for"),
-            settle: fields.duration("settle"),
-            also_known_as: fields.patterns("also_known_as"),
-            labels,
-            services,
-        });
     }
-    accountless.tell(build);
+    if nodes.is_empty()
+        && build
+            .root
+            .get("hosts")
+            .is_some_and(|hosts| hosts.items().is_some())
+    {
+        build.warn(
+            build.root.at,
+            "hosts",
+            "the list of hosts is empty, so nothing is watched",
+            "write hosts into it",
+        );
+    }
+    run.groups.tell_unused(build);
+    run.accountless.tell(build);
     (plans, connections)
 }
 
+/// What is shared while the hosts are read.
+struct Run<'tree> {
+    groups: Groups,
+    defaults: Option<&'tree Node>,
+    labels: Labels,
+    accountless: Accountless,
+    entries: usize,
+}
+
+fn host<'tree>(
+    build: &mut Build<'_>,
+    run: &mut Run<'tree>,
+    node: &'tree Node,
+    path: &str,
+) -> Option<(HostPlan, Connection)> {
+    let fields = Fields::new(Some(node), &HOST).over(run.defaults);
+    let shown = &*node.get("name")?.scalar()?.text;
+    check_account(build, Some(node), path);
+    let account = fields
+        .text("credentials")
+        .and_then(|text| build.accounts.get(&text.to_lowercase()))
+        .cloned();
+    if fields.get("credentials").is_none() {
+        run.accountless.note(node.at, path, shown);
+    }
+    let address = address(build, node, shown, path);
+    let connection = Connection {
+        address: address.clone(),
+        port: fields.whole("port").unwrap_or(445),
+        credentials: account.clone(),
+        encryption: match fields.word("encryption") {
+            "off" => Encryption::Off,
+            "preferred" => Encryption::Preferred,
+            _ => Encryption::Required,
+        },
+        transport: Transport::Rpc,
+        timeout: fields.duration("timeout"),
+    };
+    let plan = HostPlan {
+        name: Name::new(shown),
+        address,
+        site: fields.text("site").map(|site| build.shared(site)),
+        account,
+        every: fields.duration("every"),
+        timeout: fields.duration("timeout"),
+        host_for: fields.duration("host_for"),
+        settle: fields.duration("settle"),
+        also_known_as: fields.patterns("also_known_as"),
+        labels: labels_of(node, &run.labels),
+        services: services_of(build, run, node, shown, path),
+    };
+    Some((plan, connection))
+}
+
+/// The services of a host and those that its groups give it, in the order of precedence.
+fn services_of(
+    build: &mut Build<'_>,
+    run: &mut Run<'_>,
+    node: &Node,
+    name: &str,
+    path: &str,
+) -> Vec<EntryPlan> {
+    let mut services = entries(node, &Labels::default(), true);
+    let from_groups = run.groups.of(name);
+    let count = services.len().saturating_add(from_groups.len());
+    run.entries = run.entries.saturating_add(count);
+    if count > ENTRIES_OF_HOST {
+        let what =
+            format!("with those of its groups {count} entries of services stand for this host");
+        build.error(
+            node.at,
+            path,
+            what,
+            format!("write at most {ENTRIES_OF_HOST}; a pattern stands for many services"),
+        );
+        return Vec::new();
+    }
+    if run.entries > ENTRIES {
+        if run.entries - count <= ENTRIES {
+            let what = format!("all hosts together have more than {ENTRIES} entries of services");
+            build.error(
+                node.at,
+                path,
+                what,
+                "write patterns, which stand for many services, or watch fewer hosts",
+            );
+        }
+        return Vec::new();
+    }
+    if count == 0 {
+        build.warn(
+            node.at,
+            path,
+            format!("none of the services of {} is watched", quoted(name)),
+            "write them under `services`, or make it a member of a group",
+        );
+    }
+    services.extend(from_groups.into_iter().cloned());
+    services.sort_by_key(|entry| precedence(&entry.selector));
+    services
+}
+
 impl Accountless {
+    fn note(&mut self, at: Position, path: &str, name: &str) {
+        self.count = self.count.saturating_add(1);
+        self.first
+            .get_or_insert_with(|| (at, path.to_owned(), name.to_owned()));
+    }
+
     fn tell(self, build: &mut Build<'_>) {
         let Some((at, path, name)) = self.first else {
             return;
@@ -245,36 +202,26 @@ impl Accountless {
     }
 }
 
-fn fields_name(node: &Node) -> Option<&str> {
-    Some(&*node.get("name")?.scalar()?.text)
-}
-
 fn check_account(build: &mut Build<'_>, node: Option<&Node>, path: &str) {
     let Some(value) = node.and_then(|node| node.get("credentials")) else {
         return;
     };
     let Some(scalar) = value.scalar() else { return };
-    if build
-        .accounts
-        .iter()
-        .any(|name| name.key() == scalar.text.to_lowercase())
-    {
-        return;
+    if !build.accounts.contains_key(&scalar.text.to_lowercase()) {
+        let known: Vec<String> = build
+            .accounts
+            .values()
+            .map(|name| name.as_str().to_owned())
+            .collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        build.unknown(
+            value.at,
+            &format!("{path}.credentials"),
+            "account",
+            &scalar.text,
+            &known,
+        );
     }
-    let known: Vec<String> = build
-        .accounts
-        .iter()
-        .map(|name| name.as_str().to_owned())
-        .collect();
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    unknown(
-        build,
-        value.at,
-        &format!("{path}.credentials"),
-        "credential",
-        &scalar.text,
-        &known,
-    );
 }
 
 /// The address, which is the name where none is written.
@@ -304,76 +251,4 @@ fn labels_of(node: &Node, shared: &Labels) -> Labels {
     let mut all: BTreeMap<String, String> = shared.iter().cloned().collect();
     all.extend(own);
     all.into_iter().collect()
-}
-
-fn sorted(labels: Vec<(String, String)>) -> Labels {
-    let all: BTreeMap<String, String> = labels.into_iter().collect();
-    all.into_iter().collect()
-}
-
-/// The entries of `services` of a host or a group.
-fn entries(node: &Node, none: &Labels, on_host: bool) -> Vec<EntryPlan> {
-    let items = node
-        .get("services")
-        .and_then(Node::items)
-        .unwrap_or_default();
-    items
-        .iter()
-        .filter_map(|item| entry(item, none, on_host))
-        .collect()
-}
-
-fn entry(node: &Node, none: &Labels, on_host: bool) -> Option<EntryPlan> {
-    let mapping = node.entries().map(|_| node);
-    let fields = Fields::new(mapping, &SERVICE);
-    let selector = match node.scalar() {
-        Some(scalar) => by_name(&scalar.text),
-        None => selector(&fields)?,
-    };
-    let labels = fields.labels("labels");
-    Some(EntryPlan {
-        required: on_host && selector.is_named(),
-        selector,
-        expect: Expect::parse(fields.word("expect")).unwrap_or(Expect::Running),
-        for_span: fields.duration("for"),
-        confirm: fields.whole("confirm").unwrap_or(1),
-        friendly_name: fields.text("friendly_name").map(Arc::from),
-        severity: fields.text("severity").and_then(Severity::parse),
-        labels: if labels.is_empty() {
-            Arc::clone(none)
-        } else {
-            sorted(labels)
-        },
-    })
-}
-
-fn selector(fields: &Fields<'_>) -> Option<Selector> {
-    if let Some(name) = fields.text("name") {
-        return Some(by_name(name));
-    }
-    if let Some(name) = fields.text("display_name") {
-        return Some(Selector::DisplayName(Glob::new(name)));
-    }
-    fields
-        .text("start")
-        .and_then(StartType::parse)
-        .map(Selector::Start)
-}
-
-fn by_name(text: &str) -> Selector {
-    if Glob::is_pattern(text) {
-        Selector::NameGlob(Glob::new(text))
-    } else {
-        Selector::Name(Name::new(text))
-    }
-}
-
-/// Exact key names come first, then display names, patterns and start types.
-fn precedence(selector: &Selector) -> u8 {
-    match selector {
-        Selector::Name(_) => 0,
-        Selector::DisplayName(glob) if !Glob::is_pattern(glob.as_str()) => 1,
-        Selector::DisplayName(_) | Selector::NameGlob(_) => 2,
-        Selector::Start(_) => 3,
-    }
 }

@@ -2,8 +2,10 @@
 
 mod destinations;
 mod fields;
+mod groups;
 mod hosts;
 mod routes;
+mod services;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -14,14 +16,18 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
 
 use self::fields::Fields;
-use super::problem::{Position, Problems};
+use super::near::nearest;
+use super::problem::{Position, Problems, quoted};
 use super::scalar::Plain;
 use super::settings::{Config, Credential};
 use super::source::SecretSource;
 use super::tables::{CONFIG, CREDENTIAL, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
-use super::text;
+use super::text::{self, Form};
 use super::tree::{Node, Value};
 use crate::secret::Secret;
+
+/// How many names are looked through for the nearest one.
+const NEAR_NAMES: usize = 10_000;
 
 /// What all parts of the build share.
 pub(super) struct Build<'run> {
@@ -29,7 +35,8 @@ pub(super) struct Build<'run> {
     problems: &'run mut Problems,
     /// Whether files and environment variables that the config names are looked at.
     look: bool,
-    accounts: Vec<Name>,
+    /// The accounts by their names in lower case.
+    accounts: BTreeMap<String, Name>,
     texts: HashMap<String, Arc<str>>,
 }
 
@@ -52,6 +59,22 @@ impl Build<'_> {
         instead: impl Into<String>,
     ) {
         self.problems.warn(at, path, what, instead);
+    }
+
+    /// Tells that a name means nothing, with the nearest that does.
+    fn unknown(&mut self, at: Position, path: &str, what: &str, name: &str, known: &[&str]) {
+        let instead = match nearest(name, known.iter().copied().take(NEAR_NAMES)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("no {what} is configured; write one"),
+            None if known.len() <= 8 => format!("known: {}", known.join(", ")),
+            None => format!("write the name of one of the {} {what}s", known.len()),
+        };
+        self.error(
+            at,
+            path,
+            format!("no {what} is called {}", quoted(name)),
+            instead,
+        );
     }
 
     /// One copy of a text that many hosts share.
@@ -109,7 +132,11 @@ impl Build<'_> {
                 }
             }
         };
+        // A name that the walk has refused needs no second complaint.
+        let sound =
+            !matches!(&source, SecretSource::Env(name) if Form::Variable.check(name).is_err());
         if self.look
+            && sound
             && let Err(error) = source.read()
         {
             self.error(node.at, path, error.what, error.instead);
@@ -140,7 +167,7 @@ impl Build<'_> {
         let mut all = BTreeMap::new();
         for entry in entries {
             let name = Name::new(&entry.key);
-            self.accounts.push(name.clone());
+            self.accounts.insert(name.key().to_owned(), name.clone());
             let fields = Fields::new(Some(&entry.value), &CREDENTIAL);
             let path = format!("credentials.{}.password", entry.key);
             let password = fields
@@ -166,7 +193,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
         root,
         problems,
         look,
-        accounts: Vec::new(),
+        accounts: BTreeMap::new(),
         texts: HashMap::new(),
     };
     let credentials = build.credentials();
@@ -178,10 +205,11 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
     let stuck_after = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);
+    let data = top.get("data").and_then(|node| build.path(node));
     Config {
         core: Plan {
             hosts,
-            accounts: build.accounts.clone(),
+            accounts: build.accounts.into_values().collect(),
             destinations: destination_plans,
             routes,
             notices: NoticePlan {
@@ -199,7 +227,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
         destinations,
         listen: text::listen(top.word("listen"))
             .unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 7467))),
-        data: top.get("data").and_then(|node| build.path(node)),
+        data,
         web_url: web
             .text("url")
             .map(|url| url.trim_end_matches('/').to_owned()),

@@ -1,6 +1,6 @@
 //! Routes: which notices go to which destinations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
@@ -9,7 +9,6 @@ use svcwatch_core::plan::{DestinationPlan, Matcher, RoutePlan};
 
 use super::Build;
 use super::fields::{Fields, one_or_many, patterns};
-use super::hosts::unknown;
 use crate::config::problem::quoted;
 use crate::config::tables::{MATCH, ROUTE};
 use crate::config::tree::Node;
@@ -37,8 +36,7 @@ pub(super) fn read(build: &mut Build<'_>, destinations: &[DestinationPlan]) -> V
             match by_key.get(&*name.to_lowercase()) {
                 Some(name) if to.contains(name) => {}
                 Some(name) => to.push((*name).clone()),
-                None => unknown(
-                    build,
+                None => build.unknown(
                     item.at,
                     &format!("routes[{index}].to"),
                     "destination",
@@ -114,11 +112,9 @@ fn tell_unreached(
             "move the route without `match` to the end, or write `continue: true` there",
         );
     }
+    let named: HashSet<&Name> = routes.iter().flat_map(|route| &route.to).collect();
     for destination in destinations {
-        if !routes
-            .iter()
-            .any(|route| route.to.contains(&destination.name))
-        {
+        if !named.contains(&destination.name) {
             let name = destination.name.as_str();
             let at = build
                 .root

@@ -11,6 +11,8 @@ use svcwatch_core::time::Span;
 
 use super::*;
 
+mod schema;
+
 const HEAD: &str = "credentials: { ops: { user: u, password: { env: PATH } } }\n\
                     defaults: { credentials: ops }\n\
                     destinations: { out: { type: log } }\n";
@@ -96,7 +98,7 @@ fn every_good_file_gives_its_plan() {
             path.display()
         );
         insta::with_settings!({
-            snapshot_path => "../../tests/data/config-good",
+            snapshot_path => "../../../tests/data/config-good",
             prepend_module_to_snapshot => false,
             omit_expression => true,
         }, {
@@ -107,19 +109,26 @@ fn every_good_file_gives_its_plan() {
 
 #[test]
 fn the_examples_load() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let mut count = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        for file in fs::read_dir(entry.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "yaml")
-            {
-                count += 1;
-                load(&[path], LoadOptions { look: false }).unwrap();
-            }
+    for entry in fs::read_dir(examples).unwrap() {
+        let folder = entry.unwrap().path();
+        if !folder.join("svcwatch.yaml").is_file() {
+            continue;
         }
+        // The files of one folder belong together.
+        let mut files: Vec<PathBuf> = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        files.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        });
+        files.sort_by_key(|path| !path.ends_with("svcwatch.yaml"));
+        let config = load(&files, LoadOptions { look: false }).unwrap();
+        assert_eq!(config.warnings, []);
+        count += 1;
     }
     assert!(count >= 2);
 }
@@ -245,7 +254,7 @@ fn files_that_are_not_there_are_named_and_hide_no_other_problem_of_reading() {
     assert!(told.contains("this is a folder"), "{told}");
     assert!(told.contains("a.yaml:"), "{told}");
     assert!(told.ends_with("3 problems"), "{told}");
-    assert!(super::load(&[], LoadOptions::default()).is_err());
+    assert!(load(&[], LoadOptions::default()).is_err());
 }
 
 #[cfg(unix)]
@@ -360,8 +369,6 @@ fn good_texts() -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn random_bytes_are_a_config_or_have_a_problem(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         parse_for_fuzzing(&bytes);

@@ -30,7 +30,7 @@ pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
     Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption, LogSettings,
-    Method, Priority, SmtpSettings, SmtpTls, Transport, WebhookBody, WebhookSettings,
+    Method, Priority, SmtpSettings, SmtpTls, Transport, WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 

@@ -39,6 +39,19 @@ pub(crate) enum Form {
     Secret,
 }
 
+/// Headers that are our own, or that only the connection may set.
+const RESERVED_HEADERS: &[&str] = &[
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "expect",
+    "upgrade",
+    "idempotency-key",
+    "x-svcwatch-signature",
+];
+
 /// What is wrong with a text, and what to write instead.
 pub(crate) type Fault = (String, String);
 
@@ -275,6 +288,12 @@ fn url(text: &str) -> Result<(), Fault> {
             "write one such as `https://chat.example/in`",
         );
     }
+    if url.fragment().is_some() {
+        return fault(
+            "the address has a part after `#`, which is never sent",
+            "remove it",
+        );
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return fault(
             "the address holds a user name or a password",
@@ -314,6 +333,12 @@ fn header(text: &str) -> Result<(), Fault> {
     let good = text.chars().all(|character| {
         character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
     });
+    if RESERVED_HEADERS.contains(&text.to_lowercase().as_str()) {
+        return fault(
+            format!("svcwatch sets the header {} itself", quoted(text)),
+            "remove it",
+        );
+    }
     if good {
         Ok(())
     } else {

@@ -361,11 +361,65 @@ fn ten_thousand_hosts_load_at_once() {
     );
 }
 
-fn good_texts() -> Vec<Vec<u8>> {
-    data("config-good")
-        .iter()
-        .map(|path| fs::read(path).unwrap())
-        .collect()
+#[test]
+fn repeated_pieces_take_no_time_out_of_proportion() {
+    let pieces = [
+        "- ",
+        "[",
+        "[]",
+        "[,",
+        "{",
+        "{a: ",
+        "? ",
+        ": ",
+        "a: ",
+        "a:\n",
+        "&a ",
+        "&a a: ",
+        "*a ",
+        "!",
+        "!a ",
+        "\"",
+        "'",
+        "\"\n\n",
+        "|\n",
+        ">\n",
+        "#",
+        "#\n",
+        "\n",
+        "\t",
+        " ",
+        "%a\n",
+        "---\n",
+        "...\n",
+        "x",
+        "x ",
+        "x\n",
+        "x: y\n",
+        "x: |\n  y\n",
+        "- x\n",
+        "- {a: b}\n",
+        "a: &a [*a]\n",
+        "\u{feff}",
+        "é",
+    ];
+    for piece in pieces {
+        let time = |bytes: usize| {
+            let text = piece.repeat(bytes / piece.len());
+            let begun = Instant::now();
+            parse_for_fuzzing(text.as_bytes());
+            parse_for_fuzzing(format!("a: {text}").as_bytes());
+            parse_for_fuzzing(format!("hosts: [{text}").as_bytes());
+            begun.elapsed()
+        };
+        let (small, large) = (time(20_000), time(320_000));
+        println!("{piece:?}: {small:?}, {large:?}");
+    }
+}
+
+fn all_texts() -> Vec<Vec<u8>> {
+    let files = [data("config-good"), data("config-bad")].concat();
+    files.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
 proptest! {
@@ -380,11 +434,11 @@ proptest! {
     }
 
     #[test]
-    fn mutated_configs_are_a_config_or_have_a_problem(
+    fn mutated_files_are_a_config_or_have_a_problem(
         which in 0_usize..100,
         cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[-a-z:, \\[\\]{}&*!|>'\"\n\t0-9]{0,4}"), 1..6),
     ) {
-        let texts = good_texts();
+        let texts = all_texts();
         let mut bytes = texts[which % texts.len()].clone();
         for (at, length, put) in cuts {
             let start = at.index(bytes.len().max(1)).min(bytes.len());

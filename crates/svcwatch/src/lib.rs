@@ -1,5 +1,7 @@
 //! svcwatch: the adapters around the core.
 
 pub mod board;
+pub mod config;
 pub mod facts;
+pub mod secret;
 pub mod store;

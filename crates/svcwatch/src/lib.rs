@@ -5,3 +5,4 @@ pub mod config;
 pub mod facts;
 pub mod secret;
 pub mod store;
+pub mod web;

@@ -173,26 +173,6 @@ pub struct HistoryItem {
     pub cause: Option<String>,
 }
 
-/// Why a host or service is told or not, as the engine explains it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The host.
-    pub host: String,
-    /// The service; none where the host itself is explained.
-    pub service: Option<String>,
-    /// The sentences, in the order in which they matter.
-    pub lines: Vec<ExplanationLine>,
-}
-
-/// One sentence of an explanation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExplanationLine {
-    /// What it is about, in one word: `selector`, `expected`, `state`, `for`, `route`, `limit`, `told` and the like.
-    pub about: String,
-    /// The sentence.
-    pub text: String,
-}
-
 /// What an acknowledgement says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -239,7 +219,7 @@ impl From<Seen<'_>> for ServiceItem {
             pid: row.pid.filter(|_| visible),
             exit_code: row.exit_code.filter(|_| visible),
             incident: row.incident.as_ref().map(|id| id.as_str().to_owned()),
-            muted: row.muted.map(|why| why.as_str().to_owned()),
+            muted: seen.muted().map(|why| why.as_str().to_owned()),
             labels: labels(&row.labels),
         }
     }

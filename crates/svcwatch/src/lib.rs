@@ -1,3 +1,5 @@
 //! svcwatch: the adapters around the core.
 pub mod config;
+pub mod dest;
 pub mod secret;
+pub mod transport;

@@ -53,6 +53,11 @@ impl Logons {
         !self.account_refused_at.is_empty()
     }
 
+    /// Whether any logon was refused in the last hours, so that accounts may have been paused.
+    pub(crate) fn was_refused_lately(&self, now: u64) -> bool {
+        self.account_refused_at.values().any(|at| at + 3 * HOUR > now)
+    }
+
     /// From now on everyone refuses the account, or nobody does any more.
     pub(crate) fn turns(&mut self, at: u64, account: &Name, refused: bool, at_once: bool) {
         let most = if at_once { 1 } else { u64::try_from(limits::REFUSALS_MAX).unwrap_or(u64::MAX) };

@@ -6,6 +6,7 @@
 //! shortest story that still breaks it.
 //!
 //! `SVCWATCH_SIM_SEEDS=2000` runs so many seeds; `SVCWATCH_SIM_SEED=7` runs one and prints its story;
+//! `SVCWATCH_SIM_ALOUD=1` prints what the monitor decides and sends in the short story;
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
 mod happen;
@@ -116,6 +117,9 @@ fn report(seed: u64, ended: &Ended) -> String {
     }
     for happening in &short {
         let _ = writeln!(text, "  {happening}");
+    }
+    if number("SVCWATCH_SIM_ALOUD").is_some() {
+        world::run_aloud(seed, &setup, &short);
     }
     let _ = writeln!(text, "  (run it again with SVCWATCH_SIM_SEED={seed})");
     text

@@ -146,8 +146,10 @@ impl Oracle {
     }
 
     fn judge_host(&mut self, store: &Store, window: Window, row: &HostRow) {
-        let known = store.hosts.get(&row.host).and_then(|before| before.fault);
-        if known == row.fault || row.removed {
+        let before = store.hosts.get(&row.host);
+        // What is watched again is not looked at yet.
+        let returned = before.is_some_and(|before| before.removed) && row.fault.is_none();
+        if before.and_then(|before| before.fault) == row.fault || row.removed || returned {
             return;
         }
         let runs = self.readings.of_host(&row.host);
@@ -287,7 +289,9 @@ impl Oracle {
             let parked = matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused) && at + 1 == runs.len();
             let last = if parked { window.until } else { run.last.min(window.until) };
             let held = last - streak.first + slack;
-            if opening && held < least.unwrap_or(0) {
+            // What was paused with its account before was not seen for longer than the readings say.
+            let unseen = self.logons.was_refused_lately(window.until);
+            if opening && held < least.unwrap_or(0) && !unseen {
                 why = format!("it was so for {held} ms only, of {}", least.unwrap_or(0));
             } else if !sure && streak.count < limits::FAULT_CONFIRM {
                 why = "one check only said so".to_string();

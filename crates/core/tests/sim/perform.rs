@@ -106,6 +106,7 @@ impl World {
                 _ => {}
             }
         }
+        self.say(|| words_of_observation(&observation));
         if self.oracle.probe_ends(host, request.probe) {
             self.believe(&observation);
         }
@@ -165,6 +166,7 @@ impl World {
 
     /// A try of a message ends.
     pub(crate) fn sent(&mut self, sending: &Sending) {
+        self.say(|| format!("sent {} taken {} {:?}", sending.key, sending.taken, sending.end));
         if sending.taken {
             self.oracle.takes(&self.store, &sending.key);
         }
@@ -195,7 +197,7 @@ impl World {
                 let from = if follows { self.last_batch.0 } else { self.now };
                 let window = Window { from: from.saturating_sub(20), until: self.now };
                 self.last_batch.0 = self.now;
-                self.writing = Some(Writing { batch, records, window, failed: None });
+                self.writing = Some(Writing { batch, records, window, failed: None, written: false });
             }
         }
         if let Some(down) = self.dies_at_commit.take() {
@@ -215,8 +217,9 @@ impl World {
     /// A commit ends.
     pub(crate) fn committed(&mut self, batch: BatchId, written: bool, counts: bool) {
         let Some(mut writing) = self.writing.take() else { return };
-        if written {
+        if written && !writing.written {
             self.write_rows(&writing);
+            writing.written = true;
         }
         self.last_batch.1 = self.now;
         if !counts {
@@ -237,6 +240,7 @@ impl World {
     pub(crate) fn write_rows(&mut self, writing: &Writing) {
         let wall = self.clocks().wall;
         for record in writing.records.iter() {
+            self.say(|| words_of(record));
             self.oracle.before_write(&self.store, writing.window, record);
             if let Some((rule, sentence)) = self.store.apply(self.now, wall, std::slice::from_ref(record)) {
                 self.oracle.broken(rule, sentence);
@@ -284,4 +288,46 @@ impl World {
         }
         all
     }
+}
+
+/// What a row says, short.
+fn words_of(record: &Record) -> String {
+    match record {
+        Record::Delivery(row) => format!(
+            "delivery {} #{} {} {} {:?} {} {} seq {} {:?} merged {:?} items {} frozen {} tries {} due {} reason {:?}",
+            row.key,
+            row.order,
+            row.destination,
+            row.recipient,
+            row.notice.subject,
+            row.notice.kind,
+            row.notice.event,
+            row.notice.seq,
+            row.state,
+            row.notice.merged.iter().map(|merged| merged.incident.as_str()).collect::<Vec<_>>(),
+            row.notice.items.len(),
+            row.frozen,
+            row.attempts,
+            row.due.0,
+            row.reason
+        ),
+        Record::History(row) => format!("history {:?} seq {} {:?} {:?}", row.subject, row.seq, row.to, row.event),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What an observation says, short.
+fn words_of_observation(observation: &Observation) -> String {
+    let outcome = match &observation.outcome {
+        Outcome::Read(reading) => reading
+            .services
+            .iter()
+            .filter(|service| !service.name.starts_with("Fill"))
+            .map(|service| format!("{} {}", service.name, service.reading.state))
+            .chain(reading.asked.iter().map(|(name, asked)| format!("{name} {asked:?}")))
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => format!("{other:?}"),
+    };
+    format!("observed {} {:?} {:?} {outcome}", observation.host, observation.computer_name, observation.logon)
 }

@@ -49,7 +49,7 @@ impl World {
     /// How long it may take until a host that is well is read again.
     fn round(&self, host: &HostPlan, session: bool) -> u64 {
         let turns = if session { 1 } else { u64::try_from(self.plan.hosts.len()).unwrap_or(1) + 1 };
-        host.every.0 + turns * (host.timeout.0 + limits::PROBE_GRACE.0) + 30 * SECOND
+        host.every.0 * 3 / 2 + turns * (host.timeout.0 + limits::PROBE_GRACE.0) + 30 * SECOND
     }
 
     /// Since when a host can be read, where it can.
@@ -81,11 +81,12 @@ impl World {
         match self.fine_since(host) {
             Some(fine) => {
                 let base = fine.max(steady);
-                let last = self.oracle.logons.last.get(&host.name).copied().unwrap_or(0).max(base);
+                let begun = self.oracle.logons.last.get(&host.name).copied();
+                let last = begun.unwrap_or(0).max(base);
                 let under_way = self.oracle.logons.begun.contains_key(&host.name);
                 if !under_way && self.now > last + round {
                     let since = (self.now - last) / SECOND;
-                    let sentence = format!("{} is well, but was not probed for {since} s", host.name);
+                    let sentence = format!("{} is well, but was not probed for {since} s (the last probe began at {begun:?})", host.name);
                     self.oracle.broken("P3", sentence);
                 }
                 self.scan_services(host, at, base, round);

@@ -119,6 +119,8 @@ pub(crate) struct Writing {
     pub(crate) records: Arc<[Record]>,
     /// When it was decided.
     pub(crate) window: Window,
+    /// Whether it was written, though that may have counted as a failure: writing it again changes nothing.
+    pub(crate) written: bool,
     /// Whether its last commit failed, and when.
     pub(crate) failed: Option<u64>,
 }
@@ -183,6 +185,7 @@ pub(crate) struct World {
     pub(crate) chance: [Rng; 4],
     /// How many events the monitor was given.
     pub(crate) events: u64,
+    aloud: bool,
 }
 
 /// How a run of the world ended.
@@ -202,7 +205,15 @@ pub(crate) struct Ended {
 
 /// Runs a story to its end.
 pub(crate) fn run(seed: u64, setup: &Setup, story: &[Happening]) -> Ended {
-    let mut world = World::new(seed, setup.clone(), story.to_vec());
+    live(World::new(seed, setup.clone(), story.to_vec()))
+}
+
+/// Runs a story and prints what the monitor decides and sends.
+pub(crate) fn run_aloud(seed: u64, setup: &Setup, story: &[Happening]) -> Ended {
+    live(World { aloud: true, ..World::new(seed, setup.clone(), story.to_vec()) })
+}
+
+fn live(mut world: World) -> Ended {
     world.live();
     Ended {
         violation: world.oracle.found.take(),
@@ -246,6 +257,7 @@ impl World {
             next_scan: SCAN,
             chance: [3, 4, 5, 6].map(|purpose| Rng::new(seed, purpose)),
             events: 0,
+            aloud: false,
             setup,
             story,
         };
@@ -269,6 +281,13 @@ impl World {
     pub(crate) fn later(&mut self, at: u64, item: Item) {
         self.queued += 1;
         self.queue.insert((at.max(self.now), self.queued), item);
+    }
+
+    /// Prints what happens, where somebody wants to read it.
+    pub(crate) fn say(&self, words: impl FnOnce() -> String) {
+        if self.aloud {
+            println!("{}  {}", crate::story::clock(self.now), words());
+        }
     }
 
     /// The time as the monitor's clocks show it.
@@ -373,6 +392,7 @@ impl World {
         if self.monitor.take().is_none() {
             return;
         }
+        self.say(|| "CRASH".to_string());
         // What was on its way to a destination may arrive, and what was being written may be written.
         let dying: Vec<(u64, u64)> = self.queue.iter().filter(|(_, item)| item.dies()).map(|(key, _)| *key).collect();
         for key in dying {
@@ -386,6 +406,7 @@ impl World {
         if let Some(writing) = self.writing.take()
             && self.chance[3].chance(50)
             && writing.failed.is_none()
+            && !writing.written
         {
             self.write_rows(&writing);
         }

@@ -6,8 +6,6 @@ use crate::time::Span;
 pub const BATCH_EVENTS_MAX: usize = 256;
 /// How long a batch waits for more events, at most.
 pub const BATCH_WAIT: Span = Span(5);
-/// Events that wait while a commit is under way, besides one observation a host.
-pub const WAITING_EVENTS_MAX: usize = 65_536;
 /// How long until a failed commit is tried again.
 pub const COMMIT_RETRY: Span = Span(1_000);
 

@@ -106,12 +106,15 @@ impl Pipeline {
                     .insert(observation.host.clone(), Event::Observed(observation));
             }
             Event::Tick => {}
-            // The oldest is not lost: what would be is the newest, and the carrier is slowed down by its own bounds
-            // on deliveries and requests long before.
-            other if self.waiting.len() < limits::WAITING_EVENTS_MAX => {
-                self.waiting.push_back(other)
-            }
-            _ => {}
+            // The carrier's own bounds on deliveries and requests keep these few.
+            Event::ConfigRead { .. }
+            | Event::Rendered { .. }
+            | Event::Settled { .. }
+            | Event::Acknowledge { .. }
+            | Event::PlanReplaced(_)
+            | Event::SecretChanged { .. }
+            | Event::ClockJumped { .. }
+            | Event::Stop => self.waiting.push_back(event),
         }
     }
 

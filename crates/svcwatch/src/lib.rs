@@ -1,1 +1,3 @@
 //! svcwatch: the adapters around the core.
+pub mod config;
+pub mod secret;

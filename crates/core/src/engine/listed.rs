@@ -6,13 +6,24 @@ use crate::{
     host::{Host, Line, Listed},
     id::Name,
     observe::{Asked, HostFault, HostReading, ServiceConfig, StartType},
-    plan::Selector,
     planted::{self, Planted},
     record::Record,
     target::{Sight, Target},
     time::Now,
 };
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+
+/// A service that an entry of the plan has selected.
+pub(super) struct Selected {
+    /// Its key name.
+    pub(super) service: Name,
+    /// Its display name, where it is known.
+    pub(super) display_name: Option<Arc<str>>,
+    /// The place of the entry.
+    pub(super) entry: usize,
+    /// How it is started, where that is known.
+    pub(super) start_type: Option<StartType>,
+}
 
 impl Engine {
     /// What the list and the answers say of each target that is not exactly as before.
@@ -95,24 +106,20 @@ impl Engine {
             if host.find(service).is_none()
                 && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
             {
-                added.push((
-                    service.clone(),
-                    Arc::<str>::from(line.display_name.as_str()),
+                added.push(Selected {
+                    service: service.clone(),
+                    display_name: Some(Arc::from(line.display_name.as_str())),
                     entry,
                     start_type,
-                ));
+                });
             }
         }
-        for (service, display_name, entry, start_type) in added {
-            self.watch(
-                now,
-                name,
-                &service,
-                Some(display_name),
-                entry,
-                start_type,
-                step,
-            );
+        let any = !added.is_empty();
+        for selected in added {
+            self.watch(now, name, selected, step);
+        }
+        if any {
+            self.show_host(name, step);
         }
         let Some(host) = self.hosts.get_mut(name) else {
             return;
@@ -144,12 +151,15 @@ impl Engine {
         &mut self,
         now: Now,
         host_name: &Name,
-        service: &Name,
-        display_name: Option<Arc<str>>,
-        entry: usize,
-        start_type: Option<crate::observe::StartType>,
+        selected: Selected,
         step: &mut Step,
     ) {
+        let Selected {
+            service,
+            display_name,
+            entry,
+            start_type,
+        } = selected;
         let retired = self
             .retired_targets
             .remove(&(host_name.clone(), service.clone()));
@@ -161,7 +171,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(host_name) else {
             return;
         };
-        let mut target = Target::new(host_name, service, entry, seq, now);
+        let mut target = Target::new(host_name, &service, entry, seq, now);
         target.row.display_name = display_name;
         let by_start = host
             .plan
@@ -174,7 +184,7 @@ impl Engine {
         target.row.start_type = start_type;
         step.commit.push(Record::Target(target.row.clone()));
         host.insert(target);
-        self.show_service(host_name, service, step);
+        self.show_service(host_name, &service, step);
     }
 
     /// Takes in the configuration of services, and watches those that are now known to start as an entry says.
@@ -212,23 +222,24 @@ impl Engine {
             } else if let Some(entry) =
                 host.entry_for(&service, config.display_name.as_deref(), config.start_type)
             {
-                selected.push((
+                selected.push(Selected {
                     service,
-                    config.display_name.as_deref().map(Arc::from),
+                    display_name: config.display_name.as_deref().map(Arc::from),
                     entry,
-                    config.start_type,
-                ));
+                    start_type: config.start_type,
+                });
             }
         }
         for service in changed {
             self.show_service(name, &service, step);
         }
         let any = !selected.is_empty();
-        for (service, display_name, entry, start_type) in selected {
-            self.watch(now, name, &service, display_name, entry, start_type, step);
+        for one in selected {
+            self.watch(now, name, one, step);
         }
         if any {
             self.relink(name);
+            self.show_host(name, step);
             // Their states are in the list that was already read; the next check brings them.
             self.schedule.no_later(name, now.tick);
         }

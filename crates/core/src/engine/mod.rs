@@ -15,6 +15,9 @@ mod service;
 mod telling;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use explain::{Explanation, LaneExplained, ServiceExplained};
 
 use crate::{
@@ -58,10 +61,12 @@ impl Engine {
     pub fn apply(&mut self, now: Now, event: Event) -> Step {
         let mut step = Step::default();
         match event {
-            Event::Tick => {}
+            // Deadlines run on the tick clock; what is stored is made from both clocks at each write, so a wall
+            // clock that was set changes nothing by itself.
+            Event::Tick | Event::ClockJumped { .. } => {}
             Event::Observed(observation) => self.observed(now, observation, &mut step),
             Event::ConfigRead { host, services } => {
-                self.config_read(now, &host, services, &mut step)
+                self.config_read(now, &host, services, &mut step);
             }
             Event::Rendered { delivery, payload } => {
                 let signal = self.outbox.rendered(now, &delivery, payload, &mut step);
@@ -78,12 +83,10 @@ impl Engine {
                 self.signalled(now, signal, &mut step);
             }
             Event::Acknowledge { incident, by, note } => {
-                self.acknowledge(now, &incident, by, note, &mut step)
+                self.acknowledge(now, &incident, by, &note, &mut step);
             }
             Event::PlanReplaced(plan) => self.replace_plan(now, plan, &mut step),
             Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
-            // Deadlines run on the tick clock; what is stored is made from both clocks at each write.
-            Event::ClockJumped { .. } => {}
             Event::Stop => self.stopping = true,
         }
         self.advance(now, &mut step);
@@ -196,14 +199,7 @@ impl Engine {
     }
 
     /// Somebody takes note of an incident: it is not repeated any more.
-    fn acknowledge(
-        &mut self,
-        now: Now,
-        id: &IncidentId,
-        by: String,
-        note: String,
-        step: &mut Step,
-    ) {
+    fn acknowledge(&mut self, now: Now, id: &IncidentId, by: String, note: &str, step: &mut Step) {
         let subject = self.incidents.subject_of(id).cloned();
         let Some(incident) = subject
             .as_ref()

@@ -3,22 +3,22 @@
 use super::Engine;
 use crate::{
     effect::{Effect, Fact, Step},
-    host::{self, Host, Line, Listed},
+    host::{self},
     id::{Name, Subject},
     limits,
     notice::ToldEvent,
-    observe::{Asked, Fault, HostFault, HostReading, Observation, Outcome, Reading, ServiceConfig},
+    observe::{Fault, HostFault, HostReading, Observation, Outcome, Reading},
     planted::{self, Planted},
     policy::{
         Ruling,
         confirm::{self, Candidate},
     },
     record::Record,
-    target::{Sight, Target},
+    target::Sight,
     time::Now,
     view::View,
 };
-use alloc::{collections::BTreeSet, format, sync::Arc, vec::Vec};
+use alloc::format;
 
 impl Engine {
     /// Takes in the answer of a probe. A late one is dropped.
@@ -79,19 +79,15 @@ impl Engine {
                     "the host lists {} services, which is more than svcwatch reads",
                     reading.services.len()
                 );
-                self.faulted(
-                    now,
-                    &name,
-                    HostFault {
-                        fault: Fault::ProtocolError,
-                        cause,
-                        refusal: None,
-                    },
-                    step,
-                );
+                let fault = HostFault {
+                    fault: Fault::ProtocolError,
+                    cause,
+                    refusal: None,
+                };
+                self.faulted(now, &name, &fault, step);
             }
-            Outcome::Read(reading) => self.read(now, &name, reading, step),
-            Outcome::Fault(fault) => self.faulted(now, &name, fault, step),
+            Outcome::Read(reading) => self.read(now, &name, &reading, step),
+            Outcome::Fault(fault) => self.faulted(now, &name, &fault, step),
             Outcome::LogonNeeded => {}
         }
     }
@@ -138,7 +134,7 @@ impl Engine {
     }
 
     /// A host could not be read.
-    pub(super) fn faulted(&mut self, now: Now, name: &Name, fault: HostFault, step: &mut Step) {
+    pub(super) fn faulted(&mut self, now: Now, name: &Name, fault: &HostFault, step: &mut Step) {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
@@ -208,7 +204,7 @@ impl Engine {
         now: Now,
         name: &Name,
         event: ToldEvent,
-        fault: HostFault,
+        fault: &HostFault,
         step: &mut Step,
     ) {
         let Some(host) = self.hosts.get(name) else {
@@ -262,7 +258,7 @@ impl Engine {
     }
 
     /// A host was read.
-    fn read(&mut self, now: Now, name: &Name, reading: HostReading, step: &mut Step) {
+    fn read(&mut self, now: Now, name: &Name, reading: &HostReading, step: &mut Step) {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
@@ -294,8 +290,8 @@ impl Engine {
             ToldEvent::HostRecovered,
             step,
         );
-        let sights = self.sights(now, name, &reading, step);
-        let hidden_is_told = self.judge_visibility(now, name, &reading, step);
+        let sights = self.sights(now, name, reading, step);
+        let hidden_is_told = self.judge_visibility(now, name, reading, step);
         for (place, sight) in sights {
             self.see(now, name, place, sight, hidden_is_told, step);
         }

@@ -1,6 +1,6 @@
 //! A new plan. What stays is told apart by its name; what is new begins, and what is gone ends.
 
-use super::Engine;
+use super::{Engine, listed::Selected};
 use crate::{
     account::Account,
     effect::{Effect, Step},
@@ -12,16 +12,13 @@ use crate::{
     time::Now,
     view::View,
 };
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 impl Engine {
     /// Replaces the plan as one.
     pub(super) fn replace_plan(&mut self, now: Now, plan: Arc<Plan>, step: &mut Step) {
-        let before = core::mem::replace(&mut self.plan, Arc::clone(&plan));
+        let before = core::mem::replace(&mut self.plan, plan);
+        let plan = Arc::clone(&self.plan);
         let planned: BTreeSet<&Name> = plan.hosts.iter().map(|host| &host.name).collect();
         let gone: Vec<Name> = self
             .hosts
@@ -159,7 +156,13 @@ impl Engine {
             })
             .collect();
         for (service, entry) in named {
-            self.watch(now, name, &service, None, entry, None, step);
+            let selected = Selected {
+                service,
+                display_name: None,
+                entry,
+                start_type: None,
+            };
+            self.watch(now, name, selected, step);
         }
         // The next list is looked at as if it were new, so that patterns find what they now mean.
         if let Some(host) = self.hosts.get_mut(name) {
@@ -243,13 +246,13 @@ impl Engine {
 
     /// Ends incidents whose subject is gone: nothing could ever end them later.
     fn end_orphans(&mut self, now: Now, step: &mut Step) {
-        let orphans: BTreeMap<Subject, ()> = self
+        let orphans: Vec<Subject> = self
             .incidents
             .iter()
             .filter(|(subject, _)| !self.is_known(subject))
-            .map(|(subject, _)| (subject.clone(), ()))
+            .map(|(subject, _)| subject.clone())
             .collect();
-        for subject in orphans.into_keys() {
+        for subject in orphans {
             self.fine(now, &subject, ToldEvent::Unwatched, step);
         }
     }

@@ -191,7 +191,7 @@ impl Engine {
             .collect();
         let mut orders = self.last_record;
         for key in lanes {
-            self.outbox.enqueue(now, key, &notice, &mut orders, step);
+            self.outbox.enqueue(now, &key, &notice, &mut orders, step);
         }
         self.last_record = orders;
     }
@@ -307,8 +307,7 @@ impl Engine {
                 let seq = self.bump(&key.subject, step);
                 let notice = Arc::new(self.end_of(now, &key.subject, &told, seq));
                 orders = self.last_record;
-                self.outbox
-                    .enqueue(now, key.clone(), &notice, &mut orders, step);
+                self.outbox.enqueue(now, &key, &notice, &mut orders, step);
                 self.last_record = orders;
             }
             if open.is_some() {
@@ -317,7 +316,7 @@ impl Engine {
                     // Who has not heard of it gets it as an opening.
                     orders = self.last_record;
                     self.outbox
-                        .enqueue(now, key.clone(), &Arc::new(notice), &mut orders, step);
+                        .enqueue(now, &key, &Arc::new(notice), &mut orders, step);
                     self.last_record = orders;
                 }
             }

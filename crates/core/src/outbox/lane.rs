@@ -40,12 +40,11 @@ impl LaneKey {
     /// The natural key of a delivery of this notice in this lane.
     pub fn delivery(&self, notice: &Notice) -> DeliveryKey {
         let subject;
-        let about = match &notice.incident {
-            Some(incident) => incident.id.as_str(),
-            None => {
-                subject = notice.subject.key();
-                subject.as_str()
-            }
+        let about = if let Some(incident) = &notice.incident {
+            incident.id.as_str()
+        } else {
+            subject = notice.subject.key();
+            subject.as_str()
         };
         DeliveryKey::new(
             &self.destination,

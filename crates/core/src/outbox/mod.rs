@@ -20,13 +20,12 @@ use crate::{
     plan::{Limit, Plan},
     planted::{self, Planted},
     policy::{Ruling, limit},
-    record::{DeliveryRow, DeliveryState, DestinationRow, DroppedRow, LaneRow, Record},
+    record::{DeliveryRow, DeliveryState, DestinationRow, DroppedRow, Record},
     time::{Now, Span, Tick},
     view::View,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    string::{String, ToString},
     sync::Arc,
     vec::Vec,
 };
@@ -180,7 +179,7 @@ impl Outbox {
                 recipient,
                 subject: notice.subject.clone(),
             };
-            self.enqueue(now, key, notice, orders, step);
+            self.enqueue(now, &key, notice, orders, step);
         }
     }
 
@@ -188,7 +187,7 @@ impl Outbox {
     pub fn enqueue(
         &mut self,
         now: Now,
-        key: LaneKey,
+        key: &LaneKey,
         notice: &Arc<Notice>,
         orders: &mut u64,
         step: &mut Step,
@@ -216,7 +215,7 @@ impl Outbox {
         let lane = self
             .lanes
             .entry(key.clone())
-            .or_insert_with(|| Lane::new(&key, None));
+            .or_insert_with(|| Lane::new(key, None));
         lane.paying = false;
         lane.waiting.push(row);
         self.count(&key.destination, 1);
@@ -224,10 +223,10 @@ impl Outbox {
         // Where one is under way or waits for its next try, the lane is looked at when that has ended.
         if self
             .lanes
-            .get(&key)
+            .get(key)
             .is_some_and(|lane| !lane.under_way && lane.head.is_none())
         {
-            self.look_at(&key, now.tick, *orders);
+            self.look_at(key, now.tick, *orders);
         }
     }
 
@@ -366,27 +365,24 @@ impl Outbox {
             key.destination.clone(),
             Arc::clone(&key.recipient),
         );
-        match &head.payload {
-            Some(payload) => {
-                let attempt = head.attempts.saturating_add(1);
-                let payload = Arc::clone(payload);
-                step.effects.push(Effect::Send {
-                    delivery,
-                    destination,
-                    recipient,
-                    payload,
-                    attempt,
-                });
-            }
-            None => {
-                let notice = Arc::clone(&head.notice);
-                step.effects.push(Effect::Render {
-                    delivery,
-                    destination,
-                    recipient,
-                    notice,
-                });
-            }
+        if let Some(payload) = &head.payload {
+            let attempt = head.attempts.saturating_add(1);
+            let payload = Arc::clone(payload);
+            step.effects.push(Effect::Send {
+                delivery,
+                destination,
+                recipient,
+                payload,
+                attempt,
+            });
+        } else {
+            let notice = Arc::clone(&head.notice);
+            step.effects.push(Effect::Render {
+                delivery,
+                destination,
+                recipient,
+                notice,
+            });
         }
         if let Some(pool) = self.pools.get_mut(&key.pool()) {
             pool.busy = pool.busy.saturating_add(1);

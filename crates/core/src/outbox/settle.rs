@@ -180,10 +180,10 @@ impl Outbox {
         }
         let due = now.tick + wait;
         self.look_at(key, due, order);
-        if asked.is_some() {
-            if let Some(pool) = self.pools.get_mut(&key.pool()) {
-                pool.not_before = pool.not_before.max(due);
-            }
+        if asked.is_some()
+            && let Some(pool) = self.pools.get_mut(&key.pool())
+        {
+            pool.not_before = pool.not_before.max(due);
         }
         self.note_failure(now, key, reason, limits::DESTINATION_FAILING_AFTER, step)
     }
@@ -211,7 +211,7 @@ impl Outbox {
 
     /// Looks at a lane again at once, where something waits in it; else forgets it where nothing is left.
     fn look_again(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
-        match self.lanes.get(key).and_then(|lane| lane.first_order()) {
+        match self.lanes.get(key).and_then(super::lane::Lane::first_order) {
             Some(order) => self.look_at(key, now.tick, order),
             None => self.tidy(now, key, step),
         }

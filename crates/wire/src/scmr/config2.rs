@@ -326,6 +326,7 @@ impl QueryServiceConfig2Reply {
     /// A server's answer: the piece, or 122 where the buffer asked for is too small.
     #[must_use]
     pub fn of(config: &Config2, buffer_size: u32) -> Self {
+        let buffer_size = buffer_size.min(CONFIGURATION_BYTES_MAX);
         let mut buffer = config.encode();
         let needed = count(buffer.len());
         let code = if needed > buffer_size {
@@ -345,6 +346,7 @@ impl QueryServiceConfig2Reply {
     /// A server's refusal.
     #[must_use]
     pub fn refused(code: Code, buffer_size: u32) -> Self {
+        let buffer_size = buffer_size.min(CONFIGURATION_BYTES_MAX);
         Self {
             buffer: vec![0; crate::ndr::length(buffer_size)],
             needed: 0,

@@ -93,7 +93,9 @@ fn texts(seeds: &mut Vec<Seed>) {
     seed.extend(writer.finish());
     seeds.push(("ndr", "everything".into(), seed));
     // A lone surrogate between two letters.
-    let lone = [1, 8, 3, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 65, 0, 0, 0xd8, 66, 0];
+    let lone = [
+        1, 8, 3, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 65, 0, 0, 0xd8, 66, 0,
+    ];
     seeds.push(("ndr", "lone_surrogate".into(), lone.into()));
 }
 
@@ -140,10 +142,26 @@ fn requests(seeds: &mut Vec<Seed>) {
         buffer_size: 1024,
     };
     request(seeds, "enum_dependent_services", &list);
-    request(seeds, "query_service_status", &QueryServiceStatus { service });
-    request(seeds, "query_service_status_ex", &QueryServiceStatusEx { service });
-    request(seeds, "query_service_config", &QueryServiceConfig::new(service));
-    request(seeds, "query_service_config_ex", &QueryServiceConfigEx { service });
+    request(
+        seeds,
+        "query_service_status",
+        &QueryServiceStatus { service },
+    );
+    request(
+        seeds,
+        "query_service_status_ex",
+        &QueryServiceStatusEx { service },
+    );
+    request(
+        seeds,
+        "query_service_config",
+        &QueryServiceConfig::new(service),
+    );
+    request(
+        seeds,
+        "query_service_config_ex",
+        &QueryServiceConfigEx { service },
+    );
     let config2 = QueryServiceConfig2::new(service, Config2Level::FailureActions);
     request(seeds, "query_service_config2", &config2);
     let start = StartService {
@@ -157,7 +175,11 @@ fn requests(seeds: &mut Vec<Seed>) {
     };
     request(seeds, "control_service", &stop);
     let mask = notify_mask::STOPPED | notify_mask::RUNNING;
-    request(seeds, "notify", &NotifyServiceStatusChange { service, mask });
+    request(
+        seeds,
+        "notify",
+        &NotifyServiceStatusChange { service, mask },
+    );
     request(seeds, "get_notify_results", &GetNotifyResults { notify });
     request(seeds, "close_notify_handle", &CloseNotifyHandle { notify });
     request(seeds, "close", &CloseServiceHandle { handle: HANDLE });
@@ -173,7 +195,11 @@ fn replies(seeds: &mut Vec<Seed>) {
     let code = Code::SUCCESS;
     let services = services();
     let handle = Some(HANDLE);
-    reply::<OpenScManager>(seeds, "open_sc_manager", &OpenScManagerReply { handle, code });
+    reply::<OpenScManager>(
+        seeds,
+        "open_sc_manager",
+        &OpenScManagerReply { handle, code },
+    );
     let missing = OpenServiceReply {
         handle: None,
         code: Code::SERVICE_DOES_NOT_EXIST,
@@ -228,7 +254,11 @@ fn replies(seeds: &mut Vec<Seed>) {
         code,
     };
     reply::<GetNotifyResults>(seeds, "get_notify_results", &results);
-    reply::<CloseNotifyHandle>(seeds, "close_notify_handle", &CloseNotifyHandleReply { code });
+    reply::<CloseNotifyHandle>(
+        seeds,
+        "close_notify_handle",
+        &CloseNotifyHandleReply { code },
+    );
     reply::<CloseServiceHandle>(seeds, "close", &CloseServiceHandleReply { code });
 }
 
@@ -254,10 +284,7 @@ fn config2s() -> Vec<Config2> {
         Config2::DelayedAutoStart(true),
         Config2::FailureActionsFlag(true),
         Config2::ServiceSid(3),
-        Config2::RequiredPrivileges(vec![
-            "SeTcbPrivilege".into(),
-            "SeDebugPrivilege".into(),
-        ]),
+        Config2::RequiredPrivileges(vec!["SeTcbPrivilege".into(), "SeDebugPrivilege".into()]),
         Config2::Preshutdown(180_000),
     ]
 }
@@ -326,7 +353,8 @@ fn conversations(seeds: &mut Vec<Seed>) {
         }
         seeds.push(("enumeration", name.into(), seed));
     };
-    let page = |size, resume| Some(EnumServicesStatusExReply::page(&services, size, resume).encode());
+    let page =
+        |size, resume| Some(EnumServicesStatusExReply::page(&services, size, resume).encode());
     conversation("at_once", &[page(1024, 0)]);
     conversation("in_parts", &[page(150, 0), page(1024, 2)]);
     conversation("stands_still", &[page(150, 0), page(150, 0)]);

@@ -53,6 +53,9 @@ fn each_target_has_seeds_and_each_seed_a_target() {
         assert!(seeds.iter().any(|(of, _, _)| *of == target), "{target}");
     }
     for (of, name, _) in seeds {
-        assert!(wire::TARGETS.iter().any(|(target, _)| *target == of), "{name}");
+        assert!(
+            wire::TARGETS.iter().any(|(target, _)| *target == of),
+            "{name}"
+        );
     }
 }

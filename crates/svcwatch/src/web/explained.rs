@@ -1,7 +1,6 @@
 //! Why a host or service is told or not, as JSON and as text for people.
 
-use super::items::rfc3339;
-use crate::config::duration_text;
+use crate::{config::duration_text, dest::text::rfc3339};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use svcwatch_core::{

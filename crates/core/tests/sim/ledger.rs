@@ -212,6 +212,17 @@ impl Oracle {
         }
         heard.order = row.order;
         heard.at = now;
+        // An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
+        let lost = row.notice.incident.as_ref().filter(|_| row.notice.kind == Kind::Resolved).filter(|one| {
+            store.deliveries.values().any(|stored| {
+                let other = &stored.row;
+                matches!(other.state, DeliveryState::Expired | DeliveryState::Parked)
+                    && other.attempts > 0
+                    && (&other.destination, &other.recipient) == (&row.destination, &row.recipient)
+                    && other.notice.incident.as_ref().is_some_and(|incident| incident.id == one.id)
+            })
+        });
+        heard.heard_of.extend(lost.map(|one| one.id.clone()));
         if let Some(sentence) = hear(&mut heard, &row.notice) {
             let who = &sent.lane.0;
             self.broken("I3", format!("{} {}: {sentence} ({:?})", who.0, who.1, row.notice.subject));

@@ -1,3 +1,7 @@
 //! svcwatch: the adapters around the core.
+
 pub mod config;
+pub mod dest;
 pub mod secret;
+pub mod store;
+pub mod transport;

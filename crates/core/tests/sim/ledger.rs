@@ -253,14 +253,18 @@ impl Oracle {
             None => None,
         };
         if let (Some(limit), Some(last)) = (limit, last)
+            && begun >= last
             && begun + 1_000 < last + limit.every.0
+            && self.store_slow_at < last
             && !self.crashes.iter().any(|at| *at >= last)
         {
-            let sentence = format!("{} took two messages within {} ms, of {}", lane.0.0, begun - last.min(begun), limit.every.0);
+            let sentence = format!("{} took two messages within {} ms, of {}", lane.0.0, begun - last, limit.every.0);
             self.broken("policy", sentence);
         }
-        self.ledger.heard.entry(lane.clone()).or_default().begun = Some(begun);
-        self.ledger.recipient_begun.insert(lane.0.clone(), begun);
+        let told = self.ledger.heard.entry(lane.clone()).or_default();
+        told.begun = told.begun.max(Some(begun));
+        let told = self.ledger.recipient_begun.entry(lane.0.clone()).or_default();
+        *told = begun.max(*told);
     }
 
     /// The try of a message ended, as the monitor is told.

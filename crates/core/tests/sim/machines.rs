@@ -172,6 +172,8 @@ pub(crate) struct Machine {
     away_until: u64,
     /// The computer at the other end of the kept session.
     pub(crate) session: Option<String>,
+    /// Since when that session is kept.
+    pub(crate) session_since: u64,
 }
 
 impl Machine {
@@ -197,6 +199,7 @@ impl Machine {
             mode_since: 0,
             away_until: 0,
             session: None,
+            session_since: 0,
         }
     }
 
@@ -321,6 +324,7 @@ impl Machine {
                 return observation;
             }
             observation.logon = if logs_on { Logon::Accepted } else { Logon::None };
+            self.session_since = now;
             let impostor = matches!(mode, Mode::Impostor);
             self.session = Some(if impostor { "SOMEBODY-ELSE".to_string() } else { self.computer.clone() });
         }

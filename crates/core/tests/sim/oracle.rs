@@ -70,6 +70,8 @@ pub(crate) struct Oracle {
     pub(crate) refusals: BTreeMap<Name, Vec<u64>>,
     /// When each destination last took something.
     pub(crate) takings: BTreeMap<Name, u64>,
+    /// When the store was last slow or failing.
+    pub(crate) store_slow_at: u64,
     /// Services that were ever seen running.
     pub(crate) ran: BTreeSet<(Name, Name)>,
     /// The reading from which each incident could be known.

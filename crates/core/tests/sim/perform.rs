@@ -211,6 +211,9 @@ impl World {
             StoreChange::Fail => (chance.between(1, 100), false, false),
             StoreChange::FailWritten => (chance.between(1, 100), true, false),
         };
+        if self.store_mode.0 != StoreChange::Heal {
+            self.oracle.store_slow_at = self.now + wait;
+        }
         self.later(self.now + wait, Item::Committed(batch, written, counts));
     }
 

@@ -49,7 +49,7 @@ impl World {
     /// How long it may take until a host that is well is read again.
     fn round(&self, host: &HostPlan, session: bool) -> u64 {
         let turns = if session { 1 } else { u64::try_from(self.plan.hosts.len()).unwrap_or(1) + 1 };
-        host.every.0 * 3 / 2 + turns * (host.timeout.0 + limits::PROBE_GRACE.0) + 30 * SECOND
+        host.every.0 + turns * (host.timeout.0 + limits::PROBE_GRACE.0) + 30 * SECOND
     }
 
     /// Since when a host can be read, where it can.
@@ -60,6 +60,9 @@ impl World {
             return None;
         }
         let mut since = machine.mode_since;
+        if machine.session.is_some() {
+            since = since.max(machine.session_since);
+        }
         if machine.session.is_none()
             && let Some(name) = &host.account
         {
@@ -68,7 +71,9 @@ impl World {
                 return None;
             }
             let wait = HOUR + 2 * MINUTE;
-            let refused = self.oracle.logons.account_refused_at.get(name).map_or(0, |at| at + wait);
+            // What is left of an hour's wait may begin anew at a start, where the clock was set.
+            let begins_anew = |at: &u64| if *at < self.up_since { self.up_since } else { *at };
+            let refused = self.oracle.logons.account_refused_at.get(name).map_or(0, |at| begins_anew(at) + wait);
             since = since.max(account.since).max(refused);
         }
         Some(since)
@@ -138,7 +143,7 @@ impl World {
             let name = service.name.clone();
             let Some(entry) = entry_of(host, &name) else { continue };
             let (state, since, _) = service.state(self.now);
-            let hidden = service.visible() == Visible::Hidden;
+            let hidden = service.visible() == Visible::Hidden && state != State::Missing;
             let row = self.store.targets.get(&(host.name.clone(), name.clone())).filter(|row| !row.removed);
             let learned = !entry.selector.is_named();
             let plain = service.visible() == Visible::Listed && state != State::Missing;

@@ -1,4 +1,39 @@
-//! What svcwatch decides.
+//! svcwatch-core: decides what is watched, what is wrong, what is told, to whom and when.
+//!
+//! It cannot do I/O, reads no clock and draws no random numbers: everything that happens comes in as an
+//! [`event::Event`] with the time at which it happened, and everything that should be done goes out as an
+//! [`effect::Effect`], held back until the [`record::Record`]s of the same step are durable.
+//! The same crate is driven by the program's loop and by the seeded simulator.
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+#[macro_use]
+mod words;
+
+pub mod effect;
+pub mod event;
+pub mod glob;
+pub mod id;
+pub mod limits;
+pub mod notice;
+pub mod observe;
+pub mod plan;
+pub mod planted;
+pub mod record;
+pub mod time;
+pub mod view;

@@ -1,0 +1,190 @@
+//! What goes out, once the records of the same step are durable.
+
+use crate::{
+    id::{DeliveryKey, IncidentId, Name, Subject},
+    notice::{Notice, ToldEvent, Why},
+    observe::{Fault, ProbeId, State},
+    record::Record,
+    time::Span,
+    view::View,
+};
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+/// What one event comes to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Step {
+    /// Rows to write in one transaction.
+    pub commit: Vec<Record>,
+    /// What to do when they are durable.
+    pub effects: Vec<Effect>,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Read a host. Answered by exactly one [`crate::event::Event::Observed`].
+    Probe(ProbeRequest),
+    /// Read the configuration of services over the kept session. Answered by [`crate::event::Event::ConfigRead`].
+    ReadConfig {
+        /// The host.
+        host: Name,
+        /// The services, by key name.
+        services: Vec<Name>,
+    },
+    /// Close the session with a host that is not watched any more.
+    Forget {
+        /// The host.
+        host: Name,
+    },
+    /// Make the message of a delivery. Answered by [`crate::event::Event::Rendered`].
+    Render {
+        /// Which delivery.
+        delivery: DeliveryKey,
+        /// The destination.
+        destination: Name,
+        /// The recipient; empty where the destination itself is.
+        recipient: Arc<str>,
+        /// What is told.
+        notice: Arc<Notice>,
+    },
+    /// Send a message. Answered by exactly one [`crate::event::Event::Settled`].
+    Send {
+        /// Which delivery.
+        delivery: DeliveryKey,
+        /// The destination.
+        destination: Name,
+        /// The recipient; empty where the destination itself is.
+        recipient: Arc<str>,
+        /// What was rendered.
+        payload: Arc<[u8]>,
+        /// Which try, from 1.
+        attempt: u32,
+    },
+    /// Show something: the newest view of one thing.
+    Show(View),
+    /// Say something: one line of log and one metric.
+    Note(Fact),
+}
+
+impl Effect {
+    /// Whether it only reads, so that it need not wait for a commit: nobody is told anything by it.
+    pub const fn only_reads(&self) -> bool {
+        match self {
+            Self::Probe(_) | Self::ReadConfig { .. } | Self::Forget { .. } => true,
+            Self::Render { .. } | Self::Send { .. } | Self::Show(_) | Self::Note(_) => false,
+        }
+    }
+}
+
+/// What a probe is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeRequest {
+    /// The host.
+    pub host: Name,
+    /// Which probe.
+    pub probe: ProbeId,
+    /// Whether it may log on where no session is kept.
+    pub may_log_on: bool,
+    /// Names to ask for one by one where the list lacks them.
+    pub ask: Arc<[Name]>,
+    /// How long all of it may take.
+    pub timeout: Span,
+}
+
+/// Something worth knowing: each is one line of log and one metric.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A host was checked.
+    Checked {
+        /// The host.
+        host: Name,
+        /// The fault, where it could not be read.
+        fault: Option<Fault>,
+        /// How long it took.
+        took: Span,
+        /// How late it was begun.
+        lag: Span,
+    },
+    /// Rounds of a host that were left out because the last check was still under way or no place was free.
+    MissedRounds {
+        /// The host.
+        host: Name,
+        /// How many.
+        rounds: u64,
+    },
+    /// A service changed its state.
+    Transition {
+        /// The host.
+        host: Name,
+        /// The service.
+        service: Name,
+        /// From which state; none at first sight.
+        from: Option<State>,
+        /// To which state.
+        to: State,
+    },
+    /// The confirmed fault of a host changed.
+    HostChanged {
+        /// The host.
+        host: Name,
+        /// The fault; none where it can be read.
+        fault: Option<Fault>,
+        /// The sentence of the fault.
+        cause: Option<String>,
+    },
+    /// An incident was opened.
+    IncidentOpened {
+        /// Which.
+        incident: IncidentId,
+        /// About what.
+        subject: Subject,
+        /// What is wrong.
+        event: ToldEvent,
+    },
+    /// An incident is over.
+    IncidentResolved {
+        /// Which.
+        incident: IncidentId,
+        /// About what.
+        subject: Subject,
+        /// With what.
+        event: ToldEvent,
+    },
+    /// Something was not told.
+    Dropped {
+        /// About what.
+        subject: Subject,
+        /// At which destination.
+        destination: Option<Name>,
+        /// Why.
+        why: Why,
+    },
+    /// A try of a delivery ended.
+    Attempted {
+        /// Which.
+        delivery: DeliveryKey,
+        /// Where.
+        destination: Name,
+        /// `delivered`, `retry` or `rejected`.
+        result: &'static str,
+        /// What was answered.
+        answer: String,
+    },
+    /// A late answer of a probe was dropped.
+    LateAnswer {
+        /// The host.
+        host: Name,
+    },
+    /// An account is paused, or not any more.
+    AccountPaused {
+        /// Which.
+        account: Name,
+        /// Whether it is.
+        paused: bool,
+    },
+    /// An acknowledgement named an incident that is not open.
+    NotOpen {
+        /// Which.
+        incident: IncidentId,
+    },
+}

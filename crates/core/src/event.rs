@@ -1,0 +1,94 @@
+//! What comes in.
+
+use crate::{
+    id::{DeliveryKey, IncidentId, Name},
+    observe::{HostFault, Observation, ServiceConfig},
+    plan::Plan,
+    time::Span,
+};
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+/// Everything that can happen to the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Time has passed: the deadline that the engine asked for is reached, or nothing else happened.
+    Tick,
+    /// A probe answered.
+    Observed(Observation),
+    /// The configuration of services was read, or not.
+    ConfigRead {
+        /// The host.
+        host: Name,
+        /// What was read; services that vanished meanwhile are left out.
+        services: Result<Vec<ServiceConfig>, HostFault>,
+    },
+    /// A delivery was rendered for its first try.
+    Rendered {
+        /// Which.
+        delivery: DeliveryKey,
+        /// What is to be sent, or why it cannot be made.
+        payload: Result<Arc<[u8]>, String>,
+    },
+    /// A try of a delivery has ended.
+    Settled {
+        /// Which.
+        delivery: DeliveryKey,
+        /// How.
+        verdict: Verdict,
+        /// What the destination answered, shortened and without secrets.
+        answer: String,
+    },
+    /// Somebody acknowledges an incident.
+    Acknowledge {
+        /// Which.
+        incident: IncidentId,
+        /// Who.
+        by: String,
+        /// What they wrote.
+        note: String,
+    },
+    /// A new configuration.
+    PlanReplaced(Arc<Plan>),
+    /// The secret of an account is another one than at its last logon.
+    SecretChanged {
+        /// The account.
+        account: Name,
+    },
+    /// The wall clock was set: it differs from the tick by more than before.
+    ClockJumped {
+        /// By so many milliseconds, forward where positive.
+        by: i64,
+    },
+    /// The program is to end: nothing new is begun.
+    Stop,
+}
+
+/// How a try of a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The destination took it.
+    Delivered,
+    /// Not now.
+    Retry {
+        /// How long the destination asks us to wait.
+        after: Option<Span>,
+        /// Why, in words.
+        reason: String,
+    },
+    /// Never.
+    Rejected {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// The word of this verdict, for the log of tries and the metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retry { .. } => "retry",
+            Self::Rejected { .. } => "rejected",
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Every bound of the deciding part, in one place.
+
+use crate::time::Span;
+
+/// Events that are applied together into one transaction, at most.
+pub const BATCH_EVENTS_MAX: usize = 256;
+/// How long a batch waits for more events, at most.
+pub const BATCH_WAIT: Span = Span(5);
+/// Events that wait while a commit is under way, besides one observation a host.
+pub const WAITING_EVENTS_MAX: usize = 65_536;
+/// How long until a failed commit is tried again.
+pub const COMMIT_RETRY: Span = Span(1_000);
+
+/// Hosts that answered last time and are being read at once, at most.
+pub const LIVE_PROBES_MAX: usize = 256;
+/// Hosts that did not answer last time and are being tried at once, at most.
+pub const DEAD_PROBES_MAX: usize = 128;
+/// Time between the first checks of two hosts after a start, so that a start is no storm of logons.
+pub const FIRST_CHECKS_SPACING: Span = Span(20);
+/// A second look at a host whose fault is not confirmed yet.
+pub const FAULT_RETRY: Span = Span::seconds(5);
+/// Readings that must agree before a fault of a host is believed.
+pub const FAULT_CONFIRM: u32 = 2;
+/// How long after its timeout a probe that has not answered is given up.
+pub const PROBE_GRACE: Span = Span::seconds(5);
+/// Services of one host that are looked at, at most; more is a protocol error.
+pub const SERVICES_PER_HOST_MAX: usize = 20_000;
+/// Names that one check asks for besides the list, at most.
+pub const ASKED_MAX: usize = 200;
+/// How often the configuration of the watched services is read again.
+pub const CONFIG_EVERY: Span = Span::hours(1);
+
+/// Hosts that must refuse the password, with no success between, until an account is paused.
+pub const REFUSALS_MAX: usize = 3;
+/// How long a host that refused a logon is left alone, and how often a paused account is tried.
+pub const REFUSED_WAIT: Span = Span::hours(1);
+
+/// A drop of the visible services that is told: more than one in so many …
+pub const HIDDEN_ONE_IN: usize = 10;
+/// … and at least so many.
+pub const HIDDEN_MIN: usize = 5;
+
+/// How long the first look after a start or a reload may take until it is told what is already wrong.
+pub const FIRST_LOOK_MAX: Span = Span::minutes(2);
+/// Lines of a summary, at most; its counts are whole.
+pub const SUMMARY_ITEMS_MAX: usize = 100;
+/// Merged incidents that one notice names, at most.
+pub const MERGED_MAX: usize = 100;
+
+/// Deliveries under way at one destination, at most.
+pub const DELIVERIES_PER_DESTINATION_MAX: usize = 8;
+/// The first wait after a delivery that failed for now.
+pub const RETRY_FIRST: Span = Span::seconds(1);
+/// The longest wait between two tries.
+pub const RETRY_MAX: Span = Span::minutes(5);
+/// What a destination may ask us to wait, at least.
+pub const RETRY_AFTER_MIN: Span = Span::seconds(1);
+/// What a destination may ask us to wait, at most.
+pub const RETRY_AFTER_MAX: Span = Span::hours(1);
+/// How long a destination must fail for now until that is told through the others.
+pub const DESTINATION_FAILING_AFTER: Span = Span::minutes(5);
+/// Bytes of a rendered message, at most.
+pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+/// Characters of a destination's answer that are kept.
+pub const ANSWER_CHARACTERS_MAX: usize = 300;
+/// Characters of a cause that are kept.
+pub const CAUSE_CHARACTERS_MAX: usize = 500;
+/// Characters of the note of an acknowledgement that are kept.
+pub const NOTE_CHARACTERS_MAX: usize = 1_000;

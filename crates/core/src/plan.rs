@@ -1,0 +1,216 @@
+//! What is to be watched and told: the checked configuration, as core needs it.
+
+use crate::{
+    glob::Glob,
+    id::Name,
+    notice::{Kind, Severity, ToldEvent},
+    observe::StartType,
+    time::Span,
+};
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+/// Label names with their values, sorted by name.
+pub type Labels = Arc<[(String, String)]>;
+
+/// The whole plan. It is replaced as one by a reload.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// The hosts; names are unique.
+    pub hosts: Vec<HostPlan>,
+    /// The accounts that hosts are read with; names are unique.
+    pub accounts: Vec<Name>,
+    /// Where notices go; names are unique.
+    pub destinations: Vec<DestinationPlan>,
+    /// Which notices go where, in order. Where there are none, everything goes to every destination.
+    pub routes: Vec<RoutePlan>,
+    /// Rules of all notices.
+    pub notices: NoticePlan,
+    /// When a pending state is stuck.
+    pub stuck_after: StuckAfter,
+}
+
+/// One host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPlan {
+    /// Its identity.
+    pub name: Name,
+    /// Where it is reached, for people: shown, never used here.
+    pub address: String,
+    /// The site it stands in.
+    pub site: Option<Arc<str>>,
+    /// The account it is read with; `None` where none is needed (the simulated fleet).
+    pub account: Option<Name>,
+    /// How often it is read.
+    pub every: Span,
+    /// How long one check may take.
+    pub timeout: Span,
+    /// How long a fault of the whole host must last before it is told.
+    pub host_for: Span,
+    /// How long a notice about its services is held.
+    pub settle: Span,
+    /// Other computer names that it may give.
+    pub also_known_as: Vec<Glob>,
+    /// Labels of the host; those of a service come on top.
+    pub labels: Labels,
+    /// Which services are watched, in the order of precedence: exact key names, display names, globs, start types,
+    /// and among equals as they stand in the file.
+    pub services: Vec<EntryPlan>,
+}
+
+/// One entry of a host's services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryPlan {
+    /// Which services it means.
+    pub selector: Selector,
+    /// How they should be.
+    pub expect: Expect,
+    /// How long they must be otherwise before it is told.
+    pub for_span: Span,
+    /// How many readings must agree; at least 1.
+    pub confirm: u32,
+    /// Whether an uninstalled service is told: exact names on a host yes, globs and groups no.
+    pub required: bool,
+    /// What people call it.
+    pub friendly_name: Option<Arc<str>>,
+    /// Instead of the event's own severity.
+    pub severity: Option<Severity>,
+    /// Labels on top of the host's.
+    pub labels: Labels,
+}
+
+/// Which services an entry means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// Exactly this key name.
+    Name(Name),
+    /// Key names like this.
+    NameGlob(Glob),
+    /// A display name, or display names like this.
+    DisplayName(Glob),
+    /// Those that start so.
+    Start(StartType),
+}
+
+impl Selector {
+    /// Whether somebody wrote the service's own name: such a service is told at first sight, others are learned first.
+    pub fn is_named(&self) -> bool {
+        match self {
+            Self::Name(_) => true,
+            Self::DisplayName(glob) => !Glob::is_pattern(glob.as_str()),
+            Self::NameGlob(_) | Self::Start(_) => false,
+        }
+    }
+}
+
+words! {
+    /// How a service should be.
+    pub enum Expect {
+        /// Running.
+        Running = "running",
+        /// Stopped.
+        Stopped = "stopped",
+        /// Running or stopped, but neither paused nor stuck.
+        Either = "either",
+    }
+}
+
+/// One destination of notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationPlan {
+    /// Its identity.
+    pub name: Name,
+    /// Each gets deliveries of its own; one empty text where the destination itself is the recipient.
+    pub recipients: Vec<Arc<str>>,
+    /// How much it is told at most.
+    pub limit: Option<Limit>,
+}
+
+/// At most one message in so long a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Of what.
+    pub per: LimitPer,
+    /// The time between two messages.
+    pub every: Span,
+}
+
+words! {
+    /// What a limit counts.
+    pub enum LimitPer {
+        /// Messages about one service.
+        Service = "service",
+        /// All messages of the destination.
+        Destination = "destination",
+    }
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoutePlan {
+    /// Which notices.
+    pub matcher: Matcher,
+    /// To which destinations.
+    pub to: Vec<Name>,
+    /// Whether later routes are looked at too.
+    pub go_on: bool,
+    /// How often what stays wrong is told again: `None` as in [`NoticePlan`], `Some(None)` never.
+    pub reminder: Option<Option<Span>>,
+}
+
+/// All lists must match; an empty list matches everything, a list matches by any of its members.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Matcher {
+    /// Host names.
+    pub host: Vec<Glob>,
+    /// Sites; a host without a site matches only an empty list.
+    pub site: Vec<Glob>,
+    /// Service key names; a notice without a service matches only an empty list.
+    pub service: Vec<Glob>,
+    /// Severities.
+    pub severity: Vec<Severity>,
+    /// Kinds of notice.
+    pub kind: Vec<Kind>,
+    /// Events.
+    pub event: Vec<ToldEvent>,
+    /// Label names, each with the values that match.
+    pub labels: Vec<(String, Vec<Glob>)>,
+}
+
+/// Rules of all notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticePlan {
+    /// More than so many already wrong at a start are told as one.
+    pub summary_above: usize,
+    /// How often what stays wrong is told again.
+    pub reminder: Option<Span>,
+    /// After how long a message that could not be delivered is given up.
+    pub expiry: Span,
+}
+
+impl Default for NoticePlan {
+    fn default() -> Self {
+        Self {
+            summary_above: 5,
+            reminder: None,
+            expiry: Span::hours(24),
+        }
+    }
+}
+
+/// When a pending state is stuck: no progress for three wait hints, and at least for so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StuckAfter {
+    /// Starting, or going on after a pause.
+    pub start: Span,
+    /// Stopping or pausing.
+    pub stop: Span,
+}
+
+impl Default for StuckAfter {
+    fn default() -> Self {
+        Self {
+            start: Span::minutes(5),
+            stop: Span::minutes(10),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Planted faults: ways to be wrong that the simulator must be able to find. They exist only with the feature
+//! `planted`, which no release has; without it [`is`] is always false and the compiler removes every one of them.
+
+words! {
+    /// A way to be wrong.
+    pub enum Planted {
+        /// Effects are released before their records are durable.
+        EffectsBeforeCommit = "effects_before_commit",
+        /// A batch whose commit failed is forgotten.
+        CommitNotRetried = "commit_not_retried",
+        /// A fault of a host resolves the incidents of its services.
+        FaultResolves = "fault_resolves",
+        /// Services of a host that cannot be read count as stopped.
+        FaultIsStopped = "fault_is_stopped",
+        /// A fault is told at the first reading, without `host_for`.
+        HostForIgnored = "host_for_ignored",
+        /// A service is told at its first wrong reading, without `for`.
+        ForIgnored = "for_ignored",
+        /// A paused service counts as running.
+        PausedIsRunning = "paused_is_running",
+        /// A hidden service stays as it was.
+        HiddenIsFine = "hidden_is_fine",
+        /// The answer of a probe that was given up is believed.
+        LateAnswerBelieved = "late_answer_believed",
+        /// Another computer under a host's address is believed.
+        WrongHostBelieved = "wrong_host_believed",
+        /// Every host may log on at once, whatever its account has met.
+        LogonsUnpaced = "logons_unpaced",
+        /// A delivery is given up after three tries.
+        RetryGivesUp = "retry_gives_up",
+        /// What waits in the outbox is not restored.
+        OutboxForgotten = "outbox_forgotten",
+        /// Open incidents are not restored.
+        IncidentsForgotten = "incidents_forgotten",
+        /// A resolve that is owed is merged away with the next opening.
+        ResolveMergedAway = "resolve_merged_away",
+        /// The newest notice of a lane goes out first.
+        LaneUnordered = "lane_unordered",
+        /// Each try has another key.
+        KeyPerTry = "key_per_try",
+        /// A destination that fails holds up all others.
+        DestinationBlocksAll = "destination_blocks_all",
+        /// What expired is not followed by the current state.
+        ExpiredForgotten = "expired_forgotten",
+        /// The numbers of a target start again when it is removed and returns.
+        SeqStartsAgain = "seq_starts_again",
+    }
+}
+
+#[cfg(feature = "planted")]
+mod choice {
+    use super::Planted;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    /// The place of the chosen fault in [`Planted::ALL`], or its length for none.
+    static CHOSEN: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+    /// Plants one fault, or none, for the whole process.
+    pub fn plant(fault: Option<Planted>) {
+        let place = fault.and_then(|fault| Planted::ALL.iter().position(|one| *one == fault));
+        CHOSEN.store(place.unwrap_or(usize::MAX), Ordering::SeqCst);
+    }
+
+    /// Whether this fault is planted.
+    pub fn is(fault: Planted) -> bool {
+        Planted::ALL.get(CHOSEN.load(Ordering::Relaxed)) == Some(&fault)
+    }
+}
+
+#[cfg(feature = "planted")]
+pub use choice::{is, plant};
+
+/// Whether this fault is planted: never, without the feature.
+#[cfg(not(feature = "planted"))]
+pub const fn is(_fault: Planted) -> bool {
+    false
+}

@@ -1,0 +1,100 @@
+//! What is shown: the newest state of one thing, as the page, the API and the metrics give it.
+
+use crate::{
+    id::{IncidentId, Name},
+    notice::Why,
+    observe::{Fault, StartType, State},
+    plan::{Expect, Labels},
+    time::Wall,
+};
+use alloc::{string::String, sync::Arc};
+
+/// The newest state of one thing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum View {
+    /// A host.
+    Host(HostView),
+    /// A host was checked and is as before.
+    Checked {
+        /// The host.
+        host: Name,
+        /// When.
+        at: Wall,
+    },
+    /// A host is not watched any more; its services are gone with it.
+    HostGone(Name),
+    /// A service.
+    Service(ServiceView),
+    /// A service is not watched any more.
+    ServiceGone {
+        /// The host.
+        host: Name,
+        /// The service.
+        service: Name,
+    },
+    /// How many deliveries wait at a destination.
+    Outbox {
+        /// The destination.
+        destination: Name,
+        /// How many.
+        pending: u64,
+    },
+}
+
+/// A host as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostView {
+    /// Its name.
+    pub name: Name,
+    /// Where it is reached.
+    pub address: String,
+    /// Its site.
+    pub site: Option<Arc<str>>,
+    /// Its confirmed fault; none where it can be read, or was not looked at yet.
+    pub fault: Option<Fault>,
+    /// The sentence of the fault.
+    pub cause: Option<String>,
+    /// Since when it is as it is; none before the first look.
+    pub since: Option<Wall>,
+    /// When it was last checked; none before the first look.
+    pub checked_at: Option<Wall>,
+    /// How many services it shows us.
+    pub visible: Option<u32>,
+    /// How many of them are watched.
+    pub watched: u32,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+/// A service as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServiceView {
+    /// The host.
+    pub host: Name,
+    /// Its key name.
+    pub service: Name,
+    /// Its display name.
+    pub display_name: Option<Arc<str>>,
+    /// What people call it.
+    pub friendly_name: Option<Arc<str>>,
+    /// Its last confirmed state. Where its host has a fault, people are shown `unknown` and the metric keeps this one.
+    pub state: State,
+    /// Since when.
+    pub since: Wall,
+    /// How it should be.
+    pub expected: Expect,
+    /// Whether it is so; a service of which nothing is known is not.
+    pub as_expected: bool,
+    /// How it is started.
+    pub start_type: Option<StartType>,
+    /// The process.
+    pub pid: Option<u32>,
+    /// Win32's exit code.
+    pub exit_code: Option<u32>,
+    /// Its open incident.
+    pub incident: Option<IncidentId>,
+    /// Why it is not told although it is not as expected.
+    pub muted: Option<Why>,
+    /// Labels of the host and its own.
+    pub labels: Labels,
+}

@@ -42,13 +42,15 @@ pub const HIDDEN_MIN: usize = 5;
 
 /// How long the first look after a start or a reload may take until it is told what is already wrong.
 pub const FIRST_LOOK_MAX: Span = Span::minutes(2);
+/// How long what was wrong at the first look, but is told only later, is gathered.
+pub const FIRST_LOOK_FOLLOW: Span = Span::seconds(30);
 /// Lines of a summary, at most; its counts are whole.
 pub const SUMMARY_ITEMS_MAX: usize = 100;
 /// Merged incidents that one notice names, at most.
 pub const MERGED_MAX: usize = 100;
 
-/// Deliveries under way at one destination, at most.
-pub const DELIVERIES_PER_DESTINATION_MAX: usize = 8;
+/// Deliveries under way to one recipient at one destination, at most.
+pub const DELIVERIES_PER_RECIPIENT_MAX: usize = 4;
 /// The first wait after a delivery that failed for now.
 pub const RETRY_FIRST: Span = Span::seconds(1);
 /// The longest wait between two tries.
@@ -67,3 +69,7 @@ pub const ANSWER_CHARACTERS_MAX: usize = 300;
 pub const CAUSE_CHARACTERS_MAX: usize = 500;
 /// Characters of the note of an acknowledgement that are kept.
 pub const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// Services whose configuration is read in one go, at most.
+pub const CONFIGS_PER_READ_MAX: usize = 400;
+/// Distinct service names that are kept once for all hosts, at most.
+pub const NAMES_MAX: usize = 1_000_000;

@@ -71,6 +71,8 @@ pub struct TargetRow {
     pub per_user: Option<bool>,
     /// Its display name.
     pub display_name: Option<Arc<str>>,
+    /// The start type by which a `start` entry selected it: such a selection stays when the start type changes.
+    pub selected_start: Option<StartType>,
     /// Whether it is not watched any more: the row stays so that `seq` never goes back.
     pub removed: bool,
 }
@@ -168,8 +170,10 @@ pub struct IncidentRow {
     pub previous_state: Option<State>,
     /// Whether its opening has passed its hold and was routed.
     pub told: bool,
-    /// Until when its opening is held, and whether it belongs to a first look.
+    /// Until when its opening is held.
     pub held_until: Option<Wall>,
+    /// Whether it was already wrong at a first look, so that it may be told in a summary.
+    pub first_look: bool,
     /// When it was last told or repeated, for reminders.
     pub reminded_at: Option<Wall>,
 }
@@ -329,6 +333,6 @@ pub struct Restored {
     pub destinations: Vec<DestinationRow>,
     /// Lanes.
     pub lanes: Vec<LaneRow>,
-    /// Deliveries that are pending or being sent, in order.
+    /// Deliveries that are pending or being sent, or parked because their destination was removed, in order.
     pub deliveries: Vec<DeliveryRow>,
 }

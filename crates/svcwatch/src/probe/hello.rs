@@ -167,11 +167,21 @@ mod tests {
 
     #[tokio::test]
     async fn both_sides_understand_each_other() {
-        let hello = Hello { user: r"DEMO\wächter".into(), host: "web-017".into() };
+        let hello = Hello {
+            user: r"DEMO\wächter".into(),
+            host: "web-017".into(),
+        };
         let bytes = hello.encode().unwrap();
         assert_eq!(Hello::receive(&mut bytes.as_slice()).await.unwrap(), hello);
 
-        for reply in [Reply::Accepted { computer: "WEB-017".into() }, Reply::Refused { status: 0xC000_006D }] {
+        for reply in [
+            Reply::Accepted {
+                computer: "WEB-017".into(),
+            },
+            Reply::Refused {
+                status: 0xC000_006D,
+            },
+        ] {
             let bytes = reply.encode().unwrap();
             assert_eq!(Reply::receive(&mut bytes.as_slice()).await.unwrap(), reply);
         }
@@ -179,23 +189,43 @@ mod tests {
 
     #[test]
     fn the_bytes_are_as_documented() {
-        let hello = Hello { user: "u".into(), host: "ho".into() };
+        let hello = Hello {
+            user: "u".into(),
+            host: "ho".into(),
+        };
         assert_eq!(hello.encode().unwrap(), b"svcwfl01\x01\x00\x02\x00uho");
-        let reply = Reply::Refused { status: 0xC000_006D };
+        let reply = Reply::Refused {
+            status: 0xC000_006D,
+        };
         assert_eq!(reply.encode().unwrap(), b"svcwfl01\x6d\x00\x00\xc0\x00\x00");
     }
 
     #[tokio::test]
     async fn what_is_not_a_greeting_is_refused() {
         let mut foreign: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
-        assert!(matches!(Hello::receive(&mut foreign).await, Err(HelloError::NotAFleet)));
+        assert!(matches!(
+            Hello::receive(&mut foreign).await,
+            Err(HelloError::NotAFleet)
+        ));
         let mut long: &[u8] = b"svcwfl01\xff\xff\x00\x00";
-        assert!(matches!(Hello::receive(&mut long).await, Err(HelloError::TooLong(65535))));
+        assert!(matches!(
+            Hello::receive(&mut long).await,
+            Err(HelloError::TooLong(65535))
+        ));
         let mut half: &[u8] = b"svcwfl01\x05\x00\x00\x00ab";
-        assert!(matches!(Hello::receive(&mut half).await, Err(HelloError::Io(_))));
+        assert!(matches!(
+            Hello::receive(&mut half).await,
+            Err(HelloError::Io(_))
+        ));
         let mut binary: &[u8] = b"svcwfl01\x01\x00\x00\x00\xff";
-        assert!(matches!(Hello::receive(&mut binary).await, Err(HelloError::NotText)));
-        let long = Hello { user: "u".repeat(TEXT_LIMIT + 1), host: String::new() };
+        assert!(matches!(
+            Hello::receive(&mut binary).await,
+            Err(HelloError::NotText)
+        ));
+        let long = Hello {
+            user: "u".repeat(TEXT_LIMIT + 1),
+            host: String::new(),
+        };
         assert!(matches!(long.encode(), Err(HelloError::TooLong(257))));
     }
 }

@@ -21,13 +21,13 @@ const FRAGMENT_LENGTH: usize = 8;
 
 /// A connection to the simulated fleet.
 #[derive(Debug)]
-pub struct LoopbackPipe {
+pub(super) struct LoopbackPipe {
     stream: TcpStream,
 }
 
 impl LoopbackPipe {
     /// Connects, greets as `user` for the host `host`, and gives the pipe and the computer's name.
-    pub async fn open(
+    pub(super) async fn open(
         address: &str,
         port: u16,
         user: &str,
@@ -41,7 +41,10 @@ impl LoopbackPipe {
             )));
         }
         let mut stream = connect(&addresses, deadline).await?;
-        let hello = Hello { user: user.to_owned(), host: host.to_owned() };
+        let hello = Hello {
+            user: user.to_owned(),
+            host: host.to_owned(),
+        };
         let reply = within(deadline, "greeting the simulated fleet", async {
             hello.send(&mut stream).await.map_err(greeting)?;
             Reply::receive(&mut stream).await.map_err(greeting)
@@ -64,8 +67,15 @@ impl PipeTransport for LoopbackPipe {
         let mut head = [0; FRAGMENT_HEAD];
         let mut filled = 0;
         while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.stream.read(rest).await.map_err(|error| closed(&error))? {
-                0 if filled == 0 => return Err(TransportError::Closed("the host closed it".into())),
+            match self
+                .stream
+                .read(rest)
+                .await
+                .map_err(|error| closed(&error))?
+            {
+                0 if filled == 0 => {
+                    return Err(TransportError::Closed("the host closed it".into()));
+                }
                 0 => return Err(half()),
                 more => filled += more,
             }
@@ -88,7 +98,10 @@ impl PipeTransport for LoopbackPipe {
     }
 
     async fn write(&mut self, fragment: &[u8]) -> Result<(), TransportError> {
-        self.stream.write_all(fragment).await.map_err(|error| closed(&error))
+        self.stream
+            .write_all(fragment)
+            .await
+            .map_err(|error| closed(&error))
     }
 
     async fn close(self) {
@@ -140,7 +153,13 @@ mod tests {
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let hello = Hello::receive(&mut stream).await.unwrap();
-            assert_eq!(hello, Hello { user: "watcher".into(), host: "web-1".into() });
+            assert_eq!(
+                hello,
+                Hello {
+                    user: "watcher".into(),
+                    host: "web-1".into()
+                }
+            );
             reply.send(&mut stream).await.unwrap();
             let mut request = [0; FRAGMENT_HEAD];
             if stream.read_exact(&mut request).await.is_ok() {
@@ -158,32 +177,63 @@ mod tests {
 
     async fn ask(reply: Reply, answer: Vec<u8>) -> Result<(String, Vec<u8>), TransportError> {
         let port = fleet(reply, answer).await.port();
-        let (mut pipe, computer) = LoopbackPipe::open("127.0.0.1", port, "watcher", "web-1", soon()).await?;
+        let (mut pipe, computer) =
+            LoopbackPipe::open("127.0.0.1", port, "watcher", "web-1", soon()).await?;
         Ok((computer, pipe.transceive(&fragment(16, 16)).await?))
     }
 
     #[tokio::test]
     async fn a_fragment_comes_back_whole() {
-        let accepted = Reply::Accepted { computer: "WEB-1".into() };
+        let accepted = Reply::Accepted {
+            computer: "WEB-1".into(),
+        };
         let (computer, answer) = ask(accepted, fragment(40, 40)).await.unwrap();
         assert_eq!((computer.as_str(), answer.len()), ("WEB-1", 40));
     }
 
     #[tokio::test]
     async fn a_refused_logon_and_broken_fragments_are_told_apart() {
-        let refused = ask(Reply::Refused { status: 0xC000_0234 }, vec![]).await.unwrap_err();
-        assert_eq!(refused, TransportError::LogonRefused { status: 0xC000_0234 });
-        let accepted = || Reply::Accepted { computer: String::new() };
-        assert!(matches!(ask(accepted(), fragment(40, 30)).await, Err(TransportError::Protocol(_))));
-        assert!(matches!(ask(accepted(), fragment(3, 30)).await, Err(TransportError::Protocol(_))));
-        assert!(matches!(ask(accepted(), vec![]).await, Err(TransportError::Closed(_))));
+        let refused = ask(
+            Reply::Refused {
+                status: 0xC000_0234,
+            },
+            vec![],
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(
+            refused,
+            TransportError::LogonRefused {
+                status: 0xC000_0234
+            }
+        );
+        let accepted = || Reply::Accepted {
+            computer: String::new(),
+        };
+        assert!(matches!(
+            ask(accepted(), fragment(40, 30)).await,
+            Err(TransportError::Protocol(_))
+        ));
+        assert!(matches!(
+            ask(accepted(), fragment(3, 30)).await,
+            Err(TransportError::Protocol(_))
+        ));
+        assert!(matches!(
+            ask(accepted(), vec![]).await,
+            Err(TransportError::Closed(_))
+        ));
     }
 
     #[tokio::test]
     async fn only_this_machine_is_connected_to() {
         for address in ["192.0.2.1", "0.0.0.0", "2001:db8::1", "::ffff:192.0.2.1"] {
-            let error = LoopbackPipe::open(address, 7, "watcher", "web-1", soon()).await.unwrap_err();
-            assert!(error.to_string().contains("does not connect to"), "{address}: {error}");
+            let error = LoopbackPipe::open(address, 7, "watcher", "web-1", soon())
+                .await
+                .unwrap_err();
+            assert!(
+                error.to_string().contains("does not connect to"),
+                "{address}: {error}"
+            );
         }
         assert!(is_loopback("[::ffff:127.0.0.1]:1".parse().unwrap()));
         assert!(is_loopback("[::1]:1".parse().unwrap()));

@@ -15,7 +15,7 @@ const ADDRESS_LIMIT: usize = 4;
 
 /// Why a host could not be asked, before any answer of its service control manager.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum TransportError {
+pub(super) enum TransportError {
     /// The host's name has no address.
     #[error("no address for {host}: {reason}")]
     NameNotResolved {
@@ -53,7 +53,9 @@ pub enum TransportError {
         status: u32,
     },
     /// A named user was let in only as a guest, or as nobody; such a session is neither signed nor that user's.
-    #[error("logon refused: the host let the user in only as {who}, which is as good as a wrong user name or password")]
+    #[error(
+        "logon refused: the host let the user in only as {who}, which is as good as a wrong user name or password"
+    )]
     GuestRefused {
         /// `a guest` or `nobody`.
         who: &'static str,
@@ -78,7 +80,7 @@ pub enum TransportError {
 
 impl TransportError {
     /// Whether the same question may well be answered on a fresh connection.
-    pub fn is_stale(&self) -> bool {
+    pub(super) fn is_stale(&self) -> bool {
         match self {
             Self::Closed(_) => true,
             Self::Status { status, .. } => super::codes::is_stale_status(*status),
@@ -98,15 +100,19 @@ impl TransportError {
 ///
 /// Fragments come and go whole; the caller puts them together (one `transceive` brings the first fragment of
 /// an answer, `read` each further one). A future that was dropped half way leaves the pipe unusable.
-pub trait PipeTransport {
+pub(super) trait PipeTransport {
     /// Sends the last (or only) fragment of a request and gives the first fragment of the answer.
-    fn transceive(&mut self, fragment: &[u8]) -> impl Future<Output = Result<Vec<u8>, TransportError>> + Send;
+    fn transceive(
+        &mut self,
+        fragment: &[u8],
+    ) -> impl Future<Output = Result<Vec<u8>, TransportError>> + Send;
 
     /// Gives the next fragment of the answer.
     fn read(&mut self) -> impl Future<Output = Result<Vec<u8>, TransportError>> + Send;
 
     /// Sends a fragment of a request that is not its last.
-    fn write(&mut self, fragment: &[u8]) -> impl Future<Output = Result<(), TransportError>> + Send;
+    fn write(&mut self, fragment: &[u8])
+    -> impl Future<Output = Result<(), TransportError>> + Send;
 
     /// Ends the connection politely, as far as the host listens.
     fn close(self) -> impl Future<Output = ()> + Send;
@@ -114,7 +120,7 @@ pub trait PipeTransport {
 
 /// One of the transports that there are.
 #[derive(Debug)]
-pub enum AnyPipe {
+pub(super) enum AnyPipe {
     /// A named pipe over SMB 2 or 3.
     Smb(Box<SmbPipe>),
     /// The simulated fleet.
@@ -157,28 +163,52 @@ pub(super) async fn within<T>(
     doing: &'static str,
     work: impl Future<Output = Result<T, TransportError>>,
 ) -> Result<T, TransportError> {
-    timeout_at(deadline, work).await.unwrap_or(Err(TransportError::Timeout { doing }))
+    timeout_at(deadline, work)
+        .await
+        .unwrap_or(Err(TransportError::Timeout { doing }))
 }
 
 /// The addresses of a name, at most [`ADDRESS_LIMIT`].
-pub(super) async fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, TransportError> {
-    let unresolved =
-        |reason: String| TransportError::NameNotResolved { host: host.to_owned(), reason };
+pub(super) async fn resolve(
+    host: &str,
+    port: u16,
+    deadline: Instant,
+) -> Result<Vec<SocketAddr>, TransportError> {
+    let unresolved = |reason: String| TransportError::NameNotResolved {
+        host: host.to_owned(),
+        reason,
+    };
     let found = within(deadline, "looking up the host's name", async {
-        let addresses = tokio::net::lookup_host((host, port)).await.map_err(|error| unresolved(error.to_string()))?;
+        let addresses = tokio::net::lookup_host((host, port))
+            .await
+            .map_err(|error| unresolved(error.to_string()))?;
         Ok(addresses.take(ADDRESS_LIMIT).collect::<Vec<_>>())
     })
     .await?;
-    if found.is_empty() { Err(unresolved("the name exists but has no address".into())) } else { Ok(found) }
+    if found.is_empty() {
+        Err(unresolved("the name exists but has no address".into()))
+    } else {
+        Ok(found)
+    }
 }
 
 /// Connects to the first of the addresses that answers; each gets an equal share of the time that is left.
-pub(super) async fn connect(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, TransportError> {
-    let mut last = TransportError::Timeout { doing: "connecting" };
+pub(super) async fn connect(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Result<TcpStream, TransportError> {
+    let mut last = TransportError::Timeout {
+        doing: "connecting",
+    };
     for (tried, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - tried).unwrap_or(1);
         let share = deadline.saturating_duration_since(Instant::now()) / left;
-        last = match timeout_at(Instant::now() + share.max(Duration::from_millis(1)), TcpStream::connect(address)).await {
+        last = match timeout_at(
+            Instant::now() + share.max(Duration::from_millis(1)),
+            TcpStream::connect(address),
+        )
+        .await
+        {
             Ok(Ok(stream)) => {
                 // Requests are small and waited for one by one: Nagle's delay would be added to each.
                 return match stream.set_nodelay(true) {
@@ -187,14 +217,19 @@ pub(super) async fn connect(addresses: &[SocketAddr], deadline: Instant) -> Resu
                 };
             }
             Ok(Err(error)) => unreachable(*address, &error),
-            Err(_) => TransportError::Timeout { doing: "connecting" },
+            Err(_) => TransportError::Timeout {
+                doing: "connecting",
+            },
         };
     }
     Err(last)
 }
 
 fn unreachable(address: SocketAddr, error: &std::io::Error) -> TransportError {
-    TransportError::Unreachable { address: address.to_string(), reason: error.to_string() }
+    TransportError::Unreachable {
+        address: address.to_string(),
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -207,18 +242,34 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_without_an_address_is_told_from_a_closed_port() {
-        let error = resolve("no-such-host.invalid", 445, soon()).await.unwrap_err();
-        assert!(matches!(error, TransportError::NameNotResolved { .. }), "{error:?}");
+        let error = resolve("no-such-host.invalid", 445, soon())
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, TransportError::NameNotResolved { .. }),
+            "{error:?}"
+        );
 
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let addresses = resolve("127.0.0.1", free.port(), soon()).await.unwrap();
         let error = connect(&addresses, soon()).await.unwrap_err();
-        assert!(matches!(error, TransportError::Unreachable { .. }), "{error:?}");
+        assert!(
+            matches!(error, TransportError::Unreachable { .. }),
+            "{error:?}"
+        );
     }
 
     #[tokio::test]
     async fn what_takes_too_long_says_what_it_was_doing() {
-        let error = within::<()>(Instant::now(), "waiting for Godot", std::future::pending()).await.unwrap_err();
-        assert_eq!(error.to_string(), "no answer in time while waiting for Godot");
+        let error = within::<()>(Instant::now(), "waiting for Godot", std::future::pending())
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no answer in time while waiting for Godot"
+        );
     }
 }

@@ -5,7 +5,9 @@ use smb2::client::connection::{Connection, Frame, NegotiatedParams};
 use smb2::crypto::encryption::Cipher;
 use smb2::crypto::kdf::{PreauthHasher, derive_session_keys};
 use smb2::crypto::signing::{SigningAlgorithm, algorithm_for_dialect, verify_signature};
-use smb2::msg::session_setup::{SessionFlags, SessionSetupRequest, SessionSetupRequestFlags, SessionSetupResponse};
+use smb2::msg::session_setup::{
+    SessionFlags, SessionSetupRequest, SessionSetupRequestFlags, SessionSetupResponse,
+};
 use smb2::pack::{ReadCursor, Unpack};
 use smb2::types::flags::{Capabilities, SecurityMode};
 use smb2::types::status::NtStatus;
@@ -34,8 +36,13 @@ pub(super) async fn log_on(
     tap: &Tap,
     target: &SmbTarget<'_>,
 ) -> Result<String, TransportError> {
-    connection.negotiate().await.map_err(|error| failed(tap, &error, "agreeing on a version of SMB"))?;
-    let params = connection.params().ok_or_else(|| broken("the host agreed on no version of SMB"))?;
+    connection
+        .negotiate()
+        .await
+        .map_err(|error| failed(tap, &error, "agreeing on a version of SMB"))?;
+    let params = connection
+        .params()
+        .ok_or_else(|| broken("the host agreed on no version of SMB"))?;
     let cipher = offered_cipher(&params);
     if target.encryption == Encryption::Required && cipher.is_none() {
         return Err(TransportError::NoEncryption);
@@ -53,13 +60,23 @@ pub(super) async fn log_on(
     let response = SessionSetupResponse::unpack(&mut ReadCursor::new(&frame.body))
         .map_err(|error| failed(tap, &error, DOING))?;
     if response.session_flags.is_guest() || response.session_flags.is_null() {
-        let who = if response.session_flags.is_guest() { "a guest" } else { "nobody" };
+        let who = if response.session_flags.is_guest() {
+            "a guest"
+        } else {
+            "nobody"
+        };
         return Err(TransportError::GuestRefused { who });
     }
     let keys = derive(&session_key, &params, cipher, tap, &challenge_frame)?;
     check_signature(&frame, &params, &keys)?;
     connection.set_session_id(frame.header.session_id);
-    protect(connection, keys, cipher, response.session_flags, target.encryption)?;
+    protect(
+        connection,
+        keys,
+        cipher,
+        response.session_flags,
+        target.encryption,
+    )?;
     tap.stop();
     Ok(names.netbios.or(names.dns).unwrap_or_default())
 }
@@ -68,15 +85,19 @@ pub(super) async fn log_on(
 fn offered_cipher(params: &NegotiatedParams) -> Option<Cipher> {
     match params.dialect {
         Dialect::Smb3_1_1 => params.cipher,
-        Dialect::Smb3_0 | Dialect::Smb3_0_2 => {
-            params.capabilities.contains(Capabilities::ENCRYPTION).then_some(Cipher::Aes128Ccm)
-        }
+        Dialect::Smb3_0 | Dialect::Smb3_0_2 => params
+            .capabilities
+            .contains(Capabilities::ENCRYPTION)
+            .then_some(Cipher::Aes128Ccm),
         Dialect::Smb2_0_2 | Dialect::Smb2_1 => None,
     }
 }
 
 /// Sends the NTLM NEGOTIATE and gives the host's answer and the CHALLENGE in it.
-async fn first_round(connection: &mut Connection, tap: &Tap) -> Result<(Vec<u8>, Vec<u8>), TransportError> {
+async fn first_round(
+    connection: &mut Connection,
+    tap: &Tap,
+) -> Result<(Vec<u8>, Vec<u8>), TransportError> {
     let token = authenticator("", "", "").negotiate();
     let frame = connection
         .execute(Command::SessionSetup, &setup(token), None)
@@ -84,9 +105,14 @@ async fn first_round(connection: &mut Connection, tap: &Tap) -> Result<(Vec<u8>,
         .map_err(|error| failed(tap, &error, DOING))?;
     if !frame.header.status.is_more_processing_required() {
         if frame.header.status.is_error() {
-            return Err(TransportError::Status { status: frame.header.status.0, doing: DOING });
+            return Err(TransportError::Status {
+                status: frame.header.status.0,
+                doing: DOING,
+            });
         }
-        return Err(broken("the host let the user in before the user said who it is"));
+        return Err(broken(
+            "the host let the user in before the user said who it is",
+        ));
     }
     let response = SessionSetupResponse::unpack(&mut ReadCursor::new(&frame.body))
         .map_err(|error| failed(tap, &error, DOING))?;
@@ -107,7 +133,11 @@ fn answer(
     let named = ntlm::with_target_name(challenge, &format!("cifs/{}", target.address));
     let token = authenticator.authenticate(&named).map_err(|_| unusable())?;
     let key = authenticator.session_key().ok_or_else(unusable)?.to_vec();
-    let exchange = ntlm::Exchange { negotiate: &negotiate, challenge, key: &key };
+    let exchange = ntlm::Exchange {
+        negotiate: &negotiate,
+        challenge,
+        key: &key,
+    };
     let token = ntlm::finish(&token, target.workstation, &exchange).ok_or_else(unusable)?;
     Ok((token, key))
 }
@@ -132,7 +162,9 @@ fn split_user<'a>(user: &'a str, computer: Option<&'a str>) -> (&'a str, &'a str
 fn setup(token: Vec<u8>) -> SessionSetupRequest {
     SessionSetupRequest {
         flags: SessionSetupRequestFlags(0),
-        security_mode: SecurityMode::new(SecurityMode::SIGNING_ENABLED | SecurityMode::SIGNING_REQUIRED),
+        security_mode: SecurityMode::new(
+            SecurityMode::SIGNING_ENABLED | SecurityMode::SIGNING_REQUIRED,
+        ),
         capabilities: Capabilities::default(),
         channel: 0,
         previous_session_id: 0,
@@ -144,9 +176,14 @@ fn setup(token: Vec<u8>) -> SessionSetupRequest {
 fn refused(status: NtStatus, encryption: Encryption) -> Result<(), TransportError> {
     match status.0 {
         0 => Ok(()),
-        codes::STATUS_ACCESS_DENIED if encryption == Encryption::Off => Err(TransportError::EncryptionDemanded),
+        codes::STATUS_ACCESS_DENIED if encryption == Encryption::Off => {
+            Err(TransportError::EncryptionDemanded)
+        }
         status if codes::refusal(status).is_some() => Err(TransportError::LogonRefused { status }),
-        status => Err(TransportError::Status { status, doing: DOING }),
+        status => Err(TransportError::Status {
+            status,
+            doing: DOING,
+        }),
     }
 }
 
@@ -165,7 +202,11 @@ fn derive(
     };
     let hash = match params.dialect {
         Dialect::Smb2_0_2 | Dialect::Smb2_1 => {
-            return Ok(Keys { signing: session_key.to_vec(), algorithm, encryption: None });
+            return Ok(Keys {
+                signing: session_key.to_vec(),
+                algorithm,
+                encryption: None,
+            });
         }
         Dialect::Smb3_0 | Dialect::Smb3_0_2 => None,
         Dialect::Smb3_1_1 => Some(handshake_hash(tap, challenge_frame)?),
@@ -173,30 +214,49 @@ fn derive(
     // The signing key has 128 bits whatever the cipher is.
     let signing = derive_session_keys(session_key, params.dialect, hash.as_ref(), 128).signing_key;
     let keys = derive_session_keys(session_key, params.dialect, hash.as_ref(), bits);
-    Ok(Keys { signing, algorithm, encryption: Some((keys.encryption_key, keys.decryption_key)) })
+    Ok(Keys {
+        signing,
+        algorithm,
+        encryption: Some((keys.encryption_key, keys.decryption_key)),
+    })
 }
 
 /// The pre-authentication integrity hash up to our AUTHENTICATE (MS-SMB2 3.2.5.3.1).
 fn handshake_hash(tap: &Tap, challenge_frame: &[u8]) -> Result<[u8; 64], TransportError> {
     let hash = tap.with_handshake(|handshake| {
-        let [negotiate, first, second] = handshake.sent.as_slice() else { return None };
+        let [negotiate, first, second] = handshake.sent.as_slice() else {
+            return None;
+        };
         let mut hasher = PreauthHasher::new();
-        for message in [negotiate.as_slice(), &handshake.negotiated, first, challenge_frame, second] {
+        for message in [
+            negotiate.as_slice(),
+            &handshake.negotiated,
+            first,
+            challenge_frame,
+            second,
+        ] {
             hasher.update(message);
         }
         Some(*hasher.value())
     });
-    hash.flatten().ok_or_else(|| broken("the handshake did not run in its order"))
+    hash.flatten()
+        .ok_or_else(|| broken("the handshake did not run in its order"))
 }
 
 /// The last answer must prove that the host knows the key, or its flags mean nothing.
-fn check_signature(frame: &Frame, params: &NegotiatedParams, keys: &Keys) -> Result<(), TransportError> {
+fn check_signature(
+    frame: &Frame,
+    params: &NegotiatedParams,
+    keys: &Keys,
+) -> Result<(), TransportError> {
     let is_old = matches!(params.dialect, Dialect::Smb2_0_2 | Dialect::Smb2_1);
     if is_old && !frame.header.flags.is_signed() {
         return Ok(());
     }
     if !frame.header.flags.is_signed() {
-        return Err(broken("the host did not sign its answer to the logon; something between may have changed it"));
+        return Err(broken(
+            "the host did not sign its answer to the logon; something between may have changed it",
+        ));
     }
     verify_signature(&frame.raw, &keys.signing, keys.algorithm, frame.header.message_id.0, false)
         .map_err(|_| broken("the host's answer to the logon has a wrong signature; something between may have changed it"))
@@ -238,9 +298,15 @@ mod tests {
     #[test]
     fn user_names_are_split_as_windows_splits_them() {
         assert_eq!(split_user(r"CORP\watcher", None), ("CORP", "watcher"));
-        assert_eq!(split_user(r".\watcher", Some("SRV01")), ("SRV01", "watcher"));
+        assert_eq!(
+            split_user(r".\watcher", Some("SRV01")),
+            ("SRV01", "watcher")
+        );
         assert_eq!(split_user(r".\watcher", None), (".", "watcher"));
-        assert_eq!(split_user("watcher@corp.example", Some("SRV01")), ("", "watcher@corp.example"));
+        assert_eq!(
+            split_user("watcher@corp.example", Some("SRV01")),
+            ("", "watcher@corp.example")
+        );
         assert_eq!(split_user("watcher", Some("SRV01")), ("", "watcher"));
     }
 
@@ -248,7 +314,12 @@ mod tests {
     fn a_refusal_is_told_from_other_failures() {
         assert_eq!(refused(NtStatus(0), Encryption::Required), Ok(()));
         let refusal = refused(NtStatus(0xC000_006D), Encryption::Required);
-        assert_eq!(refusal, Err(TransportError::LogonRefused { status: 0xC000_006D }));
+        assert_eq!(
+            refusal,
+            Err(TransportError::LogonRefused {
+                status: 0xC000_006D
+            })
+        );
         let denied = refused(NtStatus(codes::STATUS_ACCESS_DENIED), Encryption::Off);
         assert_eq!(denied, Err(TransportError::EncryptionDemanded));
         let denied = refused(NtStatus(codes::STATUS_ACCESS_DENIED), Encryption::Required);

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use smb2::client::connection::{Connection, Frame};
 use smb2::msg::close::CloseRequest;
-use smb2::msg::create::{CreateDisposition, CreateRequest, CreateResponse, ImpersonationLevel, ShareAccess};
+use smb2::msg::create::{
+    CreateDisposition, CreateRequest, CreateResponse, ImpersonationLevel, ShareAccess,
+};
 use smb2::msg::ioctl::{FSCTL_PIPE_TRANSCEIVE, IoctlRequest, SMB2_0_IOCTL_IS_FSCTL};
 use smb2::msg::logoff::LogoffRequest;
 use smb2::msg::read::ReadRequest;
@@ -45,23 +47,23 @@ const GOODBYE: Duration = Duration::from_millis(500);
 
 /// Where to log on, and as whom.
 #[derive(Clone, Copy)]
-pub struct SmbTarget<'a> {
+pub(super) struct SmbTarget<'a> {
     /// Name or IP address to connect to; also the name that the logon is bound to.
-    pub address: &'a str,
+    pub(super) address: &'a str,
     /// TCP port, usually 445.
-    pub port: u16,
+    pub(super) port: u16,
     /// `DOMAIN\user`, `.\user`, `user@domain` or `user`.
-    pub user: &'a str,
+    pub(super) user: &'a str,
     /// The user's password.
-    pub password: &'a Secret,
+    pub(super) password: &'a Secret,
     /// Our own computer's name, which the host writes into its security log.
-    pub workstation: &'a str,
+    pub(super) workstation: &'a str,
     /// Whether the session must be encrypted.
-    pub encryption: Encryption,
+    pub(super) encryption: Encryption,
 }
 
 /// An open named pipe, with the session and connection under it.
-pub struct SmbPipe {
+pub(super) struct SmbPipe {
     connection: Connection,
     tap: Arc<Tap>,
     tree: TreeId,
@@ -71,37 +73,65 @@ pub struct SmbPipe {
 impl fmt::Debug for SmbPipe {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The connection holds keys; nothing of it is shown.
-        formatter.debug_struct("SmbPipe").field("tree", &self.tree).field("file", &self.file).finish_non_exhaustive()
+        formatter
+            .debug_struct("SmbPipe")
+            .field("tree", &self.tree)
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }
 
 impl SmbPipe {
-    /// Connects, logs on and opens the pipe `pipe` (as `svcctl`) until `deadline`; gives the pipe and the name by which
+    /// Connects and logs on until `deadline`; gives the session, whose pipe is not open yet, and the name by which
     /// the computer calls itself, which is empty where it gave none.
-    pub async fn open(
+    pub(super) async fn log_on(
         target: &SmbTarget<'_>,
-        pipe: &str,
         deadline: Instant,
     ) -> Result<(Self, String), TransportError> {
         let addresses = resolve(target.address, target.port, deadline).await?;
         let stream = connect(&addresses, deadline).await?;
         let ask_for_encryption = target.encryption != Encryption::Off;
         let (sender, receiver, tap) = socket::halves(stream, ask_for_encryption);
-        let mut connection = Connection::from_transport(Box::new(sender), Box::new(receiver), target.address);
+        let mut connection =
+            Connection::from_transport(Box::new(sender), Box::new(receiver), target.address);
         connection.set_compression_requested(false);
         // Deadlines are ours: one for the whole check, so the library's own would only cut some shorter.
         connection.set_response_timeout(None);
         connection.set_keepalive(None);
         connection.set_stale_request_warning(None);
-
-        let computer = within(deadline, "logging on", logon::log_on(&mut connection, &tap, target)).await?;
-        let mut opened = Self { connection, tap, tree: TreeId(0), file: FileId::SENTINEL };
-        within(deadline, "opening the service control manager's pipe", async {
-            opened.connect_tree(target).await?;
-            opened.open_pipe(pipe).await
-        })
+        let computer = within(
+            deadline,
+            "logging on",
+            logon::log_on(&mut connection, &tap, target),
+        )
         .await?;
-        Ok((opened, computer))
+        Ok((
+            Self {
+                connection,
+                tap,
+                tree: TreeId(0),
+                file: FileId::SENTINEL,
+            },
+            computer,
+        ))
+    }
+
+    /// Opens the pipe `pipe` (as `svcctl`) in the session, until `deadline`.
+    pub(super) async fn open(
+        &mut self,
+        target: &SmbTarget<'_>,
+        pipe: &str,
+        deadline: Instant,
+    ) -> Result<(), TransportError> {
+        within(
+            deadline,
+            "opening the service control manager's pipe",
+            async {
+                self.connect_tree(target).await?;
+                self.open_pipe(pipe).await
+            },
+        )
+        .await
     }
 
     /// Connects to the share of named pipes (MS-SMB2 2.2.9).
@@ -111,9 +141,14 @@ impl SmbPipe {
             flags: TreeConnectRequestFlags(0),
             path: format!(r"\\{}\IPC$", target.address),
         };
-        let reply = self.connection.execute(Command::TreeConnect, &request, None).await;
+        let reply = self
+            .connection
+            .execute(Command::TreeConnect, &request, None)
+            .await;
         let frame = reply.map_err(|error| failed(&self.tap, &error, DOING))?;
-        if frame.header.status.0 == codes::STATUS_ACCESS_DENIED && target.encryption == Encryption::Off {
+        if frame.header.status.0 == codes::STATUS_ACCESS_DENIED
+            && target.encryption == Encryption::Off
+        {
             return Err(TransportError::EncryptionDemanded);
         }
         check(&frame, DOING)?;
@@ -127,7 +162,9 @@ impl SmbPipe {
         let request = CreateRequest {
             requested_oplock_level: OplockLevel::None,
             impersonation_level: ImpersonationLevel::Impersonation,
-            desired_access: FileAccessMask::new(FileAccessMask::FILE_READ_DATA | FileAccessMask::FILE_WRITE_DATA),
+            desired_access: FileAccessMask::new(
+                FileAccessMask::FILE_READ_DATA | FileAccessMask::FILE_WRITE_DATA,
+            ),
             file_attributes: 0,
             share_access: ShareAccess(ShareAccess::FILE_SHARE_READ | ShareAccess::FILE_SHARE_WRITE),
             create_disposition: CreateDisposition::FileOpen,
@@ -142,8 +179,16 @@ impl SmbPipe {
         Ok(())
     }
 
-    async fn ask(&self, command: Command, request: &dyn Pack, doing: &'static str) -> Result<Frame, TransportError> {
-        let reply = self.connection.execute(command, request, Some(self.tree)).await;
+    async fn ask(
+        &self,
+        command: Command,
+        request: &dyn Pack,
+        doing: &'static str,
+    ) -> Result<Frame, TransportError> {
+        let reply = self
+            .connection
+            .execute(command, request, Some(self.tree))
+            .await;
         let frame = reply.map_err(|error| failed(&self.tap, &error, doing))?;
         check(&frame, doing)?;
         Ok(frame)
@@ -166,9 +211,15 @@ impl SmbPipe {
         let frame = self.ask(Command::Read, &request, DOING).await?;
         // DataOffset is one byte at 2, DataLength four at 4 (MS-SMB2 2.2.20).
         let body = &frame.body;
-        let offset = body.get(2).map(|offset| usize::from(*offset)).ok_or_else(|| malformed(DOING))?;
+        let offset = body
+            .get(2)
+            .map(|offset| usize::from(*offset))
+            .ok_or_else(|| malformed(DOING))?;
         let data = slice(&frame.raw, offset, u32_at(body, 4)).ok_or_else(|| malformed(DOING))?;
-        Ok((data.to_vec(), frame.header.status.0 == codes::STATUS_BUFFER_OVERFLOW))
+        Ok((
+            data.to_vec(),
+            frame.header.status.0 == codes::STATUS_BUFFER_OVERFLOW,
+        ))
     }
 
     /// Reads on until the message is whole.
@@ -202,7 +253,11 @@ impl PipeTransport for SmbPipe {
         let data = offset
             .and_then(|offset| slice(&frame.raw, offset, u32_at(&frame.body, 36)))
             .ok_or_else(|| malformed(DOING))?;
-        self.rest(data.to_vec(), frame.header.status.0 == codes::STATUS_BUFFER_OVERFLOW).await
+        self.rest(
+            data.to_vec(),
+            frame.header.status.0 == codes::STATUS_BUFFER_OVERFLOW,
+        )
+        .await
     }
 
     async fn read(&mut self) -> Result<Vec<u8>, TransportError> {
@@ -222,15 +277,31 @@ impl PipeTransport for SmbPipe {
             flags: 0,
             data: fragment.to_vec(),
         };
-        self.ask(Command::Write, &request, "sending the question").await.map(drop)
+        self.ask(Command::Write, &request, "sending the question")
+            .await
+            .map(drop)
     }
 
     async fn close(self) {
         let goodbye = async {
-            self.ask(Command::Close, &CloseRequest { flags: 0, file_id: self.file }, "closing").await?;
-            self.ask(Command::TreeDisconnect, &TreeDisconnectRequest, "closing").await?;
-            let reply = self.connection.execute(Command::Logoff, &LogoffRequest, None).await;
-            reply.map(drop).map_err(|error| failed(&self.tap, &error, "logging off"))
+            self.ask(
+                Command::Close,
+                &CloseRequest {
+                    flags: 0,
+                    file_id: self.file,
+                },
+                "closing",
+            )
+            .await?;
+            self.ask(Command::TreeDisconnect, &TreeDisconnectRequest, "closing")
+                .await?;
+            let reply = self
+                .connection
+                .execute(Command::Logoff, &LogoffRequest, None)
+                .await;
+            reply
+                .map(drop)
+                .map_err(|error| failed(&self.tap, &error, "logging off"))
         };
         // A host that does not answer a goodbye loses nothing: the connection ends right after.
         if let Ok(Err(error)) = timeout(GOODBYE, goodbye).await {
@@ -242,17 +313,25 @@ impl PipeTransport for SmbPipe {
 /// What the library's error means. Where the socket failed, its own reason says more than the library's.
 fn failed(tap: &Tap, error: &smb2::Error, doing: &'static str) -> TransportError {
     match error {
-        smb2::Error::Protocol { status, .. } => TransportError::Status { status: status.0, doing },
-        smb2::Error::SessionExpired => {
-            TransportError::Status { status: codes::STATUS_NETWORK_SESSION_EXPIRED, doing }
-        }
-        smb2::Error::Timeout | smb2::Error::SendTimeout { .. } | smb2::Error::ServerUnresponsive { .. } => {
-            TransportError::Timeout { doing }
-        }
-        smb2::Error::InvalidData { .. } | smb2::Error::SignatureInvalid { .. } | smb2::Error::Auth { .. } => {
-            TransportError::Protocol(format!("the host's answer makes no sense while {doing}: {error}"))
-        }
-        _ => tap.failure().unwrap_or_else(|| TransportError::Closed(format!("{error} while {doing}"))),
+        smb2::Error::Protocol { status, .. } => TransportError::Status {
+            status: status.0,
+            doing,
+        },
+        smb2::Error::SessionExpired => TransportError::Status {
+            status: codes::STATUS_NETWORK_SESSION_EXPIRED,
+            doing,
+        },
+        smb2::Error::Timeout
+        | smb2::Error::SendTimeout { .. }
+        | smb2::Error::ServerUnresponsive { .. } => TransportError::Timeout { doing },
+        smb2::Error::InvalidData { .. }
+        | smb2::Error::SignatureInvalid { .. }
+        | smb2::Error::Auth { .. } => TransportError::Protocol(format!(
+            "the host's answer makes no sense while {doing}: {error}"
+        )),
+        _ => tap
+            .failure()
+            .unwrap_or_else(|| TransportError::Closed(format!("{error} while {doing}"))),
     }
 }
 
@@ -274,5 +353,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 fn malformed(doing: &str) -> TransportError {
-    TransportError::Protocol(format!("the host sent a malformed SMB message while {doing}"))
+    TransportError::Protocol(format!(
+        "the host sent a malformed SMB message while {doing}"
+    ))
 }

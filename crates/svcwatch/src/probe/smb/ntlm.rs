@@ -82,7 +82,11 @@ pub(super) struct Exchange<'a> {
 
 /// The AUTHENTICATE message with the workstation's name, and its integrity code computed again.
 /// None where the message is not one that this can be done to.
-pub(super) fn finish(authenticate: &[u8], workstation: &str, exchange: &Exchange<'_>) -> Option<Vec<u8>> {
+pub(super) fn finish(
+    authenticate: &[u8],
+    workstation: &str,
+    exchange: &Exchange<'_>,
+) -> Option<Vec<u8>> {
     let mut message = authenticate.to_vec();
     // The domain's text comes first in the payload, so its offset says whether an integrity code precedes it.
     let has_code = u32_at(&message, 32)? > AUTHENTICATE_SHORT;
@@ -93,7 +97,9 @@ pub(super) fn finish(authenticate: &[u8], workstation: &str, exchange: &Exchange
         code.update(exchange.negotiate);
         code.update(exchange.challenge);
         code.update(&message);
-        message.get_mut(AUTHENTICATE_MIC)?.copy_from_slice(&code.finalize().into_bytes());
+        message
+            .get_mut(AUTHENTICATE_MIC)?
+            .copy_from_slice(&code.finalize().into_bytes());
     }
     Some(message)
 }
@@ -134,7 +140,9 @@ fn set_field(message: &mut Vec<u8>, at: usize, value: &[u8]) -> Option<()> {
     let length = u16::try_from(value.len()).ok()?.to_le_bytes();
     let offset = u32::try_from(message.len()).ok()?.to_le_bytes();
     let field = message.get_mut(at..)?.first_chunk_mut::<8>()?;
-    *field = [length[0], length[1], length[0], length[1], offset[0], offset[1], offset[2], offset[3]];
+    *field = [
+        length[0], length[1], length[0], length[1], offset[0], offset[1], offset[2], offset[3],
+    ];
     message.extend_from_slice(value);
     Some(())
 }
@@ -153,7 +161,11 @@ fn utf16(text: &str) -> Vec<u8> {
 
 /// A name of the challenge as text; None where it is empty or holds what no name holds.
 fn name(value: &[u8]) -> Option<String> {
-    let units: Vec<u16> = value.chunks_exact(2).filter_map(|unit| u16_at(unit, 0)).take(NAME_LIMIT).collect();
+    let units: Vec<u16> = value
+        .chunks_exact(2)
+        .filter_map(|unit| u16_at(unit, 0))
+        .take(NAME_LIMIT)
+        .collect();
     let text = String::from_utf16(&units).ok()?;
     (!text.is_empty() && !text.chars().any(char::is_control)).then_some(text)
 }
@@ -181,7 +193,11 @@ mod tests {
 
     #[test]
     fn the_host_is_known_by_its_own_names() {
-        let message = challenge(&info(&[(2, "CORP"), (AV_NETBIOS_COMPUTER, "SRV01"), (AV_DNS_COMPUTER, "srv01.corp.example")]));
+        let message = challenge(&info(&[
+            (2, "CORP"),
+            (AV_NETBIOS_COMPUTER, "SRV01"),
+            (AV_DNS_COMPUTER, "srv01.corp.example"),
+        ]));
         let names = computer_names(&message);
         assert_eq!(names.netbios.as_deref(), Some("SRV01"));
         assert_eq!(names.dns.as_deref(), Some("srv01.corp.example"));
@@ -197,17 +213,37 @@ mod tests {
         let mut far = good;
         far[44..48].fill(0xff);
         assert_eq!(computer_names(&far), ComputerNames::default());
-        assert_eq!(computer_names(&challenge(&info(&[(AV_NETBIOS_COMPUTER, "bad\u{7}name")]))), ComputerNames::default());
-        assert_eq!(computer_names(&challenge(&[1, 0, 0xff, 0xff, 0])), ComputerNames::default());
+        assert_eq!(
+            computer_names(&challenge(&info(&[(AV_NETBIOS_COMPUTER, "bad\u{7}name")]))),
+            ComputerNames::default()
+        );
+        assert_eq!(
+            computer_names(&challenge(&[1, 0, 0xff, 0xff, 0])),
+            ComputerNames::default()
+        );
     }
 
     #[test]
     fn the_target_name_is_added_once_and_the_rest_kept() {
-        let message = challenge(&info(&[(AV_NETBIOS_COMPUTER, "SRV01"), (AV_TARGET, "cifs/other")]));
+        let message = challenge(&info(&[
+            (AV_NETBIOS_COMPUTER, "SRV01"),
+            (AV_TARGET, "cifs/other"),
+        ]));
         let mended = with_target_name(&message, "cifs/srv01");
-        let found: Vec<_> = pairs(target_info(&mended)).map(|(kind, value)| (kind, name(value).unwrap())).collect();
-        assert_eq!(found, [(AV_NETBIOS_COMPUTER, "SRV01".to_owned()), (AV_TARGET, "cifs/srv01".to_owned())]);
-        assert_eq!(mended[..CHALLENGE_TARGET_INFO], message[..CHALLENGE_TARGET_INFO]);
+        let found: Vec<_> = pairs(target_info(&mended))
+            .map(|(kind, value)| (kind, name(value).unwrap()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (AV_NETBIOS_COMPUTER, "SRV01".to_owned()),
+                (AV_TARGET, "cifs/srv01".to_owned())
+            ]
+        );
+        assert_eq!(
+            mended[..CHALLENGE_TARGET_INFO],
+            message[..CHALLENGE_TARGET_INFO]
+        );
         assert_eq!(with_target_name(b"short", "cifs/srv01"), b"short");
     }
 
@@ -215,7 +251,11 @@ mod tests {
     fn the_workstation_is_added_and_covered_by_the_code() {
         let mut authenticate = vec![0; 88];
         authenticate[32] = 88;
-        let exchange = Exchange { negotiate: b"one", challenge: b"two", key: &[5; 16] };
+        let exchange = Exchange {
+            negotiate: b"one",
+            challenge: b"two",
+            key: &[5; 16],
+        };
         let message = finish(&authenticate, "MONITOR", &exchange).unwrap();
         assert_eq!(&message[44..52], &[14, 0, 14, 0, 88, 0, 0, 0]);
         assert_eq!(&message[88..], utf16("MONITOR"));
@@ -225,11 +265,17 @@ mod tests {
         let mut code = Hmac::<Md5>::new_from_slice(&[5; 16]).unwrap();
         code.update(b"onetwo");
         code.update(&without_code);
-        assert_eq!(&message[AUTHENTICATE_MIC], code.finalize().into_bytes().as_slice());
+        assert_eq!(
+            &message[AUTHENTICATE_MIC],
+            code.finalize().into_bytes().as_slice()
+        );
 
         let mut short = vec![0; 80];
         short[32] = 72;
-        assert_eq!(finish(&short, "MONITOR", &exchange).unwrap()[72..80], short[72..80]);
+        assert_eq!(
+            finish(&short, "MONITOR", &exchange).unwrap()[72..80],
+            short[72..80]
+        );
         assert_eq!(finish(b"short", "MONITOR", &exchange), None);
     }
 }

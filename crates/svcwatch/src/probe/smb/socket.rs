@@ -50,26 +50,43 @@ pub(super) struct Tap {
 impl Tap {
     /// Takes the handshake's messages so far, and goes on recording.
     pub(super) fn with_handshake<T>(&self, look: impl FnOnce(&Handshake) -> T) -> Option<T> {
-        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
+        self.handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(look)
     }
 
     /// Ends the recording and forgets what was recorded; the connection is kept for hours.
     pub(super) fn stop(&self) {
-        *self.handshake.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self
+            .handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Why the socket failed, if it did: the library itself only says that the connection is gone.
     pub(super) fn failure(&self) -> Option<TransportError> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn fail(&self, error: TransportError) -> smb2::Error {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(error);
         smb2::Error::Disconnected
     }
 
     fn note_sent(&self, message: &[u8]) {
-        if let Some(handshake) = self.handshake.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+        if let Some(handshake) = self
+            .handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
             && handshake.sent.len() < HANDSHAKE_LIMIT
         {
             handshake.sent.push(message.to_vec());
@@ -77,7 +94,11 @@ impl Tap {
     }
 
     fn note_received(&self, message: &[u8]) {
-        if let Some(handshake) = self.handshake.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+        if let Some(handshake) = self
+            .handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
             && handshake.negotiated.is_empty()
             && is_negotiate(message)
         {
@@ -108,17 +129,27 @@ pub(super) fn halves(stream: TcpStream, ask_for_encryption: bool) -> (Sender, Re
         failure: Mutex::new(None),
     });
     let (reader, writer) = stream.into_split();
-    let sender = Sender { half: tokio::sync::Mutex::new(writer), tap: Arc::clone(&tap) };
-    let receiver = Receiver { half: tokio::sync::Mutex::new(reader), tap: Arc::clone(&tap) };
+    let sender = Sender {
+        half: tokio::sync::Mutex::new(writer),
+        tap: Arc::clone(&tap),
+    };
+    let receiver = Receiver {
+        half: tokio::sync::Mutex::new(reader),
+        tap: Arc::clone(&tap),
+    };
     (sender, receiver, tap)
 }
 
 impl Sender {
     async fn send_message(&self, message: &[u8]) -> smb2::Result<()> {
         // The frame of direct TCP transport: a zero byte and a length of three bytes (MS-SMB2 2.1).
-        let length = u32::try_from(message.len()).ok().filter(|length| *length < 1 << 24);
+        let length = u32::try_from(message.len())
+            .ok()
+            .filter(|length| *length < 1 << 24);
         let Some(length) = length else {
-            return Err(self.tap.fail(TransportError::Protocol("a request is longer than SMB allows".into())));
+            return Err(self.tap.fail(TransportError::Protocol(
+                "a request is longer than SMB allows".into(),
+            )));
         };
         let mut frame = Vec::with_capacity(4 + message.len());
         frame.extend_from_slice(&length.to_be_bytes());
@@ -140,7 +171,9 @@ impl Receiver {
         let mut filled = 0;
         while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match half.read(rest).await.map_err(closed)? {
-                0 if filled == 0 => return Err(TransportError::Closed("the host closed it".into())),
+                0 if filled == 0 => {
+                    return Err(TransportError::Closed("the host closed it".into()));
+                }
                 0 => return Err(cut_short()),
                 more => filled += more,
             }
@@ -149,7 +182,11 @@ impl Receiver {
         // The buffer grows with what arrives, not with what the host claims.
         let mut message = Vec::with_capacity(length.min(8 * 1024));
         let wanted = u64::try_from(length).unwrap_or(u64::MAX);
-        (&mut *half).take(wanted).read_to_end(&mut message).await.map_err(closed)?;
+        (&mut *half)
+            .take(wanted)
+            .read_to_end(&mut message)
+            .await
+            .map_err(closed)?;
         if message.len() < length {
             return Err(cut_short());
         }
@@ -184,7 +221,11 @@ impl TransportReceive for Receiver {
         'life0: 'async_trait,
         Self: 'async_trait,
     {
-        Box::pin(async move { self.receive_message().await.map_err(|error| self.tap.fail(error)) })
+        Box::pin(async move {
+            self.receive_message()
+                .await
+                .map_err(|error| self.tap.fail(error))
+        })
     }
 }
 
@@ -203,7 +244,9 @@ fn mend_negotiate(message: &mut [u8], ask_for_encryption: bool) {
 
 /// Whether this is a NEGOTIATE: command 0 at offset 12 of a plain SMB2 header (MS-SMB2 2.2.1.2).
 fn is_negotiate(message: &[u8]) -> bool {
-    message.len() > HEADER && message.starts_with(b"\xfeSMB") && message.get(12..14) == Some(&[0, 0])
+    message.len() > HEADER
+        && message.starts_with(b"\xfeSMB")
+        && message.get(12..14) == Some(&[0, 0])
 }
 
 /// The length of the message behind a frame's four bytes.
@@ -227,8 +270,12 @@ fn message_length(head: [u8; 4]) -> Result<usize, TransportError> {
 fn check_magic(message: &[u8]) -> Result<(), TransportError> {
     match message.first_chunk::<4>() {
         Some(b"\xfeSMB" | b"\xfdSMB") => Ok(()),
-        Some(b"\xffSMB") => Err(TransportError::Protocol("the host speaks only SMB 1; turn SMB 2 or 3 on there".into())),
-        _ => Err(TransportError::Protocol("the host sent a message that is not SMB 2 or 3".into())),
+        Some(b"\xffSMB") => Err(TransportError::Protocol(
+            "the host speaks only SMB 1; turn SMB 2 or 3 on there".into(),
+        )),
+        _ => Err(TransportError::Protocol(
+            "the host sent a message that is not SMB 2 or 3".into(),
+        )),
     }
 }
 
@@ -268,11 +315,19 @@ mod tests {
 
     #[test]
     fn frames_that_are_not_smb_are_refused() {
-        assert!(matches!(message_length(*b"HTTP"), Err(TransportError::Protocol(_))));
+        assert!(matches!(
+            message_length(*b"HTTP"),
+            Err(TransportError::Protocol(_))
+        ));
         assert!(message_length([0, 0xff, 0xff, 0xff]).is_err());
         assert!(message_length([0, 0, 0, 3]).is_err());
         assert_eq!(message_length([0, 0, 1, 0]).unwrap(), 256);
-        assert!(check_magic(b"\xffSMBr").unwrap_err().to_string().contains("SMB 1"));
+        assert!(
+            check_magic(b"\xffSMBr")
+                .unwrap_err()
+                .to_string()
+                .contains("SMB 1")
+        );
         assert!(check_magic(b"").is_err());
         assert!(check_magic(b"\xfdSMB").is_ok());
     }

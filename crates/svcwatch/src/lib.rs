@@ -1,1 +1,4 @@
 //! svcwatch: the adapters around the core.
+
+pub mod probe;
+pub mod secret;

@@ -2,7 +2,20 @@
 
 use svcwatch_wire::ndr::Writer;
 use svcwatch_wire::pdu::{Client, FAULT_NO_SUCH_OPERATION, Incoming, SERVICE_CONTROL, Server};
-use svcwatch_wire::scmr::*;
+use svcwatch_wire::scmr::{
+    CloseNotifyHandle, CloseNotifyHandleReply, CloseServiceHandle, CloseServiceHandleReply, Code,
+    Config2, Config2Level, ControlService, ControlServiceReply, CurrentState,
+    EnumDependentServices, EnumDependentServicesReply, EnumServicesStatus, EnumServicesStatusEx,
+    EnumServicesStatusExReply, EnumServicesStatusReply, EnumeratedService, FailureAction,
+    FailureActions, GetNotifyResults, GetNotifyResultsReply, Handle, Notification,
+    NotifyServiceStatusChange, NotifyServiceStatusChangeReply, OpenScManager, OpenScManagerReply,
+    OpenService, OpenServiceReply, ProcessStatus, QueryServiceConfig, QueryServiceConfig2,
+    QueryServiceConfig2Reply, QueryServiceConfigEx, QueryServiceConfigExReply,
+    QueryServiceConfigReply, QueryServiceStatus, QueryServiceStatusEx, QueryServiceStatusExReply,
+    QueryServiceStatusReply, Reply, Request, ServiceConfig, ServiceStatus, StartService,
+    StartServiceReply, StartType, Trigger, TriggerItem, accepts, access, controls, filter,
+    notify_mask, service_type, trigger_type,
+};
 
 /// A seed: its target, its name and its bytes.
 pub(crate) type Seed = (&'static str, String, Vec<u8>);

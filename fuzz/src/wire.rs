@@ -41,7 +41,7 @@ fn packets(mut stream: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// A server's packets, given to a client that asks a new call whenever the last one is answered.
 pub fn pdu_client(data: &[u8]) {
     let mut client = Client::new(SERVICE_CONTROL);
-    let _ = client.bind();
+    drop(client.bind());
     let mut bound = false;
     for packet in packets(data) {
         if !bound {
@@ -50,18 +50,18 @@ pub fn pdu_client(data: &[u8]) {
                 return;
             }
             bound = true;
-            let _ = client.request(15, &[0; 8]);
+            drop(client.request(15, &[0; 8]));
             continue;
         }
         match client.on_fragment(packet) {
             Ok(Progress::More) => {}
             Ok(Progress::Done(stub)) => {
                 assert!(stub.len() <= REPLY_BYTES_MAX);
-                let _ = client.request(42, &stub);
+                drop(client.request(42, &stub));
             }
             Err(WireError::Fault(_)) => {
                 assert!(!client.is_broken());
-                let _ = client.request(14, &[]);
+                drop(client.request(14, &[]));
             }
             Err(_) => {
                 assert!(client.is_broken());
@@ -131,7 +131,7 @@ pub fn ndr(data: &[u8]) {
             return;
         }
     }
-    let _ = reader.end("the rest");
+    assert_eq!(reader.end("the rest").is_ok(), reader.remaining() == 0);
 }
 
 /// What decodes must come out the same after being encoded. Only a size may stand in the way: a string
@@ -139,7 +139,7 @@ pub fn ndr(data: &[u8]) {
 fn same<T: PartialEq + std::fmt::Debug>(first: &T, again: Result<T, WireError>) {
     match again {
         Ok(again) => assert_eq!(&again, first),
-        Err(WireError::OverLimit { .. }) => {}
+        Err(WireError::OverLimit { .. } | WireError::SharedText { .. }) => {}
         Err(error) => panic!("{first:?} cannot be read again: {error}"),
     }
 }
@@ -165,7 +165,7 @@ macro_rules! list {
                     assert_eq!(again.services, reply.services);
                     assert_eq!(again.code, reply.code);
                 }
-                Err(WireError::OverLimit { .. }) => {}
+                Err(WireError::OverLimit { .. } | WireError::SharedText { .. }) => {}
                 Err(error) => panic!("{reply:?} cannot be read again: {error}"),
             }
         }

@@ -19,13 +19,13 @@ pub(crate) fn bytes(text: &str) -> Vec<u8> {
 
 /// Bytes as hexadecimal digits in groups of four bytes, sixteen a line.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let line = |line: &[u8]| -> String {
-        let words: Vec<String> = line
-            .chunks(4)
-            .map(|word| word.iter().map(|byte| format!("{byte:02x}")).collect())
-            .collect();
-        words.join(" ")
+    let word = |word: &[u8]| match *word {
+        [a, b, c, d] => format!("{:08x}", u32::from_be_bytes([a, b, c, d])),
+        ref rest => rest
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
     };
+    let line = |line: &[u8]| line.chunks(4).map(word).collect::<Vec<String>>().join(" ");
     let lines: Vec<String> = bytes.chunks(16).map(line).collect();
     lines.join("\n")
 }

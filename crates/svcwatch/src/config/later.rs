@@ -53,6 +53,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("host", "transport", &["local", "wmi"]),
     ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
+    ("webhook_destination", "body", &["butler"]),
     (
         "destination",
         "type",

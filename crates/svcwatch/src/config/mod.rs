@@ -1,11 +1,12 @@
 //! The configuration: files of YAML to a checked [`Config`], or every problem of them at once.
 //!
-//! The way is [`parse`] (YAML to a tree with places), [`merge`] (several files as one), [`check`] (the walk
-//! that the [`tables`] drive) and [`build`] (names that must exist, and the plan of the core). All of it is pure but
+//! The way is `parse` (YAML to a tree with places), `merge` (several files as one), `check` (the walk
+//! that the `tables` drive) and `build` (names that must exist, and the plan of the core). All of it is pure but
 //! for reading the files themselves and looking at the files and variables that they name.
 
 mod build;
 mod check;
+mod duration;
 mod later;
 mod merge;
 mod near;
@@ -30,7 +31,7 @@ pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
     Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption, LogSettings,
-    Method, Priority, SmtpSettings, SmtpTls, Transport, WebhookBody, WebhookSettings,
+    Method, Priority, SmtpSettings, SmtpTls, Transport, WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 

@@ -1,7 +1,6 @@
 //! A config as the rest of the program uses it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -11,9 +10,10 @@ use svcwatch_core::time::Span;
 
 use super::problem::Warning;
 use super::source::SecretSource;
+use crate::secret::Secret;
 
 /// A config that was checked as a whole.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// What is to be watched and told, for the core.
     pub core: Plan,
@@ -104,47 +104,29 @@ pub enum DestinationSettings {
 }
 
 /// Settings of a `log` destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
     /// The file; stdout where there is none.
     pub path: Option<PathBuf>,
+    /// How long writing one line may take.
+    pub timeout: Span,
 }
 
 /// Settings of a `webhook` destination.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookSettings {
-    /// Where requests are sent. Often it holds a token, so `Debug` shows only its host.
-    pub url: String,
+    /// Where requests are sent. Many services put their token into it.
+    pub url: Secret,
     /// How they are sent.
     pub method: Method,
     /// Further headers.
     pub headers: Vec<(String, SecretSource)>,
     /// What signs them.
     pub secret: Option<SecretSource>,
-    /// The form of the body.
-    pub body: WebhookBody,
     /// Certificates that are trusted besides the system's own.
     pub ca: Option<PathBuf>,
     /// How long one request may take in all.
     pub timeout: Span,
-}
-
-impl fmt::Debug for WebhookSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = reqwest::Url::parse(&self.url).map_or_else(
-            |_| "…".to_owned(),
-            |url| format!("{}/…", url.origin().ascii_serialization()),
-        );
-        f.debug_struct("WebhookSettings")
-            .field("url", &host)
-            .field("method", &self.method)
-            .field("headers", &self.headers)
-            .field("secret", &self.secret)
-            .field("body", &self.body)
-            .field("ca", &self.ca)
-            .field("timeout", &self.timeout)
-            .finish()
-    }
 }
 
 /// The method of a webhook's requests.
@@ -158,15 +140,6 @@ pub enum Method {
     Get,
 }
 
-/// The form of a webhook's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WebhookBody {
-    /// svcwatch's own, version 1.
-    Svcwatch,
-    /// The form that Butler sends.
-    Butler,
-}
-
 /// Settings of an `email` destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailSettings {
@@ -176,8 +149,8 @@ pub struct EmailSettings {
     pub from: String,
     /// The recipients.
     pub to: Vec<String>,
-    /// The priority that mail programs show.
-    pub priority: Priority,
+    /// The priority that mail programs show; `None` for high where something critical is wrong, and normal else.
+    pub priority: Option<Priority>,
     /// Instead of the built-in subject.
     pub subject: Option<String>,
     /// Certificates that are trusted besides the system's own.

@@ -2,9 +2,10 @@
 
 use svcwatch_core::time::Span;
 
+use super::duration::duration_text;
 use super::problem::{listed, quoted};
 use super::scalar::Plain;
-use super::text::{Form, duration_text};
+use super::text::Form;
 use super::tree::Scalar;
 
 /// The keys of one mapping.

@@ -43,7 +43,7 @@ fn packet(kind: PacketKind, call_id: u32, flags: u8, stub: &[u8]) -> Vec<u8> {
 /// What a client that waits for call 2 says to a fragment.
 fn refused(fragment: &[u8]) -> String {
     let (mut client, _) = bound();
-    let _ = client.request(15, &[]);
+    drop(client.request(15, &[]));
     let error = client.on_fragment(fragment).expect_err("it is refused");
     assert!(client.is_broken());
     assert_eq!(client.on_fragment(fragment), Err(WireError::Broken));
@@ -156,12 +156,12 @@ fn an_empty_stub_is_one_fragment() {
 #[test]
 fn a_fault_ends_the_call_but_not_the_connection() {
     let (mut client, server) = bound();
-    let _ = client.request(42, &[]);
+    drop(client.request(42, &[]));
     let fault = server.fault(2, FAULT_NO_SUCH_OPERATION);
     let error = client.on_fragment(&fault).expect_err("a fault");
     assert_eq!(error, WireError::Fault(FAULT_NO_SUCH_OPERATION));
     assert_snapshot!(error, @"the server answered with RPC fault 0x1c010002 (no such operation)");
-    let _ = client.request(14, &[]);
+    drop(client.request(14, &[]));
     let answer = server.response(3, &[9]);
     assert_eq!(client.on_fragment(&answer[0]), Ok(Progress::Done(vec![9])));
 }
@@ -169,7 +169,7 @@ fn a_fault_ends_the_call_but_not_the_connection() {
 #[test]
 fn a_fault_in_the_middle_of_an_answer_leaves_nothing_behind() {
     let (mut client, server) = bound();
-    let _ = client.request(42, &[]);
+    drop(client.request(42, &[]));
     assert_eq!(
         client.on_fragment(&response(2, FIRST, &[1; 8])),
         Ok(Progress::More)
@@ -178,7 +178,7 @@ fn a_fault_in_the_middle_of_an_answer_leaves_nothing_behind() {
         client.on_fragment(&server.fault(2, 5)),
         Err(WireError::Fault(5))
     );
-    let _ = client.request(14, &[]);
+    drop(client.request(14, &[]));
     assert_eq!(
         client.on_fragment(&response(3, FIRST | LAST, &[7])),
         Ok(Progress::Done(vec![7]))
@@ -215,7 +215,7 @@ fn what_is_no_packet_is_refused() {
 #[test]
 fn a_second_first_fragment_is_refused() {
     let (mut client, _) = bound();
-    let _ = client.request(15, &[]);
+    drop(client.request(15, &[]));
     assert_eq!(
         client.on_fragment(&response(2, FIRST, &[1])),
         Ok(Progress::More)
@@ -232,7 +232,7 @@ fn a_second_first_fragment_is_refused() {
 #[test]
 fn an_answer_ends_at_its_limit() {
     let (mut client, _) = bound();
-    let _ = client.request(15, &[]);
+    drop(client.request(15, &[]));
     let part = vec![0; 60_000];
     let mut taken = 0;
     let error = loop {
@@ -256,7 +256,7 @@ fn an_answer_ends_at_its_limit() {
 #[test]
 fn an_answer_in_crumbs_ends_at_its_limit() {
     let (mut client, _) = bound();
-    let _ = client.request(15, &[]);
+    drop(client.request(15, &[]));
     let mut number = 0;
     let error = loop {
         let flags = if number == 0 { FIRST } else { 0 };
@@ -283,7 +283,7 @@ fn a_security_trailer_is_cut_with_its_padding() {
          01020304 aaaaaaaa 0a060400 00000000 ffffffffffffffff",
     );
     let (mut client, _) = bound();
-    let _ = client.request(15, &[]);
+    drop(client.request(15, &[]));
     assert_eq!(
         client.on_fragment(&trailed),
         Ok(Progress::Done(vec![1, 2, 3, 4]))
@@ -341,9 +341,9 @@ fn calls_out_of_order_are_errors() {
 #[test]
 fn the_late_answer_to_a_call_given_up_is_refused() {
     let (mut client, server) = bound();
-    let _ = client.request(15, &[]);
+    drop(client.request(15, &[]));
     let late = server.response(2, &[1]);
-    let _ = client.request(16, &[]);
+    drop(client.request(16, &[]));
     assert_eq!(
         client.on_fragment(&late[0]),
         Err(WireError::CallId {

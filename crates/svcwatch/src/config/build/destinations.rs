@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,10 +13,11 @@ use super::Build;
 use super::fields::{Fields, one_or_many};
 use crate::config::settings::{
     DestinationSettings, EmailSettings, LogSettings, Method, Priority, SmtpSettings, SmtpTls,
-    WebhookBody, WebhookSettings,
+    WebhookSettings,
 };
-use crate::config::tables::{EMAIL, LIMIT, SMTP, WEBHOOK};
+use crate::config::tables::{EMAIL, LIMIT, LOG, SMTP, WEBHOOK};
 use crate::config::tree::{Entry, Node};
+use crate::secret::Secret;
 
 /// The largest file of certificates that is read, in bytes.
 const CA_BYTES: u64 = 1024 * 1024;
@@ -61,7 +63,13 @@ pub(super) fn read(
             recipients: itself(),
             limit: None,
         });
-        all.insert(name, DestinationSettings::Log(LogSettings::default()));
+        all.insert(
+            name,
+            DestinationSettings::Log(LogSettings {
+                path: None,
+                timeout: Fields::new(None, &LOG).duration("timeout"),
+            }),
+        );
     }
     (plans, all)
 }
@@ -125,11 +133,26 @@ fn log(build: &mut Build<'_>, node: &Node, path: &str) -> LogSettings {
             );
         }
     }
-    LogSettings { path: file }
+    LogSettings {
+        path: file,
+        timeout: Fields::new(Some(node), &LOG).duration("timeout"),
+    }
 }
 
 fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
     let fields = Fields::new(Some(node), &WEBHOOK);
+    if let Some(url) = node.get("url")
+        && let Some(Ok(address)) = fields.text("url").map(reqwest::Url::parse)
+        && address.scheme() == "http"
+        && !address.host_str().is_some_and(is_loopback)
+    {
+        build.warn(
+            url.at,
+            &format!("{path}.url"),
+            "messages and headers travel readable, because the address begins with http:",
+            "write https: where the receiver speaks it",
+        );
+    }
     let mut headers = Vec::new();
     for entry in node
         .get("headers")
@@ -155,7 +178,7 @@ fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
         headers.push((entry.key.to_string(), source));
     }
     WebhookSettings {
-        url: fields.text("url").unwrap_or_default().to_owned(),
+        url: Secret::new(fields.text("url").unwrap_or_default()),
         method: match fields.word("method") {
             "PUT" => Method::Put,
             "GET" => Method::Get,
@@ -165,14 +188,18 @@ fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
         secret: node
             .get("secret")
             .and_then(|value| build.secret(value, &format!("{path}.secret"), true)),
-        body: if fields.word("body") == "butler" {
-            WebhookBody::Butler
-        } else {
-            WebhookBody::Svcwatch
-        },
         ca: ca(build, node, path),
         timeout: fields.duration("timeout"),
     }
+}
+
+/// Whether a host is this machine, whose connections nobody else reads.
+fn is_loopback(host: &str) -> bool {
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Headers whose value gives away an account.
@@ -221,10 +248,11 @@ fn email(build: &mut Build<'_>, node: &Node, path: &str) -> EmailSettings {
         smtp: smtp(build, node.get("smtp"), &format!("{path}.smtp")),
         from: fields.text("from").unwrap_or_default().to_owned(),
         to,
-        priority: match fields.word("priority") {
-            "low" => Priority::Low,
-            "high" => Priority::High,
-            _ => Priority::Normal,
+        priority: match fields.text("priority") {
+            Some("low") => Some(Priority::Low),
+            Some("normal") => Some(Priority::Normal),
+            Some("high") => Some(Priority::High),
+            Some(_) | None => None,
         },
         subject: fields.text("subject").map(str::to_owned),
         ca: ca(build, node, path),
@@ -258,7 +286,10 @@ fn smtp(build: &mut Build<'_>, node: Option<&Node>, path: &str) -> SmtpSettings 
                 "write both, or neither where the server wants no logon",
             );
         }
-        if tls == SmtpTls::Off && written("password") {
+        if tls == SmtpTls::Off
+            && written("password")
+            && !fields.text("host").is_some_and(is_loopback)
+        {
             let what = "the password travels readable, because `tls` is off";
             build.warn(
                 node.at,

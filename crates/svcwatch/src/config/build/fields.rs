@@ -3,9 +3,9 @@
 use svcwatch_core::glob::Glob;
 use svcwatch_core::time::Span;
 
+use crate::config::duration::duration;
 use crate::config::scalar::{self, Plain};
 use crate::config::shape::{Shape, as_switch};
-use crate::config::text;
 use crate::config::tree::{Node, Scalar};
 
 /// The keys of a mapping, with what holds where a key is not there.
@@ -74,7 +74,7 @@ impl<'tree> Fields<'tree> {
             Some(scalar) => &*scalar.text,
             None => self.default(key),
         };
-        text::duration(text).ok()
+        duration(text).ok()
     }
 
     /// A duration, with its default; `off` is no time at all.

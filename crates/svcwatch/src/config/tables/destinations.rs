@@ -43,13 +43,9 @@ const ALL_DESTINATIONS: &[Key] = &[
         "",
         "How much it is told at most.",
     ),
-];
-
-const NETWORK_DESTINATIONS: &[Key] = &[
-    CA,
     optional(
         "timeout",
-        duration(100, MINUTE),
+        duration(SECOND, MINUTE),
         "10s",
         "How long one message may take in all.",
     ),
@@ -88,8 +84,8 @@ pub(crate) static WEBHOOK: Shape = Shape {
     doc: "An HTTP request a notice.",
     keys: &[
         ALL_DESTINATIONS,
-        NETWORK_DESTINATIONS,
         &[
+            CA,
             required("url", Kind::Text(Form::Url), "Where it is sent."),
             optional(
                 "method",
@@ -102,7 +98,7 @@ pub(crate) static WEBHOOK: Shape = Shape {
                 Kind::Named {
                     names: Form::Header,
                     of: &A_SECRET,
-                    most: 64,
+                    most: 32,
                 },
                 "",
                 "Further headers.",
@@ -115,7 +111,7 @@ pub(crate) static WEBHOOK: Shape = Shape {
             ),
             optional(
                 "body",
-                Kind::Choice(&["svcwatch", "butler"]),
+                Kind::Choice(&["svcwatch"]),
                 "svcwatch",
                 "The form of the body.",
             ),
@@ -130,23 +126,23 @@ pub(crate) static EMAIL: Shape = Shape {
     doc: "A mail a notice and recipient.",
     keys: &[
         ALL_DESTINATIONS,
-        NETWORK_DESTINATIONS,
         &[
+            CA,
             required("smtp", Kind::Map(&SMTP), "The mail server."),
             required("from", MAIL, "The sender."),
             required(
                 "to",
                 Kind::OneOrMany {
                     of: &MAIL,
-                    most: 1_000,
+                    most: 100,
                 },
                 "The recipients; each gets a mail of its own.",
             ),
             optional(
                 "priority",
                 Kind::Choice(&["low", "normal", "high"]),
-                "normal",
-                "The priority that mail programs show.",
+                "",
+                "The priority that mail programs show; high where something critical is wrong and normal else, if not set.",
             ),
             optional(
                 "subject",

@@ -5,7 +5,9 @@
 mod destinations;
 mod hosts;
 
-pub(crate) use self::destinations::{DESTINATION_TYPES, EMAIL, LIMIT, MATCH, ROUTE, SMTP, WEBHOOK};
+pub(crate) use self::destinations::{
+    DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
+};
 pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, SECRET, SERVICE};
 
 use super::shape::{Key, Kind, Shape};

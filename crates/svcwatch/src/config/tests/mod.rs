@@ -361,11 +361,66 @@ fn ten_thousand_hosts_load_at_once() {
     );
 }
 
-fn good_texts() -> Vec<Vec<u8>> {
-    data("config-good")
-        .iter()
-        .map(|path| fs::read(path).unwrap())
-        .collect()
+#[test]
+fn repeated_pieces_take_no_time_out_of_proportion() {
+    let pieces = [
+        "- ",
+        "[",
+        "[]",
+        "[,",
+        "{",
+        "{a: ",
+        "? ",
+        ": ",
+        "a: ",
+        "a:\n",
+        "&a ",
+        "&a a: ",
+        "*a ",
+        "!",
+        "!a ",
+        "\"",
+        "'",
+        "\"\n\n",
+        "|\n",
+        ">\n",
+        "#",
+        "#\n",
+        "\n",
+        "\t",
+        " ",
+        "%a\n",
+        "---\n",
+        "...\n",
+        "x",
+        "x ",
+        "x\n",
+        "x: y\n",
+        "x: |\n  y\n",
+        "- x\n",
+        "- {a: b}\n",
+        "a: &a [*a]\n",
+        "\u{feff}",
+        "é",
+    ];
+    for piece in pieces {
+        let text = piece.repeat(160_000 / piece.len());
+        let begun = Instant::now();
+        for before in ["", "a: ", "hosts: ["] {
+            parse_for_fuzzing(format!("{before}{text}").as_bytes());
+        }
+        // It takes a fraction of a second; work that grows with the square of the length would take minutes.
+        assert!(
+            begun.elapsed().as_secs() < 20,
+            "{piece:?} took {:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+fn all_texts() -> Vec<Vec<u8>> {
+    let files = [data("config-good"), data("config-bad")].concat();
+    files.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
 proptest! {
@@ -380,11 +435,11 @@ proptest! {
     }
 
     #[test]
-    fn mutated_configs_are_a_config_or_have_a_problem(
+    fn mutated_files_are_a_config_or_have_a_problem(
         which in 0_usize..100,
         cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[-a-z:, \\[\\]{}&*!|>'\"\n\t0-9]{0,4}"), 1..6),
     ) {
-        let texts = good_texts();
+        let texts = all_texts();
         let mut bytes = texts[which % texts.len()].clone();
         for (at, length, put) in cuts {
             let start = at.index(bytes.len().max(1)).min(bytes.len());

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::super::duration::duration;
 use super::super::parse::parse;
 use super::super::problem::Problems;
 use super::super::scalar::Plain;
-use super::super::text;
 use super::super::tree::{Node, Value};
 use super::{data, schema as the_schema};
 
@@ -80,7 +80,7 @@ fn refused(root: &Json, schema: &Json, value: &Json, path: &str) -> Option<Strin
             "pattern" => value
                 .as_str()
                 .is_none_or(|text| match rule.as_str().unwrap() {
-                    "^[0-9]+ *(ms|s|m|h|d)$" => text::duration(text).is_ok() && text != "0",
+                    "^[0-9]+ *(ms|s|m|h|d)$" => duration(text).is_ok() && text != "0",
                     "^[hH][tT][tT][pP][sS]?://" => {
                         text.starts_with("http://") || text.starts_with("https://")
                     }

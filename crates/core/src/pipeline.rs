@@ -107,7 +107,14 @@ impl Pipeline {
             }
             Event::Tick => {}
             // The carrier's own bounds on deliveries and requests keep these few.
-            other => self.waiting.push_back(other),
+            Event::ConfigRead { .. }
+            | Event::Rendered { .. }
+            | Event::Settled { .. }
+            | Event::Acknowledge { .. }
+            | Event::PlanReplaced(_)
+            | Event::SecretChanged { .. }
+            | Event::ClockJumped { .. }
+            | Event::Stop => self.waiting.push_back(event),
         }
     }
 

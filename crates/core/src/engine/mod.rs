@@ -15,6 +15,9 @@ mod service;
 mod telling;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use explain::{Explanation, LaneExplained, ServiceExplained};
 
 use crate::{
@@ -82,7 +85,7 @@ impl Engine {
             Event::Acknowledge { incident, by, note } => {
                 self.acknowledge(now, &incident, by, &note, &mut step);
             }
-            Event::PlanReplaced(plan) => self.replace_plan(now, &plan, &mut step),
+            Event::PlanReplaced(plan) => self.replace_plan(now, plan, &mut step),
             Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
             Event::Stop => self.stopping = true,
         }

@@ -79,19 +79,15 @@ impl Engine {
                     "the host lists {} services, which is more than svcwatch reads",
                     reading.services.len()
                 );
-                self.faulted(
-                    now,
-                    &name,
-                    HostFault {
-                        fault: Fault::ProtocolError,
-                        cause,
-                        refusal: None,
-                    },
-                    step,
-                );
+                let fault = HostFault {
+                    fault: Fault::ProtocolError,
+                    cause,
+                    refusal: None,
+                };
+                self.faulted(now, &name, &fault, step);
             }
             Outcome::Read(reading) => self.read(now, &name, &reading, step),
-            Outcome::Fault(fault) => self.faulted(now, &name, fault, step),
+            Outcome::Fault(fault) => self.faulted(now, &name, &fault, step),
             Outcome::LogonNeeded => {}
         }
     }
@@ -138,7 +134,7 @@ impl Engine {
     }
 
     /// A host could not be read.
-    pub(super) fn faulted(&mut self, now: Now, name: &Name, fault: HostFault, step: &mut Step) {
+    pub(super) fn faulted(&mut self, now: Now, name: &Name, fault: &HostFault, step: &mut Step) {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
@@ -197,7 +193,7 @@ impl Engine {
             }));
         }
         if confirmed {
-            self.judge_fault(now, name, event, &fault, step);
+            self.judge_fault(now, name, event, fault, step);
         }
         self.first_look.looked(name);
     }

@@ -39,7 +39,7 @@ impl Engine {
             if let Some(known) = self.hosts.get_mut(&host) {
                 known.session_kept = false;
             }
-            self.faulted(now, &host, fault, step);
+            self.faulted(now, &host, &fault, step);
         }
         self.pass_logons_on(now);
         for due in self.schedule.due(now) {
@@ -55,7 +55,7 @@ impl Engine {
                 Permit::Later => self.schedule.skip(now, &due.host),
                 Permit::No(fault) => {
                     self.schedule.skip(now, &due.host);
-                    self.faulted(now, &due.host, fault, step);
+                    self.faulted(now, &due.host, &fault, step);
                 }
             }
         }

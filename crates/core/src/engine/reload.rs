@@ -16,8 +16,9 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 impl Engine {
     /// Replaces the plan as one.
-    pub(super) fn replace_plan(&mut self, now: Now, plan: &Arc<Plan>, step: &mut Step) {
-        let before = core::mem::replace(&mut self.plan, Arc::clone(plan));
+    pub(super) fn replace_plan(&mut self, now: Now, plan: Arc<Plan>, step: &mut Step) {
+        let before = core::mem::replace(&mut self.plan, plan);
+        let plan = Arc::clone(&self.plan);
         let planned: BTreeSet<&Name> = plan.hosts.iter().map(|host| &host.name).collect();
         let gone: Vec<Name> = self
             .hosts
@@ -28,8 +29,8 @@ impl Engine {
         for name in gone {
             self.forget_host(now, &name, step);
         }
-        self.replace_accounts(plan);
-        self.outbox.replan(now, plan);
+        self.replace_accounts(&plan);
+        self.outbox.replan(now, &plan);
         let mut begun = Vec::new();
         for (place, host) in plan.hosts.iter().enumerate() {
             if self.place_host(now, host, u64::try_from(place).unwrap_or(0), step) {

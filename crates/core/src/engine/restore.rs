@@ -61,7 +61,7 @@ impl Engine {
             engine.restore_incidents(now, incidents);
         }
         let mut step = Step::default();
-        engine.replace_plan(now, &plan, &mut step);
+        engine.replace_plan(now, plan, &mut step);
         (engine, step)
     }
 

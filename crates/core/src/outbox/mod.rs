@@ -215,7 +215,7 @@ impl Outbox {
         let lane = self
             .lanes
             .entry(key.clone())
-            .or_insert_with(|| Lane::new(&key, None));
+            .or_insert_with(|| Lane::new(key, None));
         lane.paying = false;
         lane.waiting.push(row);
         self.count(&key.destination, 1);
@@ -223,10 +223,10 @@ impl Outbox {
         // Where one is under way or waits for its next try, the lane is looked at when that has ended.
         if self
             .lanes
-            .get(&key)
+            .get(key)
             .is_some_and(|lane| !lane.under_way && lane.head.is_none())
         {
-            self.look_at(&key, now.tick, *orders);
+            self.look_at(key, now.tick, *orders);
         }
     }
 

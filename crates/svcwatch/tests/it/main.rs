@@ -1,5 +1,9 @@
-//! The program's parts against real edges: each test starts what it needs on free ports, in a folder of its own.
+//! The program against the outside world: each file tests one part with servers that it starts itself.
 
+mod dest_http;
+mod dest_http_hostile;
+mod dest_smtp;
+mod dest_support;
 mod web_api;
 mod web_client;
 mod web_guard;

@@ -5,8 +5,12 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-env-changed=SVCWATCH_COMMIT");
     println!("cargo::rerun-if-changed=build.rs");
-    let given = std::env::var("SVCWATCH_COMMIT").ok().filter(|commit| !commit.is_empty());
-    let commit = given.or_else(from_git).unwrap_or_else(|| "unknown".to_owned());
+    let given = std::env::var("SVCWATCH_COMMIT")
+        .ok()
+        .filter(|commit| !commit.is_empty());
+    let commit = given
+        .or_else(from_git)
+        .unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=SVCWATCH_COMMIT={commit}");
 }
 
@@ -15,7 +19,10 @@ fn from_git() -> Option<String> {
     git(&["ls-files", "--error-unmatch", "build.rs"])?;
     // Each commit, checkout and reset adds a line to this file.
     let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
-    println!("cargo::rerun-if-changed={log}");
+    // Cargo would build anew each time for a file that does not exist.
+    if std::path::Path::new(&log).exists() {
+        println!("cargo::rerun-if-changed={log}");
+    }
     git(&["rev-parse", "--short=12", "HEAD"])
 }
 

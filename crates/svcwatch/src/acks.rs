@@ -7,14 +7,14 @@ use tokio::sync::oneshot;
 
 /// Who waits for what.
 #[derive(Debug, Default)]
-pub struct Acks {
+pub(crate) struct Acks {
     waiting: HashMap<IncidentId, Vec<oneshot::Sender<AckReply>>>,
 }
 
 impl Acks {
     /// Somebody waits for the acknowledgement of this incident. How many can wait is bounded by the requests that the
     /// API lets in.
-    pub fn wait(&mut self, incident: IncidentId, reply: oneshot::Sender<AckReply>) {
+    pub(crate) fn wait(&mut self, incident: IncidentId, reply: oneshot::Sender<AckReply>) {
         // Those that have stopped waiting go, so that a store that fails for long keeps no heap of them.
         self.waiting.retain(|_, replies| {
             replies.retain(|reply| !reply.is_closed());
@@ -24,12 +24,12 @@ impl Acks {
     }
 
     /// The engine knows no such open incident.
-    pub fn not_open(&mut self, incident: &IncidentId) {
+    pub(crate) fn not_open(&mut self, incident: &IncidentId) {
         self.answer(incident, AckReply::NotOpen);
     }
 
     /// These rows are durable.
-    pub fn durable(&mut self, records: &Arc<[Record]>) {
+    pub(crate) fn durable(&mut self, records: &Arc<[Record]>) {
         if self.waiting.is_empty() {
             return;
         }
@@ -44,8 +44,9 @@ impl Acks {
 
     fn answer(&mut self, incident: &IncidentId, answer: AckReply) {
         for reply in self.waiting.remove(incident).unwrap_or_default() {
-            // Who asked may be gone, and then nobody misses the answer.
-            drop(reply.send(answer));
+            if reply.send(answer).is_err() {
+                tracing::trace!(incident = %incident, "who acknowledged has stopped waiting");
+            }
         }
     }
 }

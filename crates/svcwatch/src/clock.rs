@@ -1,8 +1,12 @@
 //! The two clocks, read together. This is the only place that asks what time it is for what is decided.
 
 use crate::os;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    future::pending,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use svcwatch_core::time::{Now, Tick, Wall};
+use tokio::time::sleep;
 
 /// The clocks may drift apart by so many milliseconds until that counts as a jump.
 const DRIFT_MAX: u64 = 5_000;
@@ -23,7 +27,9 @@ impl Default for Clock {
 impl Clock {
     /// Begins to compare the two clocks.
     pub fn new() -> Self {
-        Self { apart: apart(now()) }
+        Self {
+            apart: apart(now()),
+        }
     }
 
     /// By how many milliseconds the wall clock was set since the last look, where that is more than a drift.
@@ -58,6 +64,16 @@ pub fn wall() -> Wall {
     Wall(milliseconds)
 }
 
+/// Waits until a tick is reached; for ever where there is none.
+pub async fn reached(deadline: Option<Tick>) {
+    let Some(deadline) = deadline else {
+        return pending().await;
+    };
+    // One millisecond at least: a deadline that is over without anything to do must not make the caller spin.
+    let wait = deadline.since(Tick(os::tick())).0.max(1);
+    sleep(Duration::from_millis(wait)).await;
+}
+
 fn apart(now: Now) -> i64 {
     now.wall.0.saturating_sub_unsigned(now.tick.0)
 }
@@ -77,10 +93,18 @@ mod tests {
     fn only_more_than_a_drift_is_a_jump_and_it_is_told_once() {
         let mut clock = Clock { apart: 1_000 };
         assert_eq!(clock.jump_at(at(500, 1_500)), None);
-        assert_eq!(clock.jump_at(at(10_000, 15_999)), None, "a drift of five seconds");
+        assert_eq!(
+            clock.jump_at(at(10_000, 15_999)),
+            None,
+            "a drift of five seconds"
+        );
         assert_eq!(clock.jump_at(at(10_000, 3_611_000)), Some(3_600_000));
         assert_eq!(clock.jump_at(at(20_000, 3_621_000)), None, "it was told");
-        assert_eq!(clock.jump_at(at(20_000, 21_000)), Some(-3_600_000), "set back");
+        assert_eq!(
+            clock.jump_at(at(20_000, 21_000)),
+            Some(-3_600_000),
+            "set back"
+        );
     }
 
     #[test]

@@ -10,34 +10,38 @@ use crate::{
     web::Ask,
     writing::Writing,
 };
-use std::{future::pending, time::Duration};
+use std::time::Duration;
 use svcwatch_core::{
     effect::{Effect, Fact},
     event::Event,
     limits,
     pipeline::{Action, BatchId},
 };
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often the two clocks are compared.
 const COMPARE_CLOCKS: Duration = Duration::from_secs(1);
-/// How long what is under way may take to settle after a stop, and how long the last records after that.
-const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The loop.
 #[derive(Debug)]
 pub struct Loop {
-    parts: Parts,
+    pub(crate) parts: Parts,
     clock: Clock,
     acks: Acks,
-    writing: Writing,
+    pub(crate) writing: Writing,
     stopping: bool,
 }
 
 impl Loop {
     /// A loop over these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts, clock: Clock::new(), acks: Acks::default(), writing: Writing::default(), stopping: false }
+        Self {
+            parts,
+            clock: Clock::new(),
+            acks: Acks::default(),
+            writing: Writing::default(),
+            stopping: false,
+        }
     }
 
     /// Carries until it is told to stop, or the store cannot be written any more at all.
@@ -46,61 +50,21 @@ impl Loop {
         compare.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.stopping {
             self.turn();
+            let due = clock::reached(self.parts.pipeline.next_deadline());
             tokio::select! {
                 order = self.parts.orders.recv() => self.ordered(order.unwrap_or(Order::Stop)),
                 (batch, result) = self.writing.ended() => self.written(batch, result)?,
                 event = self.parts.performer.next() => self.happened(event).await,
                 Some(ask) = self.parts.asks.recv() => self.asked(ask),
                 _ = compare.tick() => self.compare_clocks(),
-                () = self.due() => {}
+                () = due => {}
             }
         }
         self.settle().await
     }
 
-    /// Lets what is under way end, breaks off what takes too long, and writes what came of it.
-    async fn settle(mut self) -> Result<(), StoreError> {
-        self.parts.asks.close();
-        let settled = timeout(SETTLE_WITHIN, self.settled(false)).await;
-        if let Ok(ended) = settled {
-            return ended;
-        }
-        self.parts.performer.abort();
-        timeout(SETTLE_WITHIN, self.settled(true)).await.unwrap_or_else(|_| {
-            tracing::error!(error = "the store takes nothing", "what was decided last is not written, and is decided anew at the next start");
-            Ok(())
-        })
-    }
-
-    async fn settled(&mut self, broken_off: bool) -> Result<(), StoreError> {
-        loop {
-            self.turn();
-            if (broken_off || self.parts.performer.is_idle()) && self.parts.pipeline.is_idle() {
-                return Ok(());
-            }
-            tokio::select! {
-                (batch, result) = self.writing.ended() => self.written(batch, result)?,
-                event = self.parts.performer.next() => self.happened(event).await,
-                () = self.due() => {}
-            }
-        }
-    }
-
-    /// When the pipeline wants to be asked again.
-    fn due(&self) -> impl Future<Output = ()> + use<> {
-        let deadline = self.parts.pipeline.next_deadline();
-        // One millisecond at least: a deadline that is over without anything to do must not make the loop spin.
-        let wait = deadline.map(|at| Duration::from_millis(at.since(clock::now().tick).0.max(1)));
-        async move {
-            match wait {
-                Some(wait) => sleep(wait).await,
-                None => pending().await,
-            }
-        }
-    }
-
     /// Asks the pipeline what is to be done now, and does it.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let actions = self.parts.pipeline.poll(clock::now());
         self.act(actions);
     }
@@ -110,10 +74,12 @@ impl Loop {
     }
 
     /// Takes in an event, and those that are there already, so that they go into one transaction.
-    async fn happened(&mut self, event: Event) {
+    pub(crate) async fn happened(&mut self, event: Event) {
         self.push(event);
         for _ in 1..limits::BATCH_EVENTS_MAX {
-            let Ok(event) = timeout(Duration::ZERO, self.parts.performer.next()).await else { return };
+            let Ok(event) = timeout(Duration::ZERO, self.parts.performer.next()).await else {
+                return;
+            };
             self.push(event);
         }
     }
@@ -145,14 +111,20 @@ impl Loop {
         }
     }
 
-    fn written(&mut self, batch: BatchId, result: Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(crate) fn written(
+        &mut self,
+        batch: BatchId,
+        result: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         match result {
             Ok(()) => {
                 if self.parts.pipeline.store_failing() {
                     self.parts.ready.store_works();
                     tracing::info!("the store takes what it is given again");
                 }
-                self.parts.facts.committed(self.writing.records(), self.writing.took());
+                self.parts
+                    .facts
+                    .committed(self.writing.records(), self.writing.took());
                 self.acks.durable(self.writing.records());
                 let actions = self.parts.pipeline.committed(clock::now(), batch);
                 self.act(actions);
@@ -161,7 +133,9 @@ impl Loop {
             // Nobody would be told anything any more; who supervises the program can start it again.
             Err(error @ StoreError::WriterGone) => Err(error),
             Err(error) => {
-                self.parts.facts.commit_failed(&error.to_string(), self.writing.took());
+                self.parts
+                    .facts
+                    .commit_failed(&error.to_string(), self.writing.took());
                 self.parts.ready.store_failed(&error.to_string());
                 self.parts.pipeline.commit_failed(clock::now(), batch);
                 Ok(())
@@ -171,15 +145,26 @@ impl Loop {
 
     fn asked(&mut self, ask: Ask) {
         match ask {
-            Ask::Ack { incident, by, note, reply } => {
+            Ask::Ack {
+                incident,
+                by,
+                note,
+                reply,
+            } => {
                 self.acks.wait(incident.clone(), reply);
                 self.push(Event::Acknowledge { incident, by, note });
             }
-            Ask::Explain { host, service, reply } => {
-                let now = clock::now();
-                let explained = self.parts.pipeline.engine().explain(now, &host, service.as_ref());
+            Ask::Explain {
+                host,
+                service,
+                reply,
+            } => {
+                let engine = self.parts.pipeline.engine();
+                let explained = engine.explain(clock::now(), &host, service.as_ref());
                 // Who asked may be gone, and then nobody misses the answer.
-                drop(reply.send(explained.map(|explained| explain::in_words(&explained, service.as_ref()))));
+                drop(reply.send(
+                    explained.map(|explained| explain::in_words(&explained, service.as_ref())),
+                ));
             }
         }
     }
@@ -187,9 +172,11 @@ impl Loop {
     fn ordered(&mut self, order: Order) {
         match order {
             Order::Replace(change) => {
-                let names = change.plan.destinations.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+                let names = change.destination_names();
                 self.parts.facts.destinations(&self.parts.board, &names);
-                self.parts.performer.replace(change.reach, change.destinations);
+                self.parts
+                    .performer
+                    .replace(change.reach, change.destinations);
                 self.push(Event::PlanReplaced(change.plan));
             }
             Order::Destinations(others) => self.parts.performer.replace_destinations(*others),

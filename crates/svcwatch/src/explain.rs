@@ -24,7 +24,10 @@ pub fn in_words(explained: &engine::Explanation, service: Option<&Name>) -> Expl
         } else {
             "no entry of the host selects it, or the host does not have it"
         };
-        lines.add("service", format!("{service} is not watched on {}: {why}", explained.host));
+        lines.add(
+            "service",
+            format!("{service} is not watched on {}: {why}", explained.host),
+        );
     }
     for one in &explained.services {
         lines.service(one, explained.services.len() > 1 || service.is_none());
@@ -40,15 +43,27 @@ struct Lines(Vec<ExplanationLine>);
 
 impl Lines {
     fn add(&mut self, about: &str, text: String) {
-        self.0.push(ExplanationLine { about: about.to_owned(), text });
+        self.0.push(ExplanationLine {
+            about: about.to_owned(),
+            text,
+        });
     }
 
     fn host(&mut self, host: &engine::Explanation) {
-        let account = host.account.as_ref().map_or_else(String::new, |account| format!(" as {account}"));
-        self.add("host", format!(
-            "{} is read at {}{account} every {}; a fault of it must last {} until it is told",
-            host.host, host.address, text::duration(host.every), text::duration(host.host_for),
-        ));
+        let account = host
+            .account
+            .as_ref()
+            .map_or_else(String::new, |account| format!(" as {account}"));
+        self.add(
+            "host",
+            format!(
+                "{} is read at {}{account} every {}; a fault of it must last {} until it is told",
+                host.host,
+                host.address,
+                text::duration(host.every),
+                text::duration(host.host_for),
+            ),
+        );
         if let Some(why) = host.account_paused {
             self.add("account", format!("the account is paused ({why}): its hosts are not logged on to until its secret changes, or once an hour"));
         }
@@ -58,25 +73,41 @@ impl Lines {
             } else {
                 format!(", which is another name than {} and is no fault", host.host)
             };
-            self.add("computer", format!("the computer calls itself {name}{alias}"));
+            self.add(
+                "computer",
+                format!("the computer calls itself {name}{alias}"),
+            );
         }
         let state = match (host.fault, host.checked_at) {
             (Some(fault), _) => format!(
                 "it cannot be read since {} ({fault}: {}), so its services are unknown and not told one by one",
-                text::moment(host.since), host.cause.as_deref().unwrap_or("no reason given"),
+                text::moment(host.since),
+                host.cause.as_deref().unwrap_or("no reason given"),
             ),
             (None, Some(at)) => format!(
                 "it can be read since {}, last at {}, and shows us {} services",
-                text::moment(host.since), text::moment(at), host.visible.map_or_else(|| "no".to_owned(), |count| count.to_string()),
+                text::moment(host.since),
+                text::moment(at),
+                host.visible
+                    .map_or_else(|| "no".to_owned(), |count| count.to_string()),
             ),
             (None, None) => "it was not read since the start".to_owned(),
         };
         self.add("state", state);
         if let Some(incident) = &host.incident {
-            self.add("incident", format!("the incident {incident} of the host is open"));
+            self.add(
+                "incident",
+                format!("the incident {incident} of the host is open"),
+            );
         }
         if host.settle > Span::ZERO {
-            self.add("settle", format!("notices about its services are held for {}", text::duration(host.settle)));
+            self.add(
+                "settle",
+                format!(
+                    "notices about its services are held for {}",
+                    text::duration(host.settle)
+                ),
+            );
         }
     }
 
@@ -84,40 +115,79 @@ impl Lines {
         if named {
             self.add("service", service.service.to_string());
         }
-        self.add("selector", format!("entry {} of the host selects it: {}", service.entry, service.selector));
-        self.add("expected", format!(
-            "it should be {}; otherwise for {} and {} before it is told",
-            match service.expect {
-                svcwatch_core::plan::Expect::Running => "running",
-                svcwatch_core::plan::Expect::Stopped => "stopped",
-                svcwatch_core::plan::Expect::Either => "running or stopped",
-            },
-            text::duration(service.for_span),
-            if service.confirm == 1 { "one reading".to_owned() } else { format!("{} readings that agree", service.confirm) },
-        ));
-        let before = service.previous_state.map_or_else(String::new, |state| format!(", before that {}", text::state(state)));
-        let start = service.start_type.map_or_else(String::new, |start| format!("; its start type is {}", text::start_type(start)));
-        self.add("state", format!("it is {} since {}{before}{start}", text::state(service.state), text::moment(service.since)));
+        self.add(
+            "selector",
+            format!(
+                "entry {} of the host selects it: {}",
+                service.entry, service.selector
+            ),
+        );
+        self.add(
+            "expected",
+            format!(
+                "it should be {}; otherwise for {} and {} before it is told",
+                match service.expect {
+                    svcwatch_core::plan::Expect::Running => "running",
+                    svcwatch_core::plan::Expect::Stopped => "stopped",
+                    svcwatch_core::plan::Expect::Either => "running or stopped",
+                },
+                text::duration(service.for_span),
+                if service.confirm == 1 {
+                    "one reading".to_owned()
+                } else {
+                    format!("{} readings that agree", service.confirm)
+                },
+            ),
+        );
+        let before = service.previous_state.map_or_else(String::new, |state| {
+            format!(", before that {}", text::state(state))
+        });
+        let start = service.start_type.map_or_else(String::new, |start| {
+            format!("; its start type is {}", text::start_type(start))
+        });
+        self.add(
+            "state",
+            format!(
+                "it is {} since {}{before}{start}",
+                text::state(service.state),
+                text::moment(service.since)
+            ),
+        );
         if let Some(since) = service.wrong_since {
-            self.add("wrong", format!("it is not as expected since {}", text::moment(since)));
+            self.add(
+                "wrong",
+                format!("it is not as expected since {}", text::moment(since)),
+            );
         }
         if let Some(severity) = service.severity {
-            self.add("severity", format!("its notices are {severity}, as the config says"));
+            self.add(
+                "severity",
+                format!("its notices are {severity}, as the config says"),
+            );
         }
         if let Some(incident) = &service.incident {
             self.add("incident", format!("the incident {incident} is open"));
         }
         if let Some(until) = service.held_until {
-            self.add("held", format!("its opening is held until {}", text::moment(until)));
+            self.add(
+                "held",
+                format!("its opening is held until {}", text::moment(until)),
+            );
         }
         if let Some(by) = &service.acknowledged_by {
-            self.add("acknowledged", format!("{by} has taken note, so it is not repeated"));
+            self.add(
+                "acknowledged",
+                format!("{by} has taken note, so it is not repeated"),
+            );
         }
         if let Some(why) = service.muted {
             self.add("muted", format!("it is not told: {} ({why})", reason(why)));
         }
         if service.lanes.is_empty() {
-            self.add("route", "no route leads anywhere for it, so nobody is told".to_owned());
+            self.add(
+                "route",
+                "no route leads anywhere for it, so nobody is told".to_owned(),
+            );
         }
         for lane in &service.lanes {
             self.lane(lane);
@@ -130,14 +200,23 @@ impl Lines {
         } else {
             format!("{} ({})", lane.destination, lane.recipient)
         };
-        let repeated = lane.reminder.map_or_else(|| "never repeated".to_owned(), |span| format!("repeated every {}", text::duration(span)));
+        let repeated = lane.reminder.map_or_else(
+            || "never repeated".to_owned(),
+            |span| format!("repeated every {}", text::duration(span)),
+        );
         self.add("route", format!("it goes to {to}, {repeated}"));
         if let Some(limit) = lane.limit {
             let of = match limit.per {
                 LimitPer::Service => "about one service",
                 LimitPer::Destination => "in all",
             };
-            self.add("limit", format!("{to} gets at most one message {of} every {}; later ones are merged", text::duration(limit.every)));
+            self.add(
+                "limit",
+                format!(
+                    "{to} gets at most one message {of} every {}; later ones are merged",
+                    text::duration(limit.every)
+                ),
+            );
         }
         if let Some(told) = &lane.told {
             self.add("told", format!("{to} was told of {told} as open"));
@@ -153,7 +232,9 @@ impl Lines {
 /// Why something is not told, in words.
 const fn reason(why: Why) -> &'static str {
     match why {
-        Why::NeverSeenRunning => "it was selected by a pattern or start type and was never seen running",
+        Why::NeverSeenRunning => {
+            "it was selected by a pattern or start type and was never seen running"
+        }
         Why::Settled => "it was over before the time of settling was",
         Why::NoRoute => "no route leads anywhere for it",
         Why::HostFault => "its host cannot be read, and that is told instead",

@@ -57,3 +57,14 @@ pub struct Change {
     /// How destinations are reached.
     pub destinations: Destinations,
 }
+
+impl Change {
+    /// The names of the destinations.
+    pub fn destination_names(&self) -> Vec<Name> {
+        self.plan
+            .destinations
+            .iter()
+            .map(|one| one.name.clone())
+            .collect()
+    }
+}

@@ -69,29 +69,49 @@ impl Performer {
             Effect::Probe(request) => self.probe(request),
             Effect::ReadConfig { host, services } => self.read_config(host, services),
             Effect::Forget { host } => self.forget(host),
-            Effect::Render { delivery, destination, recipient, notice } => {
+            Effect::Render {
+                delivery,
+                destination,
+                recipient,
+                notice,
+            } => {
                 let senders = self.senders.clone();
                 let instead = Event::Rendered {
                     delivery: delivery.clone(),
                     payload: Err("making the message took too long".to_owned()),
                 };
                 self.spawn(SHORT, Some(instead), async move {
-                    let made = senders.render(delivery.clone(), destination, recipient, notice, now.wall);
+                    let made =
+                        senders.render(delivery.clone(), destination, recipient, notice, now.wall);
                     let payload = made.await;
                     Some(Event::Rendered { delivery, payload })
                 });
             }
-            Effect::Send { delivery, destination, payload, .. } => {
+            Effect::Send {
+                delivery,
+                destination,
+                payload,
+                ..
+            } => {
                 let senders = self.senders.clone();
                 let reason = "sending broke off; it is tried again".to_owned();
                 let instead = Event::Settled {
                     delivery: delivery.clone(),
-                    verdict: Verdict::Retry { after: None, reason: reason.clone() },
+                    verdict: Verdict::Retry {
+                        after: None,
+                        reason: reason.clone(),
+                    },
                     answer: reason,
                 };
                 self.spawn(SEND_MAX, Some(instead), async move {
-                    let (verdict, answer) = senders.send(delivery.clone(), destination, payload, now.wall).await;
-                    Some(Event::Settled { delivery, verdict, answer })
+                    let (verdict, answer) = senders
+                        .send(delivery.clone(), destination, payload, now.wall)
+                        .await;
+                    Some(Event::Settled {
+                        delivery,
+                        verdict,
+                        answer,
+                    })
                 });
             }
             Effect::Show(_) | Effect::Note(_) => return Some(effect),
@@ -133,15 +153,24 @@ impl Performer {
         F: Future<Output = Option<Event>> + Send + 'static,
     {
         let late = instead.clone();
-        let task: AbortHandle = self.tasks.spawn(async move { timeout(limit, work).await.unwrap_or(late) });
+        let task: AbortHandle = self
+            .tasks
+            .spawn(async move { timeout(limit, work).await.unwrap_or(late) });
         self.instead.insert(task.id(), instead);
     }
 
     fn probe(&mut self, request: ProbeRequest) {
         let limit = Duration::from_millis(request.timeout.0) + GRACE;
-        let instead = not_read(&request, Fault::Timeout, "the check broke off or did not end within its timeout");
-        let (prober, reach, logons) =
-            (Arc::clone(&self.prober), Arc::clone(&self.reach), Arc::clone(&self.logons));
+        let instead = not_read(
+            &request,
+            Fault::Timeout,
+            "the check broke off or did not end within its timeout",
+        );
+        let (prober, reach, logons) = (
+            Arc::clone(&self.prober),
+            Arc::clone(&self.reach),
+            Arc::clone(&self.logons),
+        );
         self.spawn(limit, Some(Event::Observed(instead)), async move {
             let observation = match access_of(&reach, &logons, &request).await {
                 Ok(access) => Box::pin(prober.check(&request, &access)).await,
@@ -152,14 +181,20 @@ impl Performer {
     }
 
     fn read_config(&mut self, host: Name, services: Vec<Name>) {
-        let span = self.reach.connection(&host).map_or(Span::ZERO, |connection| connection.timeout);
+        let span = self
+            .reach
+            .connection(&host)
+            .map_or(Span::ZERO, |connection| connection.timeout);
         let limit = Duration::from_millis(span.0) + GRACE;
         let late = HostFault {
             fault: Fault::Timeout,
             cause: "reading how the services are set up took too long".to_owned(),
             refusal: None,
         };
-        let instead = Event::ConfigRead { host: host.clone(), services: Err(late) };
+        let instead = Event::ConfigRead {
+            host: host.clone(),
+            services: Err(late),
+        };
         let prober = Arc::clone(&self.prober);
         self.spawn(limit, Some(instead), async move {
             let services = Box::pin(prober.read_config(&host, &services, span)).await;
@@ -182,21 +217,36 @@ async fn access_of(
     logons: &Arc<Logons>,
     request: &ProbeRequest,
 ) -> Result<Access, (Fault, String)> {
-    let gone = || (Fault::Unreachable, "the host is not in the configuration any more".to_owned());
+    let gone = || {
+        (
+            Fault::Unreachable,
+            "the host is not in the configuration any more".to_owned(),
+        )
+    };
     let connection = reach.connection(&request.host).ok_or_else(gone)?;
     let Some((account, credential)) = reach.credential(connection) else {
         return Ok(wiring::access(connection, "", Secret::default()));
     };
     if !request.may_log_on {
-        return Ok(wiring::access(connection, &credential.user, Secret::default()));
+        return Ok(wiring::access(
+            connection,
+            &credential.user,
+            Secret::default(),
+        ));
     }
     let (logons, account, of_account) = (Arc::clone(logons), account.clone(), credential.clone());
     // A secret may lie on a disk that does not answer.
     let read = tokio::task::spawn_blocking(move || logons.read(&account, &of_account)).await;
     match read {
         Ok(Ok(secret)) => Ok(wiring::access(connection, &credential.user, secret)),
-        Ok(Err(error)) => Err((Fault::LogonRefused, format!("there is no password to log on with: {error}"))),
-        Err(_) => Err((Fault::LogonRefused, "reading the password broke off".to_owned())),
+        Ok(Err(error)) => Err((
+            Fault::LogonRefused,
+            format!("there is no password to log on with: {error}"),
+        )),
+        Err(_) => Err((
+            Fault::LogonRefused,
+            "reading the password broke off".to_owned(),
+        )),
     }
 }
 
@@ -208,7 +258,11 @@ fn not_read(request: &ProbeRequest, fault: Fault, cause: &str) -> Observation {
         took: Span::ZERO,
         logon: Logon::None,
         computer_name: None,
-        outcome: Outcome::Fault(HostFault { fault, cause: cause.to_owned(), refusal: None }),
+        outcome: Outcome::Fault(HostFault {
+            fault,
+            cause: cause.to_owned(),
+            refusal: None,
+        }),
         session_kept: false,
     }
 }
@@ -243,27 +297,46 @@ mod tests {
             payload: Arc::from([]),
             attempt: 1,
         };
-        for effect in [Effect::Probe(request()), send, Effect::Forget { host: Name::new("srv01") }] {
+        for effect in [
+            Effect::Probe(request()),
+            send,
+            Effect::Forget {
+                host: Name::new("srv01"),
+            },
+        ] {
             assert_eq!(performer.begin(Now::default(), effect), None);
         }
         let mut answers = Vec::new();
         for _ in 0..2 {
             answers.push(performer.next().await);
         }
-        assert!(answers.iter().any(|answer| matches!(answer, Event::Observed(seen) if seen.probe == ProbeId(7))));
+        assert!(
+            answers
+                .iter()
+                .any(|answer| matches!(answer, Event::Observed(seen) if seen.probe == ProbeId(7)))
+        );
         assert!(answers.iter().any(|answer| {
             matches!(answer, Event::Settled { delivery, verdict: Verdict::Retry { .. }, .. } if *delivery == key)
         }));
         let more = timeout(Duration::from_millis(50), performer.next()).await;
-        assert!(more.is_err() && performer.is_idle(), "closing a session has no answer");
+        assert!(
+            more.is_err() && performer.is_idle(),
+            "closing a session has no answer"
+        );
     }
 
     #[tokio::test]
     async fn a_task_that_breaks_or_hangs_is_answered_for() {
         let mut performer = performer();
-        performer.spawn(SHORT, Some(Event::Tick), async { panic!("broken on purpose") });
+        performer.spawn(SHORT, Some(Event::Tick), async {
+            panic!("broken on purpose")
+        });
         assert_eq!(performer.next().await, Event::Tick);
-        performer.spawn(Duration::from_millis(10), Some(Event::Stop), std::future::pending());
+        performer.spawn(
+            Duration::from_millis(10),
+            Some(Event::Stop),
+            std::future::pending(),
+        );
         assert_eq!(performer.next().await, Event::Stop);
     }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     config::{
-        self, Config, Connection, Credential, DestinationSettings, EmailSettings, SecretError, SecretSource,
-        WebhookSettings,
+        self, Config, Connection, Credential, DestinationSettings, EmailSettings, SecretError,
+        SecretSource, WebhookSettings,
     },
     dest::{self, sender::Destinations},
     probe::{self, Access},
@@ -26,7 +26,10 @@ pub struct Reach {
 impl Reach {
     /// That of a configuration.
     pub fn new(config: &Config) -> Self {
-        Self { connections: config.connections.clone(), credentials: config.credentials.clone() }
+        Self {
+            connections: config.connections.clone(),
+            credentials: config.credentials.clone(),
+        }
     }
 
     /// How a host is read; nothing where it is not in the configuration.
@@ -41,7 +44,8 @@ impl Reach {
 
     /// The account of a host, where it is read with one.
     pub fn credential(&self, connection: &Connection) -> Option<(&Name, &Credential)> {
-        self.credentials.get_key_value(connection.credentials.as_ref()?)
+        self.credentials
+            .get_key_value(connection.credentials.as_ref()?)
     }
 }
 
@@ -74,7 +78,8 @@ impl Logons {
     /// Reads the secret of an account for a logon.
     pub fn read(&self, account: &Name, credential: &Credential) -> Result<Secret, SecretError> {
         let secret = credential.password.read()?;
-        self.lock().insert(account.clone(), (credential.user.clone(), secret.clone()));
+        self.lock()
+            .insert(account.clone(), (credential.user.clone(), secret.clone()));
         Ok(secret)
     }
 
@@ -82,9 +87,13 @@ impl Logons {
     pub fn changed(&self, credentials: &BTreeMap<Name, Credential>) -> Vec<Name> {
         let mut changed = Vec::new();
         for (account, credential) in credentials {
-            let Some(last) = self.lock().get(account).cloned() else { continue };
+            let Some(last) = self.lock().get(account).cloned() else {
+                continue;
+            };
             // What cannot be read now is told where it is needed.
-            let Ok(secret) = credential.password.read() else { continue };
+            let Ok(secret) = credential.password.read() else {
+                continue;
+            };
             let now = (credential.user.clone(), secret);
             if now != last {
                 self.lock().insert(account.clone(), now);
@@ -108,10 +117,13 @@ pub fn destination_list(config: &Config) -> Result<DestinationList, Vec<String>>
     let mut errors = Vec::new();
     for (name, settings) in &config.destinations {
         let settings = match settings {
-            DestinationSettings::Log(log) => {
-                Ok(dest::Settings::Log(dest::log::Settings { path: log.path.clone(), ..dest::log::Settings::default() }))
+            DestinationSettings::Log(log) => Ok(dest::Settings::Log(dest::log::Settings {
+                path: log.path.clone(),
+                ..dest::log::Settings::default()
+            })),
+            DestinationSettings::Webhook(webhook) => {
+                webhook_settings(webhook).map(dest::Settings::Webhook)
             }
-            DestinationSettings::Webhook(webhook) => webhook_settings(webhook).map(dest::Settings::Webhook),
             DestinationSettings::Email(email) => email_settings(email).map(dest::Settings::Email),
         };
         match settings {
@@ -119,12 +131,17 @@ pub fn destination_list(config: &Config) -> Result<DestinationList, Vec<String>>
             Err(error) => errors.push(format!("destination {name}: {error}")),
         }
     }
-    if errors.is_empty() { Ok(list) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(list)
+    } else {
+        Err(errors)
+    }
 }
 
 /// Makes destinations ready to send, or says everything that is wrong with them. Reads files.
 pub fn destinations(list: DestinationList, base_url: &str) -> Result<Destinations, Vec<String>> {
-    Destinations::new(list, Some(base_url)).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    Destinations::new(list, Some(base_url))
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
 fn webhook_settings(settings: &WebhookSettings) -> Result<dest::webhook::Settings, SecretError> {
@@ -133,14 +150,18 @@ fn webhook_settings(settings: &WebhookSettings) -> Result<dest::webhook::Setting
         headers.push((name.clone(), value.read()?));
     }
     Ok(dest::webhook::Settings {
-        url: Secret::from(settings.url.as_str()),
+        url: settings.url.clone(),
         method: match settings.method {
             config::Method::Post => dest::webhook::Method::Post,
             config::Method::Put => dest::webhook::Method::Put,
             config::Method::Get => dest::webhook::Method::Get,
         },
         headers,
-        secret: settings.secret.as_ref().map(SecretSource::read).transpose()?,
+        secret: settings
+            .secret
+            .as_ref()
+            .map(SecretSource::read)
+            .transpose()?,
         ca: settings.ca.clone(),
         timeout: duration(settings.timeout),
     })
@@ -187,7 +208,10 @@ mod tests {
     use super::*;
 
     fn credential(user: &str, password: &str) -> Credential {
-        Credential { user: user.to_owned(), password: SecretSource::Text(Secret::from(password)) }
+        Credential {
+            user: user.to_owned(),
+            password: SecretSource::Text(Secret::from(password)),
+        }
     }
 
     #[test]
@@ -195,7 +219,10 @@ mod tests {
         let logons = Logons::default();
         let ops = Name::new("ops");
         let with = |password: &str| BTreeMap::from([(ops.clone(), credential("u", password))]);
-        assert!(logons.changed(&with("a")).is_empty(), "nobody has logged on yet");
+        assert!(
+            logons.changed(&with("a")).is_empty(),
+            "nobody has logged on yet"
+        );
         assert!(logons.read(&ops, &credential("u", "a")).is_ok());
         assert!(logons.changed(&with("a")).is_empty());
         assert_eq!(logons.changed(&with("b")), [ops.clone()]);

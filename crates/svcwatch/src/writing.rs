@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 /// The transaction that is being written, or was written last.
 #[derive(Debug, Default)]
-pub struct Writing {
+pub(crate) struct Writing {
     begun: Option<Begun>,
     records: Arc<[Record]>,
     took: Duration,
@@ -26,7 +26,7 @@ struct Begun {
 
 impl Writing {
     /// Begins to write. What was handed over is written even where nobody waits for it any more.
-    pub fn begin(writer: &Arc<Writer>, batch: BatchId, records: Arc<[Record]>) -> Self {
+    pub(crate) fn begin(writer: &Arc<Writer>, batch: BatchId, records: Arc<[Record]>) -> Self {
         let (writer, rows) = (Arc::clone(writer), Arc::clone(&records));
         let task = tokio::spawn(async move { writer.write(rows).await });
         let begun = Begun {
@@ -42,12 +42,14 @@ impl Writing {
     }
 
     /// The end of the transaction; never where none is being written. May be dropped and asked again.
-    pub async fn ended(&mut self) -> (BatchId, Result<(), StoreError>) {
+    pub(crate) async fn ended(&mut self) -> (BatchId, Result<(), StoreError>) {
         let Some(begun) = &mut self.begun else {
             return pending().await;
         };
         // Where the task itself broke, the writer cannot be trusted either.
-        let result = (&mut begun.task).await.unwrap_or(Err(StoreError::WriterGone));
+        let result = (&mut begun.task)
+            .await
+            .unwrap_or(Err(StoreError::WriterGone));
         let batch = begun.batch;
         self.took = begun.at.elapsed();
         self.begun = None;
@@ -55,12 +57,12 @@ impl Writing {
     }
 
     /// The rows of the transaction that ended last.
-    pub const fn records(&self) -> &Arc<[Record]> {
+    pub(crate) const fn records(&self) -> &Arc<[Record]> {
         &self.records
     }
 
     /// How long the transaction took that ended last.
-    pub const fn took(&self) -> Duration {
+    pub(crate) const fn took(&self) -> Duration {
         self.took
     }
 }

@@ -21,7 +21,9 @@ pub fn tick() -> u64 {
     let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
-    seconds.saturating_mul(1_000).saturating_add(nanoseconds / 1_000_000)
+    seconds
+        .saturating_mul(1_000)
+        .saturating_add(nanoseconds / 1_000_000)
 }
 
 /// Where the store is kept unless somebody says otherwise.
@@ -45,13 +47,21 @@ pub fn raise_open_files(wanted: u64) -> Result<(), u64> {
     }
     // The hard limit can be raised by root only; where that fails, the soft one is raised up to it.
     let hard = limit.maximum.map(|hard| hard.max(wanted));
-    let raised = Rlimit { current: Some(wanted), maximum: hard };
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: hard,
+    };
     if setrlimit(Resource::Nofile, raised).is_ok() {
         return Ok(());
     }
     let most = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
-    let to_the_most = Rlimit { current: Some(most), maximum: limit.maximum };
-    drop(setrlimit(Resource::Nofile, to_the_most));
+    let to_the_most = Rlimit {
+        current: Some(most),
+        maximum: limit.maximum,
+    };
+    if setrlimit(Resource::Nofile, to_the_most).is_err() {
+        return Err(limit.current.unwrap_or(wanted));
+    }
     match getrlimit(Resource::Nofile).current {
         Some(have) if have < wanted => Err(have),
         _ => Ok(()),

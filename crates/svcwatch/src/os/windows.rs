@@ -33,7 +33,9 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = std::fs::metadata(path).ok()?;
     let written = metadata.modified().ok()?;
     Some(Stamp {
-        written: written.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()),
+        written: written
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos()),
         length: metadata.len(),
         number: 0,
     })
@@ -49,7 +51,10 @@ pub struct Signals {
 impl Signals {
     /// Listens from now on.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: ctrl_c()?, broken: ctrl_break()? })
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            broken: ctrl_break()?,
+        })
     }
 
     /// The next one.

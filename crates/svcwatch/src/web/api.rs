@@ -3,10 +3,9 @@
 use super::{
     Web,
     ask::{AckReply, Ask, ask},
-    explained::ExplanationItem,
     guard::BODY_BYTES_MAX,
     items::{
-        AckBody, DeliveryItem, HistoryItem, HostItem, IncidentItem, List, ServiceItem,
+        AckBody, DeliveryItem, Explanation, HistoryItem, HostItem, IncidentItem, List, ServiceItem,
         state_of_host,
     },
     problem::Problem,
@@ -192,7 +191,7 @@ pub(super) async fn acknowledge(
 }
 
 /// `GET /api/v1/explain`
-pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<ExplanationItem> {
+pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<Explanation> {
     let parameters = parameters(pairs, &EXPLAIN_FILTERS)?;
     let Some(host) = parameters.name("host") else {
         return Err(Problem::bad_request(
@@ -205,19 +204,14 @@ pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<Expl
         service: service.clone(),
         reply,
     });
-    let explained = reply.await?;
-    // A service that is not watched is explained by nothing.
-    let explained = explained.filter(|found| service.is_none() || !found.services.is_empty());
-    explained
-        .map(|found| Json(ExplanationItem::from(*found)))
-        .ok_or_else(|| {
-            let what =
-                service.map_or_else(String::new, |name| format!("{} on ", quoted(name.as_str())));
-            Problem::not_found(format!(
-                "{what}{} is not watched. GET /api/v1/hosts and /api/v1/services list what is.",
-                quoted(host.as_str())
-            ))
-        })
+    reply.await?.map(Json).ok_or_else(|| {
+        let what =
+            service.map_or_else(String::new, |name| format!("{} on ", quoted(name.as_str())));
+        Problem::not_found(format!(
+            "{what}{} is not watched. GET /api/v1/hosts and /api/v1/services list what is.",
+            quoted(host.as_str())
+        ))
+    })
 }
 
 /// An incident as the API shows it.

@@ -135,7 +135,7 @@ impl Host {
                     operation,
                     stub,
                 } => match self.answer(operation, &stub) {
-                    Err(0) => tokio::time::sleep(Duration::from_secs(60)).await,
+                    Err(0) => tokio::time::sleep(Duration::from_mins(1)).await,
                     Err(fault) => stream.write_all(&server.fault(call_id, fault)).await.ok()?,
                     Ok(answer) => {
                         for fragment in server.response(call_id, &answer) {

@@ -2,12 +2,13 @@
 
 use crate::time::Span;
 
+/// What the carrier of the engine adds to its clock, so that no tick comes near zero: twenty years.
+pub const TICK_ORIGIN: u64 = Span::hours(24 * 365 * 20).0;
+
 /// Events that are applied together into one transaction, at most.
 pub const BATCH_EVENTS_MAX: usize = 256;
 /// How long a batch waits for more events, at most.
 pub const BATCH_WAIT: Span = Span(5);
-/// Events that wait while a commit is under way, besides one observation a host.
-pub const WAITING_EVENTS_MAX: usize = 65_536;
 /// How long until a failed commit is tried again.
 pub const COMMIT_RETRY: Span = Span(1_000);
 
@@ -32,6 +33,8 @@ pub const CONFIG_EVERY: Span = Span::hours(1);
 
 /// Hosts that must refuse the password, with no success between, until an account is paused.
 pub const REFUSALS_MAX: usize = 3;
+/// Time between the logons of hosts that waited for the account's first one.
+pub const LOGON_SPACING: Span = Span(5);
 /// How long a host that refused a logon is left alone, and how often a paused account is tried.
 pub const REFUSED_WAIT: Span = Span::hours(1);
 

@@ -229,6 +229,8 @@ pub struct LaneRow {
     pub subject: Subject,
     /// The incident that was told as open, and not yet as over.
     pub told: Option<Told>,
+    /// The summary that tells it, where that is still to be delivered: what comes later waits for it.
+    pub behind: Option<DeliveryKey>,
     /// Whether something was lost here (expired or parked), so that the current state is owed.
     pub owes_state: bool,
     /// When the last message was given to it, for limits.

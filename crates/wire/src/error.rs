@@ -50,6 +50,12 @@ pub enum WireError {
         /// The string.
         what: &'static str,
     },
+    /// The offsets of a buffer lead to the same text again and again, far more than the buffer holds.
+    #[error("the offsets in a buffer of {size} bytes lead to more text than it can hold")]
+    SharedText {
+        /// The size of the buffer, in bytes.
+        size: usize,
+    },
     /// The answer belongs to another call.
     #[error("the answer is for call {got}, but call {expected} was asked")]
     CallId {

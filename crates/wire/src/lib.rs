@@ -29,11 +29,15 @@
     )
 )]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod error;
 pub mod limits;
 pub mod ndr;
 pub mod pdu;
 pub mod scmr;
+#[cfg(test)]
+mod testing;
 
 pub use error::{PacketKind, WireError};

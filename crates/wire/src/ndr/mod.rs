@@ -4,6 +4,8 @@
 //! conformant varying strings of UTF-16. Alignment counts from the start of the stub.
 
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use reader::Reader;

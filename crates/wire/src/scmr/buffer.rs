@@ -55,15 +55,8 @@ impl<'a> OffsetReader<'a> {
             .position(|unit| *unit == [0, 0])
             .ok_or(WireError::Unterminated { what })?;
         let size = units.saturating_mul(2);
-        self.budget = self.budget.checked_sub(size).ok_or(WireError::OverLimit {
-            what: "the size of all strings in the buffer",
-            value: u64::MAX,
-            limit: self
-                .buffer
-                .len()
-                .saturating_mul(2)
-                .try_into()
-                .unwrap_or(u64::MAX),
+        self.budget = self.budget.checked_sub(size).ok_or(WireError::SharedText {
+            size: self.buffer.len(),
         })?;
         Ok(text(bytes.get(..size).unwrap_or(bytes)))
     }

@@ -87,7 +87,8 @@ pub struct FailureActions {
 /// A piece of optional configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Config2 {
-    /// `SERVICE_DESCRIPTION_WOW64` (2.2.36): the description, where there is one.
+    /// `SERVICE_DESCRIPTION_WOW64` (2.2.36): the description, where there is one. Wine sends the text in the
+    /// place of the offset to it, which is refused as a bad offset.
     Description(Option<String>),
     /// `SERVICE_FAILURE_ACTIONS_WOW64` (2.2.37).
     FailureActions(FailureActions),
@@ -326,6 +327,7 @@ impl QueryServiceConfig2Reply {
     /// A server's answer: the piece, or 122 where the buffer asked for is too small.
     #[must_use]
     pub fn of(config: &Config2, buffer_size: u32) -> Self {
+        let buffer_size = buffer_size.min(CONFIGURATION_BYTES_MAX);
         let mut buffer = config.encode();
         let needed = count(buffer.len());
         let code = if needed > buffer_size {
@@ -345,6 +347,7 @@ impl QueryServiceConfig2Reply {
     /// A server's refusal.
     #[must_use]
     pub fn refused(code: Code, buffer_size: u32) -> Self {
+        let buffer_size = buffer_size.min(CONFIGURATION_BYTES_MAX);
         Self {
             buffer: vec![0; crate::ndr::length(buffer_size)],
             needed: 0,

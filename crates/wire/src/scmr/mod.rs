@@ -12,6 +12,7 @@ mod control;
 mod enumerate;
 mod enumeration;
 mod handle;
+mod list;
 mod notify;
 mod query;
 mod status;
@@ -30,13 +31,14 @@ pub use config2::{
 pub use control::{ControlService, ControlServiceReply, StartService, StartServiceReply, controls};
 pub use enumerate::{
     EnumDependentServices, EnumDependentServicesReply, EnumServicesStatus, EnumServicesStatusEx,
-    EnumServicesStatusExReply, EnumServicesStatusReply, EnumeratedService, filter,
+    EnumServicesStatusExReply, EnumServicesStatusReply, filter,
 };
 pub use enumeration::{Enumeration, EnumerationError};
 pub use handle::{
     CloseServiceHandle, CloseServiceHandleReply, Handle, OpenScManager, OpenScManagerReply,
     OpenService, OpenServiceReply, access,
 };
+pub use list::EnumeratedService;
 pub use notify::{
     CloseNotifyHandle, CloseNotifyHandleReply, GetNotifyResults, GetNotifyResultsReply,
     Notification, NotifyServiceStatusChange, NotifyServiceStatusChangeReply, notify_mask,

@@ -176,44 +176,9 @@ impl Host {
                 };
                 Ok(OpenServiceReply { handle, code }.encode())
             }
-            QueryServiceStatusEx::OPNUM => {
-                let status = ProcessStatus {
-                    status: spooler().status,
-                    pid: 12,
-                    flags: 0,
-                };
-                Ok(QueryServiceStatusExReply {
-                    status: Some(status),
-                    code: Code::SUCCESS,
-                }
-                .encode())
-            }
-            QueryServiceConfig::OPNUM => {
-                let config = ServiceConfig {
-                    service_type: 0xd0,
-                    start_type: 2,
-                    binary_path: Some(r"C:\spoolsv.exe -x".into()),
-                    ..ServiceConfig::default()
-                };
-                Ok(QueryServiceConfigReply {
-                    config: Some(config),
-                    needed: 0,
-                    code: Code::SUCCESS,
-                }
-                .encode())
-            }
-            QueryServiceConfig2::OPNUM => {
-                let request = QueryServiceConfig2::decode(stub).unwrap();
-                let reply = if request.level == Config2Level::DelayedAutoStart.raw() {
-                    QueryServiceConfig2Reply::of(
-                        &Config2::DelayedAutoStart(true),
-                        request.buffer_size,
-                    )
-                } else {
-                    QueryServiceConfig2Reply::refused(Code::INVALID_LEVEL, request.buffer_size)
-                };
-                Ok(reply.encode())
-            }
+            QueryServiceStatusEx::OPNUM
+            | QueryServiceConfig::OPNUM
+            | QueryServiceConfig2::OPNUM => Ok(about_a_service(operation, stub)),
             CloseServiceHandle::OPNUM => Ok(CloseServiceHandleReply {
                 code: Code::SUCCESS,
             }
@@ -247,5 +212,46 @@ impl Host {
             self.logons.load(Ordering::Relaxed),
             self.lists.load(Ordering::Relaxed),
         )
+    }
+}
+
+/// The answer to a call about one service, of which there is only one.
+fn about_a_service(operation: u16, stub: &[u8]) -> Vec<u8> {
+    match operation {
+        QueryServiceStatusEx::OPNUM => {
+            let status = ProcessStatus {
+                status: spooler().status,
+                pid: 12,
+                flags: 0,
+            };
+            QueryServiceStatusExReply {
+                status: Some(status),
+                code: Code::SUCCESS,
+            }
+            .encode()
+        }
+        QueryServiceConfig::OPNUM => {
+            let config = ServiceConfig {
+                service_type: 0xd0,
+                start_type: 2,
+                binary_path: Some(r"C:\spoolsv.exe -x".into()),
+                ..ServiceConfig::default()
+            };
+            QueryServiceConfigReply {
+                config: Some(config),
+                needed: 0,
+                code: Code::SUCCESS,
+            }
+            .encode()
+        }
+        _ => {
+            let request = QueryServiceConfig2::decode(stub).unwrap();
+            let reply = if request.level == Config2Level::DelayedAutoStart.raw() {
+                QueryServiceConfig2Reply::of(&Config2::DelayedAutoStart(true), request.buffer_size)
+            } else {
+                QueryServiceConfig2Reply::refused(Code::INVALID_LEVEL, request.buffer_size)
+            };
+            reply.encode()
+        }
     }
 }

@@ -223,6 +223,16 @@ impl Oracle {
             })
         });
         heard.heard_of.extend(lost.map(|one| one.id.clone()));
+        // An end that the destination itself refused is its own loss.
+        heard.open.retain(|id| {
+            !store.deliveries.values().any(|stored| {
+                let other = &stored.row;
+                other.state == DeliveryState::Parked
+                    && other.notice.kind == Kind::Resolved
+                    && (&other.destination, &other.recipient) == (&row.destination, &row.recipient)
+                    && other.notice.incident.as_ref().is_some_and(|incident| incident.id == *id)
+            })
+        });
         if let Some(sentence) = hear(&mut heard, &row.notice) {
             let who = &sent.lane.0;
             self.broken("I3", format!("{} {}: {sentence} ({:?})", who.0, who.1, row.notice.subject));

@@ -34,7 +34,7 @@ impl Engine {
                 cause: "the check did not end within its timeout".to_string(),
                 refusal: None,
             };
-            self.account_of(&host, |account| account.ended(&host));
+            self.account_of(&host, |account| account.ended(now, &host));
             self.schedule.answered(now, &host, probe, true);
             if let Some(known) = self.hosts.get_mut(&host) {
                 known.session_kept = false;
@@ -170,7 +170,7 @@ impl Engine {
                 (Some(refusal), _) => account.refused(now, host, refusal),
                 (None, Logon::Accepted) if believed => account.accepted(host),
                 (None, Logon::Accepted | Logon::None) => {
-                    account.ended(host);
+                    account.ended(now, host);
                     Change::None
                 }
             };

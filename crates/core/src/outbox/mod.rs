@@ -332,23 +332,36 @@ impl Outbox {
         if lane.under_way || lane.row.behind.is_some() {
             return;
         }
-        if lane.head.is_none() {
-            let Some(order) = lane.first_order() else {
-                self.tidy(now, key, step);
-                return;
-            };
-            let lane_last = lane.last_sent;
-            let (limit, last) = self
-                .destinations
-                .get(&key.destination)
-                .map_or((None, None), |known| (known.limit, known.last_sent));
-            if let Ruling::Wait(at) = limit::judge(now.tick, limit, lane_last, last) {
-                self.look_at(key, at, order);
-                return;
-            }
+        let Some(order) = lane.first_order() else {
+            self.tidy(now, key, step);
+            return;
+        };
+        // A limit of the destination counts every try; one of the service only what is said anew.
+        let again = lane.head.is_some();
+        let lane_last = lane.last_sent.filter(|_| !again);
+        let known = self.destinations.get(&key.destination);
+        let (limit, last) = known.map_or((None, None), |known| (known.limit, known.last_sent));
+        if let Ruling::Wait(at) = limit::judge(now.tick, limit, lane_last, last) {
+            self.look_at(key, at, order);
+            return;
+        }
+        if again {
+            self.note_sent(now, key, step);
+        } else {
             self.freeze(now, key, orders, step);
         }
         self.begin(key, step);
+    }
+
+    /// Notes for limits that a destination is given a message.
+    fn note_sent(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
+        if let Some(known) = self.destinations.get_mut(&key.destination) {
+            known.last_sent = Some(now.tick);
+            known.row.last_sent = Some(now.wall);
+            if known.limit.is_some() {
+                step.commit.push(Record::Destination(known.row.clone()));
+            }
+        }
     }
 
     /// Chooses what is said next and freezes it.
@@ -371,13 +384,7 @@ impl Outbox {
         for row in lane.head.iter().chain(&lane.waiting) {
             self.keys.insert(row.key.clone(), key.clone());
         }
-        if let Some(known) = self.destinations.get_mut(&key.destination) {
-            known.last_sent = Some(now.tick);
-            known.row.last_sent = Some(now.wall);
-            if known.limit.is_some() {
-                step.commit.push(Record::Destination(known.row.clone()));
-            }
-        }
+        self.note_sent(now, key, step);
         let change = i64::try_from(now_there)
             .unwrap_or(0)
             .saturating_sub(i64::try_from(before).unwrap_or(0));

@@ -136,10 +136,9 @@ fn lost_end(told: &Told, newest: &Notice) -> Arc<Notice> {
     notice.event = match &newest.subject {
         Subject::Service { .. } => ToldEvent::Started,
         Subject::Host(_) => ToldEvent::HostRecovered,
-        Subject::Visibility(_)
-        | Subject::Account(_)
-        | Subject::Destination(_)
-        | Subject::Fleet => newest.event,
+        Subject::Visibility(_) | Subject::Account(_) | Subject::Destination(_) | Subject::Fleet => {
+            newest.event
+        }
     };
     notice.incident = Some(IncidentRef {
         id: told.incident.clone(),

@@ -33,11 +33,16 @@ impl World {
                 }
             }
             Item::Config(host, services) => {
-                let Some(&machine) = self.names.get(&host) else { return };
+                let Some(&machine) = self.names.get(&host) else {
+                    return;
+                };
                 let services = self.machines[machine].config(self.now, &services);
                 self.tell(Event::ConfigRead { host, services });
             }
-            Item::Rendered(delivery, payload) => self.tell(Event::Rendered { delivery, payload: Ok(payload) }),
+            Item::Rendered(delivery, payload) => self.tell(Event::Rendered {
+                delivery,
+                payload: Ok(payload),
+            }),
             Item::Sent(sending) => self.sent(&sending),
             Item::Committed(batch, written, counts) => self.committed(batch, written, counts),
             Item::Up => self.come_up(),
@@ -73,7 +78,11 @@ impl World {
                 let count = u64::try_from(open.len()).unwrap_or(0).max(1);
                 let place = usize::try_from(which % count).unwrap_or(0);
                 if let Some(incident) = open.get(place).map(|id| (*id).clone()) {
-                    self.tell(Event::Acknowledge { incident, by: "ann".to_string(), note: "on it".to_string() });
+                    self.tell(Event::Acknowledge {
+                        incident,
+                        by: "ann".to_string(),
+                        note: "on it".to_string(),
+                    });
                 }
             }
         }
@@ -90,10 +99,18 @@ impl World {
 
     /// Whether the monitor has remembered the computer name of a machine under each name that it has in the plan.
     fn is_known(&self, at: usize) -> bool {
-        let mut names = self.names.iter().filter(|(_, machine)| **machine == at).map(|(name, _)| name);
+        let mut names = self
+            .names
+            .iter()
+            .filter(|(_, machine)| **machine == at)
+            .map(|(name, _)| name);
         names.all(|name| {
             let planned = self.plan.hosts.iter().any(|host| host.name == *name);
-            let remembered = self.store.hosts.get(name).is_some_and(|row| row.computer_name.is_some());
+            let remembered = self
+                .store
+                .hosts
+                .get(name)
+                .is_some_and(|row| row.computer_name.is_some());
             remembered || !planned
         })
     }
@@ -134,7 +151,9 @@ impl World {
                 let names = self.names_of(machine);
                 self.replan(|plan| plan.hosts.retain(|host| !names.contains(&host.name)));
             }
-            Reload::ReturnHost(machine) => self.plan_host(machine, crate::setup::host_name(machine)),
+            Reload::ReturnHost(machine) => {
+                self.plan_host(machine, crate::setup::host_name(machine))
+            }
             Reload::RenameHost(machine) => {
                 if self.is_itself(machine) {
                     self.plan_host(machine, Name::new(&format!("new{machine}")));
@@ -143,7 +162,11 @@ impl World {
             Reload::RemoveService(machine) => {
                 let names = self.names_of(machine);
                 self.replan(|plan| {
-                    for host in plan.hosts.iter_mut().filter(|host| names.contains(&host.name)) {
+                    for host in plan
+                        .hosts
+                        .iter_mut()
+                        .filter(|host| names.contains(&host.name))
+                    {
                         if host.services.len() > 1 {
                             host.services.remove(0);
                         }
@@ -154,7 +177,11 @@ impl World {
                 let names = self.names_of(machine);
                 let services = self.setup.plan.hosts[machine].services.clone();
                 self.replan(|plan| {
-                    for host in plan.hosts.iter_mut().filter(|host| names.contains(&host.name)) {
+                    for host in plan
+                        .hosts
+                        .iter_mut()
+                        .filter(|host| names.contains(&host.name))
+                    {
                         host.services.clone_from(&services);
                     }
                 });
@@ -162,7 +189,11 @@ impl World {
             Reload::ChangeFor(machine, length) => {
                 let names = self.names_of(machine);
                 self.replan(|plan| {
-                    for host in plan.hosts.iter_mut().filter(|host| names.contains(&host.name)) {
+                    for host in plan
+                        .hosts
+                        .iter_mut()
+                        .filter(|host| names.contains(&host.name))
+                    {
                         for entry in &mut host.services {
                             entry.for_span = Span(length);
                         }
@@ -177,7 +208,11 @@ impl World {
             Reload::AllowName(machine) => {
                 let names = self.names_of(machine);
                 self.replan(|plan| {
-                    for host in plan.hosts.iter_mut().filter(|host| names.contains(&host.name)) {
+                    for host in plan
+                        .hosts
+                        .iter_mut()
+                        .filter(|host| names.contains(&host.name))
+                    {
                         host.also_known_as = vec![Glob::new("computer*-new")];
                     }
                 });
@@ -188,7 +223,12 @@ impl World {
 
     fn return_destination(&mut self, at: usize) {
         let returned = self.setup.plan.destinations[at].clone();
-        if !self.plan.destinations.iter().any(|known| known.name == returned.name) {
+        if !self
+            .plan
+            .destinations
+            .iter()
+            .any(|known| known.name == returned.name)
+        {
             self.replan(|plan| plan.destinations.push(returned));
         }
     }
@@ -220,7 +260,11 @@ impl World {
     }
 
     fn names_of(&self, machine: usize) -> Vec<Name> {
-        self.names.iter().filter(|(_, at)| **at == machine).map(|(name, _)| name.clone()).collect()
+        self.names
+            .iter()
+            .filter(|(_, at)| **at == machine)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// From now on everything is well, but for services that are left as they are.
@@ -260,13 +304,17 @@ impl World {
         for at in 0..self.machines.len() {
             let names = self.names_of(at);
             let plan = Arc::clone(&self.plan);
-            let Some(host) = plan.hosts.iter().find(|host| names.contains(&host.name)) else { continue };
+            let Some(host) = plan.hosts.iter().find(|host| names.contains(&host.name)) else {
+                continue;
+            };
             let now = self.now;
             let canary = self.machines[at].services.iter().position(|service| {
                 let entry = crate::readings::entry_of(host, &service.name);
                 service.state(now).0 == State::Running
                     && service.visible() == Visible::Listed
-                    && entry.is_some_and(|entry| entry.expect == Expect::Running && entry.selector.is_named())
+                    && entry.is_some_and(|entry| {
+                        entry.expect == Expect::Running && entry.selector.is_named()
+                    })
             });
             if let Some(service) = canary {
                 self.machines[at].services[service].change(now, ServiceChange::Die(1));

@@ -1,13 +1,7 @@
 //! The last look, after a long quiet: everything that was to be told was told or has a reason why not, and the last word
 //! of every message is true (P1, P2, I1, I4).
 
-use crate::{
-    ledger::Belief,
-    machines::Visible,
-    setup::CANARY,
-    store::Recipient,
-    world::World,
-};
+use crate::{ledger::Belief, machines::Visible, setup::CANARY, store::Recipient, world::World};
 use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
@@ -39,21 +33,35 @@ impl World {
 
     fn pump_is_idle(&mut self) {
         if self.monitor.is_none() {
-            self.oracle.broken("P5", "the monitor did not come back".to_string());
+            self.oracle
+                .broken("P5", "the monitor did not come back".to_string());
         }
-        if self.writing.as_ref().is_some_and(|writing| writing.failed.is_some()) {
-            self.oracle.broken("P5", "a failed commit was never tried again".to_string());
+        if self
+            .writing
+            .as_ref()
+            .is_some_and(|writing| writing.failed.is_some())
+        {
+            self.oracle
+                .broken("P5", "a failed commit was never tried again".to_string());
         }
     }
 
     fn nothing_waits(&mut self) {
         let recipients = self.recipients();
         for key in self.store.waiting.values() {
-            let Some(stored) = self.store.deliveries.get(key) else { continue };
-            let recipient = (stored.row.destination.clone(), Arc::clone(&stored.row.recipient));
+            let Some(stored) = self.store.deliveries.get(key) else {
+                continue;
+            };
+            let recipient = (
+                stored.row.destination.clone(),
+                Arc::clone(&stored.row.recipient),
+            );
             // What was made in the last moments may still be held by a limit.
             if recipients.contains(&recipient) && stored.first_at + CANARY / 2 < self.now {
-                let sentence = format!("delivery {key} to {} {} waits for ever", recipient.0, recipient.1);
+                let sentence = format!(
+                    "delivery {key} to {} {} waits for ever",
+                    recipient.0, recipient.1
+                );
                 self.oracle.broken("P1", sentence);
                 return;
             }
@@ -66,25 +74,36 @@ impl World {
         for subject in open {
             let watched = match &subject {
                 Subject::Host(host) => self.is_planned(host),
-                Subject::Account(account) => {
-                    self.plan.hosts.iter().any(|host| host.account.as_ref() == Some(account))
-                }
-                Subject::Destination(destination) => {
-                    self.oracle.takings.get(destination).is_some_and(|at| *at >= quiet)
-                }
+                Subject::Account(account) => self
+                    .plan
+                    .hosts
+                    .iter()
+                    .any(|host| host.account.as_ref() == Some(account)),
+                Subject::Destination(destination) => self
+                    .oracle
+                    .takings
+                    .get(destination)
+                    .is_some_and(|at| *at >= quiet),
                 Subject::Visibility(host) => self.is_planned(host) && self.hides_nothing(host),
                 Subject::Service { host, .. } => !self.is_planned(host),
                 Subject::Fleet => true,
             };
             if watched {
-                self.oracle.broken("P2", format!("the incident of {subject:?} is still open after the quiet"));
+                self.oracle.broken(
+                    "P2",
+                    format!("the incident of {subject:?} is still open after the quiet"),
+                );
             }
         }
         let faulty = self.plan.hosts.iter().find(|host| {
-            self.page.hosts.get(&host.name).is_none_or(|view| view.fault.is_some())
+            self.page
+                .hosts
+                .get(&host.name)
+                .is_none_or(|view| view.fault.is_some())
         });
         if let Some(host) = faulty {
-            self.oracle.broken("P4", format!("{} is well and is not shown so", host.name));
+            self.oracle
+                .broken("P4", format!("{} is well and is not shown so", host.name));
         }
     }
 
@@ -105,7 +124,11 @@ impl World {
         let quiet = self.quiet_since.unwrap_or(0);
         let mut subjects: Vec<Subject> = self.store.open.keys().cloned().collect();
         let heard = self.oracle.ledger.heard.keys();
-        subjects.extend(heard.filter(|(who, _)| who == recipient).map(|(_, subject)| subject.clone()));
+        subjects.extend(
+            heard
+                .filter(|(who, _)| who == recipient)
+                .map(|(_, subject)| subject.clone()),
+        );
         subjects.sort();
         subjects.dedup();
         for subject in subjects {
@@ -113,17 +136,37 @@ impl World {
                 continue;
             }
             let lane = (recipient.clone(), subject.clone());
-            let open = self.store.open.get(&subject).and_then(|id| self.store.incidents.get(id)).cloned();
+            let open = self
+                .store
+                .open
+                .get(&subject)
+                .and_then(|id| self.store.incidents.get(id))
+                .cloned();
             let truth = open.as_ref().map(|incident| incident.event);
-            let heard = self.oracle.ledger.heard.get(&lane).and_then(|heard| heard.belief);
+            let heard = self
+                .oracle
+                .ledger
+                .heard
+                .get(&lane)
+                .and_then(|heard| heard.belief);
             let right = match (truth, heard) {
                 (None, None | Some(Belief::Fine)) => true,
                 (Some(truth), Some(Belief::Wrong(event))) => truth == event,
                 _ => false,
             };
-            let excused = open.as_ref().is_some_and(|incident| self.was_dropped(incident, &recipient.0, false))
-                || (self.store.lanes.get(&lane).is_some_and(|lane| lane.owes_state)
-                    && self.oracle.takings.get(&recipient.0).is_none_or(|at| *at < quiet));
+            let excused = open
+                .as_ref()
+                .is_some_and(|incident| self.was_dropped(incident, &recipient.0, false))
+                || (self
+                    .store
+                    .lanes
+                    .get(&lane)
+                    .is_some_and(|lane| lane.owes_state)
+                    && self
+                        .oracle
+                        .takings
+                        .get(&recipient.0)
+                        .is_none_or(|at| *at < quiet));
             // A message that is still held by a limit has not had its time yet.
             let held = self.store.waiting.values().any(|key| {
                 self.store.deliveries.get(key).is_some_and(|stored| {
@@ -133,8 +176,10 @@ impl World {
                 })
             });
             if !right && !excused && !held && !self.was_refused(&lane) {
-                let sentence =
-                    format!("{} {} last heard {heard:?} of {subject:?}, and the truth is {truth:?}", recipient.0, recipient.1);
+                let sentence = format!(
+                    "{} {} last heard {heard:?} of {subject:?}, and the truth is {truth:?}",
+                    recipient.0, recipient.1
+                );
                 self.oracle.broken("P2", sentence);
                 return;
             }
@@ -143,9 +188,16 @@ impl World {
 
     /// Whether the destination itself refused for ever what it was told last of a subject.
     fn was_refused(&self, (recipient, subject): &(Recipient, Subject)) -> bool {
-        let rows = self.store.deliveries.values().filter(|stored| !stored.merged).map(|stored| &stored.row);
+        let rows = self
+            .store
+            .deliveries
+            .values()
+            .filter(|stored| !stored.merged)
+            .map(|stored| &stored.row);
         let lane = rows.filter(|row| {
-            row.destination == recipient.0 && row.recipient == recipient.1 && row.notice.subject == *subject
+            row.destination == recipient.0
+                && row.recipient == recipient.1
+                && row.notice.subject == *subject
         });
         let last = lane.max_by_key(|row| row.order);
         last.is_some_and(|row| row.state == DeliveryState::Parked)
@@ -166,14 +218,20 @@ impl World {
     /// Whether a destination was in every plan, and every plan leads notices of this subject there.
     fn routed_always(&self, subject: &Subject, destination: &Name) -> bool {
         self.oracle.plans.iter().all(|(_, plan)| {
-            plan.destinations.iter().any(|known| known.name == *destination)
+            plan.destinations
+                .iter()
+                .any(|known| known.name == *destination)
                 && self.routed(plan, subject).contains(destination)
         })
     }
 
     fn routed(&self, plan: &Plan, subject: &Subject) -> Vec<Name> {
         if plan.routes.is_empty() {
-            return plan.destinations.iter().map(|known| known.name.clone()).collect();
+            return plan
+                .destinations
+                .iter()
+                .map(|known| known.name.clone())
+                .collect();
         }
         let machine = subject.host().and_then(|host| self.names.get(host));
         let site = machine.and_then(|at| self.setup.plan.hosts[*at].site.clone());
@@ -204,10 +262,17 @@ impl World {
             .map(|other| other.seq)
             .min()
             .unwrap_or(u64::MAX);
-        let rows = self.store.dropped.range((incident.subject.clone(), incident.seq, None)..);
-        let mut rows = rows.take_while(|((subject, seq, _), _)| *subject == incident.subject && *seq < next);
+        let rows = self
+            .store
+            .dropped
+            .range((incident.subject.clone(), incident.seq, None)..);
+        let mut rows =
+            rows.take_while(|((subject, seq, _), _)| *subject == incident.subject && *seq < next);
         let dropped = rows.any(|((_, _, at), row)| {
-            let lost = matches!(row.why, Why::Expired | Why::Parked | Why::MergedLater | Why::DestinationRemoved);
+            let lost = matches!(
+                row.why,
+                Why::Expired | Why::Parked | Why::MergedLater | Why::DestinationRemoved
+            );
             at.as_ref().is_none_or(|at| at == destination) && (lost_counts || !lost)
         });
         let own = incident.subject == Subject::Destination(destination.clone());
@@ -228,14 +293,23 @@ impl World {
             let row = &stored.row;
             row.destination == recipient.0
                 && row.recipient == recipient.1
-                && row.notice.incident.as_ref().is_some_and(|one| one.id == incident.id)
+                && row
+                    .notice
+                    .incident
+                    .as_ref()
+                    .is_some_and(|one| one.id == incident.id)
                 && matches!(row.state, DeliveryState::Expired | DeliveryState::Parked)
         });
         let late = self.store.waiting.values().any(|key| {
-            self.store.deliveries.get(key).is_some_and(|stored| stored.row.notice.subject == incident.subject)
+            self.store
+                .deliveries
+                .get(key)
+                .is_some_and(|stored| stored.row.notice.subject == incident.subject)
         });
         let summarized = self.store.deliveries.values().any(|stored| {
-            stored.row.notice.subject == Subject::Fleet && stored.row.destination == recipient.0 && !stored.merged
+            stored.row.notice.subject == Subject::Fleet
+                && stored.row.destination == recipient.0
+                && !stored.merged
         });
         if lost || late || self.was_dropped(incident, &recipient.0, true) {
             return;

@@ -55,14 +55,27 @@ impl Logons {
 
     /// Whether any logon was refused in the last hours, so that accounts may have been paused.
     pub(crate) fn was_refused_lately(&self, now: u64) -> bool {
-        self.account_refused_at.values().any(|at| at + 3 * HOUR > now)
+        self.account_refused_at
+            .values()
+            .any(|at| at + 3 * HOUR > now)
     }
 
     /// From now on everyone refuses the account, or nobody does any more.
     pub(crate) fn turns(&mut self, at: u64, account: &Name, refused: bool, at_once: bool) {
-        let most = if at_once { 1 } else { u64::try_from(limits::REFUSALS_MAX).unwrap_or(u64::MAX) };
+        let most = if at_once {
+            1
+        } else {
+            u64::try_from(limits::REFUSALS_MAX).unwrap_or(u64::MAX)
+        };
         if refused {
-            self.episodes.insert(account.clone(), Episode { since: at, refused: 0, most });
+            self.episodes.insert(
+                account.clone(),
+                Episode {
+                    since: at,
+                    refused: 0,
+                    most,
+                },
+            );
         } else {
             self.episodes.remove(account);
         }
@@ -79,7 +92,8 @@ impl Logons {
 
     /// The monitor begins anew, or a secret changed: the next logon is a first one.
     pub(crate) fn unproven(&mut self, account: Option<&Name>) {
-        self.proven.retain(|known, _| account.is_some_and(|account| account != known));
+        self.proven
+            .retain(|known, _| account.is_some_and(|account| account != known));
         if account.is_none() {
             self.begun.clear();
             self.last.clear();
@@ -96,19 +110,29 @@ impl Oracle {
         if let Some(begun) = self.logons.begun.get(&request.host)
             && now < begun.late
         {
-            let sentence = format!("{} is probed although probe {:?} of it is under way", request.host, begun.probe);
+            let sentence = format!(
+                "{} is probed although probe {:?} of it is under way",
+                request.host, begun.probe
+            );
             self.broken("P3", sentence);
         }
         let logs_on = request.may_log_on && !session;
-        let account = planned.and_then(|host| host.account.clone()).filter(|_| logs_on);
+        let account = planned
+            .and_then(|host| host.account.clone())
+            .filter(|_| logs_on);
         if let Some(account) = &account
             && !self.logons.proven.get(account).copied().unwrap_or(false)
         {
             let other = self.logons.begun.iter().find(|(host, begun)| {
-                **host != request.host && begun.account.as_ref() == Some(account) && now < begun.alone
+                **host != request.host
+                    && begun.account.as_ref() == Some(account)
+                    && now < begun.alone
             });
             if let Some((other, _)) = other {
-                let sentence = format!("{} logs on with {account} beside the first logon of {other}", request.host);
+                let sentence = format!(
+                    "{} logs on with {account} beside the first logon of {other}",
+                    request.host
+                );
                 self.broken("logons", sentence);
             }
         }
@@ -124,7 +148,11 @@ impl Oracle {
 
     /// A probe came back, or can be given up.
     pub(crate) fn probe_ends(&mut self, host: &Name, probe: ProbeId) -> bool {
-        let known = self.logons.begun.get(host).is_some_and(|begun| begun.probe == probe);
+        let known = self
+            .logons
+            .begun
+            .get(host)
+            .is_some_and(|begun| begun.probe == probe);
         if known {
             self.logons.begun.remove(host);
         }
@@ -142,7 +170,9 @@ impl Oracle {
         self.logons.proven.insert(account.clone(), false);
         self.logons.refused_at.insert(host.clone(), now);
         self.logons.account_refused_at.insert(account.clone(), now);
-        let Some(episode) = self.logons.episodes.get_mut(account) else { return };
+        let Some(episode) = self.logons.episodes.get_mut(account) else {
+            return;
+        };
         episode.refused += 1;
         let most = episode.most + (now - episode.since) / HOUR;
         if episode.refused > most {

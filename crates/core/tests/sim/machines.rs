@@ -9,8 +9,8 @@ use svcwatch_core::{
     effect::ProbeRequest,
     id::Name,
     observe::{
-        Asked, Fault, HostFault, HostReading, Logon, Observation, Outcome, Reading, Refusal, ServiceConfig,
-        ServiceReading, State,
+        Asked, Fault, HostFault, HostReading, Logon, Observation, Outcome, Reading, Refusal,
+        ServiceConfig, ServiceReading, State,
     },
     time::Span,
 };
@@ -44,12 +44,18 @@ pub(crate) struct Service {
 impl Service {
     /// Its state now, since when, and its checkpoint.
     pub(crate) fn state(&self, now: u64) -> (State, u64, u32) {
-        let Some((then, steps, step)) = self.then else { return (self.state, self.since, 1) };
+        let Some((then, steps, step)) = self.then else {
+            return (self.state, self.since, 1);
+        };
         let passed = now.saturating_sub(self.since) / step.max(1);
         if passed >= u64::from(steps) {
             (then, self.since + u64::from(steps) * step, 0)
         } else {
-            (self.state, self.since, u32::try_from(passed).unwrap_or(0) + 1)
+            (
+                self.state,
+                self.since,
+                u32::try_from(passed).unwrap_or(0) + 1,
+            )
         }
     }
 
@@ -70,7 +76,11 @@ impl Service {
 
     fn enter(&mut self, now: u64, state: State, then: Option<(State, u32, u64)>) {
         let (before, since, _) = self.state(now);
-        self.since = if before == state && then.is_none() && self.then.is_none() { since } else { now };
+        self.since = if before == state && then.is_none() && self.then.is_none() {
+            since
+        } else {
+            now
+        };
         self.state = state;
         self.then = then;
         self.pid = self.pid.wrapping_add(4);
@@ -85,7 +95,11 @@ impl Service {
             return;
         }
         match change {
-            ServiceChange::Stop if state == State::Running => self.enter(now, State::StopPending, Some((State::Stopped, 1, 2 * SECOND))),
+            ServiceChange::Stop if state == State::Running => self.enter(
+                now,
+                State::StopPending,
+                Some((State::Stopped, 1, 2 * SECOND)),
+            ),
             ServiceChange::Stop => self.enter(now, State::Stopped, None),
             ServiceChange::Die(code) => {
                 self.enter(now, State::Stopped, None);
@@ -93,7 +107,11 @@ impl Service {
             }
             ServiceChange::Start if state == State::Running => {}
             ServiceChange::Start => self.enter(now, State::Running, None),
-            ServiceChange::SlowStart(steps, step) => self.enter(now, State::StartPending, Some((State::Running, steps, step))),
+            ServiceChange::SlowStart(steps, step) => self.enter(
+                now,
+                State::StartPending,
+                Some((State::Running, steps, step)),
+            ),
             ServiceChange::HangStarting(hint) => {
                 self.enter(now, State::StartPending, None);
                 self.wait_hint = hint;
@@ -102,7 +120,11 @@ impl Service {
             ServiceChange::Pause => self.enter(now, State::Paused, None),
             ServiceChange::Uninstall => self.enter(now, State::Missing, None),
             ServiceChange::Hide | ServiceChange::Unlist => {
-                self.visible = if change == ServiceChange::Hide { Visible::Hidden } else { Visible::Unlisted };
+                self.visible = if change == ServiceChange::Hide {
+                    Visible::Hidden
+                } else {
+                    Visible::Unlisted
+                };
                 self.since = now;
                 self.state = state;
                 self.then = None;
@@ -238,7 +260,11 @@ impl Machine {
                 self.session = None;
                 for service in &mut self.services {
                     if service.state(now).0 != State::Missing {
-                        service.enter(self.away_until, State::StartPending, Some((State::Running, 3, SECOND)));
+                        service.enter(
+                            self.away_until,
+                            State::StartPending,
+                            Some((State::Running, 3, SECOND)),
+                        );
                     }
                 }
                 self.mode_since = self.away_until;
@@ -260,7 +286,11 @@ impl Machine {
 
     /// How it answers now.
     pub(crate) const fn mode(&self, now: u64) -> Mode {
-        if now < self.away_until { Mode::Fault(Fault::Unreachable) } else { self.mode }
+        if now < self.away_until {
+            Mode::Fault(Fault::Unreachable)
+        } else {
+            self.mode
+        }
     }
 
     /// When a probe that begins now comes back, and whether what it says is as of now.
@@ -299,10 +329,16 @@ impl Machine {
         };
         let mode = self.mode(now);
         let fault = |fault, refusal| {
-            Outcome::Fault(HostFault { fault, cause: format!("it said {fault}"), refusal })
+            Outcome::Fault(HostFault {
+                fault,
+                cause: format!("it said {fault}"),
+                refusal,
+            })
         };
         match mode {
-            Mode::Fault(reason) if reason != Fault::AccessDenied && reason != Fault::ShuttingDown => {
+            Mode::Fault(reason)
+                if reason != Fault::AccessDenied && reason != Fault::ShuttingDown =>
+            {
                 self.session = None;
                 observation.outcome = fault(reason, None);
                 return observation;
@@ -318,15 +354,27 @@ impl Machine {
             if logs_on && !request.may_log_on {
                 return observation;
             }
-            let refused = if let Mode::Refuses(refusal) = mode { Some(refusal) } else { refusal };
+            let refused = if let Mode::Refuses(refusal) = mode {
+                Some(refusal)
+            } else {
+                refusal
+            };
             if let Some(refusal) = refused.filter(|_| logs_on) {
                 observation.outcome = fault(Fault::LogonRefused, Some(refusal));
                 return observation;
             }
-            observation.logon = if logs_on { Logon::Accepted } else { Logon::None };
+            observation.logon = if logs_on {
+                Logon::Accepted
+            } else {
+                Logon::None
+            };
             self.session_since = now;
             let impostor = matches!(mode, Mode::Impostor);
-            self.session = Some(if impostor { "SOMEBODY-ELSE".to_string() } else { self.computer.clone() });
+            self.session = Some(if impostor {
+                "SOMEBODY-ELSE".to_string()
+            } else {
+                self.computer.clone()
+            });
         }
         observation.session_kept = true;
         observation.computer_name.clone_from(&self.session);
@@ -342,7 +390,9 @@ impl Machine {
         let mut reading = HostReading::default();
         for service in &self.services {
             if service.visible == Visible::Listed && service.state(now).0 != State::Missing {
-                reading.services.push(line(service.name.as_str(), service.reading(now)));
+                reading
+                    .services
+                    .push(line(service.name.as_str(), service.reading(now)));
             }
         }
         for filler in 0..self.shown {
@@ -354,10 +404,16 @@ impl Machine {
                 checkpoint: 0,
                 wait_hint: Span::ZERO,
             };
-            reading.services.push(line(FILLERS[filler % FILLERS.len()], running));
+            reading
+                .services
+                .push(line(FILLERS[filler % FILLERS.len()], running));
         }
         for name in request.ask.iter() {
-            if reading.services.iter().any(|service| Name::new(&service.name) == *name) {
+            if reading
+                .services
+                .iter()
+                .any(|service| Name::new(&service.name) == *name)
+            {
                 continue;
             }
             let asked = match self.services.iter().find(|service| service.name == *name) {
@@ -381,20 +437,35 @@ impl Machine {
             checkpoint: 0,
             wait_hint: Span::ZERO,
         };
-        let services = self.services.iter().map(|service| line(service.name.as_str(), stopped)).collect();
-        HostReading { services, asked: Vec::new() }
+        let services = self
+            .services
+            .iter()
+            .map(|service| line(service.name.as_str(), stopped))
+            .collect();
+        HostReading {
+            services,
+            asked: Vec::new(),
+        }
     }
 
     /// The configuration of services.
     pub(crate) fn config(&self, now: u64, asked: &[Name]) -> Result<Vec<ServiceConfig>, HostFault> {
         match self.mode(now) {
             Mode::Well if self.session.is_some() => {}
-            Mode::Impostor | Mode::Well => return Err(HostFault {
-                fault: Fault::Unreachable,
-                cause: "no session".to_string(),
-                refusal: None,
-            }),
-            _ => return Err(HostFault { fault: Fault::Timeout, cause: "no answer".to_string(), refusal: None }),
+            Mode::Impostor | Mode::Well => {
+                return Err(HostFault {
+                    fault: Fault::Unreachable,
+                    cause: "no session".to_string(),
+                    refusal: None,
+                });
+            }
+            _ => {
+                return Err(HostFault {
+                    fault: Fault::Timeout,
+                    cause: "no answer".to_string(),
+                    refusal: None,
+                });
+            }
         }
         let config = |name: &Name| ServiceConfig {
             name: name.as_str().to_string(),
@@ -406,7 +477,9 @@ impl Machine {
         };
         let there = |name: &&Name| {
             let known = self.services.iter().find(|service| service.name == **name);
-            known.is_none_or(|service| service.state(now).0 != State::Missing && service.visible != Visible::Hidden)
+            known.is_none_or(|service| {
+                service.state(now).0 != State::Missing && service.visible != Visible::Hidden
+            })
         };
         Ok(asked.iter().filter(there).map(config).collect())
     }
@@ -414,12 +487,17 @@ impl Machine {
 
 /// Names of services that nobody watches.
 const FILLERS: [&str; 40] = [
-    "Fill00", "Fill01", "Fill02", "Fill03", "Fill04", "Fill05", "Fill06", "Fill07", "Fill08", "Fill09", "Fill10",
-    "Fill11", "Fill12", "Fill13", "Fill14", "Fill15", "Fill16", "Fill17", "Fill18", "Fill19", "Fill20", "Fill21",
-    "Fill22", "Fill23", "Fill24", "Fill25", "Fill26", "Fill27", "Fill28", "Fill29", "Fill30", "Fill31", "Fill32",
-    "Fill33", "Fill34", "Fill35", "Fill36", "Fill37", "Fill38", "Fill39",
+    "Fill00", "Fill01", "Fill02", "Fill03", "Fill04", "Fill05", "Fill06", "Fill07", "Fill08",
+    "Fill09", "Fill10", "Fill11", "Fill12", "Fill13", "Fill14", "Fill15", "Fill16", "Fill17",
+    "Fill18", "Fill19", "Fill20", "Fill21", "Fill22", "Fill23", "Fill24", "Fill25", "Fill26",
+    "Fill27", "Fill28", "Fill29", "Fill30", "Fill31", "Fill32", "Fill33", "Fill34", "Fill35",
+    "Fill36", "Fill37", "Fill38", "Fill39",
 ];
 
 fn line(name: &str, reading: Reading) -> ServiceReading {
-    ServiceReading { name: name.to_string(), display_name: display_name_of(name), reading }
+    ServiceReading {
+        name: name.to_string(),
+        display_name: display_name_of(name),
+        reading,
+    }
 }

@@ -65,12 +65,18 @@ fn first_broken(seeds: std::ops::Range<u64>) -> (Option<(u64, Ended)>, Sums) {
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::SeqCst);
-            let over = found.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|(best, _)| *best < seed);
+            let over = found
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .as_ref()
+                .is_some_and(|(best, _)| *best < seed);
             if seed >= seeds.end || over {
                 return;
             }
             let ended = run_seed(seed);
-            sums.lock().unwrap_or_else(PoisonError::into_inner).add(&ended);
+            sums.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .add(&ended);
             let mut best = found.lock().unwrap_or_else(PoisonError::into_inner);
             if ended.violation.is_some() && best.as_ref().is_none_or(|(other, _)| seed < *other) {
                 *best = Some((seed, ended));
@@ -82,7 +88,10 @@ fn first_broken(seeds: std::ops::Range<u64>) -> (Option<(u64, Ended)>, Sums) {
             scope.spawn(work);
         }
     });
-    (found.into_inner().unwrap_or_else(PoisonError::into_inner), sums.into_inner().unwrap_or_else(PoisonError::into_inner))
+    (
+        found.into_inner().unwrap_or_else(PoisonError::into_inner),
+        sums.into_inner().unwrap_or_else(PoisonError::into_inner),
+    )
 }
 
 /// What was run in all.
@@ -142,7 +151,11 @@ fn seeds() {
     if number("SVCWATCH_SIM_ALL").is_some() {
         let mut broken = Vec::new();
         for seed in range {
-            broken.extend(run_seed(seed).violation.map(|violation| format!("seed {seed} {violation}")));
+            broken.extend(
+                run_seed(seed)
+                    .violation
+                    .map(|violation| format!("seed {seed} {violation}")),
+            );
         }
         assert!(broken.is_empty(), "{}", broken.join("\n"));
         return;
@@ -152,7 +165,10 @@ fn seeds() {
     if let Some((seed, ended)) = broken {
         panic!("{}", report(seed, &ended));
     }
-    assert!(sums.events > 100 * sums.runs, "the worlds are too quiet to prove anything: {sums:?}");
+    assert!(
+        sums.events > 100 * sums.runs,
+        "the worlds are too quiet to prove anything: {sums:?}"
+    );
 }
 
 #[test]
@@ -160,7 +176,11 @@ fn found_seeds() {
     let _alone = alone();
     for (seed, what) in FOUND_SEEDS {
         let ended = run_seed(*seed);
-        assert!(ended.violation.is_none(), "it is back: {what}\n{}", report(*seed, &ended));
+        assert!(
+            ended.violation.is_none(),
+            "it is back: {what}\n{}",
+            report(*seed, &ended)
+        );
     }
 }
 
@@ -185,7 +205,8 @@ const PLANTED_SEEDS: u64 = 300;
 fn planted_faults_are_found() {
     use svcwatch_core::planted::{self, Planted};
     let _alone = alone();
-    let mut table = String::from("fault | seed | rule that caught it | events in the shrunk story\n");
+    let mut table =
+        String::from("fault | seed | rule that caught it | events in the shrunk story\n");
     let mut missed = Vec::new();
     for fault in Planted::ALL {
         planted::plant(Some(*fault));
@@ -193,9 +214,12 @@ fn planted_faults_are_found() {
         match broken {
             Some((seed, ended)) => {
                 let setup = setup::setup(seed);
-                let (short, end) = shrink::shrink(seed, &setup, &story::story(seed, &setup), &ended);
+                let (short, end) =
+                    shrink::shrink(seed, &setup, &story::story(seed, &setup), &ended);
                 let violation = end.violation.or(ended.violation);
-                let words = violation.map_or_else(String::new, |violation| format!("{}: {}", violation.rule, violation.sentence));
+                let words = violation.map_or_else(String::new, |violation| {
+                    format!("{}: {}", violation.rule, violation.sentence)
+                });
                 let _ = writeln!(table, "{fault} | {seed} | {words} | {}", short.len());
             }
             None => missed.push(fault.as_str()),
@@ -203,6 +227,12 @@ fn planted_faults_are_found() {
         planted::plant(None);
     }
     println!("{table}");
-    assert!(missed.is_empty(), "no seed of {PLANTED_SEEDS} found: {missed:?}\n{table}");
-    assert!(Planted::ALL.len() >= 12, "a simulator that finds fewer faults proves little");
+    assert!(
+        missed.is_empty(),
+        "no seed of {PLANTED_SEEDS} found: {missed:?}\n{table}"
+    );
+    assert!(
+        Planted::ALL.len() >= 12,
+        "a simulator that finds fewer faults proves little"
+    );
 }

@@ -34,7 +34,13 @@ pub(crate) struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {} (at {})", self.rule, self.sentence, crate::story::clock(self.at).trim())
+        write!(
+            formatter,
+            "{}: {} (at {})",
+            self.rule,
+            self.sentence,
+            crate::story::clock(self.at).trim()
+        )
     }
 }
 
@@ -81,19 +87,29 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// A judge of a world with this configuration.
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        Self { plans: vec![(0, plan)], ..Self::default() }
+        Self {
+            plans: vec![(0, plan)],
+            ..Self::default()
+        }
     }
 
     /// Notes that a rule was broken. The first one counts.
     pub(crate) fn broken(&mut self, rule: &'static str, sentence: String) {
         if self.found.is_none() {
-            self.found = Some(Violation { rule, sentence, at: self.now });
+            self.found = Some(Violation {
+                rule,
+                sentence,
+                at: self.now,
+            });
         }
     }
 
     /// The configuration that holds.
     pub(crate) fn plan(&self) -> Arc<Plan> {
-        self.plans.last().map(|(_, plan)| Arc::clone(plan)).unwrap_or_default()
+        self.plans
+            .last()
+            .map(|(_, plan)| Arc::clone(plan))
+            .unwrap_or_default()
     }
 
     /// How far the clock was set forward since a moment: after a restart a stored deadline may come so much early.
@@ -101,7 +117,11 @@ impl Oracle {
         if !self.crashes.iter().any(|at| *at >= since) {
             return 0;
         }
-        self.jumps.iter().filter(|(at, by)| *at >= since && *by > 0).map(|(_, by)| by.unsigned_abs()).sum()
+        self.jumps
+            .iter()
+            .filter(|(at, by)| *at >= since && *by > 0)
+            .map(|(_, by)| by.unsigned_abs())
+            .sum()
     }
 
     /// The entries that a service ever fell under, newest first.
@@ -141,8 +161,14 @@ impl Oracle {
             (false, state) => Sight::State(state),
         };
         let runs = self.readings.of_service(&row.host, &row.service);
-        if !runs.iter().any(|run| run.sight.0 == sight && in_window(run, window)) {
-            let sentence = format!("{}/{} was taken to be {sight:?}, which no valid reading said", row.host, row.service);
+        if !runs
+            .iter()
+            .any(|run| run.sight.0 == sight && in_window(run, window))
+        {
+            let sentence = format!(
+                "{}/{} was taken to be {sight:?}, which no valid reading said",
+                row.host, row.service
+            );
             self.broken("P4", sentence);
         }
     }
@@ -156,12 +182,19 @@ impl Oracle {
         }
         let runs = self.readings.of_host(&row.host);
         let seen = match row.fault {
-            None => runs.iter().any(|run| run.sight.is_none() && in_window(run, window)),
+            None => runs
+                .iter()
+                .any(|run| run.sight.is_none() && in_window(run, window)),
             Some(Fault::AccountPaused) => self.logons.was_refused_somewhere(),
-            Some(fault) => runs.iter().any(|run| run.sight == Some(fault) && in_window(run, window)),
+            Some(fault) => runs
+                .iter()
+                .any(|run| run.sight == Some(fault) && in_window(run, window)),
         };
         if !seen {
-            let sentence = format!("{} was taken to be {:?}, which no valid check said", row.host, row.fault);
+            let sentence = format!(
+                "{} was taken to be {:?}, which no valid check said",
+                row.host, row.fault
+            );
             self.broken("P4", sentence);
         }
     }
@@ -170,7 +203,9 @@ impl Oracle {
         let before = store.incidents.get(&row.id);
         let grounds = match before {
             None => self.grounds_of(window, row, true),
-            Some(before) if before.event != row.event && row.resolved_at.is_none() => self.grounds_of(window, row, false),
+            Some(before) if before.event != row.event && row.resolved_at.is_none() => {
+                self.grounds_of(window, row, false)
+            }
             Some(_) => Ok(0),
         };
         match grounds {
@@ -180,7 +215,8 @@ impl Oracle {
             }
             Err(sentence) => self.broken("P4", sentence),
         }
-        let ended = before.is_none_or(|before| before.resolved_at.is_none()) && row.resolved_at.is_some();
+        let ended =
+            before.is_none_or(|before| before.resolved_at.is_none()) && row.resolved_at.is_some();
         if ended && let Some(sentence) = self.false_end(window, row) {
             self.broken("P4", sentence);
         }
@@ -189,20 +225,31 @@ impl Oracle {
     /// The reading from which an incident, or its change, could be known; or why it could not.
     fn grounds_of(&self, window: Window, row: &IncidentRow, opening: bool) -> Result<u64, String> {
         match &row.subject {
-            Subject::Service { host, service } => self.grounds_of_service(window, host, service, row.event, opening),
+            Subject::Service { host, service } => {
+                self.grounds_of_service(window, host, service, row.event, opening)
+            }
             Subject::Host(host) => self.grounds_of_host(window, host, row.event, opening),
             Subject::Visibility(host) => {
-                let hidden = self.readings.greatest_drop(host) >= limits::HIDDEN_MIN || self.selects_nothing(host);
+                let hidden = self.readings.greatest_drop(host) >= limits::HIDDEN_MIN
+                    || self.selects_nothing(host);
                 let sentence = || format!("{host} was said to hide services, but it never did");
                 hidden.then_some(window.until).ok_or_else(sentence)
             }
             Subject::Account(account) => {
-                let sentence = || format!("the account {account} was said to be paused, but no host refused it");
-                self.logons.was_refused(account).then_some(window.until).ok_or_else(sentence)
+                let sentence = || {
+                    format!("the account {account} was said to be paused, but no host refused it")
+                };
+                self.logons
+                    .was_refused(account)
+                    .then_some(window.until)
+                    .ok_or_else(sentence)
             }
             Subject::Destination(destination) => {
                 let sentence = || format!("{destination} was said to fail, but it took everything");
-                self.refusals.contains_key(destination).then_some(window.until).ok_or_else(sentence)
+                self.refusals
+                    .contains_key(destination)
+                    .then_some(window.until)
+                    .ok_or_else(sentence)
             }
             Subject::Fleet => Err("an incident of the whole fleet was opened".to_string()),
         }
@@ -210,11 +257,23 @@ impl Oracle {
 
     /// Whether some entry of a host matched once and matches nothing now, which is told as hidden too.
     fn selects_nothing(&self, host: &Name) -> bool {
-        self.ran.iter().chain(self.readings.known_of(host).iter()).any(|(known, service)| {
-            known == host && self.readings.of_service(host, service).iter().any(|run| run.sight.0 == Sight::Hidden)
-        }) || self.readings.known_of(host).iter().any(|(_, service)| {
-            self.readings.of_service(host, service).iter().any(|run| run.sight.0 == Sight::State(State::Missing))
-        })
+        self.ran
+            .iter()
+            .chain(self.readings.known_of(host).iter())
+            .any(|(known, service)| {
+                known == host
+                    && self
+                        .readings
+                        .of_service(host, service)
+                        .iter()
+                        .any(|run| run.sight.0 == Sight::Hidden)
+            })
+            || self.readings.known_of(host).iter().any(|(_, service)| {
+                self.readings
+                    .of_service(host, service)
+                    .iter()
+                    .any(|run| run.sight.0 == Sight::State(State::Missing))
+            })
     }
 
     fn grounds_of_service(
@@ -227,14 +286,23 @@ impl Oracle {
     ) -> Result<u64, String> {
         let runs = self.readings.of_service(host, service);
         let entries = self.entries(host, service);
-        let mut why = format!("no valid reading said so; the last ones are {:?}", last_of(runs));
+        let mut why = format!(
+            "no valid reading said so; the last ones are {:?}",
+            last_of(runs)
+        );
         for entry in &entries {
-            let learned = !entry.selector.is_named() && !self.ran.contains(&(host.clone(), service.clone()));
+            let learned =
+                !entry.selector.is_named() && !self.ran.contains(&(host.clone(), service.clone()));
             if opening && learned {
                 why = "it was never seen running".to_string();
                 continue;
             }
-            for (at, run) in runs.iter().enumerate().rev().filter(|(_, run)| in_window(run, window)) {
+            for (at, run) in runs
+                .iter()
+                .enumerate()
+                .rev()
+                .filter(|(_, run)| in_window(run, window))
+            {
                 let Sight::State(state) = run.sight.0 else {
                     if event == ToldEvent::Hidden {
                         return Ok(run.first);
@@ -261,7 +329,9 @@ impl Oracle {
                 }
             }
         }
-        Err(format!("{host}/{service} was said to be {event}, but {why}"))
+        Err(format!(
+            "{host}/{service} was said to be {event}, but {why}"
+        ))
     }
 
     fn stuck_after(&self, state: State) -> u64 {
@@ -272,12 +342,25 @@ impl Oracle {
         }
     }
 
-    fn grounds_of_host(&self, window: Window, host: &Name, event: ToldEvent, opening: bool) -> Result<u64, String> {
+    fn grounds_of_host(
+        &self,
+        window: Window,
+        host: &Name,
+        event: ToldEvent,
+        opening: bool,
+    ) -> Result<u64, String> {
         let runs = self.readings.of_host(host);
-        let least = self.plans.iter().filter_map(|(_, plan)| host_of(plan, host)).map(|host| host.host_for.0).min();
+        let least = self
+            .plans
+            .iter()
+            .filter_map(|(_, plan)| host_of(plan, host))
+            .map(|host| host.host_for.0)
+            .min();
         let mut why = format!("no check said so; the last ones are {:?}", last_of(runs));
         for (at, run) in runs.iter().enumerate().rev() {
-            let waits = at + 1 == runs.len() && run.sight == Some(Fault::LogonRefused) && run.first <= window.until;
+            let waits = at + 1 == runs.len()
+                && run.sight == Some(Fault::LogonRefused)
+                && run.first <= window.until;
             if !in_window(run, window) && !waits {
                 continue;
             }
@@ -286,10 +369,18 @@ impl Oracle {
             }
             let streak = streak(runs, at, Option::is_none);
             let slack = window.until - window.from + 20 + self.forward_since(streak.first);
-            let sure = matches!(event, ToldEvent::LogonRefused | ToldEvent::WrongHost | ToldEvent::AccountPaused);
+            let sure = matches!(
+                event,
+                ToldEvent::LogonRefused | ToldEvent::WrongHost | ToldEvent::AccountPaused
+            );
             // A host that refused a logon is left alone for an hour, so nothing newer than the refusal can be had.
-            let parked = matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused) && at + 1 == runs.len();
-            let last = if parked { window.until } else { run.last.min(window.until) };
+            let parked = matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused)
+                && at + 1 == runs.len();
+            let last = if parked {
+                window.until
+            } else {
+                run.last.min(window.until)
+            };
             let held = last - streak.first + slack;
             // What was paused with its account before was not seen for longer than the readings say.
             let unseen = self.logons.was_refused_lately(window.until);
@@ -316,20 +407,28 @@ impl Oracle {
                 let watched = host_of(&plan, host).and_then(|host| entry_of(host, service));
                 let entries = self.entries(host, service);
                 let runs = self.readings.of_service(host, service);
-                let over = |run: &Run<(Sight, u32)>| entries.iter().any(|entry| fine(entry, run.sight.0));
-                let ended = runs.iter().any(|run| over(run) && run.last > since && run.first <= window.until);
+                let over =
+                    |run: &Run<(Sight, u32)>| entries.iter().any(|entry| fine(entry, run.sight.0));
+                let ended = runs
+                    .iter()
+                    .any(|run| over(run) && run.last > since && run.first <= window.until);
                 // A change of the expectation ends an incident too, at a reading.
                 (watched.is_some() && !ended)
                     .then(|| format!("the incident of {host}/{service} was said to be over, but no valid reading was fine; the last ones are {:?}", last_of(runs)))
             }
             Subject::Host(host) => {
                 let runs = self.readings.of_host(host);
-                let ended = runs.iter().any(|run| run.sight.is_none() && run.last > since && run.first <= window.until);
+                let ended = runs.iter().any(|run| {
+                    run.sight.is_none() && run.last > since && run.first <= window.until
+                });
                 (host_of(&plan, host).is_some() && !ended && !self.logons.was_refused_somewhere())
                     .then(|| format!("{host} was said to be back, but it was not read"))
             }
             Subject::Destination(destination) => {
-                let watched = plan.destinations.iter().any(|known| known.name == *destination);
+                let watched = plan
+                    .destinations
+                    .iter()
+                    .any(|known| known.name == *destination);
                 (watched && self.takings.get(destination).copied().unwrap_or(0) < since)
                     .then(|| format!("{destination} was said to be back, but it took nothing"))
             }
@@ -341,7 +440,10 @@ impl Oracle {
 /// The last few runs, for a sentence.
 fn last_of<T: fmt::Debug + Copy>(runs: &[Run<T>]) -> Vec<(u64, u64, T)> {
     let from = runs.len().saturating_sub(4);
-    runs[from..].iter().map(|run| (run.first, run.last, run.sight)).collect()
+    runs[from..]
+        .iter()
+        .map(|run| (run.first, run.last, run.sight))
+        .collect()
 }
 
 /// Whether a run could be known when a batch was decided, and was not over long before.

@@ -58,14 +58,23 @@ fn add<T: PartialEq>(runs: &mut Vec<Run<T>>, at: u64, sight: T) {
     if runs.len() >= RUNS_MAX {
         runs.drain(..RUNS_MAX / 2);
     }
-    runs.push(Run { sight, first: at, last: at, count: 1 });
+    runs.push(Run {
+        sight,
+        first: at,
+        last: at,
+        count: 1,
+    });
 }
 
 impl Readings {
     /// A host was read.
     pub(crate) fn read(&mut self, at: u64, host: &Name, reading: &HostReading) {
         add(self.hosts.entry(host.clone()).or_default(), at, None);
-        add(self.visible.entry(host.clone()).or_default(), at, reading.services.len());
+        add(
+            self.visible.entry(host.clone()).or_default(),
+            at,
+            reading.services.len(),
+        );
         let mut seen: Vec<(Name, ServiceSight)> = Vec::new();
         for service in &reading.services {
             if !service.name.starts_with("Fill") {
@@ -88,7 +97,11 @@ impl Readings {
             .collect();
         seen.extend(absent.into_iter().map(|name| (name, (Sight::Hidden, 0))));
         for (name, sight) in seen {
-            add(self.targets.entry((host.clone(), name)).or_default(), at, sight);
+            add(
+                self.targets.entry((host.clone(), name)).or_default(),
+                at,
+                sight,
+            );
         }
     }
 
@@ -99,12 +112,18 @@ impl Readings {
 
     /// The runs of a service.
     pub(crate) fn of_service(&self, host: &Name, service: &Name) -> &[Run<ServiceSight>] {
-        self.targets.get(&(host.clone(), service.clone())).map_or(&[], Vec::as_slice)
+        self.targets
+            .get(&(host.clone(), service.clone()))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The services of a host that were ever seen or asked for.
     pub(crate) fn known_of(&self, host: &Name) -> Vec<(Name, Name)> {
-        self.targets.keys().filter(|(known, _)| known == host).cloned().collect()
+        self.targets
+            .keys()
+            .filter(|(known, _)| known == host)
+            .cloned()
+            .collect()
     }
 
     /// The runs of a host.
@@ -124,7 +143,14 @@ impl Readings {
 }
 
 fn sight_of(reading: &Reading) -> ServiceSight {
-    (Sight::State(reading.state), if reading.state.is_pending() { reading.checkpoint } else { 0 })
+    (
+        Sight::State(reading.state),
+        if reading.state.is_pending() {
+            reading.checkpoint
+        } else {
+            0
+        },
+    )
 }
 
 /// The entry of a host's plan that a service falls under.
@@ -132,7 +158,9 @@ pub(crate) fn entry_of<'plan>(host: &'plan HostPlan, service: &Name) -> Option<&
     host.services.iter().find(|entry| match &entry.selector {
         Selector::Name(name) => name == service,
         Selector::NameGlob(glob) => glob.matches(service.as_str()),
-        Selector::DisplayName(glob) => Glob::matches(glob, &crate::setup::display_name_of(service.as_str())),
+        Selector::DisplayName(glob) => {
+            Glob::matches(glob, &crate::setup::display_name_of(service.as_str()))
+        }
         Selector::Start(start) => start_type_of(service.as_str()) == *start,
     })
 }

@@ -7,7 +7,9 @@ pub(crate) struct Rng(u64);
 impl Rng {
     /// The stream of a seed and a purpose, so that two purposes do not disturb each other.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
-        let mut rng = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ purpose.wrapping_mul(0xd1b5_4a32_d192_ed03));
+        let mut rng = Self(
+            seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ purpose.wrapping_mul(0xd1b5_4a32_d192_ed03),
+        );
         rng.next();
         rng
     }

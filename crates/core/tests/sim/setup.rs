@@ -76,16 +76,41 @@ pub(crate) fn host_name(machine: usize) -> Name {
 pub(crate) fn setup(seed: u64) -> Setup {
     let mut rng = Rng::new(seed, 1);
     let count = rng.index(6) + 3;
-    let accounts: Vec<Name> = ["corp", "lab"].iter().take(rng.index(2) + 1).map(|name| Name::new(name)).collect();
-    let horizon = rng.pick(&[30 * MINUTE, 2 * HOUR, 2 * HOUR, 8 * HOUR, 8 * HOUR, 24 * HOUR, 60 * HOUR]);
+    let accounts: Vec<Name> = ["corp", "lab"]
+        .iter()
+        .take(rng.index(2) + 1)
+        .map(|name| Name::new(name))
+        .collect();
+    let horizon = rng.pick(&[
+        30 * MINUTE,
+        2 * HOUR,
+        2 * HOUR,
+        8 * HOUR,
+        8 * HOUR,
+        24 * HOUR,
+        60 * HOUR,
+    ]);
     let checks = |every: u64| u64::try_from(count).unwrap_or(1) * (horizon + QUIET) / every;
-    let every = [10 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE]
-        .into_iter()
-        .find(|every| checks(*every) <= CHECKS_MAX)
-        .unwrap_or(20 * MINUTE);
+    let every = [
+        10 * SECOND,
+        30 * SECOND,
+        MINUTE,
+        2 * MINUTE,
+        5 * MINUTE,
+        10 * MINUTE,
+    ]
+    .into_iter()
+    .find(|every| checks(*every) <= CHECKS_MAX)
+    .unwrap_or(20 * MINUTE);
     let troubled = rng.chance(15);
-    let machines: Vec<MachineSetup> = (0..count).map(|at| machine(&mut rng, at, troubled)).collect();
-    let hosts = machines.iter().enumerate().map(|(at, machine)| host(&mut rng, at, machine, every, &accounts)).collect();
+    let machines: Vec<MachineSetup> = (0..count)
+        .map(|at| machine(&mut rng, at, troubled))
+        .collect();
+    let hosts = machines
+        .iter()
+        .enumerate()
+        .map(|(at, machine)| host(&mut rng, at, machine, every, &accounts))
+        .collect();
     let destinations = destinations(&mut rng);
     let routes = routes(&mut rng, &destinations);
     let plan = Plan {
@@ -100,10 +125,19 @@ pub(crate) fn setup(seed: u64) -> Setup {
         },
         stuck_after: rng.pick(&[
             StuckAfter::default(),
-            StuckAfter { start: Span(MINUTE), stop: Span(2 * MINUTE) },
+            StuckAfter {
+                start: Span(MINUTE),
+                stop: Span(2 * MINUTE),
+            },
         ]),
     };
-    Setup { machines, accounts, destinations: destinations.len(), plan, horizon }
+    Setup {
+        machines,
+        accounts,
+        destinations: destinations.len(),
+        plan,
+        horizon,
+    }
 }
 
 fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
@@ -112,7 +146,12 @@ fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
     for (prefix, most) in [("Svc", 3), ("App", 2), ("Auto", 2)] {
         for number in 0..=rng.index(most) {
             let state = if rng.chance(down) {
-                rng.pick(&[State::Stopped, State::Stopped, State::Paused, State::Missing])
+                rng.pick(&[
+                    State::Stopped,
+                    State::Stopped,
+                    State::Paused,
+                    State::Missing,
+                ])
             } else {
                 State::Running
             };
@@ -126,7 +165,13 @@ fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
     }
 }
 
-fn host(rng: &mut Rng, at: usize, machine: &MachineSetup, every: u64, accounts: &[Name]) -> HostPlan {
+fn host(
+    rng: &mut Rng,
+    at: usize,
+    machine: &MachineSetup,
+    every: u64,
+    accounts: &[Name],
+) -> HostPlan {
     let mut entries = Vec::new();
     for (service, _) in &machine.services {
         if service.key().starts_with("svc") {
@@ -140,8 +185,14 @@ fn host(rng: &mut Rng, at: usize, machine: &MachineSetup, every: u64, accounts: 
     HostPlan {
         name: host_name(at),
         address: format!("192.0.2.{at}"),
-        site: rng.pick(&[Some("oslo"), Some("bergen"), None]).map(Arc::from),
-        account: if rng.chance(10) { None } else { Some(accounts[rng.index(accounts.len())].clone()) },
+        site: rng
+            .pick(&[Some("oslo"), Some("bergen"), None])
+            .map(Arc::from),
+        account: if rng.chance(10) {
+            None
+        } else {
+            Some(accounts[rng.index(accounts.len())].clone())
+        },
         every: Span(every),
         timeout: Span(10 * SECOND),
         host_for: Span(rng.pick(&[90 * SECOND, 90 * SECOND, 0, 5 * MINUTE])),
@@ -179,11 +230,21 @@ fn destinations(rng: &mut Rng) -> Vec<DestinationPlan> {
             vec![Arc::from("")]
         };
         let limit = match rng.below(6) {
-            0 => Some(Limit { per: LimitPer::Service, every: Span(rng.pick(&[30 * SECOND, 10 * MINUTE])) }),
-            1 => Some(Limit { per: LimitPer::Destination, every: Span(rng.pick(&[5 * SECOND, MINUTE])) }),
+            0 => Some(Limit {
+                per: LimitPer::Service,
+                every: Span(rng.pick(&[30 * SECOND, 10 * MINUTE])),
+            }),
+            1 => Some(Limit {
+                per: LimitPer::Destination,
+                every: Span(rng.pick(&[5 * SECOND, MINUTE])),
+            }),
             _ => None,
         };
-        all.push(DestinationPlan { name: Name::new(name), recipients, limit });
+        all.push(DestinationPlan {
+            name: Name::new(name),
+            recipients,
+            limit,
+        });
     }
     all
 }
@@ -193,20 +254,32 @@ fn routes(rng: &mut Rng, destinations: &[DestinationPlan]) -> Vec<RoutePlan> {
     match rng.below(5) {
         0 => vec![
             RoutePlan {
-                matcher: Matcher { site: vec![Glob::new("o*")], ..Matcher::default() },
+                matcher: Matcher {
+                    site: vec![Glob::new("o*")],
+                    ..Matcher::default()
+                },
                 to: to(0),
                 go_on: true,
                 reminder: Some(Some(Span(HOUR))),
             },
-            RoutePlan { to: to(1), ..RoutePlan::default() },
-        ],
-        1 => vec![
             RoutePlan {
-                matcher: Matcher { service: vec![Glob::new("app*")], ..Matcher::default() },
                 to: to(1),
                 ..RoutePlan::default()
             },
-            RoutePlan { to: to(0), ..RoutePlan::default() },
+        ],
+        1 => vec![
+            RoutePlan {
+                matcher: Matcher {
+                    service: vec![Glob::new("app*")],
+                    ..Matcher::default()
+                },
+                to: to(1),
+                ..RoutePlan::default()
+            },
+            RoutePlan {
+                to: to(0),
+                ..RoutePlan::default()
+            },
         ],
         _ => Vec::new(),
     }

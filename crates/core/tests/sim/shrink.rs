@@ -10,8 +10,15 @@ use crate::{
 const TRIES_MAX: u32 = 250;
 
 /// A short story that breaks the same rule, and how it ends.
-pub(crate) fn shrink(seed: u64, setup: &Setup, story: &[Happening], ended: &Ended) -> (Vec<Happening>, Ended) {
-    let Some(found) = &ended.violation else { return (story.to_vec(), ended.clone()) };
+pub(crate) fn shrink(
+    seed: u64,
+    setup: &Setup,
+    story: &[Happening],
+    ended: &Ended,
+) -> (Vec<Happening>, Ended) {
+    let Some(found) = &ended.violation else {
+        return (story.to_vec(), ended.clone());
+    };
     let (mut best, mut end) = (story.to_vec(), ended.clone());
     // Nothing that happens after the rule was broken matters.
     best.retain(|happening| happening.at <= found.at);
@@ -24,8 +31,15 @@ pub(crate) fn shrink(seed: u64, setup: &Setup, story: &[Happening], ended: &Ende
             shorter.drain(from..(from + size).min(best.len()));
             tries += 1;
             let again = run(seed, setup, &shorter);
-            if again.violation.as_ref().is_some_and(|violation| violation.rule == found.rule) {
-                let at = again.violation.as_ref().map_or(u64::MAX, |violation| violation.at);
+            if again
+                .violation
+                .as_ref()
+                .is_some_and(|violation| violation.rule == found.rule)
+            {
+                let at = again
+                    .violation
+                    .as_ref()
+                    .map_or(u64::MAX, |violation| violation.at);
                 shorter.retain(|happening| happening.at <= at);
                 best = shorter;
                 end = again;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     record::{
-        AccountRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, HistoryRow, HostRow, IncidentRow, LaneRow,
-        Record, Restored, TargetRow,
+        AccountRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, HistoryRow, HostRow,
+        IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
     time::Wall,
 };
@@ -29,7 +29,11 @@ pub(crate) struct Stored {
 impl Stored {
     /// Whether it still waits for its delivery.
     pub(crate) fn waits(&self) -> bool {
-        !self.merged && matches!(self.row.state, DeliveryState::Pending | DeliveryState::Sending)
+        !self.merged
+            && matches!(
+                self.row.state,
+                DeliveryState::Pending | DeliveryState::Sending
+            )
     }
 }
 
@@ -86,21 +90,37 @@ impl Store {
             Record::Target(row) => {
                 let key = (row.host.clone(), row.service.clone());
                 let before = self.targets.insert(key, row.clone());
-                before.and_then(|before| seq_back("target", &format!("{}/{}", row.host, row.service), before.seq, row.seq))
+                before.and_then(|before| {
+                    seq_back(
+                        "target",
+                        &format!("{}/{}", row.host, row.service),
+                        before.seq,
+                        row.seq,
+                    )
+                })
             }
             Record::Host(row) => self.write_host(row),
             Record::Account(row) => {
                 let before = self.accounts.insert(row.account.clone(), row.clone());
-                before.and_then(|before| seq_back("account", row.account.as_str(), before.seq, row.seq))
+                before.and_then(|before| {
+                    seq_back("account", row.account.as_str(), before.seq, row.seq)
+                })
             }
             Record::Destination(row) => {
-                let before = self.destinations.insert(row.destination.clone(), row.clone());
-                before.and_then(|before| seq_back("destination", row.destination.as_str(), before.seq, row.seq))
+                let before = self
+                    .destinations
+                    .insert(row.destination.clone(), row.clone());
+                before.and_then(|before| {
+                    seq_back("destination", row.destination.as_str(), before.seq, row.seq)
+                })
             }
             Record::Incident(row) => self.write_incident(row),
             Record::History(row) => self.write_history(row),
             Record::Lane(row) => {
-                let key = ((row.destination.clone(), Arc::clone(&row.recipient)), row.subject.clone());
+                let key = (
+                    (row.destination.clone(), Arc::clone(&row.recipient)),
+                    row.subject.clone(),
+                );
                 if row.removed {
                     self.lanes.remove(&key);
                 } else {
@@ -113,7 +133,10 @@ impl Store {
                 let stored = self.deliveries.get_mut(key)?;
                 stored.merged = true;
                 self.waiting.remove(&stored.row.order);
-                stored.row.frozen.then(|| ("P1", format!("the frozen delivery {key} was merged away")))
+                stored
+                    .row
+                    .frozen
+                    .then(|| ("P1", format!("the frozen delivery {key} was merged away")))
             }
             Record::Attempt(_) => None,
             Record::Dropped(row) => {
@@ -128,21 +151,47 @@ impl Store {
         let before = self.hosts.insert(row.host.clone(), row.clone())?;
         if before.computer_name.is_some() && before.computer_name != row.computer_name {
             let names = (&before.computer_name, &row.computer_name);
-            return Some(("P4", format!("the remembered computer name of {} changed: {names:?}", row.host)));
+            return Some((
+                "P4",
+                format!(
+                    "the remembered computer name of {} changed: {names:?}",
+                    row.host
+                ),
+            ));
         }
-        seq_back("host", row.host.as_str(), before.seq, row.seq)
-            .or_else(|| seq_back("visibility", row.host.as_str(), before.visibility_seq, row.visibility_seq))
+        seq_back("host", row.host.as_str(), before.seq, row.seq).or_else(|| {
+            seq_back(
+                "visibility",
+                row.host.as_str(),
+                before.visibility_seq,
+                row.visibility_seq,
+            )
+        })
     }
 
     fn write_incident(&mut self, row: &IncidentRow) -> Option<Broken> {
         if row.id != IncidentId::new(self.id, &row.subject, row.seq) {
-            return Some(("I2", format!("incident {} has not the id of its subject and number {}", row.id, row.seq)));
+            return Some((
+                "I2",
+                format!(
+                    "incident {} has not the id of its subject and number {}",
+                    row.id, row.seq
+                ),
+            ));
         }
         let before = self.incidents.insert(row.id.clone(), row.clone());
         if let Some(before) = before
-            && (before.subject != row.subject || (before.resolved_at.is_some() && row.resolved_at.is_none()))
+            && (before.subject != row.subject
+                || (before.resolved_at.is_some() && row.resolved_at.is_none()))
         {
-            return Some(("P5", format!("incident {} of {} was used again", row.id, row.subject.key())));
+            return Some((
+                "P5",
+                format!(
+                    "incident {} of {} was used again",
+                    row.id,
+                    row.subject.key()
+                ),
+            ));
         }
         let open = self.open.get(&row.subject);
         if row.resolved_at.is_some() {
@@ -153,7 +202,10 @@ impl Store {
         }
         match open {
             Some(other) if *other != row.id => {
-                let sentence = format!("{:?} opened {} while {other} was still open", row.subject, row.id);
+                let sentence = format!(
+                    "{:?} opened {} while {other} was still open",
+                    row.subject, row.id
+                );
                 self.open.insert(row.subject.clone(), row.id.clone());
                 Some(("P5", sentence))
             }
@@ -168,26 +220,44 @@ impl Store {
     fn write_history(&mut self, row: &HistoryRow) -> Option<Broken> {
         let key = (row.subject.clone(), row.seq);
         if let Some(before) = self.history.get(&key) {
-            return (before != row)
-                .then(|| ("I2", format!("line {} of the history of {:?} was written twice with different words", row.seq, row.subject)));
+            return (before != row).then(|| {
+                (
+                    "I2",
+                    format!(
+                        "line {} of the history of {:?} was written twice with different words",
+                        row.seq, row.subject
+                    ),
+                )
+            });
         }
         self.history.insert(key, row.clone());
         let back = row.record <= self.last_record;
         self.last_record = self.last_record.max(row.record);
-        back.then(|| ("I2", format!("record number {} was given before", row.record)))
+        back.then(|| {
+            (
+                "I2",
+                format!("record number {} was given before", row.record),
+            )
+        })
     }
 
     fn write_delivery(&mut self, at: u64, wall: Wall, row: &DeliveryRow) -> Option<Broken> {
         let due_at = at + row.due.since(wall).0;
         self.last_record = self.last_record.max(row.order);
-        let broken = self.deliveries.get(&row.key).and_then(|stored| delivery_back(stored, row));
-        let stored = self.deliveries.entry(row.key.clone()).or_insert_with(|| Stored {
-            row: row.clone(),
-            first_at: at,
-            changed_at: at,
-            due_at,
-            merged: false,
-        });
+        let broken = self
+            .deliveries
+            .get(&row.key)
+            .and_then(|stored| delivery_back(stored, row));
+        let stored = self
+            .deliveries
+            .entry(row.key.clone())
+            .or_insert_with(|| Stored {
+                row: row.clone(),
+                first_at: at,
+                changed_at: at,
+                due_at,
+                merged: false,
+            });
         self.waiting.remove(&stored.row.order);
         stored.row = row.clone();
         stored.changed_at = at;
@@ -201,7 +271,8 @@ impl Store {
     /// What it gives back at a start.
     pub(crate) fn restored(&self) -> Restored {
         let parked = |stored: &&Stored| {
-            stored.row.state == DeliveryState::Parked && stored.row.reason.as_deref() == Some("destination_removed")
+            stored.row.state == DeliveryState::Parked
+                && stored.row.reason.as_deref() == Some("destination_removed")
         };
         let mut deliveries: Vec<DeliveryRow> = self
             .deliveries
@@ -215,7 +286,12 @@ impl Store {
             last_record: self.last_record,
             hosts: self.hosts.values().cloned().collect(),
             targets: self.targets.values().cloned().collect(),
-            incidents: self.open.values().filter_map(|id| self.incidents.get(id)).cloned().collect(),
+            incidents: self
+                .open
+                .values()
+                .filter_map(|id| self.incidents.get(id))
+                .cloned()
+                .collect(),
             accounts: self.accounts.values().cloned().collect(),
             destinations: self.destinations.values().cloned().collect(),
             lanes: self.lanes.values().cloned().collect(),
@@ -225,27 +301,50 @@ impl Store {
 }
 
 fn seq_back(what: &str, name: &str, before: u64, now: u64) -> Option<Broken> {
-    (now < before).then(|| ("P5", format!("the number of the {what} {name} went back from {before} to {now}")))
+    (now < before).then(|| {
+        (
+            "P5",
+            format!("the number of the {what} {name} went back from {before} to {now}"),
+        )
+    })
 }
 
 fn delivery_back(stored: &Stored, row: &DeliveryRow) -> Option<Broken> {
     let before = &stored.row;
     let key = &row.key;
     if stored.merged {
-        return Some(("P1", format!("delivery {key} was merged away and came back")));
+        return Some((
+            "P1",
+            format!("delivery {key} was merged away and came back"),
+        ));
     }
     let other_payload = before.payload.is_some() && before.payload != row.payload;
     if before.frozen && (!row.frozen || other_payload || before.notice != row.notice) {
         return Some(("P1", format!("delivery {key} changed after it was frozen")));
     }
-    if (before.frozen && before.order != row.order) || before.destination != row.destination || before.recipient != row.recipient {
-        return Some(("P1", format!("delivery {key} changed its place or its recipient")));
+    if (before.frozen && before.order != row.order)
+        || before.destination != row.destination
+        || before.recipient != row.recipient
+    {
+        return Some((
+            "P1",
+            format!("delivery {key} changed its place or its recipient"),
+        ));
     }
     if row.attempts < before.attempts {
-        return Some(("P1", format!("delivery {key} forgot tries: {} then {}", before.attempts, row.attempts)));
+        return Some((
+            "P1",
+            format!(
+                "delivery {key} forgot tries: {} then {}",
+                before.attempts, row.attempts
+            ),
+        ));
     }
     if before.state == DeliveryState::Delivered && row.state != DeliveryState::Delivered {
-        return Some(("P1", format!("delivery {key} was delivered and is {} now", row.state)));
+        return Some((
+            "P1",
+            format!("delivery {key} was delivered and is {} now", row.state),
+        ));
     }
     None
 }

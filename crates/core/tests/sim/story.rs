@@ -220,15 +220,25 @@ pub(crate) fn story(seed: u64, setup: &Setup) -> Vec<Happening> {
             82..85 => {
                 let by = i64::try_from(rng.between(6 * SECOND, 3 * HOUR)).unwrap_or(0);
                 let by = if rng.chance(50) { by } else { -by };
-                story.push(Happening { at, what: What::Clock(by) });
+                story.push(Happening {
+                    at,
+                    what: What::Clock(by),
+                });
             }
             85..92 => {
                 let down = rng.pick(&[1, 200, 5 * SECOND, MINUTE, 10 * MINUTE]);
-                let what = if rng.chance(70) { What::CrashAtCommit(down) } else { What::Crash(down) };
+                let what = if rng.chance(70) {
+                    What::CrashAtCommit(down)
+                } else {
+                    What::Crash(down)
+                };
                 story.push(Happening { at, what });
             }
             92..98 => reload(&mut rng, setup, at, &mut story),
-            _ => story.push(Happening { at, what: What::Acknowledge(rng.next()) }),
+            _ => story.push(Happening {
+                at,
+                what: What::Acknowledge(rng.next()),
+            }),
         }
     }
     story.sort_by_key(|happening| happening.at);
@@ -249,7 +259,12 @@ fn later(rng: &mut Rng, at: u64) -> u64 {
 fn service(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
     let machine = rng.index(setup.machines.len());
     let service = rng.index(setup.machines[machine].services.len());
-    let mut push = |at, change| story.push(Happening { at, what: What::Service(machine, service, change) });
+    let mut push = |at, change| {
+        story.push(Happening {
+            at,
+            what: What::Service(machine, service, change),
+        })
+    };
     let end = later(rng, at);
     match rng.below(12) {
         0..3 => {
@@ -261,7 +276,10 @@ fn service(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
         3..5 => {
             push(at, ServiceChange::Die(rng.pick(&[0, 1, 1066, 1067])));
             if rng.chance(70) {
-                push(end, ServiceChange::SlowStart(5, rng.between(SECOND, MINUTE)));
+                push(
+                    end,
+                    ServiceChange::SlowStart(5, rng.between(SECOND, MINUTE)),
+                );
             }
         }
         5 => {
@@ -269,7 +287,10 @@ fn service(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
             push(end, rng.pick(&[ServiceChange::Start, ServiceChange::Stop]));
         }
         6 => {
-            push(at, ServiceChange::HangStarting(rng.pick(&[0, 10 * SECOND, 3 * MINUTE])));
+            push(
+                at,
+                ServiceChange::HangStarting(rng.pick(&[0, 10 * SECOND, 3 * MINUTE])),
+            );
             push(end, rng.pick(&[ServiceChange::Start, ServiceChange::Stop]));
         }
         7 => {
@@ -310,7 +331,11 @@ fn machine(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
         5 | 6 => MachineChange::AnswerLate(rng.pick(&[100, 10 * SECOND, 5 * MINUTE])),
         7 | 8 => MachineChange::Impostor,
         9 => MachineChange::Rename,
-        10 => MachineChange::Refuse(rng.pick(&[Refusal::WrongPassword, Refusal::WrongPassword, Refusal::Other])),
+        10 => MachineChange::Refuse(rng.pick(&[
+            Refusal::WrongPassword,
+            Refusal::WrongPassword,
+            Refusal::Other,
+        ])),
         11 => MachineChange::Deny,
         12 => MachineChange::Garbage,
         13 => MachineChange::ShowLess,
@@ -318,21 +343,40 @@ fn machine(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
         _ => MachineChange::Reboot(rng.between(10 * SECOND, 8 * MINUTE)),
     };
     let late = matches!(change, MachineChange::AnswerLate(_));
-    let heals = !matches!(change, MachineChange::Reboot(_) | MachineChange::DropSession);
+    let heals = !matches!(
+        change,
+        MachineChange::Reboot(_) | MachineChange::DropSession
+    );
     if change == MachineChange::Rename && rng.chance(40) {
         let allowed = What::Reload(Reload::AllowName(machine));
-        story.push(Happening { at: at + rng.between(MINUTE, HOUR), what: allowed });
+        story.push(Happening {
+            at: at + rng.between(MINUTE, HOUR),
+            what: allowed,
+        });
     }
-    story.push(Happening { at, what: What::Machine(machine, change) });
+    story.push(Happening {
+        at,
+        what: What::Machine(machine, change),
+    });
     if heals {
-        story.push(Happening { at: end, what: What::Machine(machine, MachineChange::Heal) });
+        story.push(Happening {
+            at: end,
+            what: What::Machine(machine, MachineChange::Heal),
+        });
     }
     // What is true while a machine cannot be read is what a wrong monitor makes up.
     if rng.chance(if late { 90 } else { 40 }) {
         let service = rng.index(setup.machines[machine].services.len());
         let during = rng.between(at, end);
-        let change = rng.pick(&[ServiceChange::Stop, ServiceChange::Start, ServiceChange::Pause]);
-        story.push(Happening { at: during, what: What::Service(machine, service, change) });
+        let change = rng.pick(&[
+            ServiceChange::Stop,
+            ServiceChange::Start,
+            ServiceChange::Pause,
+        ]);
+        story.push(Happening {
+            at: during,
+            what: What::Service(machine, service, change),
+        });
     }
 }
 
@@ -342,7 +386,11 @@ trait IntoChange {
 }
 impl IntoChange for u64 {
     fn into_change(self, _length: u64) -> MachineChange {
-        if self == 0 { MachineChange::ShutDown } else { MachineChange::DropSession }
+        if self == 0 {
+            MachineChange::ShutDown
+        } else {
+            MachineChange::DropSession
+        }
     }
 }
 
@@ -355,17 +403,26 @@ fn account(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
         Refusal::Expired,
         Refusal::Disabled,
     ]);
-    story.push(Happening { at, what: What::Account(account, AccountChange::Refused(refusal)) });
+    story.push(Happening {
+        at,
+        what: What::Account(account, AccountChange::Refused(refusal)),
+    });
     // A wrong password is met at the next logon only, so sessions end here and there.
     for machine in 0..setup.machines.len() {
         if rng.chance(70) {
             let drop = What::Machine(machine, MachineChange::DropSession);
-            story.push(Happening { at: at + rng.between(SECOND, 10 * MINUTE), what: drop });
+            story.push(Happening {
+                at: at + rng.between(SECOND, 10 * MINUTE),
+                what: drop,
+            });
         }
     }
     let told = rng.chance(50);
     let heal = What::Account(account, AccountChange::Heal { told });
-    story.push(Happening { at: later(rng, at) + MINUTE, what: heal });
+    story.push(Happening {
+        at: later(rng, at) + MINUTE,
+        what: heal,
+    });
 }
 
 fn destination(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
@@ -381,9 +438,19 @@ fn destination(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>
         7 => DestinationChange::RejectLast,
         _ => DestinationChange::Vanish,
     };
-    story.push(Happening { at, what: What::Destination(destination, change) });
-    let end = if rng.chance(40) { at + rng.between(HOUR, 30 * HOUR) } else { later(rng, at) };
-    story.push(Happening { at: end, what: What::Destination(destination, DestinationChange::Heal) });
+    story.push(Happening {
+        at,
+        what: What::Destination(destination, change),
+    });
+    let end = if rng.chance(40) {
+        at + rng.between(HOUR, 30 * HOUR)
+    } else {
+        later(rng, at)
+    };
+    story.push(Happening {
+        at: end,
+        what: What::Destination(destination, DestinationChange::Heal),
+    });
 }
 
 fn store(rng: &mut Rng, at: u64, story: &mut Vec<Happening>) {
@@ -392,9 +459,15 @@ fn store(rng: &mut Rng, at: u64, story: &mut Vec<Happening>) {
         2 => StoreChange::Fail,
         _ => StoreChange::FailWritten,
     };
-    story.push(Happening { at, what: What::Store(change) });
+    story.push(Happening {
+        at,
+        what: What::Store(change),
+    });
     let end = at + rng.between(SECOND, 20 * MINUTE);
-    story.push(Happening { at: end, what: What::Store(StoreChange::Heal) });
+    story.push(Happening {
+        at: end,
+        what: What::Store(StoreChange::Heal),
+    });
 }
 
 fn reload(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
@@ -402,15 +475,36 @@ fn reload(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
     let destination = rng.index(setup.destinations);
     let end = later(rng, at);
     let (change, back) = match rng.below(8) {
-        0 | 1 => (Reload::RemoveHost(machine), Some(Reload::ReturnHost(machine))),
-        2 => (Reload::RenameHost(machine), Some(Reload::ReturnHost(machine))),
-        3 | 4 => (Reload::RemoveService(machine), Some(Reload::ReturnService(machine))),
-        5 => (Reload::ChangeFor(machine, rng.pick(&[0, 20 * SECOND, 3 * MINUTE])), None),
-        6 => (Reload::RemoveDestination(destination), Some(Reload::ReturnDestination(destination))),
+        0 | 1 => (
+            Reload::RemoveHost(machine),
+            Some(Reload::ReturnHost(machine)),
+        ),
+        2 => (
+            Reload::RenameHost(machine),
+            Some(Reload::ReturnHost(machine)),
+        ),
+        3 | 4 => (
+            Reload::RemoveService(machine),
+            Some(Reload::ReturnService(machine)),
+        ),
+        5 => (
+            Reload::ChangeFor(machine, rng.pick(&[0, 20 * SECOND, 3 * MINUTE])),
+            None,
+        ),
+        6 => (
+            Reload::RemoveDestination(destination),
+            Some(Reload::ReturnDestination(destination)),
+        ),
         _ => (Reload::Same, None),
     };
-    story.push(Happening { at, what: What::Reload(change) });
+    story.push(Happening {
+        at,
+        what: What::Reload(change),
+    });
     if let Some(back) = back {
-        story.push(Happening { at: end, what: What::Reload(back) });
+        story.push(Happening {
+            at: end,
+            what: What::Reload(back),
+        });
     }
 }

@@ -9,10 +9,7 @@ use crate::{
     store::Store,
     story::{DestinationChange, Happening, StoreChange},
 };
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 use svcwatch_core::{
     effect::Effect,
     engine::Engine,
@@ -103,7 +100,11 @@ impl Item {
     /// Whether it is lost with the monitor.
     const fn dies(&self) -> bool {
         match self {
-            Self::Probe(..) | Self::LateProbe(_) | Self::GiveUp(..) | Self::Config(..) | Self::Rendered(..) => true,
+            Self::Probe(..)
+            | Self::LateProbe(_)
+            | Self::GiveUp(..)
+            | Self::Config(..)
+            | Self::Rendered(..) => true,
             Self::Sent(_) | Self::Committed(..) => true,
             Self::Happening(_) | Self::Up | Self::Quiet | Self::Canary(_) | Self::End => false,
         }
@@ -210,7 +211,10 @@ pub(crate) fn run(seed: u64, setup: &Setup, story: &[Happening]) -> Ended {
 
 /// Runs a story and prints what the monitor decides and sends.
 pub(crate) fn run_aloud(seed: u64, setup: &Setup, story: &[Happening]) -> Ended {
-    live(World { aloud: true, ..World::new(seed, setup.clone(), story.to_vec()) })
+    live(World {
+        aloud: true,
+        ..World::new(seed, setup.clone(), story.to_vec())
+    })
 }
 
 fn live(mut world: World) -> Ended {
@@ -227,19 +231,35 @@ fn live(mut world: World) -> Ended {
 impl World {
     fn new(seed: u64, setup: Setup, story: Vec<Happening>) -> Self {
         let plan = Arc::new(setup.plan.clone());
-        let account = |name: &Name| Account { name: name.clone(), refused: None, since: 0 };
-        let destination =
-            |name: &Name| Destination { name: name.clone(), mode: DestinationChange::Heal, since: 0 };
+        let account = |name: &Name| Account {
+            name: name.clone(),
+            refused: None,
+            since: 0,
+        };
+        let destination = |name: &Name| Destination {
+            name: name.clone(),
+            mode: DestinationChange::Heal,
+            since: 0,
+        };
         let mut id = [0; 16];
         id[..8].copy_from_slice(&seed.to_le_bytes());
         let mut world = Self {
             now: 0,
             wall_off: 0,
             machines: setup.machines.iter().map(Machine::new).collect(),
-            names: (0..setup.machines.len()).map(|at| (crate::setup::host_name(at), at)).collect(),
+            names: (0..setup.machines.len())
+                .map(|at| (crate::setup::host_name(at), at))
+                .collect(),
             accounts: setup.accounts.iter().map(account).collect(),
-            destinations: plan.destinations.iter().map(|one| destination(&one.name)).collect(),
-            store: Store { id: StoreId(id), ..Store::default() },
+            destinations: plan
+                .destinations
+                .iter()
+                .map(|one| destination(&one.name))
+                .collect(),
+            store: Store {
+                id: StoreId(id),
+                ..Store::default()
+            },
             store_mode: (StoreChange::Heal, 0),
             oracle: Oracle::new(Arc::clone(&plan)),
             plan,
@@ -263,7 +283,13 @@ impl World {
         };
         let times: Vec<u64> = world.story.iter().map(|happening| happening.at).collect();
         let horizon = world.setup.horizon;
-        let every = world.plan.hosts.iter().map(|host| host.every.0).max().unwrap_or(MINUTE);
+        let every = world
+            .plan
+            .hosts
+            .iter()
+            .map(|host| host.every.0)
+            .max()
+            .unwrap_or(MINUTE);
         for (at, time) in times.into_iter().enumerate() {
             if time < horizon {
                 world.later(time, Item::Happening(at));
@@ -272,7 +298,10 @@ impl World {
         world.later(0, Item::Up);
         world.later(horizon, Item::Quiet);
         world.later(horizon + CANARY, Item::Canary(false));
-        world.later(horizon + CANARY + 2 * every + 7 * MINUTE, Item::Canary(true));
+        world.later(
+            horizon + CANARY + 2 * every + 7 * MINUTE,
+            Item::Canary(true),
+        );
         world.later(horizon + QUIET, Item::End);
         world
     }
@@ -293,7 +322,10 @@ impl World {
     /// The time as the monitor's clocks show it.
     pub(crate) fn clocks(&self) -> Now {
         let wall = WALL + i64::try_from(self.now).unwrap_or(i64::MAX) + self.wall_off;
-        Now { tick: Tick(self.now - self.up_since + self.tick_zero), wall: Wall(wall) }
+        Now {
+            tick: Tick(self.now - self.up_since + self.tick_zero),
+            wall: Wall(wall),
+        }
     }
 
     /// Gives the monitor an event.
@@ -308,17 +340,23 @@ impl World {
     fn live(&mut self) {
         let (mut spins, mut steps) = (0_u32, 0_u64);
         while self.oracle.found.is_none() {
-            let Some((&(first, _), _)) = self.queue.first_key_value() else { return };
+            let Some((&(first, _), _)) = self.queue.first_key_value() else {
+                return;
+            };
             let asked = self.deadline();
             let mut at = asked.map_or(first, |asked| asked.min(first)).max(self.now);
             spins = if at == self.now { spins + 1 } else { 0 };
             if spins > SPINS_MAX {
                 at += 1;
-                self.oracle.broken("pipeline", "it asks for the same moment again and again".to_string());
+                self.oracle.broken(
+                    "pipeline",
+                    "it asks for the same moment again and again".to_string(),
+                );
             }
             steps += 1;
             if steps > STEPS_MAX {
-                self.oracle.broken("pipeline", format!("{STEPS_MAX} steps were not enough"));
+                self.oracle
+                    .broken("pipeline", format!("{STEPS_MAX} steps were not enough"));
             }
             self.now = at;
             self.oracle.now = at;
@@ -349,14 +387,17 @@ impl World {
     fn pump(&mut self) {
         for _ in 0..1_000 {
             let clocks = self.clocks();
-            let Some(monitor) = &mut self.monitor else { return };
+            let Some(monitor) = &mut self.monitor else {
+                return;
+            };
             let actions = monitor.poll(clocks);
             if actions.is_empty() {
                 return;
             }
             self.act(actions);
         }
-        self.oracle.broken("pipeline", "it gives actions without end".to_string());
+        self.oracle
+            .broken("pipeline", "it gives actions without end".to_string());
     }
 
     /// Carries out actions, in their order, as long as the monitor lives.
@@ -383,7 +424,8 @@ impl World {
         self.up_since = self.now;
         self.tick_zero = self.chance[3].between(1, HOUR);
         let clocks = self.clocks();
-        let (engine, first) = Engine::restore(self.store.restored(), Arc::clone(&self.plan), clocks);
+        let (engine, first) =
+            Engine::restore(self.store.restored(), Arc::clone(&self.plan), clocks);
         self.monitor = Some(Pipeline::new(engine, first));
     }
 
@@ -394,7 +436,12 @@ impl World {
         }
         self.say(|| "CRASH".to_string());
         // What was on its way to a destination may arrive, and what was being written may be written.
-        let dying: Vec<(u64, u64)> = self.queue.iter().filter(|(_, item)| item.dies()).map(|(key, _)| *key).collect();
+        let dying: Vec<(u64, u64)> = self
+            .queue
+            .iter()
+            .filter(|(_, item)| item.dies())
+            .map(|(key, _)| *key)
+            .collect();
         for key in dying {
             if let Some(Item::Sent(sending)) = self.queue.remove(&key)
                 && sending.taken

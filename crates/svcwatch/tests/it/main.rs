@@ -4,3 +4,8 @@ mod dest_http;
 mod dest_http_hostile;
 mod dest_smtp;
 mod dest_support;
+mod web_api;
+mod web_client;
+mod web_guard;
+mod web_metrics;
+mod web_server;

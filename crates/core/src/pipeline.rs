@@ -129,13 +129,14 @@ impl Pipeline {
     /// What is to be done now.
     pub fn poll(&mut self, now: Now) -> Vec<Action> {
         let mut actions = Vec::new();
+        // What waited happened before what is due now: an answer that waited must not be given up as missing.
+        self.take_waiting(now);
         if self.engine.next_deadline().is_some_and(|at| at <= now.tick)
             && self.gathered.events < limits::BATCH_EVENTS_MAX
             && !self.failing
         {
             self.apply(now, Event::Tick);
         }
-        self.take_waiting(now);
         self.release_reads(&mut actions);
         if let Some(written) = &mut self.written
             && written.again.is_some_and(|at| at <= now.tick)

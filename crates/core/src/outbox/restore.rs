@@ -86,6 +86,10 @@ impl Outbox {
         } else {
             row.frozen = false;
             lane.waiting.push(row);
+            // What waits behind a message that is tried again later does not hasten it.
+            if lane.head.is_some() {
+                return;
+            }
         }
         self.look_at(&key, due, order);
     }

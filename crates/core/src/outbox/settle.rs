@@ -191,6 +191,7 @@ impl Outbox {
     fn reject(&mut self, now: Now, key: &LaneKey, reason: &str, step: &mut Step) -> Option<Signal> {
         let row = self.take_head(key)?;
         let lane = self.lanes.get_mut(key)?;
+        lane.end_refused |= row.notice.kind == Kind::Resolved;
         // A summary or a test is not owed: nothing depends on it later.
         if !lane.paying && !matches!(row.notice.kind, Kind::Info | Kind::Summary) {
             lane.lost(&row, row.attempts > 1);

@@ -78,24 +78,6 @@ pub(super) enum TransportError {
     Protocol(String),
 }
 
-impl TransportError {
-    /// Whether the same question may well be answered on a fresh connection.
-    pub(super) fn is_stale(&self) -> bool {
-        match self {
-            Self::Closed(_) => true,
-            Self::Status { status, .. } => super::codes::is_stale_status(*status),
-            Self::NameNotResolved { .. }
-            | Self::Unreachable { .. }
-            | Self::Timeout { .. }
-            | Self::LogonRefused { .. }
-            | Self::GuestRefused { .. }
-            | Self::NoEncryption
-            | Self::EncryptionDemanded
-            | Self::Protocol(_) => false,
-        }
-    }
-}
-
 /// A two-way pipe of DCE/RPC fragments.
 ///
 /// Fragments come and go whole; the caller puts them together (one `transceive` brings the first fragment of
@@ -250,10 +232,10 @@ mod tests {
             "{error:?}"
         );
 
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        // Bound but not listened on, so that nobody else gets the port meanwhile.
+        let closed = tokio::net::TcpSocket::new_v4().unwrap();
+        closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let free = closed.local_addr().unwrap();
         let addresses = resolve("127.0.0.1", free.port(), soon()).await.unwrap();
         let error = connect(&addresses, soon()).await.unwrap_err();
         assert!(

@@ -7,7 +7,7 @@ use crate::{
     notice::{Kind, Notice, Why},
     policy::dedupe,
     record::{DeliveryRow, DeliveryState, LaneRow, Record, Told},
-    time::{Now, Span, Tick},
+    time::{Now, Tick},
 };
 use alloc::{sync::Arc, vec::Vec};
 
@@ -204,8 +204,7 @@ impl Lane {
     }
 
     /// Takes out what has waited for longer than the expiry.
-    pub fn take_expired(&mut self, now: Now, expiry: Span) -> Vec<DeliveryRow> {
-        let old = |row: &DeliveryRow| now.wall.since(row.created) >= expiry;
+    pub fn take_expired(&mut self, old: impl Fn(&DeliveryRow) -> bool) -> Vec<DeliveryRow> {
         let mut expired = Vec::new();
         if let Some(head) = self.head.take_if(|head| old(head)) {
             self.lost(&head, head.attempts > 0);
@@ -213,7 +212,7 @@ impl Lane {
         }
         let (gone, kept): (Vec<_>, Vec<_>) = core::mem::take(&mut self.waiting)
             .into_iter()
-            .partition(old);
+            .partition(&old);
         self.waiting = kept;
         for row in gone {
             self.lost(&row, false);

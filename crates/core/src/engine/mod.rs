@@ -65,6 +65,14 @@ pub struct Engine {
 impl Engine {
     /// Takes in one event. What it comes to must be made durable (`commit`) before what is told of it is told.
     pub fn apply(&mut self, now: Now, event: Event) -> Step {
+        let mut step = self.take(now, event);
+        self.advance(now, &mut step);
+        step
+    }
+
+    /// Applies an event and leaves what has come due to the next [`Self::apply`]: of several events that waited, none
+    /// may make the others late.
+    pub fn take(&mut self, now: Now, event: Event) -> Step {
         let mut step = Step::default();
         match event {
             // Deadlines run on the tick clock; what is stored is made from both clocks at each write, so a wall
@@ -95,7 +103,6 @@ impl Engine {
             Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
             Event::Stop => self.stopping = true,
         }
-        self.advance(now, &mut step);
         step
     }
 

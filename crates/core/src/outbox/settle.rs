@@ -355,7 +355,20 @@ impl Outbox {
                 .lanes
                 .entry(key.clone())
                 .or_insert_with(|| super::Lane::new(&key, None));
-            lane.row.told = Some(told.clone());
+            let another = lane
+                .row
+                .told
+                .as_ref()
+                .is_some_and(|known| known.incident != told.incident);
+            if another {
+                // The end of what was told before is still owed; how it stands now follows it.
+                lane.row.owes_state = true;
+                self.debts.insert(key.clone());
+            } else {
+                lane.row.told = Some(told.clone());
+                lane.row.owes_state = false;
+                self.debts.remove(&key);
+            }
             lane.row.behind = Some(delivery.clone());
             step.commit.push(Record::Lane(lane.row.clone()));
             self.behind.entry(delivery).or_default().insert(key);
@@ -376,10 +389,9 @@ impl Outbox {
                 continue;
             };
             lane.row.behind = None;
-            if !may_have_arrived {
+            if !may_have_arrived && self.debts.insert(key.clone()) {
                 lane.row.told = None;
                 lane.row.owes_state = true;
-                self.debts.insert(key.clone());
             }
             step.commit.push(Record::Lane(lane.row.clone()));
             if lane.first_order().is_some() {

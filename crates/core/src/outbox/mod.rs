@@ -17,7 +17,7 @@ use crate::{
     id::{DeliveryKey, Name, Subject},
     limits,
     notice::{Notice, Why},
-    plan::{Limit, Plan},
+    plan::{Limit, LimitPer, Plan},
     planted::{self, Planted},
     policy::{Ruling, limit},
     record::{DeliveryRow, DeliveryState, DestinationRow, DroppedRow, Record},
@@ -64,6 +64,8 @@ pub struct Destination {
     failing_since: Option<Tick>,
     failing: BTreeSet<Arc<str>>,
     pending: u64,
+    /// Deliveries under way, to all recipients.
+    busy: usize,
 }
 
 /// What is still to be told.
@@ -386,6 +388,12 @@ impl Outbox {
         let lane_last = lane.last_sent.filter(|_| !again);
         let known = self.destinations.get(&key.destination);
         let (limit, last) = known.map_or((None, None), |known| (known.limit, known.last_sent));
+        let one_by_one = limit.is_some_and(|limit| limit.per == LimitPer::Destination);
+        if one_by_one && known.is_some_and(|known| known.busy > 0) {
+            // The interval counts from the end of the one that is under way.
+            self.look_in_turn(key, now.tick + limits::RETRY_FIRST, turn);
+            return;
+        }
         if let Ruling::Wait(at) = limit::judge(now.tick, limit, lane_last, last) {
             self.look_in_turn(key, at, turn);
             return;
@@ -399,7 +407,7 @@ impl Outbox {
     }
 
     /// Notes for limits that a destination is given a message.
-    fn note_sent(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
+    pub(super) fn note_sent(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
         if let Some(known) = self.destinations.get_mut(&key.destination) {
             known.last_sent = Some(now.tick);
             known.row.last_sent = Some(now.wall);
@@ -482,6 +490,9 @@ impl Outbox {
                 notice,
             });
         }
+        if let Some(known) = self.destinations.get_mut(&key.destination) {
+            known.busy = known.busy.saturating_add(1);
+        }
         if let Some(pool) = self.pools.get_mut(&key.pool()) {
             pool.busy = pool.busy.saturating_add(1);
         }
@@ -522,6 +533,7 @@ impl Destination {
             failing_since: None,
             failing: BTreeSet::new(),
             pending: 0,
+            busy: 0,
         }
     }
 }

@@ -96,7 +96,7 @@ impl Writer {
         let place = Arc::clone(&self.places)
             .acquire_owned()
             .await
-            .map_err(|_| StoreError::WriterGone)?;
+            .map_err(|_| StoreError::ThreadGone)?;
         let (answer, answered) = oneshot::channel();
         let job = Job {
             records,
@@ -107,8 +107,8 @@ impl Writer {
         self.jobs
             .as_ref()
             .and_then(|jobs| jobs.try_send(job).ok())
-            .ok_or(StoreError::WriterGone)?;
-        answered.await.unwrap_or(Err(StoreError::WriterGone))
+            .ok_or(StoreError::ThreadGone)?;
+        answered.await.unwrap_or(Err(StoreError::ThreadGone))
     }
 }
 
@@ -179,8 +179,11 @@ impl<'a> Work<'a> {
             return;
         }
         self.restless = false;
-        if let Err(error) = self.store.rest() {
-            tracing::warn!(%error, "the rest of the store");
+        match self.store.rest() {
+            // It was said when it got full, and is tried again every second until there is room.
+            Err(error) if error.is_disk_full() => tracing::debug!(%error, "the rest of the store"),
+            Err(error) => tracing::warn!(%error, "the rest of the store"),
+            Ok(()) => {}
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) use conformance;
 /// All that can be asked of a store, for comparing.
 #[derive(Debug, PartialEq)]
 pub(super) struct Everything {
-    pub(super) restored: Restored,
+    restored: Restored,
     incidents: Vec<IncidentItem>,
     history: Vec<HistoryRow>,
     deliveries: Vec<DeliveryItem>,

@@ -116,7 +116,11 @@ fn dropped_of(store: &impl Store, query: &DroppedQuery) -> Vec<DroppedRow> {
 }
 
 pub(super) fn everything(store: &impl Store) -> Everything {
-    let limit = 3;
+    everything_in_pages(store, 200)
+}
+
+/// The same, with lists in pages of so many rows.
+pub(super) fn everything_in_pages(store: &impl Store, limit: usize) -> Everything {
     let mut dropped = dropped_of(
         store,
         &DroppedQuery {

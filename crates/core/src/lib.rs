@@ -25,15 +25,25 @@ extern crate std;
 #[macro_use]
 mod words;
 
+pub mod account;
 pub mod effect;
+pub mod engine;
 pub mod event;
+pub mod first_look;
 pub mod glob;
+pub mod host;
 pub mod id;
+pub mod incident;
 pub mod limits;
 pub mod notice;
 pub mod observe;
+pub mod outbox;
+pub mod pipeline;
 pub mod plan;
 pub mod planted;
+pub mod policy;
 pub mod record;
+pub mod schedule;
+pub mod target;
 pub mod time;
 pub mod view;

@@ -2,12 +2,13 @@
 
 use crate::time::Span;
 
+/// What the carrier of the engine adds to its clock, so that no tick comes near zero: twenty years.
+pub const TICK_ORIGIN: u64 = Span::hours(24 * 365 * 20).0;
+
 /// Events that are applied together into one transaction, at most.
 pub const BATCH_EVENTS_MAX: usize = 256;
 /// How long a batch waits for more events, at most.
 pub const BATCH_WAIT: Span = Span(5);
-/// Events that wait while a commit is under way, besides one observation a host.
-pub const WAITING_EVENTS_MAX: usize = 65_536;
 /// How long until a failed commit is tried again.
 pub const COMMIT_RETRY: Span = Span(1_000);
 
@@ -32,6 +33,8 @@ pub const CONFIG_EVERY: Span = Span::hours(1);
 
 /// Hosts that must refuse the password, with no success between, until an account is paused.
 pub const REFUSALS_MAX: usize = 3;
+/// Time between the logons of hosts that waited for the account's first one.
+pub const LOGON_SPACING: Span = Span(5);
 /// How long a host that refused a logon is left alone, and how often a paused account is tried.
 pub const REFUSED_WAIT: Span = Span::hours(1);
 
@@ -42,13 +45,15 @@ pub const HIDDEN_MIN: usize = 5;
 
 /// How long the first look after a start or a reload may take until it is told what is already wrong.
 pub const FIRST_LOOK_MAX: Span = Span::minutes(2);
+/// How long what was wrong at the first look, but is told only later, is gathered.
+pub const FIRST_LOOK_FOLLOW: Span = Span::seconds(30);
 /// Lines of a summary, at most; its counts are whole.
 pub const SUMMARY_ITEMS_MAX: usize = 100;
 /// Merged incidents that one notice names, at most.
 pub const MERGED_MAX: usize = 100;
 
-/// Deliveries under way at one destination, at most.
-pub const DELIVERIES_PER_DESTINATION_MAX: usize = 8;
+/// Deliveries under way to one recipient at one destination, at most.
+pub const DELIVERIES_PER_RECIPIENT_MAX: usize = 4;
 /// The first wait after a delivery that failed for now.
 pub const RETRY_FIRST: Span = Span::seconds(1);
 /// The longest wait between two tries.
@@ -67,3 +72,7 @@ pub const ANSWER_CHARACTERS_MAX: usize = 300;
 pub const CAUSE_CHARACTERS_MAX: usize = 500;
 /// Characters of the note of an acknowledgement that are kept.
 pub const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// Services whose configuration is read in one go, at most.
+pub const CONFIGS_PER_READ_MAX: usize = 400;
+/// Distinct service names that are kept once for all hosts, at most.
+pub const NAMES_MAX: usize = 1_000_000;

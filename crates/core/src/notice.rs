@@ -178,6 +178,35 @@ pub struct Notice {
     pub seq: u64,
 }
 
+impl Notice {
+    /// A notice of which nothing but this is known; its severity is the event's own.
+    pub fn new(kind: Kind, event: ToldEvent, at: Wall, subject: Subject, seq: u64) -> Self {
+        Self {
+            kind,
+            event,
+            at,
+            severity: event.severity(),
+            subject,
+            site: None,
+            display_name: None,
+            friendly_name: None,
+            state: None,
+            previous_state: None,
+            since: None,
+            start_type: None,
+            exit_code: None,
+            service_exit_code: None,
+            cause: None,
+            labels: Arc::from([]),
+            incident: None,
+            merged: Vec::new(),
+            items: Vec::new(),
+            counts: Vec::new(),
+            seq,
+        }
+    }
+}
+
 words! {
     /// Why something was not told. The same word stands in the API, the metrics, the logs and `explain`.
     pub enum Why {

@@ -7,7 +7,7 @@ use crate::{
     observe::StartType,
     time::Span,
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 /// Label names with their values, sorted by name.
 pub type Labels = Arc<[(String, String)]>;
@@ -98,6 +98,16 @@ impl Selector {
             Self::Name(_) => true,
             Self::DisplayName(glob) => !Glob::is_pattern(glob.as_str()),
             Self::NameGlob(_) | Self::Start(_) => false,
+        }
+    }
+
+    /// The entry as somebody would write it.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Name(name) => format!("name: {name}"),
+            Self::NameGlob(glob) => format!("name: {}", glob.as_str()),
+            Self::DisplayName(glob) => format!("display_name: {}", glob.as_str()),
+            Self::Start(start_type) => format!("start: {start_type}"),
         }
     }
 }

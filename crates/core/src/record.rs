@@ -71,6 +71,8 @@ pub struct TargetRow {
     pub per_user: Option<bool>,
     /// Its display name.
     pub display_name: Option<Arc<str>>,
+    /// The start type by which a `start` entry selected it: such a selection stays when the start type changes.
+    pub selected_start: Option<StartType>,
     /// Whether it is not watched any more: the row stays so that `seq` never goes back.
     pub removed: bool,
 }
@@ -168,8 +170,10 @@ pub struct IncidentRow {
     pub previous_state: Option<State>,
     /// Whether its opening has passed its hold and was routed.
     pub told: bool,
-    /// Until when its opening is held, and whether it belongs to a first look.
+    /// Until when its opening is held.
     pub held_until: Option<Wall>,
+    /// Whether it was already wrong at a first look, so that it may be told in a summary.
+    pub first_look: bool,
     /// When it was last told or repeated, for reminders.
     pub reminded_at: Option<Wall>,
 }
@@ -225,6 +229,8 @@ pub struct LaneRow {
     pub subject: Subject,
     /// The incident that was told as open, and not yet as over.
     pub told: Option<Told>,
+    /// The summary that tells it, where that is still to be delivered: what comes later waits for it.
+    pub behind: Option<DeliveryKey>,
     /// Whether something was lost here (expired or parked), so that the current state is owed.
     pub owes_state: bool,
     /// When the last message was given to it, for limits.
@@ -329,6 +335,6 @@ pub struct Restored {
     pub destinations: Vec<DestinationRow>,
     /// Lanes.
     pub lanes: Vec<LaneRow>,
-    /// Deliveries that are pending or being sent, in order.
+    /// Deliveries that are pending or being sent, or parked because their destination was removed, in order.
     pub deliveries: Vec<DeliveryRow>,
 }

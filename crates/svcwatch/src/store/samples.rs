@@ -40,6 +40,7 @@ pub(super) fn target_row(host: &str, service: &str) -> TargetRow {
         trigger_start: Some(false),
         per_user: None,
         display_name: Some(Arc::from("Print Spooler")),
+        selected_start: Some(StartType::Automatic),
         removed: false,
     }
 }
@@ -98,6 +99,7 @@ pub(super) fn incident_row(host: &str, name: &str, number: u64) -> IncidentRow {
         told: true,
         held_until: None,
         reminded_at: None,
+        first_look: false,
     }
 }
 
@@ -184,6 +186,7 @@ pub(super) fn lane_row(host: &str, name: &str) -> LaneRow {
             incident: IncidentId::new(STORE, &service(host, name), 1),
             opened_at: at(1),
         }),
+        behind: None,
         owes_state: true,
         last_sent: Some(at(2)),
         removed: false,
@@ -247,13 +250,14 @@ prop_compose! {
         (hidden, seen_running, removed) in any::<(bool, bool, bool)>(),
         seq in any_number(),
         (pid, exit_code, service_exit_code) in any::<(Option<u32>, Option<u32>, Option<u32>)>(),
-        start_type in option::of(select(StartType::ALL)),
+        (start_type, selected_start) in (option::of(select(StartType::ALL)), option::of(select(StartType::ALL))),
         (trigger_start, per_user) in any::<(Option<bool>, Option<bool>)>(),
         display_name in option::of(any_text()),
     ) -> TargetRow {
         TargetRow {
             host, service, state, since, previous_state, hidden, seq, seen_running, wrong_since, pid, exit_code,
-            service_exit_code, start_type, trigger_start, per_user, display_name: display_name.map(Arc::from), removed,
+            service_exit_code, start_type, trigger_start, per_user, display_name: display_name.map(Arc::from),
+            selected_start, removed,
         }
     }
 }
@@ -304,14 +308,14 @@ prop_compose! {
         acknowledged in option::of((any_text(), any_wall(), any_text())),
         cause in option::of(any_text()),
         previous_state in option::of(select(State::ALL)),
-        told in any::<bool>(),
+        (told, first_look) in any::<(bool, bool)>(),
         (held_until, reminded_at) in (option::of(any_wall()), option::of(any_wall())),
     ) -> IncidentRow {
         IncidentRow {
             id: IncidentId::new(STORE, &subject, seq),
             subject, seq, event, severity, opened_at, resolved_at,
             acknowledged: acknowledged.map(|(by, at, note)| Acknowledged { by, at, note }),
-            cause, previous_state, told, held_until, reminded_at,
+            cause, previous_state, told, held_until, reminded_at, first_look,
         }
     }
 }
@@ -338,6 +342,7 @@ prop_compose! {
     fn any_lane()(
         (destination, recipient, subject) in (any_name(), any_recipient(), any_subject()),
         told in option::of((any_incident_id(), any_wall())),
+        behind in option::of(any_key()),
         owes_state in any::<bool>(),
         last_sent in option::of(any_wall()),
         removed in prop::bool::weighted(0.2),
@@ -345,7 +350,7 @@ prop_compose! {
         LaneRow {
             destination, recipient, subject,
             told: told.map(|(incident, opened_at)| Told { incident, opened_at }),
-            owes_state, last_sent, removed,
+            behind, owes_state, last_sent, removed,
         }
     }
 }
@@ -385,7 +390,7 @@ prop_compose! {
         (at, since, subject, seq) in (any_wall(), option::of(any_wall()), any_subject(), any::<u64>()),
         (site, display_name, friendly_name) in (any_arc(), any_arc(), any_arc()),
         (state, previous_state) in (option::of(select(State::ALL)), option::of(select(State::ALL))),
-        start_type in option::of(select(StartType::ALL)),
+        (start_type, selected_start) in (option::of(select(StartType::ALL)), option::of(select(StartType::ALL))),
         (exit_code, service_exit_code) in any::<(Option<u32>, Option<u32>)>(),
         cause in option::of(any_text()),
         labels in vec((any_text(), any_text()), 0..3),

@@ -28,7 +28,7 @@ macro_rules! subject_columns {
 }
 
 pub(super) const TARGET: &str = "host, coalesce(host_shown, host), coalesce(service_shown, service), state, since, previous_state, flags, seq,
-    wrong_since, pid, exit_code, service_exit_code, start_type, display_name";
+    wrong_since, pid, exit_code, service_exit_code, start_type, display_name, selected_start";
 pub(super) const HOST: &str =
     "coalesce(host_shown, host), computer_name, fault, cause, wrong_since, since, visible, seq,
     visibility_seq, refused_until, removed";
@@ -39,7 +39,7 @@ pub(super) const DESTINATION: &str =
 pub(super) const INCIDENT: &str = concat!(
     subject_columns!(),
     ", i.id, i.seq, i.event, i.severity, i.opened_at, i.resolved_at, i.acknowledged_by, i.acknowledged_at,
-    i.acknowledged_note, i.cause, i.previous_state, i.told, i.held_until, i.reminded_at, i.number"
+    i.acknowledged_note, i.cause, i.previous_state, i.told, i.held_until, i.reminded_at, i.number, i.first_look"
 );
 pub(super) const HISTORY: &str = concat!(
     subject_columns!(),
@@ -49,7 +49,7 @@ pub(super) const HISTORY: &str = concat!(
 pub(super) const LANE: &str = concat!(
     subject_columns!(),
     ", coalesce(l.destination_shown, l.destination), l.recipient, l.told_incident, l.told_opened_at, l.owes_state,
-    l.last_sent"
+    l.last_sent, l.behind"
 );
 pub(super) const DELIVERY: &str = "key, place, coalesce(destination_shown, destination), recipient, notice, state, reason, frozen,
     payload, attempts, created, due, number";
@@ -118,6 +118,7 @@ pub(super) fn target(
         start_type: meaning(row, 12, start_type)?.flatten(),
         trigger_start: flags.trigger_start(),
         per_user: flags.per_user(),
+        selected_start: meaning(row, 14, start_type)?.flatten(),
         display_name,
         removed: flags.removed(),
     })
@@ -188,6 +189,7 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Option<(u64, IncidentR
         told: row.get(14)?,
         held_until: wall(row, 15)?,
         reminded_at: wall(row, 16)?,
+        first_look: row.get(18)?,
         subject,
     };
     Ok(Some((number(row, 17)?, found)))
@@ -233,6 +235,7 @@ pub(super) fn lane(row: &Row<'_>) -> rusqlite::Result<Option<LaneRow>> {
         told,
         owes_state: row.get(7)?,
         last_sent: wall(row, 8)?,
+        behind: row.get::<_, Option<Arc<str>>>(9)?.map(DeliveryKey),
         removed: false,
     }))
 }

@@ -125,6 +125,7 @@ CREATE TABLE target (
     start_type TEXT,
     display_name TEXT,
     host_shown TEXT,
+    selected_start TEXT,
     PRIMARY KEY (host, service)
 ) STRICT, WITHOUT ROWID;
 
@@ -177,7 +178,8 @@ CREATE TABLE incident (
     previous_state TEXT,
     told INTEGER NOT NULL,
     held_until INTEGER,
-    reminded_at INTEGER
+    reminded_at INTEGER,
+    first_look INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX incident_subject ON incident (subject);
 CREATE INDEX incident_open ON incident (number) WHERE resolved_at IS NULL;
@@ -209,6 +211,7 @@ CREATE TABLE lane (
     destination_shown TEXT,
     told_incident TEXT,
     told_opened_at INTEGER,
+    behind TEXT,
     owes_state INTEGER NOT NULL,
     last_sent INTEGER,
     PRIMARY KEY (destination, recipient, subject)

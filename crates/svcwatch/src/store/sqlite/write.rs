@@ -6,7 +6,7 @@ use crate::store::record::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use svcwatch_core::{
-    id::{IncidentId, Name, Subject},
+    id::{DeliveryKey, IncidentId, Name, Subject},
     notice::ToldEvent,
     observe::{Fault, Refusal, StartType, State},
     record::{
@@ -163,6 +163,7 @@ impl Batch<'_> {
                 row.start_type.map(StartType::as_str),
                 row.display_name.as_deref(),
                 shown(&row.host),
+                row.selected_start.map(StartType::as_str),
             ],
         )
     }
@@ -236,6 +237,7 @@ impl Batch<'_> {
                 row.told,
                 wall(row.held_until),
                 wall(row.reminded_at),
+                row.first_look,
             ],
         )
     }
@@ -280,6 +282,7 @@ impl Batch<'_> {
                 row.told.as_ref().map(|told| told.opened_at.0),
                 row.owes_state,
                 wall(row.last_sent),
+                row.behind.as_ref().map(DeliveryKey::as_str),
             ],
         )
     }
@@ -358,13 +361,14 @@ const SUBJECT: &str = "INSERT INTO subject (host, name, kind, host_shown, name_s
 const SUBJECT_ID: &str = "SELECT id FROM subject WHERE host = ?1 AND name = ?2 AND kind = ?3";
 
 const TARGET: &str = "INSERT INTO target (host, service, service_shown, state, since, previous_state, flags, seq, wrong_since,
-        pid, exit_code, service_exit_code, start_type, display_name, host_shown)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+        pid, exit_code, service_exit_code, start_type, display_name, host_shown, selected_start)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (host, service) DO UPDATE SET service_shown = excluded.service_shown, state = excluded.state,
         since = excluded.since, previous_state = excluded.previous_state, flags = excluded.flags, seq = excluded.seq,
         wrong_since = excluded.wrong_since, pid = excluded.pid, exit_code = excluded.exit_code,
         service_exit_code = excluded.service_exit_code, start_type = excluded.start_type,
-        display_name = excluded.display_name, host_shown = excluded.host_shown";
+        display_name = excluded.display_name, host_shown = excluded.host_shown,
+        selected_start = excluded.selected_start";
 
 const HOST: &str = "INSERT OR REPLACE INTO host (host, host_shown, computer_name, fault, cause, wrong_since, since, visible, seq,
         visibility_seq, refused_until, removed)
@@ -377,21 +381,22 @@ const DESTINATION: &str = "INSERT OR REPLACE INTO destination (destination, dest
     VALUES (?1, ?2, ?3, ?4, ?5)";
 
 const INCIDENT: &str = "INSERT INTO incident (id, subject, seq, event, severity, opened_at, resolved_at, acknowledged_by,
-        acknowledged_at, acknowledged_note, cause, previous_state, told, held_until, reminded_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+        acknowledged_at, acknowledged_note, cause, previous_state, told, held_until, reminded_at, first_look)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, seq = excluded.seq, event = excluded.event,
         severity = excluded.severity, opened_at = excluded.opened_at, resolved_at = excluded.resolved_at,
         acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at,
         acknowledged_note = excluded.acknowledged_note, cause = excluded.cause, previous_state = excluded.previous_state,
-        told = excluded.told, held_until = excluded.held_until, reminded_at = excluded.reminded_at";
+        told = excluded.told, held_until = excluded.held_until, reminded_at = excluded.reminded_at,
+        first_look = excluded.first_look";
 
 const HISTORY: &str = "INSERT INTO history (subject, seq, record, at, from_state, to_state, fault, event, incident, exit_code,
         service_exit_code, pid, cause)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (subject, seq) DO NOTHING";
 
 const LANE: &str = "INSERT OR REPLACE INTO lane (destination, recipient, subject, destination_shown, told_incident, told_opened_at,
-        owes_state, last_sent)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        owes_state, last_sent, behind)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 const LANE_REMOVED: &str =
     "DELETE FROM lane WHERE destination = ?1 AND recipient = ?2 AND subject = ?3";

@@ -1,0 +1,284 @@
+//! What the list of a host says: which of its services are targets, old and new.
+
+use super::Engine;
+use crate::{
+    effect::Step,
+    host::{Host, Line, Listed},
+    id::Name,
+    observe::{Asked, HostFault, HostReading, ServiceConfig, StartType, State},
+    planted::{self, Planted},
+    record::Record,
+    target::{Sight, Target},
+    time::Now,
+};
+use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
+
+/// A service that an entry of the plan has selected.
+pub(super) struct Selected {
+    /// Its key name.
+    pub(super) service: Name,
+    /// Its display name, where it is known.
+    pub(super) display_name: Option<Arc<str>>,
+    /// The place of the entry.
+    pub(super) entry: usize,
+    /// How it is started, where that is known.
+    pub(super) start_type: Option<StartType>,
+}
+
+/// Where somebody wrote a display name for a key name, what the service is really called.
+fn hint(service: &Name, reading: &HostReading) -> Option<String> {
+    let found = reading
+        .services
+        .iter()
+        .find(|listed| Name::new(&listed.display_name) == *service)?;
+    Some(format!("{} is called {}", found.display_name, found.name))
+}
+
+impl Engine {
+    /// What the list and the answers say of each target that is not exactly as before.
+    pub(super) fn sights(
+        &mut self,
+        now: Now,
+        name: &Name,
+        reading: &HostReading,
+        step: &mut Step,
+    ) -> Vec<(usize, Sight)> {
+        let Some(host) = self.hosts.get(name) else {
+            return Vec::new();
+        };
+        if !host.same_list(&reading.services) {
+            self.take_list(now, name, reading, step);
+        }
+        let Some(host) = self.hosts.get(name) else {
+            return Vec::new();
+        };
+        let mut sights = Vec::new();
+        let mut hints = Vec::new();
+        let mut listed = 0_usize;
+        for (line, service) in host.lines.iter().zip(&reading.services) {
+            let Some(place) = line.target else { continue };
+            listed = listed.saturating_add(1);
+            let quiet = host
+                .targets
+                .get(place)
+                .is_some_and(|target| target.is_quiet(&service.reading));
+            if !quiet {
+                sights.push((place, Sight::Read(service.reading)));
+            }
+        }
+        if listed < host.targets.len() {
+            let seen: BTreeSet<usize> = host.lines.iter().filter_map(|line| line.target).collect();
+            for (place, target) in host
+                .targets
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| !seen.contains(place))
+            {
+                match Host::answer(reading, &target.row.service) {
+                    Some(Asked::Missing) => {
+                        if target.row.state != State::Missing {
+                            hints.push((place, hint(&target.row.service, reading)));
+                        }
+                        sights.push((place, Sight::Missing));
+                    }
+                    Some(Asked::Hidden) => sights.push((place, Sight::Hidden)),
+                    Some(Asked::Read(reading)) => sights.push((place, Sight::Read(*reading))),
+                    None => {}
+                }
+            }
+        }
+        if let Some(host) = self.hosts.get_mut(name) {
+            for (place, hint) in hints {
+                if let Some(target) = host.targets.get_mut(place) {
+                    target.hint = hint;
+                }
+            }
+        }
+        sights
+    }
+
+    /// Takes in a list that is not the one that was read last: finds the targets in it, old and new.
+    fn take_list(&mut self, now: Now, name: &Name, reading: &HostReading, step: &mut Step) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let by_start = host.selects_by_start();
+        let names: Vec<Name> = reading
+            .services
+            .iter()
+            .map(|service| Name::new(&service.name))
+            .collect();
+        host.remember_vanished(&names, reading);
+        if by_start {
+            let present: BTreeSet<&Name> = names.iter().collect();
+            host.listed.retain(|known, _| present.contains(known));
+            for service in &names {
+                host.listed.entry(service.clone()).or_insert(Listed {
+                    start_type: None,
+                    asked: false,
+                });
+            }
+        }
+        let mut added = Vec::new();
+        for (service, line) in names.iter().zip(&reading.services) {
+            let start_type = host
+                .listed
+                .get(service)
+                .and_then(|listed| listed.start_type);
+            if host.find(service).is_none()
+                && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
+            {
+                added.push(Selected {
+                    service: service.clone(),
+                    display_name: Some(Arc::from(line.display_name.as_str())),
+                    entry,
+                    start_type,
+                });
+            }
+        }
+        let any = !added.is_empty();
+        for selected in added {
+            self.watch(now, name, selected, step);
+        }
+        if any {
+            self.show_host(name, step);
+        }
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        for (service, line) in names.iter().zip(&reading.services) {
+            if let Some(target) = host
+                .find(service)
+                .and_then(|place| host.targets.get_mut(place))
+                && target.row.display_name.as_deref() != Some(line.display_name.as_str())
+            {
+                target.row.display_name = Some(Arc::from(line.display_name.as_str()));
+                step.commit.push(Record::Target(target.row.clone()));
+            }
+        }
+        let lines = names
+            .iter()
+            .zip(&reading.services)
+            .map(|(service, line)| Line {
+                name: Arc::from(line.name.as_str()),
+                target: host.find(service),
+            })
+            .collect();
+        host.lines = lines;
+        host.relink = false;
+    }
+
+    /// Watches one more service of a host.
+    pub(super) fn watch(
+        &mut self,
+        now: Now,
+        host_name: &Name,
+        selected: Selected,
+        step: &mut Step,
+    ) {
+        let Selected {
+            service,
+            display_name,
+            entry,
+            start_type,
+        } = selected;
+        let retired = self
+            .retired_targets
+            .remove(&(host_name.clone(), service.clone()));
+        let seq = if planted::is(Planted::SeqStartsAgain) {
+            0
+        } else {
+            retired.unwrap_or(0)
+        };
+        let Some(host) = self.hosts.get_mut(host_name) else {
+            return;
+        };
+        let mut target = Target::new(host_name, &service, entry, seq, now);
+        target.row.display_name = display_name;
+        let by_start = host
+            .plan
+            .services
+            .get(entry)
+            .is_some_and(|entry| matches!(entry.selector, crate::plan::Selector::Start(_)));
+        if by_start {
+            target.row.selected_start = start_type;
+        }
+        target.row.start_type = start_type;
+        step.commit.push(Record::Target(target.row.clone()));
+        host.insert(target);
+        self.show_service(host_name, &service, step);
+    }
+
+    /// Takes in the configuration of services, and watches those that are now known to start as an entry says.
+    pub(super) fn config_read(
+        &mut self,
+        now: Now,
+        name: &Name,
+        services: Result<Vec<ServiceConfig>, HostFault>,
+        step: &mut Step,
+    ) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        host.config_asked = None;
+        // What could not be read now is asked for again with the next check.
+        let Ok(services) = services else { return };
+        let mut changed = Vec::new();
+        let mut selected = Vec::new();
+        for config in &services {
+            let service = Name::new(&config.name);
+            if let Some(listed) = host.listed.get_mut(&service) {
+                *listed = Listed {
+                    start_type: config.start_type,
+                    asked: true,
+                };
+            }
+            if let Some(target) = host
+                .find(&service)
+                .and_then(|place| host.targets.get_mut(place))
+            {
+                if target.configure(config) {
+                    step.commit.push(Record::Target(target.row.clone()));
+                    changed.push(service);
+                }
+            } else if let Some(entry) =
+                host.entry_for(&service, config.display_name.as_deref(), config.start_type)
+            {
+                selected.push(Selected {
+                    service,
+                    display_name: config.display_name.as_deref().map(Arc::from),
+                    entry,
+                    start_type: config.start_type,
+                });
+            }
+        }
+        for service in changed {
+            self.show_service(name, &service, step);
+        }
+        let any = !selected.is_empty();
+        for one in selected {
+            self.watch(now, name, one, step);
+        }
+        if any {
+            self.relink(name);
+            self.show_host(name, step);
+            // Their states are in the list that was already read; the next check brings them.
+            self.schedule.no_later(name, now.tick);
+        }
+    }
+
+    /// Finds the targets in the list that was read last anew.
+    pub(super) fn relink(&mut self, name: &Name) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let places: Vec<Option<usize>> = host
+            .lines
+            .iter()
+            .map(|line| host.find(&Name::new(&line.name)))
+            .collect();
+        for (line, place) in host.lines.iter_mut().zip(places) {
+            line.target = place;
+        }
+    }
+}

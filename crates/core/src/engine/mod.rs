@@ -1,0 +1,235 @@
+//! The engine: one owner of all state, one door. Each event goes through [`Engine::apply`], which never fails; what
+//! the event means is written down in the step, and nothing is done here.
+//!
+//! After each event the same short pass restores what must always hold: what has come due is looked at, whoever may
+//! be read is read, and whatever may be sent is sent.
+
+mod explain;
+mod listed;
+mod observed;
+mod opened;
+mod probing;
+mod reload;
+mod restore;
+mod service;
+mod telling;
+mod views;
+
+#[cfg(test)]
+mod tests;
+
+pub use explain::{Explanation, LaneExplained, ServiceExplained};
+
+use crate::{
+    account::Account,
+    effect::{Effect, Fact, Step},
+    event::Event,
+    first_look::FirstLook,
+    host::Host,
+    id::{IncidentId, Name, StoreId, Subject},
+    incident::Incidents,
+    limits,
+    outbox::{Outbox, Signal},
+    plan::Plan,
+    record::{Acknowledged, HostRow, Record},
+    schedule::Schedule,
+    time::{Now, Tick},
+};
+use alloc::{collections::BTreeMap, string::String, sync::Arc};
+
+/// All that is decided, and what it is decided from.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    store: StoreId,
+    plan: Arc<Plan>,
+    /// The greatest number given to a line of history or a delivery.
+    last_record: u64,
+    hosts: BTreeMap<Name, Host>,
+    /// Numbers of targets and hosts that are not watched any more: they never go back.
+    retired_targets: BTreeMap<(Name, Name), u64>,
+    retired_hosts: BTreeMap<Name, HostRow>,
+    accounts: BTreeMap<Name, Account>,
+    incidents: Incidents,
+    outbox: Outbox,
+    schedule: Schedule,
+    first_look: FirstLook,
+    stopping: bool,
+}
+
+impl Engine {
+    /// Takes in one event. What it comes to must be made durable (`commit`) before what is told of it is told.
+    pub fn apply(&mut self, now: Now, event: Event) -> Step {
+        let mut step = Step::default();
+        match event {
+            // Deadlines run on the tick clock; what is stored is made from both clocks at each write, so a wall
+            // clock that was set changes nothing by itself.
+            Event::Tick | Event::ClockJumped { .. } => {}
+            Event::Observed(observation) => self.observed(now, observation, &mut step),
+            Event::ConfigRead { host, services } => {
+                self.config_read(now, &host, services, &mut step);
+            }
+            Event::Rendered { delivery, payload } => {
+                let signal = self.outbox.rendered(now, &delivery, payload, &mut step);
+                self.signalled(now, signal, &mut step);
+            }
+            Event::Settled {
+                delivery,
+                verdict,
+                answer,
+            } => {
+                let signal = self
+                    .outbox
+                    .settled(now, &delivery, &verdict, &answer, &mut step);
+                self.signalled(now, signal, &mut step);
+            }
+            Event::Acknowledge { incident, by, note } => {
+                self.acknowledge(now, &incident, by, &note, &mut step);
+            }
+            Event::PlanReplaced(plan) => self.replace_plan(now, plan, &mut step),
+            Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
+            Event::Stop => self.stopping = true,
+        }
+        self.advance(now, &mut step);
+        step
+    }
+
+    /// Looks at everything that has come due.
+    fn advance(&mut self, now: Now, step: &mut Step) {
+        for subject in self.incidents.due(now.tick) {
+            self.incident_due(now, &subject, step);
+        }
+        if self.first_look.is_over(now.tick) {
+            self.tell_first_look(now, step);
+        }
+        if !self.stopping {
+            self.begin_probes(now, step);
+        }
+        let mut orders = self.last_record;
+        if !self.stopping {
+            self.outbox.pump(now, &mut orders, step);
+        }
+        self.last_record = orders;
+    }
+
+    /// When [`Event::Tick`] is due, if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Tick> {
+        let logons = self.accounts.values().filter_map(Account::deadline).min();
+        let (probes, sends) = if self.stopping {
+            (None, None)
+        } else {
+            (self.schedule.deadline(), self.outbox.deadline())
+        };
+        [
+            self.incidents.deadline(),
+            self.first_look.deadline(),
+            probes,
+            sends,
+            logons,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The plan that is carried out.
+    pub const fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The store that its identities belong to.
+    pub const fn store(&self) -> StoreId {
+        self.store
+    }
+
+    /// Counts one more change of a subject, and writes its row. Zero for a subject that is not known.
+    fn bump(&mut self, subject: &Subject, step: &mut Step) -> u64 {
+        match subject {
+            Subject::Service { host, service } => {
+                let Some(target) = self.target_mut(host, service) else {
+                    return 0;
+                };
+                target.row.seq = target.row.seq.saturating_add(1);
+                step.commit.push(Record::Target(target.row.clone()));
+                target.row.seq
+            }
+            Subject::Host(host) => {
+                let Some(host) = self.hosts.get_mut(host) else {
+                    return 0;
+                };
+                host.row.seq = host.row.seq.saturating_add(1);
+                step.commit.push(Record::Host(host.row.clone()));
+                host.row.seq
+            }
+            Subject::Visibility(host) => {
+                let Some(host) = self.hosts.get_mut(host) else {
+                    return 0;
+                };
+                host.row.visibility_seq = host.row.visibility_seq.saturating_add(1);
+                step.commit.push(Record::Host(host.row.clone()));
+                host.row.visibility_seq
+            }
+            Subject::Account(account) => {
+                let Some(account) = self.accounts.get_mut(account) else {
+                    return 0;
+                };
+                account.row.seq = account.row.seq.saturating_add(1);
+                step.commit.push(Record::Account(account.row.clone()));
+                account.row.seq
+            }
+            Subject::Destination(destination) => {
+                let Some(destination) = self.outbox.destination_mut(destination) else {
+                    return 0;
+                };
+                destination.row.seq = destination.row.seq.saturating_add(1);
+                step.commit
+                    .push(Record::Destination(destination.row.clone()));
+                destination.row.seq
+            }
+            Subject::Fleet => {
+                self.last_record = self.last_record.saturating_add(1);
+                self.last_record
+            }
+        }
+    }
+
+    fn target_mut(&mut self, host: &Name, service: &Name) -> Option<&mut crate::target::Target> {
+        let host = self.hosts.get_mut(host)?;
+        let place = host.find(service)?;
+        host.targets.get_mut(place)
+    }
+
+    /// Somebody takes note of an incident: it is not repeated any more.
+    fn acknowledge(&mut self, now: Now, id: &IncidentId, by: String, note: &str, step: &mut Step) {
+        let subject = self.incidents.subject_of(id).cloned();
+        let Some(incident) = subject
+            .as_ref()
+            .and_then(|subject| self.incidents.of_mut(subject))
+        else {
+            step.effects.push(Effect::Note(Fact::NotOpen {
+                incident: id.clone(),
+            }));
+            return;
+        };
+        let note = note.chars().take(limits::NOTE_CHARACTERS_MAX).collect();
+        incident.row.acknowledged = Some(Acknowledged {
+            by,
+            at: now.wall,
+            note,
+        });
+        step.commit.push(Record::Incident(incident.row.clone()));
+    }
+
+    /// What the end of a delivery means beyond its lane.
+    fn signalled(&mut self, now: Now, signal: Option<Signal>, step: &mut Step) {
+        match signal {
+            Some(Signal::Failing {
+                destination,
+                reason,
+            }) => {
+                self.destination_failing(now, &destination, reason, step);
+            }
+            Some(Signal::Works { destination }) => self.destination_works(now, &destination, step),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! What an answer of a probe means for its host.
+
+use super::Engine;
+use crate::{
+    effect::{Effect, Fact, Step},
+    host::{self},
+    id::{Name, Subject},
+    limits,
+    notice::ToldEvent,
+    observe::{Fault, HostFault, HostReading, Observation, Outcome, Reading},
+    planted::{self, Planted},
+    policy::{
+        Ruling,
+        confirm::{self, Candidate},
+    },
+    record::Record,
+    target::Sight,
+    time::Now,
+    view::View,
+};
+use alloc::format;
+
+impl Engine {
+    /// Takes in the answer of a probe. A late one is dropped.
+    pub(super) fn observed(&mut self, now: Now, observation: Observation, step: &mut Step) {
+        let Observation {
+            host: name,
+            probe,
+            took,
+            logon,
+            computer_name,
+            outcome,
+            session_kept,
+        } = observation;
+        let dead = matches!(&outcome, Outcome::Fault(fault)
+            if matches!(fault.fault, Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout));
+        let missed = self.schedule.answered(now, &name, probe, dead);
+        let (Some(missed), Some(host)) = (missed, self.hosts.get_mut(&name)) else {
+            step.effects
+                .push(Effect::Note(Fact::LateAnswer { host: name }));
+            return;
+        };
+        if missed > 0 {
+            step.effects.push(Effect::Note(Fact::MissedRounds {
+                host: name.clone(),
+                rounds: missed,
+            }));
+        }
+        host.session_kept = session_kept;
+        if outcome == Outcome::LogonNeeded {
+            // The session was gone: the host asks for a logon like any other, at once.
+            host.session_kept = false;
+            self.schedule.no_later(&name, now.tick);
+            return;
+        }
+        let outcome = self.check_name(&name, computer_name, outcome, step);
+        let believed =
+            !matches!(&outcome, Outcome::Fault(fault) if fault.fault == Fault::WrongHost);
+        let fault = if let Outcome::Fault(fault) = &outcome {
+            Some(fault)
+        } else {
+            None
+        };
+        self.logon_ended(now, &name, logon, fault, believed, step);
+        let lag = self
+            .hosts
+            .get(&name)
+            .map_or_else(Default::default, |host| host.lag);
+        let fact = Fact::Checked {
+            host: name.clone(),
+            fault: fault.map(|fault| fault.fault),
+            took,
+            lag,
+        };
+        step.effects.push(Effect::Note(fact));
+        match outcome {
+            Outcome::Read(reading) if reading.services.len() > limits::SERVICES_PER_HOST_MAX => {
+                let cause = format!(
+                    "the host lists {} services, which is more than svcwatch reads",
+                    reading.services.len()
+                );
+                let fault = HostFault {
+                    fault: Fault::ProtocolError,
+                    cause,
+                    refusal: None,
+                };
+                self.faulted(now, &name, &fault, step);
+            }
+            Outcome::Read(reading) => self.read(now, &name, &reading, step),
+            Outcome::Fault(fault) => self.faulted(now, &name, &fault, step),
+            Outcome::LogonNeeded => {}
+        }
+    }
+
+    /// Believes nothing of another computer than the one that answered first under this host's address.
+    fn check_name(
+        &mut self,
+        name: &Name,
+        computer_name: Option<alloc::string::String>,
+        outcome: Outcome,
+        step: &mut Step,
+    ) -> Outcome {
+        let (Some(given), Some(host)) = (computer_name, self.hosts.get_mut(name)) else {
+            return outcome;
+        };
+        match &host.row.computer_name {
+            None => {
+                if matches!(outcome, Outcome::Read(_)) {
+                    host.row.computer_name = Some(given);
+                    step.commit.push(Record::Host(host.row.clone()));
+                }
+                outcome
+            }
+            Some(known) if Name::new(known) == Name::new(&given) => outcome,
+            Some(_)
+                if host
+                    .plan
+                    .also_known_as
+                    .iter()
+                    .any(|glob| glob.matches(&given)) =>
+            {
+                outcome
+            }
+            Some(_) if planted::is(Planted::WrongHostBelieved) => outcome,
+            Some(known) => Outcome::Fault(HostFault {
+                fault: Fault::WrongHost,
+                cause: format!(
+                    "the computer at {} calls itself {given}, but was {known} before; if that is right, add {given} to also_known_as",
+                    host.plan.address
+                ),
+                refusal: None,
+            }),
+        }
+    }
+
+    /// A host could not be read.
+    pub(super) fn faulted(&mut self, now: Now, name: &Name, fault: &HostFault, step: &mut Step) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let event = host::told_event(fault.fault);
+        let first = !host.looked;
+        host.looked = true;
+        host.checked_at = Some(now.wall);
+        host.config_asked = None;
+        let mut dirty = false;
+        if host.wrong_since.is_none() {
+            host.wrong_since = Some(now.tick);
+            host.row.wrong_since = Some(now.wall);
+            host.first_look = first;
+            dirty = true;
+        }
+        let known = host
+            .row
+            .fault
+            .is_some_and(|known| host::told_event(known) == event);
+        let confirmed = known
+            || Candidate::agree(
+                &mut host.candidate,
+                event,
+                host::readings_needed(fault.fault),
+            );
+        if confirmed {
+            host.candidate = None;
+            dirty |= host.row.fault != Some(fault.fault);
+            if host.row.fault != Some(fault.fault) || host.row.cause.as_ref() != Some(&fault.cause)
+            {
+                host.row.cause = Some(
+                    fault
+                        .cause
+                        .chars()
+                        .take(limits::CAUSE_CHARACTERS_MAX)
+                        .collect(),
+                );
+                dirty = true;
+            }
+            if !known {
+                host.row.since = now.wall;
+            }
+            host.row.fault = Some(fault.fault);
+        } else {
+            self.schedule.no_later(name, now.tick + limits::FAULT_RETRY);
+        }
+        if dirty {
+            step.commit.push(Record::Host(host.row.clone()));
+        }
+        if confirmed && !known {
+            self.host_changed(now, name, step);
+        } else {
+            step.effects.push(Effect::Show(View::Checked {
+                host: name.clone(),
+                at: now.wall,
+            }));
+        }
+        if confirmed {
+            self.judge_fault(now, name, event, fault, step);
+        }
+        self.first_look.looked(name);
+    }
+
+    /// Opens the incident of a host's fault once it has lasted long enough.
+    fn judge_fault(
+        &mut self,
+        now: Now,
+        name: &Name,
+        event: ToldEvent,
+        fault: &HostFault,
+        step: &mut Step,
+    ) {
+        let Some(host) = self.hosts.get(name) else {
+            return;
+        };
+        if planted::is(Planted::FaultIsStopped) {
+            self.pretend_stopped(now, name, step);
+            return;
+        }
+        // A paused account is told as one notice of its own.
+        if fault.fault == Fault::AccountPaused {
+            return;
+        }
+        let needed = if planted::is(Planted::HostForIgnored) {
+            crate::time::Span::ZERO
+        } else {
+            host.plan.host_for
+        };
+        let since = host.wrong_since.unwrap_or(now.tick);
+        let first_look = host.first_look;
+        match confirm::lasted(now.tick, since, needed) {
+            Ruling::Wait(at) => self.schedule.no_later(name, at),
+            Ruling::Pass | Ruling::Drop(_) => {
+                let cause = Some(format!("{} ({})", fault.cause, fault.fault));
+                self.wrong(
+                    now,
+                    &Subject::Host(name.clone()),
+                    event,
+                    cause,
+                    first_look,
+                    step,
+                );
+            }
+        }
+    }
+
+    /// The planted fault that takes a host's silence for its services' end.
+    fn pretend_stopped(&mut self, now: Now, name: &Name, step: &mut Step) {
+        let count = self.hosts.get(name).map_or(0, |host| host.targets.len());
+        let reading = Reading {
+            state: crate::observe::State::Stopped,
+            pid: None,
+            exit_code: None,
+            service_exit_code: None,
+            checkpoint: 0,
+            wait_hint: crate::time::Span::ZERO,
+        };
+        for place in 0..count {
+            self.see(now, name, place, Sight::Read(reading), false, step);
+        }
+    }
+
+    /// A host was read.
+    fn read(&mut self, now: Now, name: &Name, reading: &HostReading, step: &mut Step) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        host.looked = true;
+        host.checked_at = Some(now.wall);
+        host.candidate = None;
+        host.refused_until = None;
+        host.refusal = None;
+        let had_fault = host.row.fault.is_some();
+        let was_wrong =
+            host.wrong_since.take().is_some() || had_fault || host.row.refused_until.is_some();
+        if was_wrong {
+            host.row.refused_until = None;
+            host.row.wrong_since = None;
+            host.row.fault = None;
+            host.row.cause = None;
+            host.first_look = false;
+            if had_fault {
+                host.row.since = now.wall;
+            }
+            step.commit.push(Record::Host(host.row.clone()));
+        }
+        if had_fault {
+            self.host_changed(now, name, step);
+        }
+        self.fine(
+            now,
+            &Subject::Host(name.clone()),
+            ToldEvent::HostRecovered,
+            step,
+        );
+        let sights = self.sights(now, name, reading, step);
+        let hidden_is_told = self.judge_visibility(now, name, reading, step);
+        for (place, sight) in sights {
+            self.see(now, name, place, sight, hidden_is_told, step);
+        }
+        self.read_config(now, name, step);
+        self.first_look.looked(name);
+        step.effects.push(Effect::Show(View::Checked {
+            host: name.clone(),
+            at: now.wall,
+        }));
+    }
+
+    /// Whether the host shows us so many fewer services that this is told, instead of each service by itself.
+    fn judge_visibility(
+        &mut self,
+        now: Now,
+        name: &Name,
+        reading: &HostReading,
+        step: &mut Step,
+    ) -> bool {
+        let subject = Subject::Visibility(name.clone());
+        let open = self
+            .incidents
+            .of(&subject)
+            .map(|incident| incident.row.acknowledged.is_some());
+        let Some(host) = self.hosts.get_mut(name) else {
+            return false;
+        };
+        let (hidden, before) = host.count_hidden(reading);
+        let too_many =
+            hidden >= limits::HIDDEN_MIN && hidden.saturating_mul(limits::HIDDEN_ONE_IN) > before;
+        if too_many && host.asks_for_vanished() {
+            // Perhaps they were uninstalled: that is asked before anything is said.
+            self.schedule.no_later(name, now.tick);
+            return true;
+        }
+        match (too_many, open) {
+            (true, None) => {
+                let cause = format!(
+                    "the host shows {} of {before} services it showed before; perhaps the account lost rights",
+                    before.saturating_sub(hidden)
+                );
+                self.wrong(now, &subject, ToldEvent::Hidden, Some(cause), false, step);
+                true
+            }
+            (true, Some(false)) => true,
+            // Somebody took note: what is visible now is what counts from now on.
+            (true, Some(true)) | (false, _) => {
+                host.accept_visible(reading.services.len());
+                let changed = host.visible_changed;
+                if changed {
+                    step.commit.push(Record::Host(host.row.clone()));
+                }
+                if open.is_some() {
+                    self.fine(now, &subject, ToldEvent::Hidden, step);
+                }
+                if changed {
+                    self.show_host(name, step);
+                }
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Whom to read now, and what may be asked of them.
+
+use super::Engine;
+use crate::{
+    account::{Change, Gate},
+    effect::{Effect, Fact, ProbeRequest, Step},
+    id::{Name, Subject, stable_hash},
+    limits,
+    notice::ToldEvent,
+    observe::{Fault, HostFault, Logon, Refusal},
+    record::Record,
+    time::{Now, Span, Tick},
+};
+use alloc::{format, string::ToString, sync::Arc, vec::Vec};
+
+/// Whether a host that is due may be asked.
+enum Permit {
+    /// It may, and it may be logged on to.
+    LogOn,
+    /// It may over its kept session.
+    Kept,
+    /// Not now: another host's logon has to end first.
+    Later,
+    /// It is not asked, and that is a fault of its own.
+    No(HostFault),
+}
+
+impl Engine {
+    /// Begins every probe that may begin now.
+    pub(super) fn begin_probes(&mut self, now: Now, step: &mut Step) {
+        for (host, probe) in self.schedule.overdue(now) {
+            let fault = HostFault {
+                fault: Fault::Timeout,
+                cause: "the check did not end within its timeout".to_string(),
+                refusal: None,
+            };
+            self.account_of(&host, |account| account.ended(now, &host));
+            self.schedule.answered(now, &host, probe, true);
+            if let Some(known) = self.hosts.get_mut(&host) {
+                known.session_kept = false;
+            }
+            self.faulted(now, &host, &fault, step);
+        }
+        self.pass_logons_on(now);
+        for due in self.schedule.due(now) {
+            if due.missed > 0 {
+                step.effects.push(Effect::Note(Fact::MissedRounds {
+                    host: due.host.clone(),
+                    rounds: due.missed,
+                }));
+            }
+            match self.permit(now, &due.host) {
+                Permit::LogOn => self.probe(&due.host, true, due.lag, step),
+                Permit::Kept => self.probe(&due.host, false, due.lag, step),
+                Permit::Later => self.schedule.skip(now, &due.host),
+                Permit::No(fault) => {
+                    self.schedule.skip(now, &due.host);
+                    self.faulted(now, &due.host, &fault, step);
+                }
+            }
+        }
+    }
+
+    fn permit(&mut self, now: Now, name: &Name) -> Permit {
+        let Some(host) = self.hosts.get(name) else {
+            return Permit::Later;
+        };
+        if host.session_kept {
+            return Permit::Kept;
+        }
+        let Some(account) = host.plan.account.clone() else {
+            return Permit::LogOn;
+        };
+        let timeout = host.plan.timeout;
+        let refused = host.refused_until.is_some_and(|until| now.tick < until);
+        let cause = host.refusal.clone();
+        let Some(account) = self.accounts.get_mut(&account) else {
+            return Permit::LogOn;
+        };
+        if refused && !account.is_paused() {
+            let cause = cause.unwrap_or_else(|| {
+                "the logon was refused; it is tried again within the hour".to_string()
+            });
+            return Permit::No(HostFault {
+                fault: Fault::LogonRefused,
+                cause,
+                refusal: None,
+            });
+        }
+        match account.ask(now, name, timeout) {
+            Gate::Open => Permit::LogOn,
+            Gate::Busy => Permit::Later,
+            Gate::Paused => {
+                let why = account.row.paused.map_or("refused", Refusal::as_str);
+                let cause = format!("the account {} is paused ({why})", account.row.account);
+                Permit::No(HostFault {
+                    fault: Fault::AccountPaused,
+                    cause,
+                    refusal: None,
+                })
+            }
+        }
+    }
+
+    fn probe(&mut self, name: &Name, may_log_on: bool, lag: Span, step: &mut Step) {
+        let (Some(probe), Some(host)) = (self.schedule.under_way(name), self.hosts.get_mut(name))
+        else {
+            return;
+        };
+        let mut ask = Arc::clone(&host.ask);
+        if !host.vanished.is_empty() {
+            ask = ask.iter().chain(&host.vanished).cloned().collect();
+            host.vanished_asked = true;
+        }
+        let timeout = host.plan.timeout;
+        host.lag = lag;
+        step.effects.push(Effect::Probe(ProbeRequest {
+            host: name.clone(),
+            probe,
+            may_log_on,
+            ask,
+            timeout,
+        }));
+    }
+
+    /// Lets hosts ask again that waited for another one's logon, a little apart.
+    fn pass_logons_on(&mut self, now: Now) {
+        let accounts: Vec<Name> = self
+            .accounts
+            .iter()
+            .filter(|(_, one)| one.deadline().is_some_and(|at| at <= now.tick))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in accounts {
+            let Some(account) = self.accounts.get_mut(&name) else {
+                continue;
+            };
+            let mut at = now.tick;
+            for host in account.next(now) {
+                self.schedule.no_later(&host, at);
+                at = at + limits::LOGON_SPACING;
+            }
+        }
+    }
+
+    /// Does something with the account of a host, where it has one.
+    fn account_of<T>(
+        &mut self,
+        host: &Name,
+        act: impl FnOnce(&mut crate::account::Account) -> T,
+    ) -> Option<T> {
+        let account = self.hosts.get(host)?.plan.account.clone()?;
+        self.accounts.get_mut(&account).map(act)
+    }
+
+    /// Tells the account of a host how a check ended that may have logged on.
+    pub(super) fn logon_ended(
+        &mut self,
+        now: Now,
+        host: &Name,
+        logon: Logon,
+        fault: Option<&HostFault>,
+        believed: bool,
+        step: &mut Step,
+    ) {
+        let refusal = fault.and_then(|fault| fault.refusal);
+        let Some((change, row)) = self.account_of(host, |account| {
+            let before = account.row.clone();
+            let change = match (refusal, logon) {
+                (Some(refusal), _) => account.refused(now, host, refusal),
+                (None, Logon::Accepted) if believed => account.accepted(host),
+                (None, Logon::Accepted | Logon::None) => {
+                    account.ended(now, host);
+                    Change::None
+                }
+            };
+            (change, (account.row != before).then(|| account.row.clone()))
+        }) else {
+            return;
+        };
+        step.commit.extend(row.map(Record::Account));
+        if let (Some(fault), Some(_)) = (fault, refusal) {
+            self.park(now, host, fault, step);
+        }
+        self.account_changed(now, host, change, step);
+        self.pass_logons_on(now);
+    }
+
+    /// Leaves a host alone for a while that refused a logon.
+    fn park(&mut self, now: Now, host: &Name, fault: &HostFault, step: &mut Step) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.refused_until = Some(now.tick + limits::REFUSED_WAIT);
+            host.row.refused_until = Some(now.wall + limits::REFUSED_WAIT);
+            step.commit.push(Record::Host(host.row.clone()));
+            host.refusal = Some(format!(
+                "{}; it is not tried again for an hour",
+                fault.cause
+            ));
+        }
+    }
+
+    fn account_changed(&mut self, now: Now, host: &Name, change: Change, step: &mut Step) {
+        let Some(account) = self
+            .hosts
+            .get(host)
+            .and_then(|host| host.plan.account.clone())
+        else {
+            return;
+        };
+        let subject = Subject::Account(account.clone());
+        match change {
+            Change::None => {}
+            Change::Paused => {
+                step.effects.push(Effect::Note(Fact::AccountPaused {
+                    account: account.clone(),
+                    paused: true,
+                }));
+                let why = self
+                    .accounts
+                    .get(&account)
+                    .and_then(|one| one.row.paused)
+                    .map_or("", Refusal::as_str);
+                let cause = format!(
+                    "its logons are refused ({why}), so it is not used until it is mended: correct its password or unlock it"
+                );
+                self.wrong(
+                    now,
+                    &subject,
+                    ToldEvent::AccountPaused,
+                    Some(cause),
+                    false,
+                    step,
+                );
+            }
+            Change::Mended => {
+                step.effects.push(Effect::Note(Fact::AccountPaused {
+                    account: account.clone(),
+                    paused: false,
+                }));
+                self.fine(now, &subject, ToldEvent::AccountPaused, step);
+                self.try_all(now, &account);
+            }
+        }
+    }
+
+    /// Reads all hosts of an account soon, a little apart.
+    fn try_all(&mut self, now: Now, account: &Name) {
+        let mut at = now.tick;
+        for host in self
+            .hosts
+            .values_mut()
+            .filter(|host| host.plan.account.as_ref() == Some(account))
+        {
+            if !host.session_kept {
+                host.refused_until = None;
+                host.row.refused_until = None;
+                self.schedule.no_later(&host.plan.name, at);
+                at = at + limits::LOGON_SPACING;
+            }
+        }
+    }
+
+    /// The secret of an account is another one: what was refused may be tried again, one host first.
+    pub(super) fn secret_changed(&mut self, now: Now, name: &Name, step: &mut Step) {
+        let Some(account) = self.accounts.get_mut(name) else {
+            return;
+        };
+        account.secret_changed(now);
+        step.commit.push(Record::Account(account.row.clone()));
+        self.try_all(now, name);
+    }
+
+    /// How many hosts of an account are not read because of it.
+    pub(super) fn unseen_hosts(&self, account: &Name) -> u64 {
+        let unseen = self
+            .hosts
+            .values()
+            .filter(|host| host.plan.account.as_ref() == Some(account) && !host.session_kept);
+        u64::try_from(unseen.count()).unwrap_or(u64::MAX)
+    }
+
+    /// Asks for the configuration of services that is not known, or was read too long ago.
+    pub(super) fn read_config(&mut self, now: Now, name: &Name, step: &mut Step) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let waits = host
+            .config_asked
+            .is_some_and(|since| now.tick.since(since) < host.plan.timeout.times(3));
+        if waits || !host.session_kept {
+            return;
+        }
+        let hourly = now.tick >= host.config_due;
+        if hourly {
+            let phase = Span(
+                stable_hash(host.plan.name.key(), 1)
+                    .checked_rem(limits::CONFIG_EVERY.0)
+                    .unwrap_or(0),
+            );
+            let first = host.config_due == Tick(0);
+            host.config_due = now.tick
+                + if first {
+                    limits::CONFIG_EVERY + phase
+                } else {
+                    limits::CONFIG_EVERY
+                };
+        }
+        let mut services: Vec<Name> = host
+            .targets
+            .iter()
+            .filter(|target| {
+                !target.never_seen() && target.row.state != crate::observe::State::Missing
+            })
+            .filter(|target| hourly || !target.config_read)
+            .map(|target| target.row.service.clone())
+            .collect();
+        services.extend(
+            host.listed
+                .iter()
+                .filter(|(_, listed)| !listed.asked)
+                .map(|(service, _)| service.clone()),
+        );
+        services.truncate(limits::CONFIGS_PER_READ_MAX);
+        if services.is_empty() {
+            return;
+        }
+        host.config_asked = Some(now.tick);
+        step.effects.push(Effect::ReadConfig {
+            host: name.clone(),
+            services,
+        });
+    }
+}

@@ -1,0 +1,260 @@
+//! A new plan. What stays is told apart by its name; what is new begins, and what is gone ends.
+
+use super::{Engine, listed::Selected};
+use crate::{
+    account::Account,
+    effect::{Effect, Step},
+    host::Host,
+    id::{Name, Subject},
+    notice::ToldEvent,
+    plan::{HostPlan, Plan, Selector},
+    record::{HostRow, Record, TargetRow},
+    time::Now,
+    view::View,
+};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+
+impl Engine {
+    /// Replaces the plan as one.
+    pub(super) fn replace_plan(&mut self, now: Now, plan: Arc<Plan>, step: &mut Step) {
+        let before = core::mem::replace(&mut self.plan, plan);
+        let plan = Arc::clone(&self.plan);
+        let planned: BTreeSet<&Name> = plan.hosts.iter().map(|host| &host.name).collect();
+        let gone: Vec<Name> = self
+            .hosts
+            .keys()
+            .filter(|name| !planned.contains(name))
+            .cloned()
+            .collect();
+        for name in gone {
+            self.forget_host(now, &name, step);
+        }
+        self.replace_accounts(&plan);
+        self.outbox.replan(now, &plan);
+        self.outbox.park_removed(step);
+        let mut begun = Vec::new();
+        for (place, host) in plan.hosts.iter().enumerate() {
+            if self.place_host(now, host, u64::try_from(place).unwrap_or(0), step) {
+                begun.push(host.name.clone());
+            }
+        }
+        self.first_look.begin(now, begun);
+        self.end_orphans(now, step);
+        if before.hosts.is_empty() {
+            self.show_all(step);
+        } else {
+            for host in &plan.hosts {
+                self.show_host(&host.name, step);
+            }
+        }
+    }
+
+    fn replace_accounts(&mut self, plan: &Plan) {
+        let wanted: BTreeSet<&Name> = plan.accounts.iter().collect();
+        self.accounts.retain(|name, _| wanted.contains(name));
+        for name in &plan.accounts {
+            self.accounts
+                .entry(name.clone())
+                .or_insert_with(|| Account::new(name));
+        }
+    }
+
+    /// Puts a host of the plan in its place; whether it has something to look at for the first time.
+    fn place_host(&mut self, now: Now, plan: &HostPlan, place: u64, step: &mut Step) -> bool {
+        let scheduled = self.schedule.knows(&plan.name);
+        self.schedule
+            .add(now, &plan.name, plan.every, plan.timeout, place);
+        if let Some(host) = self.hosts.get_mut(&plan.name) {
+            let account_changed =
+                host.plan.account != plan.account || host.plan.address != plan.address;
+            let entries_changed = host.plan.services != plan.services;
+            let before = core::mem::replace(&mut host.plan, Arc::new(plan.clone()));
+            if account_changed {
+                host.refused_until = None;
+                host.row.refused_until = None;
+            }
+            if entries_changed || !scheduled {
+                self.select_again(now, &plan.name, &before, step);
+            }
+            let host = self.hosts.get(&plan.name);
+            return !scheduled
+                || host.is_some_and(|host| host.targets.iter().any(|target| !target.looked));
+        }
+        let row = self.retired_hosts.remove(&plan.name).map(|row| HostRow {
+            removed: false,
+            fault: None,
+            cause: None,
+            wrong_since: None,
+            refused_until: None,
+            ..row
+        });
+        let host = Host::new(Arc::new(plan.clone()), row, now);
+        step.commit.push(Record::Host(host.row.clone()));
+        self.hosts.insert(plan.name.clone(), host);
+        self.select_again(now, &plan.name, plan, step);
+        self.show_host(&plan.name, step);
+        true
+    }
+
+    /// Finds the entry of every target of a host anew: some targets are watched differently now, some not any more,
+    /// and services that somebody named are watched from the start.
+    fn select_again(&mut self, now: Now, name: &Name, before: &HostPlan, step: &mut Step) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let mut gone = Vec::new();
+        let mut shown = Vec::new();
+        for place in 0..host.targets.len() {
+            let Some(target) = host.targets.get(place) else {
+                continue;
+            };
+            let row = &target.row;
+            let start_type = row.selected_start.or(row.start_type);
+            match host.entry_for(&row.service, row.display_name.as_deref(), start_type) {
+                None => gone.push(row.service.clone()),
+                Some(entry) => {
+                    let was = before
+                        .services
+                        .get(target.entry)
+                        .map(|entry| (entry.for_span, entry.expect));
+                    let is = host
+                        .plan
+                        .services
+                        .get(entry)
+                        .map(|entry| (entry.for_span, entry.expect));
+                    shown.push(row.service.clone());
+                    let Some(target) = host.targets.get_mut(place) else {
+                        continue;
+                    };
+                    target.entry = entry;
+                    if was.is_some() && was != is {
+                        target.start_again(now);
+                        step.commit.push(Record::Target(target.row.clone()));
+                    }
+                }
+            }
+        }
+        for service in gone {
+            self.unwatch(now, name, &service, step);
+        }
+        let Some(host) = self.hosts.get(name) else {
+            return;
+        };
+        let named: Vec<(Name, usize)> = host
+            .plan
+            .services
+            .iter()
+            .enumerate()
+            .filter_map(|(place, entry)| match &entry.selector {
+                // What may be missing is watched once it was seen.
+                Selector::Name(service) if entry.required && host.find(service).is_none() => {
+                    Some((service.clone(), place))
+                }
+                Selector::Name(_)
+                | Selector::NameGlob(_)
+                | Selector::DisplayName(_)
+                | Selector::Start(_) => None,
+            })
+            .collect();
+        for (service, entry) in named {
+            let selected = Selected {
+                service,
+                display_name: None,
+                entry,
+                start_type: None,
+            };
+            self.watch(now, name, selected, step);
+        }
+        // The next list is looked at as if it were new, so that patterns find what they now mean.
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.forget_list();
+        }
+        for service in shown {
+            self.show_service(name, &service, step);
+        }
+    }
+
+    /// Does not watch a service any more. An open incident of it ends with that.
+    fn unwatch(&mut self, now: Now, host_name: &Name, service: &Name, step: &mut Step) {
+        let subject = Subject::Service {
+            host: host_name.clone(),
+            service: service.clone(),
+        };
+        self.fine(now, &subject, ToldEvent::Unwatched, step);
+        let Some(host) = self.hosts.get_mut(host_name) else {
+            return;
+        };
+        let Some(target) = host.find(service).and_then(|place| host.remove(place)) else {
+            return;
+        };
+        self.retired_targets
+            .insert((host_name.clone(), service.clone()), target.row.seq);
+        step.commit.push(Record::Target(TargetRow {
+            removed: true,
+            wrong_since: None,
+            ..target.row
+        }));
+        step.effects.push(Effect::Show(View::ServiceGone {
+            host: host_name.clone(),
+            service: service.clone(),
+        }));
+    }
+
+    /// Does not watch a host any more.
+    fn forget_host(&mut self, now: Now, name: &Name, step: &mut Step) {
+        let services: Vec<Name> = self
+            .hosts
+            .get(name)
+            .map(|host| {
+                host.targets
+                    .iter()
+                    .map(|target| target.row.service.clone())
+                    .collect()
+            })
+            .unwrap_or_default();
+        for service in services {
+            self.unwatch(now, name, &service, step);
+        }
+        self.fine(
+            now,
+            &Subject::Visibility(name.clone()),
+            ToldEvent::Unwatched,
+            step,
+        );
+        self.fine(
+            now,
+            &Subject::Host(name.clone()),
+            ToldEvent::Unwatched,
+            step,
+        );
+        for account in self.accounts.values_mut() {
+            account.forget(name);
+        }
+        self.schedule.remove(name);
+        self.first_look.looked(name);
+        if let Some(host) = self.hosts.remove(name) {
+            let row = HostRow {
+                removed: true,
+                ..host.row
+            };
+            step.commit.push(Record::Host(row.clone()));
+            self.retired_hosts.insert(name.clone(), row);
+        }
+        step.effects.push(Effect::Forget { host: name.clone() });
+        step.effects
+            .push(Effect::Show(View::HostGone(name.clone())));
+    }
+
+    /// Ends incidents whose subject is gone: nothing could ever end them later.
+    fn end_orphans(&mut self, now: Now, step: &mut Step) {
+        let orphans: Vec<Subject> = self
+            .incidents
+            .iter()
+            .filter(|(subject, _)| !self.is_known(subject))
+            .map(|(subject, _)| subject.clone())
+            .collect();
+        for subject in orphans {
+            self.fine(now, &subject, ToldEvent::Unwatched, step);
+        }
+    }
+}

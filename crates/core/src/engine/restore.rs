@@ -1,0 +1,188 @@
+//! A start: what the store kept becomes what is known, and the plan is laid over it.
+
+use super::Engine;
+use crate::{
+    account::Account,
+    effect::Step,
+    first_look::FirstLook,
+    host::Host,
+    id::{Name, Subject},
+    incident::Incidents,
+    limits,
+    outbox::Outbox,
+    plan::{HostPlan, Plan},
+    planted::{self, Planted},
+    record::{HostRow, IncidentRow, Restored, TargetRow},
+    schedule::Schedule,
+    target::Target,
+    time::{Now, Span},
+};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+
+impl Engine {
+    /// The engine as it was when the store was last written, with this plan laid over it. A new store is an empty
+    /// [`Restored`]. What the plan changes against what the store knows is in the returned step, to be committed
+    /// before anything else.
+    pub fn restore(restored: Restored, plan: Arc<Plan>, now: Now) -> (Self, Step) {
+        let Restored {
+            store,
+            last_record,
+            hosts,
+            targets,
+            incidents,
+            accounts,
+            destinations,
+            lanes,
+            deliveries,
+        } = restored;
+        // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
+        let outbox = Outbox::restore(now, &plan, destinations, lanes, deliveries);
+        let mut engine = Self {
+            store,
+            plan: Arc::new(Plan::default()),
+            last_record,
+            hosts: BTreeMap::new(),
+            retired_targets: BTreeMap::new(),
+            retired_hosts: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            incidents: Incidents::default(),
+            outbox,
+            schedule: Schedule::default(),
+            first_look: FirstLook::default(),
+            stopping: false,
+        };
+        for row in accounts {
+            engine
+                .accounts
+                .insert(row.account.clone(), Account::restored(row, now));
+        }
+        engine.restore_hosts(now, &plan, hosts, targets);
+        if !planted::is(Planted::IncidentsForgotten) {
+            engine.restore_incidents(now, incidents);
+        }
+        let mut step = Step::default();
+        engine.replace_plan(now, plan, &mut step);
+        (engine, step)
+    }
+
+    /// Hosts that the store knows, with their targets. Those that the plan lacks are taken as they were, so that the
+    /// plan can end their incidents.
+    fn restore_hosts(
+        &mut self,
+        now: Now,
+        plan: &Plan,
+        hosts: Vec<HostRow>,
+        targets: Vec<TargetRow>,
+    ) {
+        let planned: BTreeMap<&Name, &HostPlan> =
+            plan.hosts.iter().map(|host| (&host.name, host)).collect();
+        for row in hosts {
+            if row.removed {
+                self.retired_hosts.insert(row.host.clone(), row);
+                continue;
+            }
+            let host_plan = planned
+                .get(&row.host)
+                .map_or_else(|| unplanned(&row.host), |known| HostPlan::clone(known));
+            self.hosts.insert(
+                row.host.clone(),
+                Host::new(Arc::new(host_plan), Some(row), now),
+            );
+        }
+        let mut targets = targets.into_iter().peekable();
+        while let Some(first) = targets.next() {
+            let host_name = first.host.clone();
+            let mut rows = alloc::vec![first];
+            while let Some(row) = targets.next_if(|row| row.host == host_name) {
+                rows.push(row);
+            }
+            self.restore_targets(now, &host_name, rows);
+        }
+    }
+
+    fn restore_targets(&mut self, now: Now, host_name: &Name, rows: Vec<TargetRow>) {
+        let Some(host) = self.hosts.get_mut(host_name) else {
+            for row in rows {
+                self.retired_targets
+                    .insert((row.host, row.service), row.seq);
+            }
+            return;
+        };
+        for row in rows {
+            if row.removed {
+                self.retired_targets
+                    .insert((row.host, row.service), row.seq);
+                continue;
+            }
+            let start_type = row.selected_start.or(row.start_type);
+            let entry = host.entry_for(&row.service, row.display_name.as_deref(), start_type);
+            let for_span = entry
+                .and_then(|at| host.plan.services.get(at))
+                .map_or(Span::ZERO, |entry| entry.for_span);
+            // A target that no entry means any more gets a place that no entry has; the plan then takes it away.
+            host.targets.push(Target::restored(
+                row,
+                entry.unwrap_or(usize::MAX),
+                for_span,
+                now,
+            ));
+        }
+        host.targets
+            .sort_by(|one, other| one.row.service.cmp(&other.row.service));
+        host.targets_changed();
+    }
+
+    fn restore_incidents(&mut self, now: Now, incidents: Vec<IncidentRow>) {
+        for row in incidents {
+            let subject = row.subject.clone();
+            let gathered = row.first_look && !row.told;
+            let told = row.told;
+            self.incidents.add(now, row, limits::FIRST_LOOK_MAX);
+            if gathered {
+                self.first_look.gather(now, subject);
+            } else if told {
+                self.plan_reminder(now, &subject);
+            } else if self
+                .incidents
+                .of(&subject)
+                .is_some_and(|incident| incident.held_until.is_none())
+            {
+                self.first_look.gather(now, subject);
+            }
+        }
+    }
+
+    /// Whether an incident of this subject can still be ended: its host, account or destination is known.
+    pub(super) fn is_known(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Service { host, service } => self
+                .hosts
+                .get(host)
+                .is_some_and(|host| host.find(service).is_some()),
+            Subject::Host(host) | Subject::Visibility(host) => self.hosts.contains_key(host),
+            Subject::Account(account) => self.accounts.contains_key(account),
+            Subject::Destination(name) => self
+                .outbox
+                .destinations()
+                .any(|one| one.row.destination == *name && one.present),
+            Subject::Fleet => true,
+        }
+    }
+}
+
+/// A host that the store knows and the plan does not.
+fn unplanned(name: &Name) -> HostPlan {
+    HostPlan {
+        name: name.clone(),
+        address: name.as_str().into(),
+        site: None,
+        account: None,
+        every: Span::seconds(30),
+        timeout: Span::seconds(10),
+        host_for: Span::ZERO,
+        settle: Span::ZERO,
+        also_known_as: Vec::new(),
+        labels: Arc::from([]),
+        services: Vec::new(),
+    }
+}

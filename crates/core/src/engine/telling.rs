@@ -1,0 +1,358 @@
+//! From an incident to the lanes of those who are to know of it.
+
+use super::Engine;
+use crate::{
+    effect::{Effect, Fact, Step},
+    id::{Name, Subject},
+    limits,
+    notice::{IncidentRef, Item, Kind, Notice, Severity, ToldEvent, Why},
+    outbox::LaneKey,
+    policy::route,
+    record::{DroppedRow, Record, Told},
+    time::{Now, Span},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::ToString,
+    sync::Arc,
+    vec::Vec,
+};
+
+impl Engine {
+    /// The notice about the open incident of a subject, as things stand now.
+    pub(super) fn notice(
+        &self,
+        now: Now,
+        subject: &Subject,
+        kind: Kind,
+        seq: u64,
+    ) -> Option<Notice> {
+        let incident = &self.incidents.of(subject)?.row;
+        let at = if kind == Kind::Opened {
+            incident.opened_at
+        } else {
+            now.wall
+        };
+        let mut notice = Notice::new(kind, incident.event, at, subject.clone(), seq);
+        notice.severity = incident.severity;
+        notice.cause.clone_from(&incident.cause);
+        notice.incident = Some(IncidentRef {
+            id: incident.id.clone(),
+            opened_at: incident.opened_at,
+        });
+        self.describe(subject, &mut notice);
+        Some(notice)
+    }
+
+    /// Fills in what is known of the subject.
+    fn describe(&self, subject: &Subject, notice: &mut Notice) {
+        if let Some(host) = subject.host().and_then(|host| self.hosts.get(host)) {
+            notice.site.clone_from(&host.plan.site);
+            notice.labels = Arc::clone(&host.plan.labels);
+            match subject.service() {
+                None => notice.since = Some(host.row.since),
+                Some(service) => {
+                    let Some(target) = host.find(service).and_then(|place| host.targets.get(place))
+                    else {
+                        return;
+                    };
+                    let row = &target.row;
+                    notice.display_name.clone_from(&row.display_name);
+                    notice.state = Some(row.state);
+                    notice.previous_state = row.previous_state;
+                    notice.since = Some(row.since);
+                    notice.start_type = row.start_type;
+                    notice.exit_code = row.exit_code;
+                    notice.service_exit_code = row.service_exit_code;
+                    if let Some(entry) = host.plan.services.get(target.entry) {
+                        notice.friendly_name.clone_from(&entry.friendly_name);
+                        notice.labels = super::views::labels_of(&host.plan.labels, &entry.labels);
+                    }
+                }
+            }
+        }
+        if let Subject::Account(account) = subject {
+            notice
+                .counts
+                .push((ToldEvent::AccountPaused, self.unseen_hosts(account)));
+            notice.cause = notice
+                .cause
+                .as_ref()
+                .map(|cause| alloc::format!("account {account}: {cause}"));
+        }
+    }
+
+    /// Where a notice goes. A destination that fails is not told of that itself.
+    pub(super) fn destinations_of(&self, notice: &Notice) -> Vec<(Name, Option<Span>)> {
+        let mut found = route::destinations(&self.plan, notice);
+        if let Subject::Destination(failing) = &notice.subject {
+            found.retain(|(name, _)| name != failing);
+        }
+        found
+    }
+
+    /// Puts a notice into the lanes of one destination.
+    pub(super) fn tell_one(
+        &mut self,
+        now: Now,
+        notice: &Notice,
+        destination: &Name,
+        step: &mut Step,
+    ) {
+        let mut orders = self.last_record;
+        self.outbox.tell(
+            now,
+            &Arc::new(notice.clone()),
+            destination,
+            &mut orders,
+            step,
+        );
+        self.last_record = orders;
+    }
+
+    /// Tells of an opening, once its hold is over.
+    pub(super) fn tell_opening(&mut self, now: Now, subject: &Subject, step: &mut Step) {
+        self.mark_told(now, subject, step);
+        self.tell(now, subject, Kind::Opened, step);
+        self.plan_reminder(now, subject);
+    }
+
+    fn mark_told(&mut self, now: Now, subject: &Subject, step: &mut Step) {
+        let Some(incident) = self.incidents.of_mut(subject) else {
+            return;
+        };
+        incident.row.told = true;
+        incident.row.held_until = None;
+        incident.row.first_look = false;
+        incident.row.reminded_at = Some(now.wall);
+        incident.reminded = now.tick;
+        step.commit.push(Record::Incident(incident.row.clone()));
+    }
+
+    /// Tells of an open incident to everyone who is to know.
+    pub(super) fn tell(&mut self, now: Now, subject: &Subject, kind: Kind, step: &mut Step) {
+        let seq = self.seq_of(subject);
+        let Some(notice) = self.notice(now, subject, kind, seq) else {
+            return;
+        };
+        let mut destinations: BTreeSet<Name> = self
+            .destinations_of(&notice)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        if kind != Kind::Opened {
+            destinations.extend(self.knowing(subject, kind));
+        }
+        if destinations.is_empty() {
+            let why = if matches!(subject, Subject::Destination(_)) {
+                Why::OwnFailure
+            } else {
+                Why::NoRoute
+            };
+            self.not_told(now, subject, notice.event, why, step);
+        }
+        for destination in destinations {
+            self.tell_one(now, &notice, &destination, step);
+        }
+    }
+
+    /// Destinations that know, or will know from what waits, of the incident of a subject.
+    fn knowing(&self, subject: &Subject, kind: Kind) -> Vec<Name> {
+        self.outbox
+            .lanes_of(subject)
+            .filter(|(_, lane)| lane.will_know())
+            .map(|(key, _)| key.destination.clone())
+            .filter(|name| route::wants(&self.plan, name, kind))
+            .collect()
+    }
+
+    /// Tells of the end of an incident to everyone who knows of it.
+    pub(super) fn tell_end(
+        &mut self,
+        now: Now,
+        subject: &Subject,
+        event: ToldEvent,
+        step: &mut Step,
+    ) {
+        let seq = self.seq_of(subject);
+        let Some(mut notice) = self.notice(now, subject, Kind::Resolved, seq) else {
+            return;
+        };
+        notice.event = event;
+        notice.cause = None;
+        let notice = Arc::new(notice);
+        let lanes: Vec<LaneKey> = self
+            .outbox
+            .lanes_of(subject)
+            .filter(|(key, lane)| {
+                lane.will_know() && route::wants(&self.plan, &key.destination, Kind::Resolved)
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut orders = self.last_record;
+        for key in lanes {
+            self.outbox.enqueue(now, &key, &notice, &mut orders, step);
+        }
+        self.last_record = orders;
+    }
+
+    /// Tells what was already wrong when we began to look: one summary for each destination that would get too many.
+    pub(super) fn tell_first_look(&mut self, now: Now, step: &mut Step) {
+        let subjects: Vec<Subject> = self
+            .first_look
+            .take()
+            .into_iter()
+            .filter(|subject| self.incidents.of(subject).is_some())
+            .collect();
+        let mut by_destination: BTreeMap<Name, Vec<(Subject, Notice)>> = BTreeMap::new();
+        for subject in subjects {
+            self.mark_told(now, &subject, step);
+            let seq = self.seq_of(&subject);
+            let Some(notice) = self.notice(now, &subject, Kind::Opened, seq) else {
+                continue;
+            };
+            let destinations = self.destinations_of(&notice);
+            if destinations.is_empty() {
+                self.not_told(now, &subject, notice.event, Why::NoRoute, step);
+            }
+            for (destination, _) in destinations {
+                by_destination
+                    .entry(destination)
+                    .or_default()
+                    .push((subject.clone(), notice.clone()));
+            }
+            self.plan_reminder(now, &subject);
+        }
+        for (destination, notices) in by_destination {
+            if notices.len() > self.plan.notices.summary_above {
+                self.summarize(now, &destination, &notices, step);
+            } else {
+                for (_, notice) in &notices {
+                    self.tell_one(now, notice, &destination, step);
+                }
+            }
+        }
+    }
+
+    /// Tells many openings as one. The lanes of its subjects then know of their incidents, so that each end is told.
+    fn summarize(
+        &mut self,
+        now: Now,
+        destination: &Name,
+        notices: &[(Subject, Notice)],
+        step: &mut Step,
+    ) {
+        let mut counts: BTreeMap<ToldEvent, u64> = BTreeMap::new();
+        for (subject, notice) in notices {
+            let count = counts.entry(notice.event).or_default();
+            *count = count.saturating_add(1);
+            step.effects.push(Effect::Note(Fact::Dropped {
+                subject: subject.clone(),
+                destination: Some(destination.clone()),
+                why: Why::Summarized,
+            }));
+            step.commit.push(Record::Dropped(DroppedRow {
+                subject: subject.clone(),
+                seq: notice.seq,
+                destination: Some(destination.clone()),
+                at: now.wall,
+                event: notice.event,
+                why: Why::Summarized,
+            }));
+        }
+        let worst = notices.iter().min_by_key(|(_, notice)| notice.severity);
+        let Some((_, worst)) = worst else { return };
+        let seq = self.bump(&Subject::Fleet, step);
+        let items = notices
+            .iter()
+            .take(limits::SUMMARY_ITEMS_MAX)
+            .map(|(subject, notice)| Item {
+                host: subject.host().cloned(),
+                service: subject.service().cloned(),
+                state: notice.state,
+                event: notice.event,
+            });
+        let mut summary = Notice::new(Kind::Summary, worst.event, now.wall, Subject::Fleet, seq);
+        summary.severity = worst.severity;
+        summary.cause = Some("already wrong when svcwatch began to look".to_string());
+        summary.items = items.collect();
+        summary.counts = counts.into_iter().collect();
+        self.tell_one(now, &summary, destination, step);
+        for (subject, notice) in notices {
+            if let Some(incident) = &notice.incident {
+                let told = Told {
+                    incident: incident.id.clone(),
+                    opened_at: incident.opened_at,
+                };
+                self.outbox
+                    .know(destination, &summary, subject, &told, step);
+            }
+        }
+    }
+
+    /// Tells a destination that works again how things stand where it may not know.
+    pub(super) fn pay_debts(&mut self, now: Now, destination: &Name, step: &mut Step) {
+        for key in self.outbox.owing(destination) {
+            let told = self
+                .outbox
+                .lane(&key)
+                .and_then(|lane| lane.row.told.clone());
+            let open = self
+                .incidents
+                .of(&key.subject)
+                .filter(|incident| incident.row.told)
+                .map(|incident| incident.row.id.clone());
+            let mut orders;
+            if let Some(told) = told.filter(|told| open.as_ref() != Some(&told.incident)) {
+                let seq = self.bump(&key.subject, step);
+                let notice = Arc::new(self.end_of(now, &key.subject, &told, seq));
+                orders = self.last_record;
+                self.outbox.enqueue(now, &key, &notice, &mut orders, step);
+                self.last_record = orders;
+            }
+            if open.is_some() {
+                let seq = self.bump(&key.subject, step);
+                if let Some(notice) = self.notice(now, &key.subject, Kind::Updated, seq) {
+                    // Who has not heard of it gets it as an opening.
+                    orders = self.last_record;
+                    self.outbox
+                        .enqueue(now, &key, &Arc::new(notice), &mut orders, step);
+                    self.last_record = orders;
+                }
+            }
+            self.outbox.pay(now, &key, step);
+        }
+    }
+
+    /// The end of an incident that is over and of which only the recipient still knows.
+    fn end_of(&self, now: Now, subject: &Subject, told: &Told, seq: u64) -> Notice {
+        let event = match subject {
+            Subject::Service { .. } => self.end_event(subject),
+            Subject::Host(_) => ToldEvent::HostRecovered,
+            Subject::Visibility(_) => ToldEvent::Hidden,
+            Subject::Account(_) => ToldEvent::AccountPaused,
+            Subject::Destination(_) | Subject::Fleet => ToldEvent::DestinationFailing,
+        };
+        let mut notice = Notice::new(Kind::Resolved, event, now.wall, subject.clone(), seq);
+        notice.incident = Some(IncidentRef {
+            id: told.incident.clone(),
+            opened_at: told.opened_at,
+        });
+        self.describe(subject, &mut notice);
+        notice
+    }
+
+    /// The notice that would be made if this happened.
+    pub(super) fn imagined(
+        &self,
+        now: Now,
+        subject: &Subject,
+        event: ToldEvent,
+        severity: Severity,
+    ) -> Notice {
+        let mut notice = Notice::new(Kind::Opened, event, now.wall, subject.clone(), 0);
+        notice.severity = severity;
+        self.describe(subject, &mut notice);
+        notice
+    }
+}

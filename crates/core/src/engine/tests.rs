@@ -1,0 +1,427 @@
+//! Stories of the engine, told event by event. What happens over days and through crashes is the simulator's.
+
+use super::Engine;
+use crate::{
+    effect::{Effect, Step},
+    event::{Event, Verdict},
+    id::{Name, StoreId},
+    notice::{Kind, Notice, ToldEvent},
+    observe::{
+        Asked, Fault, HostFault, HostReading, Logon, Observation, Outcome, ProbeId, Reading,
+        Refusal, ServiceReading, State,
+    },
+    plan::{
+        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
+        StuckAfter,
+    },
+    record::Restored,
+    time::{Now, Span, Tick, Wall},
+};
+use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+
+/// An engine with a clock, and a world that answers at once.
+struct Story {
+    engine: Engine,
+    now: u64,
+    steps: Vec<Step>,
+    probes: Vec<(Name, ProbeId)>,
+    told: Vec<Arc<Notice>>,
+    deliver: bool,
+}
+
+fn at(milliseconds: u64) -> Now {
+    Now {
+        tick: Tick(milliseconds),
+        wall: Wall(1_700_000_000_000) + Span(milliseconds),
+    }
+}
+
+fn entry(name: &str) -> EntryPlan {
+    EntryPlan {
+        selector: Selector::Name(name.into()),
+        expect: Expect::Running,
+        for_span: Span::ZERO,
+        confirm: 1,
+        required: true,
+        friendly_name: None,
+        severity: None,
+        labels: Arc::from([]),
+    }
+}
+
+fn host(name: &str, services: &[&str]) -> HostPlan {
+    HostPlan {
+        name: name.into(),
+        address: name.into(),
+        site: None,
+        account: None,
+        every: Span::seconds(30),
+        timeout: Span::seconds(10),
+        host_for: Span::seconds(90),
+        settle: Span::seconds(3),
+        also_known_as: Vec::new(),
+        labels: Arc::from([]),
+        services: services.iter().map(|name| entry(name)).collect(),
+    }
+}
+
+fn plan(hosts: Vec<HostPlan>) -> Plan {
+    Plan {
+        hosts,
+        accounts: Vec::new(),
+        destinations: vec![DestinationPlan {
+            name: "hook".into(),
+            recipients: vec![Arc::from("")],
+            limit: None,
+        }],
+        routes: Vec::new(),
+        notices: NoticePlan::default(),
+        stuck_after: StuckAfter::default(),
+    }
+}
+
+fn reading(state: State) -> Reading {
+    Reading {
+        state,
+        pid: (state == State::Running).then_some(4),
+        exit_code: Some(0),
+        service_exit_code: Some(0),
+        checkpoint: 0,
+        wait_hint: Span::ZERO,
+    }
+}
+
+fn list(services: &[(&str, State)]) -> Outcome {
+    let services = services
+        .iter()
+        .map(|(name, state)| ServiceReading {
+            name: (*name).to_string(),
+            display_name: (*name).to_string(),
+            reading: reading(*state),
+        })
+        .collect();
+    Outcome::Read(HostReading {
+        services,
+        asked: Vec::new(),
+    })
+}
+
+fn fault(fault: Fault) -> Outcome {
+    Outcome::Fault(HostFault {
+        fault,
+        cause: "as the story says".to_string(),
+        refusal: None,
+    })
+}
+
+impl Story {
+    fn new(plan: Plan) -> Self {
+        let (engine, step) = Engine::restore(
+            Restored {
+                store: StoreId([1; 16]),
+                ..Restored::default()
+            },
+            Arc::new(plan),
+            at(0),
+        );
+        let mut story = Self {
+            engine,
+            now: 0,
+            steps: Vec::new(),
+            probes: Vec::new(),
+            told: Vec::new(),
+            deliver: true,
+        };
+        story.take(step);
+        story
+    }
+
+    fn apply(&mut self, event: Event) {
+        let step = self.engine.apply(at(self.now), event);
+        self.take(step);
+    }
+
+    /// Does what a step says, as a world in which everything works would.
+    fn take(&mut self, step: Step) {
+        self.steps.push(step.clone());
+        for effect in step.effects {
+            match effect {
+                Effect::Probe(request) => self.probes.push((request.host, request.probe)),
+                Effect::Render {
+                    delivery, notice, ..
+                } => {
+                    self.told.push(notice);
+                    self.apply(Event::Rendered {
+                        delivery,
+                        payload: Ok(Arc::from(*b"message")),
+                    });
+                }
+                Effect::Send { delivery, .. } => {
+                    let verdict = if self.deliver {
+                        Verdict::Delivered
+                    } else {
+                        Verdict::Retry {
+                            after: None,
+                            reason: "down".to_string(),
+                        }
+                    };
+                    self.apply(Event::Settled {
+                        delivery,
+                        verdict,
+                        answer: "200".to_string(),
+                    });
+                }
+                Effect::ReadConfig { .. }
+                | Effect::Forget { .. }
+                | Effect::Show(_)
+                | Effect::Note(_) => {}
+            }
+        }
+    }
+
+    /// Lets time pass, answering every probe with the same outcome.
+    fn pass(&mut self, span: Span, outcome: &Outcome) {
+        let end = self.now + span.0;
+        loop {
+            for (host, probe) in core::mem::take(&mut self.probes) {
+                self.answer(host, probe, outcome.clone());
+            }
+            let next = self
+                .engine
+                .next_deadline()
+                .map_or(end, |at| at.0)
+                .max(self.now);
+            if next > end {
+                break;
+            }
+            if next == self.now && self.engine.next_deadline().is_none_or(|at| at.0 > self.now) {
+                break;
+            }
+            self.now = next;
+            self.apply(Event::Tick);
+        }
+        self.now = end;
+    }
+
+    fn answer(&mut self, host: Name, probe: ProbeId, outcome: Outcome) {
+        let session_kept = matches!(outcome, Outcome::Read(_));
+        self.apply(Event::Observed(Observation {
+            host,
+            probe,
+            took: Span(5),
+            logon: Logon::Accepted,
+            computer_name: Some("PC".to_string()),
+            outcome,
+            session_kept,
+        }));
+    }
+
+    fn words(&self) -> Vec<(Kind, ToldEvent)> {
+        self.told
+            .iter()
+            .map(|notice| (notice.kind, notice.event))
+            .collect()
+    }
+}
+
+#[test]
+fn a_service_stops_and_starts() {
+    let mut story = Story::new(plan(vec![host("srv01", &["Spooler"])]));
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Running)]));
+    assert_eq!(story.words(), []);
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    assert_eq!(story.told[0].previous_state, Some(State::Running));
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Running)]));
+    assert_eq!(
+        story.words(),
+        [
+            (Kind::Opened, ToldEvent::Stopped),
+            (Kind::Resolved, ToldEvent::Started)
+        ]
+    );
+    assert_eq!(story.told[0].incident, story.told[1].incident);
+}
+
+#[test]
+fn a_named_service_is_told_at_first_sight_and_a_matched_one_is_not() {
+    let mut lab = host("lab", &["Spooler"]);
+    lab.services.push(EntryPlan {
+        selector: Selector::NameGlob(crate::glob::Glob::new("*")),
+        required: false,
+        ..entry("x")
+    });
+    let mut story = Story::new(plan(vec![lab]));
+    story.pass(
+        Span::minutes(1),
+        &list(&[("Spooler", State::Stopped), ("Themes", State::Stopped)]),
+    );
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    assert_eq!(story.told[0].subject.service(), Some(&"Spooler".into()));
+    assert_eq!(story.told[0].previous_state, None);
+}
+
+#[test]
+fn many_already_wrong_are_one_summary_and_each_end_is_told() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let mut story = Story::new(plan(vec![host("srv01", &names)]));
+    let stopped: Vec<(&str, State)> = names.iter().map(|name| (*name, State::Stopped)).collect();
+    story.pass(Span::minutes(1), &list(&stopped));
+    assert_eq!(story.words(), [(Kind::Summary, ToldEvent::Stopped)]);
+    assert_eq!(story.told[0].items.len(), 6);
+    let running: Vec<(&str, State)> = names.iter().map(|name| (*name, State::Running)).collect();
+    story.pass(Span::minutes(1), &list(&running));
+    assert_eq!(story.words().len(), 7);
+    assert!(
+        story.words()[1..]
+            .iter()
+            .all(|word| *word == (Kind::Resolved, ToldEvent::Started))
+    );
+}
+
+#[test]
+fn a_dead_host_is_one_notice_and_its_services_none() {
+    let mut story = Story::new(plan(vec![host("srv01", &["Spooler", "W3SVC"])]));
+    let running = list(&[("Spooler", State::Running), ("W3SVC", State::Running)]);
+    story.pass(Span::minutes(1), &running);
+    story.pass(Span::seconds(80), &fault(Fault::Unreachable));
+    assert_eq!(story.words(), [], "it has not lasted yet");
+    story.pass(Span::minutes(3), &fault(Fault::Timeout));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::HostUnreachable)]);
+    story.pass(Span::minutes(1), &running);
+    assert_eq!(
+        story.words()[1..],
+        [(Kind::Resolved, ToldEvent::HostRecovered)]
+    );
+}
+
+#[test]
+fn another_computer_is_not_believed() {
+    let mut story = Story::new(plan(vec![host("srv01", &["Spooler"])]));
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    let end = story.now + 180_000;
+    while story.now < end {
+        story.now = story
+            .engine
+            .next_deadline()
+            .map_or(end, |at| at.0)
+            .max(story.now + 1);
+        story.apply(Event::Tick);
+        for (host, probe) in core::mem::take(&mut story.probes) {
+            story.apply(Event::Observed(Observation {
+                host,
+                probe,
+                took: Span(5),
+                logon: Logon::Accepted,
+                computer_name: Some("OTHER".to_string()),
+                outcome: list(&[("Spooler", State::Stopped)]),
+                session_kept: true,
+            }));
+        }
+    }
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::WrongHost)]);
+}
+
+#[test]
+fn hidden_and_missing_are_not_stopped() {
+    let mut story = Story::new(plan(vec![host("srv01", &["Spooler"])]));
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    let gone = |asked| {
+        Outcome::Read(HostReading {
+            services: Vec::new(),
+            asked: vec![("Spooler".into(), asked)],
+        })
+    };
+    story.pass(Span::minutes(1), &gone(Asked::Hidden));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Hidden)]);
+    story.pass(Span::minutes(1), &gone(Asked::Missing));
+    assert_eq!(story.words()[1..], [(Kind::Updated, ToldEvent::Missing)]);
+}
+
+#[test]
+fn a_limit_merges_and_never_drops_the_last_word() {
+    let mut planned = plan(vec![host("srv01", &["Spooler"])]);
+    planned.hosts[0].settle = Span::ZERO;
+    planned.hosts[0].every = Span::seconds(5);
+    planned.destinations[0].limit = Some(Limit {
+        per: LimitPer::Service,
+        every: Span::minutes(10),
+    });
+    let mut story = Story::new(planned);
+    let (running, stopped) = (
+        list(&[("Spooler", State::Running)]),
+        list(&[("Spooler", State::Stopped)]),
+    );
+    story.pass(Span::seconds(30), &running);
+    for _ in 0..5 {
+        story.pass(Span::seconds(30), &stopped);
+        story.pass(Span::seconds(30), &running);
+    }
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    story.pass(Span::minutes(30), &running);
+    assert_eq!(story.words()[1..], [(Kind::Resolved, ToldEvent::Started)]);
+    assert_eq!(
+        story.told[1].merged.len(),
+        4,
+        "the four that came and went untold"
+    );
+}
+
+#[test]
+fn a_destination_that_is_down_gets_everything_in_order_later() {
+    let mut story = Story::new(plan(vec![host("srv01", &["Spooler"])]));
+    let (running, stopped) = (
+        list(&[("Spooler", State::Running)]),
+        list(&[("Spooler", State::Stopped)]),
+    );
+    story.pass(Span::minutes(1), &running);
+    story.deliver = false;
+    story.pass(Span::minutes(1), &stopped);
+    story.pass(Span::minutes(1), &running);
+    story.deliver = true;
+    story.pass(Span::minutes(10), &running);
+    assert_eq!(
+        story.words(),
+        [
+            (Kind::Opened, ToldEvent::Stopped),
+            (Kind::Resolved, ToldEvent::Started)
+        ]
+    );
+}
+
+#[test]
+fn three_refusals_are_one_notice_about_the_account() {
+    let mut hosts: Vec<HostPlan> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|name| host(name, &["Spooler"]))
+        .collect();
+    for one in &mut hosts {
+        one.account = Some("ops".into());
+    }
+    let mut planned = plan(hosts);
+    planned.accounts.push("ops".into());
+    let mut story = Story::new(planned);
+    let refused = Outcome::Fault(HostFault {
+        fault: Fault::LogonRefused,
+        cause: "wrong user name or password".to_string(),
+        refusal: Some(Refusal::WrongPassword),
+    });
+    story.pass(Span::minutes(30), &refused);
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::AccountPaused)]);
+    assert_eq!(story.told[0].counts, [(ToldEvent::AccountPaused, 4)]);
+    story.pass(Span::hours(2), &list(&[("Spooler", State::Running)]));
+    assert_eq!(
+        story.words().last(),
+        Some(&(Kind::Resolved, ToldEvent::AccountPaused))
+    );
+}
+
+#[test]
+fn a_pending_state_that_does_not_move_is_stuck() {
+    let mut story = Story::new(plan(vec![host("srv01", &["Spooler"])]));
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    story.pass(Span::minutes(4), &list(&[("Spooler", State::StartPending)]));
+    assert_eq!(story.words(), []);
+    story.pass(Span::minutes(3), &list(&[("Spooler", State::StartPending)]));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stuck)]);
+}

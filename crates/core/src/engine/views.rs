@@ -1,0 +1,115 @@
+//! What is shown of hosts and services.
+
+use super::Engine;
+use crate::{
+    effect::{Effect, Step},
+    host::Host,
+    id::{Name, Subject},
+    notice::Why,
+    plan::Labels,
+    target::Target,
+    view::{HostView, ServiceView, View},
+};
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+impl Engine {
+    /// Shows a host with all its services: their state is shown by the fault of their host.
+    pub(super) fn show_host(&self, name: &Name, step: &mut Step) {
+        if let Some(host) = self.hosts.get(name) {
+            step.effects.push(Effect::Show(View::Host(host_view(host))));
+        }
+    }
+
+    /// Shows a service, and its host's count of watched services with it where that changed.
+    pub(super) fn show_service(&self, host_name: &Name, service: &Name, step: &mut Step) {
+        let Some(host) = self.hosts.get(host_name) else {
+            return;
+        };
+        let Some(target) = host.find(service).and_then(|place| host.targets.get(place)) else {
+            return;
+        };
+        if let Some(view) = self.service_view(host, target) {
+            step.effects.push(Effect::Show(View::Service(view)));
+        }
+    }
+
+    /// Everything there is to show, for a start.
+    pub(super) fn show_all(&self, step: &mut Step) {
+        for host in self.hosts.values() {
+            step.effects.push(Effect::Show(View::Host(host_view(host))));
+            let views = host
+                .targets
+                .iter()
+                .filter_map(|target| self.service_view(host, target));
+            step.effects
+                .extend(views.map(View::Service).map(Effect::Show));
+        }
+    }
+
+    fn service_view(&self, host: &Host, target: &Target) -> Option<ServiceView> {
+        let entry = host.plan.services.get(target.entry)?;
+        let row = &target.row;
+        let subject = Subject::Service {
+            host: row.host.clone(),
+            service: row.service.clone(),
+        };
+        let muted = target.muted(entry).or_else(|| {
+            let fault = host.row.fault?;
+            Some(if fault == crate::observe::Fault::AccountPaused {
+                Why::AccountPaused
+            } else {
+                Why::HostFault
+            })
+        });
+        Some(ServiceView {
+            host: host.plan.name.clone(),
+            service: row.service.clone(),
+            display_name: row.display_name.clone(),
+            friendly_name: entry.friendly_name.clone(),
+            state: row.state,
+            since: row.since,
+            expected: entry.expect,
+            as_expected: target.as_expected(entry),
+            start_type: row.start_type,
+            pid: row.pid,
+            exit_code: row.exit_code,
+            incident: self
+                .incidents
+                .of(&subject)
+                .map(|incident| incident.row.id.clone()),
+            muted,
+            labels: labels_of(&host.plan.labels, &entry.labels),
+        })
+    }
+}
+
+fn host_view(host: &Host) -> HostView {
+    let row = &host.row;
+    HostView {
+        name: host.plan.name.clone(),
+        address: host.plan.address.clone(),
+        site: host.plan.site.clone(),
+        fault: row.fault,
+        cause: row.cause.clone(),
+        since: (row.visible.is_some() || row.fault.is_some()).then_some(row.since),
+        checked_at: host.checked_at,
+        visible: row.visible,
+        watched: u32::try_from(host.targets.len()).unwrap_or(u32::MAX),
+        labels: Arc::clone(&host.plan.labels),
+    }
+}
+
+/// The labels of a host with those of a service on top, sorted by name.
+pub(super) fn labels_of(host: &Labels, service: &Labels) -> Labels {
+    if service.is_empty() {
+        return Arc::clone(host);
+    }
+    let mut all: Vec<(String, String)> = host
+        .iter()
+        .filter(|(name, _)| !service.iter().any(|(known, _)| known == name))
+        .cloned()
+        .collect();
+    all.extend(service.iter().cloned());
+    all.sort();
+    Arc::from(all)
+}

@@ -1,0 +1,334 @@
+//! A host: its fault, what it shows us, and its targets.
+
+use crate::{
+    id::Name,
+    limits,
+    notice::ToldEvent,
+    observe::{Asked, Fault, HostReading, ServiceReading, StartType},
+    plan::{HostPlan, Selector},
+    policy::confirm::Candidate,
+    record::HostRow,
+    target::Target,
+    time::{Now, Span, Tick, Wall},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+
+/// One line of a host's list, as it was last read, and the target that it is.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The key name as the host writes it.
+    pub name: Arc<str>,
+    /// Its place among the targets.
+    pub target: Option<usize>,
+}
+
+/// What is known of a service that is listed, for selection by start type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// How it is started, where that could be read.
+    pub start_type: Option<StartType>,
+    /// Whether its configuration was asked for.
+    pub asked: bool,
+}
+
+/// A host.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its part of the plan.
+    pub plan: Arc<HostPlan>,
+    /// What is durable of it.
+    pub row: HostRow,
+    /// When it was last checked.
+    pub checked_at: Option<Wall>,
+    /// Whether it was checked since the start or the reload that brought it.
+    pub looked: bool,
+    /// Whether a session is kept.
+    pub session_kept: bool,
+    /// How late its last check began.
+    pub lag: Span,
+    /// Whether its fault was there at the first look.
+    pub first_look: bool,
+    /// The first failed reading of those that still fail.
+    pub wrong_since: Option<Tick>,
+    /// The fault that is not confirmed yet.
+    pub candidate: Option<Candidate<ToldEvent>>,
+    /// Until when no logon is tried because it refused the last one.
+    pub refused_until: Option<Tick>,
+    /// The sentence of that refusal.
+    pub refusal: Option<alloc::string::String>,
+    /// Its list as last read.
+    pub lines: Vec<Line>,
+    /// Its targets, sorted by key name.
+    pub targets: Vec<Target>,
+    /// Start types of listed services, kept only where a selector asks for them.
+    pub listed: BTreeMap<Name, Listed>,
+    /// Whether the next list is looked at as if it were new: the plan has changed.
+    pub relink: bool,
+    /// Names that vanished from the list and of which the host was not asked yet whether they are still installed.
+    pub vanished: Vec<Name>,
+    /// Whether the check under way asks for them.
+    pub vanished_asked: bool,
+    /// Names that vanished from the list although they are installed, as far as we know.
+    hidden: BTreeSet<Name>,
+    /// Whether the number of visible services has just changed.
+    pub visible_changed: bool,
+    /// The names that every check asks for where the list lacks them.
+    pub ask: Arc<[Name]>,
+    /// When the configuration is read next.
+    pub config_due: Tick,
+    /// Since when an answer with configuration is waited for.
+    pub config_asked: Option<Tick>,
+}
+
+impl Host {
+    /// A host as the store knows it, without targets.
+    pub fn new(plan: Arc<HostPlan>, row: Option<HostRow>, now: Now) -> Self {
+        let row = row.unwrap_or_else(|| HostRow {
+            host: plan.name.clone(),
+            computer_name: None,
+            fault: None,
+            cause: None,
+            wrong_since: None,
+            since: now.wall,
+            visible: None,
+            seq: 0,
+            visibility_seq: 0,
+            refused_until: None,
+            removed: false,
+        });
+        let wrong_since = row.wrong_since.map(|since| {
+            let due = now.tick_of(since + plan.host_for, plan.host_for);
+            Tick(due.0.saturating_sub(plan.host_for.0))
+        });
+        Self {
+            checked_at: None,
+            looked: false,
+            session_kept: false,
+            lag: Span::ZERO,
+            first_look: false,
+            wrong_since,
+            candidate: None,
+            refused_until: row
+                .refused_until
+                .map(|at| now.tick_of(at, limits::REFUSED_WAIT)),
+            refusal: None,
+            lines: Vec::new(),
+            targets: Vec::new(),
+            listed: BTreeMap::new(),
+            relink: true,
+            vanished: Vec::new(),
+            vanished_asked: false,
+            hidden: BTreeSet::new(),
+            visible_changed: false,
+            ask: Arc::from([]),
+            config_due: Tick(0),
+            config_asked: None,
+            plan,
+            row,
+        }
+    }
+
+    /// Whether it is known to be readable, or at least not known to be unreadable.
+    pub const fn readable(&self) -> bool {
+        self.row.fault.is_none()
+    }
+
+    /// The place of a target, by its key name.
+    pub fn find(&self, service: &Name) -> Option<usize> {
+        self.targets
+            .binary_search_by(|target| target.row.service.cmp(service))
+            .ok()
+    }
+
+    /// Adds a target. Places in the list that was read last move with it.
+    pub fn insert(&mut self, target: Target) -> usize {
+        let place = match self
+            .targets
+            .binary_search_by(|known| known.row.service.cmp(&target.row.service))
+        {
+            Ok(place) => return place,
+            Err(place) => place,
+        };
+        self.targets.insert(place, target);
+        for line in &mut self.lines {
+            line.target = line.target.map(|known| {
+                if known >= place {
+                    known.saturating_add(1)
+                } else {
+                    known
+                }
+            });
+        }
+        self.targets_changed();
+        place
+    }
+
+    /// Takes a target away.
+    pub fn remove(&mut self, place: usize) -> Option<Target> {
+        if place >= self.targets.len() {
+            return None;
+        }
+        let target = self.targets.remove(place);
+        for line in &mut self.lines {
+            line.target = match line.target {
+                Some(known) if known == place => None,
+                Some(known) if known > place => Some(known.saturating_sub(1)),
+                other => other,
+            };
+        }
+        self.targets_changed();
+        Some(target)
+    }
+
+    /// Makes the names to ask for anew.
+    pub fn targets_changed(&mut self) {
+        self.ask = self
+            .targets
+            .iter()
+            .map(|target| target.row.service.clone())
+            .collect();
+    }
+
+    /// Whether a selector needs the start types of services that are not targets.
+    pub fn selects_by_start(&self) -> bool {
+        self.plan
+            .services
+            .iter()
+            .any(|entry| matches!(entry.selector, Selector::Start(_)))
+    }
+
+    /// The first entry of the plan that means this service. Exact names come first, then the rest as they stand.
+    pub fn entry_for(
+        &self,
+        service: &Name,
+        display_name: Option<&str>,
+        start_type: Option<StartType>,
+    ) -> Option<usize> {
+        self.plan
+            .services
+            .iter()
+            .position(|entry| match &entry.selector {
+                Selector::Name(name) => name == service,
+                Selector::NameGlob(glob) => glob.matches(service.as_str()),
+                Selector::DisplayName(glob) => {
+                    display_name.is_some_and(|shown| glob.matches(shown))
+                }
+                Selector::Start(wanted) => start_type == Some(*wanted),
+            })
+    }
+
+    /// Whether the list is the one that was read last, name by name.
+    pub fn same_list(&self, services: &[ServiceReading]) -> bool {
+        !self.relink
+            && self.lines.len() == services.len()
+            && self
+                .lines
+                .iter()
+                .zip(services)
+                .all(|(line, service)| *line.name == *service.name)
+    }
+
+    /// Looks at the next list as if it were new.
+    pub fn forget_list(&mut self) {
+        self.relink = true;
+    }
+
+    /// Remembers which names of the last list this one lacks.
+    pub fn remember_vanished(&mut self, names: &[Name], reading: &HostReading) {
+        let present: BTreeSet<&Name> = names.iter().collect();
+        self.hidden.retain(|known| !present.contains(known));
+        self.vanished.retain(|known| !present.contains(known));
+        for line in &self.lines {
+            let name = Name::new(&line.name);
+            if present.contains(&name) || self.hidden.contains(&name) {
+                continue;
+            }
+            if Self::answer(reading, &name).is_none()
+                && self.vanished.len() < limits::ASKED_MAX
+                && !self.vanished.contains(&name)
+            {
+                self.vanished.push(name.clone());
+            }
+            self.hidden.insert(name);
+        }
+    }
+
+    /// How many services that it showed before it does not show any more, uninstalled ones not counted, and how many
+    /// it showed before.
+    pub fn count_hidden(&mut self, reading: &HostReading) -> (usize, usize) {
+        if core::mem::take(&mut self.vanished_asked) {
+            self.vanished.clear();
+        }
+        for (name, asked) in &reading.asked {
+            match asked {
+                Asked::Missing => {
+                    if self.hidden.remove(name)
+                        && let Some(visible) = &mut self.row.visible
+                    {
+                        *visible = visible.saturating_sub(1);
+                    }
+                }
+                Asked::Hidden | Asked::Read(_) => {}
+            }
+        }
+        let before = self
+            .row
+            .visible
+            .map_or(0, |visible| usize::try_from(visible).unwrap_or(usize::MAX));
+        (before.saturating_sub(reading.services.len()), before)
+    }
+
+    /// Whether the host is still to be asked for names that vanished. Each is asked for once.
+    pub const fn asks_for_vanished(&self) -> bool {
+        !self.vanished.is_empty()
+    }
+
+    /// Takes the number of services that it shows now for the one that counts.
+    pub fn accept_visible(&mut self, visible: usize) {
+        let visible = Some(u32::try_from(visible).unwrap_or(u32::MAX));
+        self.visible_changed = self.row.visible != visible;
+        self.row.visible = visible;
+        self.hidden.clear();
+        self.vanished.clear();
+    }
+
+    /// What the host answered when it was asked for a name.
+    pub fn answer<'a>(reading: &'a HostReading, service: &Name) -> Option<&'a Asked> {
+        reading
+            .asked
+            .iter()
+            .find(|(name, _)| name == service)
+            .map(|(_, asked)| asked)
+    }
+}
+
+/// The event that a fault is told as.
+pub const fn told_event(fault: Fault) -> ToldEvent {
+    match fault {
+        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout | Fault::ShuttingDown => {
+            ToldEvent::HostUnreachable
+        }
+        Fault::LogonRefused => ToldEvent::LogonRefused,
+        Fault::AccountPaused => ToldEvent::AccountPaused,
+        Fault::AccessDenied => ToldEvent::AccessDenied,
+        Fault::WrongHost => ToldEvent::WrongHost,
+        Fault::ProtocolError => ToldEvent::ProtocolError,
+    }
+}
+
+/// How many readings must agree before a fault is believed.
+pub const fn readings_needed(fault: Fault) -> u32 {
+    match fault {
+        Fault::LogonRefused | Fault::AccountPaused | Fault::WrongHost => 1,
+        Fault::NameNotResolved
+        | Fault::Unreachable
+        | Fault::Timeout
+        | Fault::AccessDenied
+        | Fault::ShuttingDown
+        | Fault::ProtocolError => limits::FAULT_CONFIRM,
+    }
+}

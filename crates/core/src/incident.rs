@@ -1,0 +1,133 @@
+//! Incidents: one for each subject until it is as expected again.
+
+use crate::{
+    id::{IncidentId, Subject},
+    record::IncidentRow,
+    time::{Now, Span, Tick},
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+/// An open incident.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    /// What is durable of it.
+    pub row: IncidentRow,
+    /// Until when its opening is held.
+    pub held_until: Option<Tick>,
+    /// When it was last told or repeated.
+    pub reminded: Tick,
+    /// When it is looked at for a reminder.
+    remind_at: Option<Tick>,
+}
+
+/// All open incidents, with what is to be done about them and when.
+#[derive(Debug, Clone, Default)]
+pub struct Incidents {
+    open: BTreeMap<Subject, Incident>,
+    subjects: BTreeMap<IncidentId, Subject>,
+    agenda: BTreeSet<(Tick, Subject)>,
+}
+
+impl Incidents {
+    /// The open incident of a subject.
+    pub fn of(&self, subject: &Subject) -> Option<&Incident> {
+        self.open.get(subject)
+    }
+
+    /// The open incident of a subject, to change it.
+    pub fn of_mut(&mut self, subject: &Subject) -> Option<&mut Incident> {
+        self.open.get_mut(subject)
+    }
+
+    /// The subject of an open incident.
+    pub fn subject_of(&self, id: &IncidentId) -> Option<&Subject> {
+        self.subjects.get(id)
+    }
+
+    /// All open incidents in the order of their subjects.
+    pub fn iter(&self) -> impl Iterator<Item = (&Subject, &Incident)> {
+        self.open.iter()
+    }
+
+    /// Adds an incident that has just opened, or that the store knows as open. A hold goes on with what remains of it.
+    pub fn add(&mut self, now: Now, row: IncidentRow, hold: Span) {
+        let subject = row.subject.clone();
+        let told_ago = row.reminded_at.map_or(Span::ZERO, |at| now.wall.since(at));
+        let reminded = Tick(now.tick.0.saturating_sub(told_ago.0));
+        let held_until = row.held_until.map(|until| now.tick_of(until, hold));
+        self.subjects.insert(row.id.clone(), subject.clone());
+        if let Some(at) = held_until {
+            self.agenda.insert((at, subject.clone()));
+        }
+        self.open.insert(
+            subject,
+            Incident {
+                row,
+                held_until,
+                reminded,
+                remind_at: None,
+            },
+        );
+    }
+
+    /// Takes an incident away that is over.
+    pub fn end(&mut self, subject: &Subject) -> Option<Incident> {
+        let incident = self.open.remove(subject)?;
+        self.subjects.remove(&incident.row.id);
+        for at in [incident.held_until, incident.remind_at]
+            .into_iter()
+            .flatten()
+        {
+            self.agenda.remove(&(at, subject.clone()));
+        }
+        Some(incident)
+    }
+
+    /// Ends the hold of an incident.
+    pub fn release(&mut self, subject: &Subject) {
+        if let Some(incident) = self.open.get_mut(subject) {
+            incident.row.held_until = None;
+            if let Some(at) = incident.held_until.take() {
+                self.agenda.remove(&(at, subject.clone()));
+            }
+        }
+    }
+
+    /// Looks at an incident again at this time, for a reminder; never where none is given.
+    pub fn remind(&mut self, subject: &Subject, at: Option<Tick>) {
+        let Some(incident) = self.open.get_mut(subject) else {
+            return;
+        };
+        if let Some(before) = incident.remind_at.take() {
+            self.agenda.remove(&(before, subject.clone()));
+        }
+        incident.remind_at = at;
+        if let Some(at) = at {
+            self.agenda.insert((at, subject.clone()));
+        }
+    }
+
+    /// Subjects whose hold has ended or that are to be looked at for a reminder now.
+    pub fn due(&self, now: Tick) -> Vec<Subject> {
+        self.agenda
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .map(|(_, subject)| subject.clone())
+            .collect()
+    }
+
+    /// When something is to be done next.
+    pub fn deadline(&self) -> Option<Tick> {
+        self.agenda.first().map(|(at, _)| *at)
+    }
+}
+
+impl Incident {
+    /// When it is looked at for a reminder.
+    pub const fn remind_at(&self) -> Option<Tick> {
+        self.remind_at
+    }
+}

@@ -1,0 +1,343 @@
+//! How deliveries end.
+
+use super::{LaneKey, Outbox};
+use crate::{
+    effect::{Effect, Fact, Step},
+    event::Verdict,
+    id::{DeliveryKey, Name, Subject},
+    limits,
+    notice::{Kind, Notice, Why},
+    planted::{self, Planted},
+    policy::limit,
+    record::{AttemptRow, DeliveryRow, DeliveryState, Record, Told},
+    time::{Now, Span},
+};
+use alloc::{
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
+
+/// What the end of a delivery means beyond its lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// The destination does not take what it is given, and others should be told.
+    Failing {
+        /// Which.
+        destination: Name,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The destination takes what it is given again.
+    Works {
+        /// Which.
+        destination: Name,
+    },
+}
+
+impl Outbox {
+    /// Takes in a rendered message: it is frozen with its delivery and then sent.
+    pub fn rendered(
+        &mut self,
+        now: Now,
+        delivery: &DeliveryKey,
+        payload: Result<Arc<[u8]>, String>,
+        step: &mut Step,
+    ) -> Option<Signal> {
+        let key = self.keys.get(delivery)?.lane.clone();
+        let lane = self.lanes.get_mut(&key).filter(|lane| lane.under_way)?;
+        let head = lane
+            .head
+            .as_mut()
+            .filter(|head| head.key == *delivery && head.payload.is_none())?;
+        match payload {
+            Ok(payload) if payload.len() <= limits::PAYLOAD_BYTES_MAX => {
+                head.payload = Some(Arc::clone(&payload));
+                head.state = DeliveryState::Sending;
+                step.commit.push(Record::Delivery(head.clone()));
+                step.effects.push(Effect::Send {
+                    delivery: delivery.clone(),
+                    destination: key.destination,
+                    recipient: key.recipient,
+                    payload,
+                    attempt: head.attempts.saturating_add(1),
+                });
+                None
+            }
+            Ok(_) => self.reject(now, &key, "the message is longer than the limit", step),
+            Err(reason) => self.reject(now, &key, &reason, step),
+        }
+    }
+
+    /// Takes in how a try ended.
+    pub fn settled(
+        &mut self,
+        now: Now,
+        delivery: &DeliveryKey,
+        verdict: &Verdict,
+        answer: &str,
+        step: &mut Step,
+    ) -> Option<Signal> {
+        let key = self.keys.get(delivery)?.lane.clone();
+        let lane = self.lanes.get_mut(&key).filter(|lane| lane.under_way)?;
+        let head = lane
+            .head
+            .as_mut()
+            .filter(|head| head.key == *delivery && head.payload.is_some())?;
+        head.attempts = head.attempts.saturating_add(1);
+        let answer: String = answer.chars().take(limits::ANSWER_CHARACTERS_MAX).collect();
+        step.commit.push(Record::Attempt(AttemptRow {
+            key: delivery.clone(),
+            number: head.attempts,
+            at: now.wall,
+            result: verdict.as_str(),
+            answer: answer.clone(),
+        }));
+        step.effects.push(Effect::Note(Fact::Attempted {
+            delivery: delivery.clone(),
+            destination: key.destination.clone(),
+            result: verdict.as_str(),
+            answer,
+        }));
+        match verdict {
+            Verdict::Delivered => self.delivered(now, &key, step),
+            Verdict::Retry { after, reason } => self.try_again(now, &key, *after, reason, step),
+            Verdict::Rejected { reason } => self.reject(now, &key, reason, step),
+        }
+    }
+
+    /// Frees the place of a delivery that has ended, and gives it out of its lane.
+    fn take_head(&mut self, key: &LaneKey) -> Option<DeliveryRow> {
+        let lane = self.lanes.get_mut(key)?;
+        lane.under_way = false;
+        if let Some(pool) = self.pools.get_mut(&key.pool()) {
+            pool.busy = pool.busy.saturating_sub(1);
+        }
+        lane.head.take()
+    }
+
+    fn delivered(&mut self, now: Now, key: &LaneKey, step: &mut Step) -> Option<Signal> {
+        let mut row = self.take_head(key)?;
+        row.state = DeliveryState::Delivered;
+        row.reason = None;
+        self.keys.remove(&row.key);
+        let lane = self.lanes.get_mut(key)?;
+        lane.note_told(&row);
+        step.commit.push(Record::Lane(lane.row.clone()));
+        self.release_behind(now, &row.key, true, step);
+        step.commit.push(Record::Delivery(row));
+        self.count(&key.destination, -1);
+        self.show(&key.destination, step);
+        self.look_again(now, key, step);
+        let destination = self.destinations.get_mut(&key.destination)?;
+        destination.failing.remove(&key.recipient);
+        if !destination.failing.is_empty() {
+            return None;
+        }
+        if destination.row.failing_since.take().is_some() {
+            step.commit
+                .push(Record::Destination(destination.row.clone()));
+        }
+        destination.failing_since = None;
+        Some(Signal::Works {
+            destination: key.destination.clone(),
+        })
+    }
+
+    fn try_again(
+        &mut self,
+        now: Now,
+        key: &LaneKey,
+        asked: Option<Span>,
+        reason: &str,
+        step: &mut Step,
+    ) -> Option<Signal> {
+        let mut row = self.take_head(key)?;
+        if planted::is(Planted::RetryGivesUp) && row.attempts >= 3 {
+            self.give_up(now, row, DeliveryState::Expired, Why::Limit, None, step);
+            return None;
+        }
+        let wait = limit::retry_after(row.key.as_str(), row.attempts, asked);
+        row.state = DeliveryState::Pending;
+        row.reason = Some(reason.to_string());
+        row.due = now.wall + wait;
+        step.commit.push(Record::Delivery(row.clone()));
+        if planted::is(Planted::KeyPerTry) {
+            let other = DeliveryKey::new(
+                &key.destination,
+                &key.recipient,
+                row.key.as_str(),
+                "again",
+                0,
+            );
+            if let Some(kept) = self.keys.remove(&row.key) {
+                self.keys.insert(other.clone(), kept);
+            }
+            row.key = other;
+        }
+        let order = row.order;
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.head = Some(row);
+        }
+        let due = now.tick + wait;
+        self.look_at(key, due, order);
+        if asked.is_some()
+            && let Some(pool) = self.pools.get_mut(&key.pool())
+        {
+            pool.not_before = pool.not_before.max(due);
+        }
+        self.note_failure(now, key, reason, limits::DESTINATION_FAILING_AFTER, step)
+    }
+
+    fn reject(&mut self, now: Now, key: &LaneKey, reason: &str, step: &mut Step) -> Option<Signal> {
+        let row = self.take_head(key)?;
+        let lane = self.lanes.get_mut(key)?;
+        lane.end_refused |= row.notice.kind == Kind::Resolved;
+        // A summary or a test is not owed: nothing depends on it later.
+        if !lane.paying && !matches!(row.notice.kind, Kind::Info | Kind::Summary) {
+            lane.lost(&row, row.attempts > 1);
+            self.debts.insert(key.clone());
+        }
+        step.commit.push(Record::Lane(lane.row.clone()));
+        self.give_up(
+            now,
+            row,
+            DeliveryState::Parked,
+            Why::Parked,
+            Some(reason.to_string()),
+            step,
+        );
+        self.look_again(now, key, step);
+        self.note_failure(now, key, reason, Span::ZERO, step)
+    }
+
+    /// Looks at a lane again at once, where something waits in it; else forgets it where nothing is left.
+    fn look_again(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
+        match self.lanes.get(key).and_then(super::lane::Lane::first_order) {
+            Some(order) => self.look_at(key, now.tick, order),
+            None => self.tidy(now, key, step),
+        }
+    }
+
+    /// Notes that a destination failed; tells of it once it has failed for so long.
+    fn note_failure(
+        &mut self,
+        now: Now,
+        key: &LaneKey,
+        reason: &str,
+        after: Span,
+        step: &mut Step,
+    ) -> Option<Signal> {
+        let destination = self.destinations.get_mut(&key.destination)?;
+        let since = *destination.failing_since.get_or_insert(now.tick);
+        if destination.row.failing_since.is_none() {
+            destination.row.failing_since = Some(now.wall);
+            step.commit
+                .push(Record::Destination(destination.row.clone()));
+        }
+        destination.failing.insert(Arc::clone(&key.recipient));
+        if now.tick.since(since) < after {
+            return None;
+        }
+        Some(Signal::Failing {
+            destination: key.destination.clone(),
+            reason: reason.to_string(),
+        })
+    }
+
+    /// Lanes of a destination that owe their recipient the state as it is now, and have nothing waiting that tells it.
+    /// They are asked for after a success.
+    pub fn owing(&self, destination: &Name) -> Vec<LaneKey> {
+        if planted::is(Planted::ExpiredForgotten) {
+            return Vec::new();
+        }
+        let idle = |key: &&LaneKey| {
+            self.lanes
+                .get(*key)
+                .is_none_or(|lane| lane.head.is_none() && lane.waiting.is_empty())
+        };
+        self.debts
+            .iter()
+            .filter(|key| key.destination == *destination)
+            .filter(idle)
+            .cloned()
+            .collect()
+    }
+
+    /// A lane's debt is paid by what was just put into it, or by there being nothing to tell.
+    pub fn pay(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
+        self.debts.remove(key);
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.row.owes_state = false;
+            lane.paying = true;
+            step.commit.push(Record::Lane(lane.row.clone()));
+        }
+        self.tidy(now, key, step);
+    }
+
+    /// Notes that the recipients of a destination learn of an incident from a summary.
+    pub fn know(
+        &mut self,
+        destination: &Name,
+        summary: &Notice,
+        subject: &Subject,
+        told: &Told,
+        step: &mut Step,
+    ) {
+        let Some(known) = self.destinations.get(destination) else {
+            return;
+        };
+        for recipient in known.recipients.clone() {
+            let fleet = LaneKey {
+                destination: destination.clone(),
+                recipient,
+                subject: summary.subject.clone(),
+            };
+            let delivery = fleet.delivery(summary);
+            let key = LaneKey {
+                subject: subject.clone(),
+                ..fleet
+            };
+            self.pools.entry(key.pool()).or_default();
+            let lane = self
+                .lanes
+                .entry(key.clone())
+                .or_insert_with(|| super::Lane::new(&key, None));
+            lane.row.told = Some(told.clone());
+            lane.row.behind = Some(delivery.clone());
+            step.commit.push(Record::Lane(lane.row.clone()));
+            self.behind.entry(delivery).or_default().insert(key);
+        }
+    }
+
+    /// A summary has come to its end: the lanes that waited for it go on. Where it was not delivered, their
+    /// recipients know nothing yet, and the state as it is at the next success is owed.
+    pub(super) fn release_behind(
+        &mut self,
+        now: Now,
+        summary: &DeliveryKey,
+        delivered: bool,
+        step: &mut Step,
+    ) {
+        for key in self.behind.remove(summary).unwrap_or_default() {
+            let Some(lane) = self.lanes.get_mut(&key) else {
+                continue;
+            };
+            lane.row.behind = None;
+            if !delivered {
+                lane.row.told = None;
+                lane.row.owes_state = true;
+                self.debts.insert(key.clone());
+            }
+            step.commit.push(Record::Lane(lane.row.clone()));
+            if let Some(order) = lane.first_order() {
+                self.look_at(&key, now.tick, order);
+            }
+        }
+    }
+
+    /// One lane.
+    pub fn lane(&self, key: &LaneKey) -> Option<&super::Lane> {
+        self.lanes.get(key)
+    }
+}

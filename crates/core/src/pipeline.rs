@@ -1,0 +1,273 @@
+//! The order in which things become true: events are applied together, their records are committed in one
+//! transaction, and only then is anything done or shown of it.
+//!
+//! While one transaction is under way the next one is gathered. A commit that failed is tried again with the same
+//! records; meanwhile probe results are kept newest a host, everything else in order, and nothing is told from memory.
+
+use crate::{
+    effect::Effect,
+    engine::Engine,
+    event::Event,
+    id::Name,
+    limits,
+    planted::{self, Planted},
+    record::Record,
+    time::{Now, Tick},
+};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+
+/// Which transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(pub u64);
+
+/// What the carrier of the pipeline is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Write these rows in one transaction, and say how it went.
+    Commit {
+        /// Which transaction; the same again where it is tried again.
+        batch: BatchId,
+        /// The rows.
+        records: Arc<[Record]>,
+    },
+    /// Do this now.
+    Do(Vec<Effect>),
+}
+
+/// A transaction that is being written.
+#[derive(Debug, Clone)]
+struct Written {
+    batch: BatchId,
+    records: Arc<[Record]>,
+    effects: Vec<Effect>,
+    /// When it is tried again; none while an answer is waited for.
+    again: Option<Tick>,
+}
+
+/// What is gathered for the next transaction.
+#[derive(Debug, Clone, Default)]
+struct Gathered {
+    records: Vec<Record>,
+    effects: Vec<Effect>,
+    events: usize,
+    since: Option<Tick>,
+}
+
+/// The engine with the order around it.
+#[derive(Debug)]
+pub struct Pipeline {
+    engine: Engine,
+    waiting: VecDeque<Event>,
+    /// Places of observations in the queue, while it is held up: a newer one of the same host takes the place.
+    observed: BTreeMap<Name, Event>,
+    gathered: Gathered,
+    written: Option<Written>,
+    last_batch: u64,
+    failing: bool,
+}
+
+impl Pipeline {
+    /// A pipeline that begins with what the start itself came to.
+    pub fn new(engine: Engine, first: crate::effect::Step) -> Self {
+        let gathered = Gathered {
+            records: first.commit,
+            effects: first.effects,
+            events: 1,
+            since: Some(Tick(0)),
+        };
+        Self {
+            engine,
+            waiting: VecDeque::new(),
+            observed: BTreeMap::new(),
+            gathered,
+            written: None,
+            last_batch: 0,
+            failing: false,
+        }
+    }
+
+    /// Takes in an event. It is applied at once unless the store holds everything up; then it waits.
+    pub fn push(&mut self, now: Now, event: Event) {
+        if self.gathered.events < limits::BATCH_EVENTS_MAX
+            && self.waiting.is_empty()
+            && self.observed.is_empty()
+            && !self.failing
+        {
+            self.apply(now, event);
+            return;
+        }
+        match event {
+            Event::Observed(observation) => {
+                self.observed
+                    .insert(observation.host.clone(), Event::Observed(observation));
+            }
+            Event::Tick => {}
+            // The carrier's own bounds on deliveries and requests keep these few.
+            Event::ConfigRead { .. }
+            | Event::Rendered { .. }
+            | Event::Settled { .. }
+            | Event::Acknowledge { .. }
+            | Event::PlanReplaced(_)
+            | Event::SecretChanged { .. }
+            | Event::ClockJumped { .. }
+            | Event::Stop => self.waiting.push_back(event),
+        }
+    }
+
+    fn apply(&mut self, now: Now, event: Event) {
+        let step = self.engine.apply(now, event);
+        self.gathered.events = self.gathered.events.saturating_add(1);
+        self.gathered.since.get_or_insert(now.tick);
+        self.gathered.records.extend(step.commit);
+        self.gathered.effects.extend(step.effects);
+    }
+
+    /// What is to be done now.
+    pub fn poll(&mut self, now: Now) -> Vec<Action> {
+        let mut actions = Vec::new();
+        // What waited happened before what is due now: an answer that waited must not be given up as missing.
+        self.take_waiting(now);
+        if self.engine.next_deadline().is_some_and(|at| at <= now.tick)
+            && self.gathered.events < limits::BATCH_EVENTS_MAX
+            && !self.failing
+        {
+            self.apply(now, Event::Tick);
+        }
+        self.release_reads(&mut actions);
+        if let Some(written) = &mut self.written
+            && written.again.is_some_and(|at| at <= now.tick)
+        {
+            written.again = None;
+            actions.push(Action::Commit {
+                batch: written.batch,
+                records: Arc::clone(&written.records),
+            });
+        }
+        if self.written.is_none() && self.is_ripe(now) {
+            self.write(&mut actions);
+        }
+        actions
+    }
+
+    /// Applies what waited, as far as there is room in the next transaction.
+    fn take_waiting(&mut self, now: Now) {
+        while !self.failing && self.gathered.events < limits::BATCH_EVENTS_MAX {
+            let next = self
+                .waiting
+                .pop_front()
+                .or_else(|| self.observed.pop_first().map(|(_, event)| event));
+            let Some(event) = next else { break };
+            self.apply(now, event);
+        }
+    }
+
+    /// What only reads need not wait: nobody is told anything by it.
+    fn release_reads(&mut self, actions: &mut Vec<Action>) {
+        let early =
+            |effect: &Effect| effect.only_reads() || planted::is(Planted::EffectsBeforeCommit);
+        if self.gathered.effects.iter().any(early) {
+            let (reads, others) = core::mem::take(&mut self.gathered.effects)
+                .into_iter()
+                .partition(early);
+            self.gathered.effects = others;
+            actions.push(Action::Do(reads));
+        }
+    }
+
+    /// Whether what is gathered is to be written now: it has waited long enough, or there is much of it.
+    fn is_ripe(&self, now: Now) -> bool {
+        let full = self.gathered.events >= limits::BATCH_EVENTS_MAX;
+        full || self.gathered.since.is_some_and(|since| {
+            now.tick.since(since) >= limits::BATCH_WAIT || self.gathered.records.is_empty()
+        })
+    }
+
+    fn write(&mut self, actions: &mut Vec<Action>) {
+        let Gathered {
+            records, effects, ..
+        } = core::mem::take(&mut self.gathered);
+        if records.is_empty() {
+            if !effects.is_empty() {
+                actions.push(Action::Do(effects));
+            }
+            return;
+        }
+        self.last_batch = self.last_batch.saturating_add(1);
+        let (batch, records) = (BatchId(self.last_batch), Arc::<[Record]>::from(records));
+        actions.push(Action::Commit {
+            batch,
+            records: Arc::clone(&records),
+        });
+        self.written = Some(Written {
+            batch,
+            records,
+            effects,
+            again: None,
+        });
+    }
+
+    /// A transaction is durable: what it comes to may be done.
+    pub fn committed(&mut self, now: Now, batch: BatchId) -> Vec<Action> {
+        let Some(written) = self.written.take_if(|written| written.batch == batch) else {
+            return Vec::new();
+        };
+        self.failing = false;
+        let mut actions = Vec::new();
+        if !written.effects.is_empty() {
+            actions.push(Action::Do(written.effects));
+        }
+        actions.extend(self.poll(now));
+        actions
+    }
+
+    /// A transaction failed: it is tried again with the same rows, and until then nothing is told.
+    pub fn commit_failed(&mut self, now: Now, batch: BatchId) {
+        if planted::is(Planted::CommitNotRetried) {
+            self.written.take_if(|written| written.batch == batch);
+            return;
+        }
+        if let Some(written) = self
+            .written
+            .as_mut()
+            .filter(|written| written.batch == batch)
+        {
+            written.again = Some(now.tick + limits::COMMIT_RETRY);
+            self.failing = true;
+        }
+    }
+
+    /// When [`Self::poll`] is due, if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Tick> {
+        let engine = if self.failing || self.gathered.events >= limits::BATCH_EVENTS_MAX {
+            None
+        } else {
+            self.engine.next_deadline()
+        };
+        let again = self.written.as_ref().and_then(|written| written.again);
+        let ripe = if self.written.is_none() {
+            self.gathered.since.map(|since| since + limits::BATCH_WAIT)
+        } else {
+            None
+        };
+        [engine, again, ripe].into_iter().flatten().min()
+    }
+
+    /// Whether the store does not take what it is given.
+    pub const fn store_failing(&self) -> bool {
+        self.failing
+    }
+
+    /// Whether everything that was decided is durable and done.
+    pub fn is_idle(&self) -> bool {
+        self.written.is_none() && self.gathered.since.is_none() && self.waiting.is_empty()
+    }
+
+    /// The engine, to look at.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}

@@ -1,0 +1,77 @@
+//! Third stage: to which destinations?
+
+use crate::{
+    glob::Glob,
+    id::Name,
+    notice::{Kind, Notice},
+    plan::{Matcher, Plan, RoutePlan},
+    time::Span,
+};
+use alloc::vec::Vec;
+
+/// Where a notice goes, each destination once, with the interval of its reminders.
+pub fn destinations(plan: &Plan, notice: &Notice) -> Vec<(Name, Option<Span>)> {
+    let mut found: Vec<(Name, Option<Span>)> = Vec::new();
+    if plan.routes.is_empty() {
+        return plan
+            .destinations
+            .iter()
+            .map(|one| (one.name.clone(), plan.notices.reminder))
+            .collect();
+    }
+    for route in &plan.routes {
+        if !matches(&route.matcher, notice) {
+            continue;
+        }
+        let reminder = route.reminder.unwrap_or(plan.notices.reminder);
+        for name in &route.to {
+            if !found.iter().any(|(known, _)| known == name) {
+                found.push((name.clone(), reminder));
+            }
+        }
+        if !route.go_on {
+            break;
+        }
+    }
+    found
+}
+
+/// Whether a destination that was told of an opening is to be told of the end too: unless every route to it names the
+/// kinds of notice that it wants, and this is none of them.
+pub fn wants(plan: &Plan, destination: &Name, kind: Kind) -> bool {
+    let leads_there = |route: &&RoutePlan| route.to.contains(destination);
+    let mut routes = plan.routes.iter().filter(leads_there).peekable();
+    routes.peek().is_none()
+        || routes.any(|route| route.matcher.kind.is_empty() || route.matcher.kind.contains(&kind))
+}
+
+/// Whether a notice is meant by a matcher.
+pub fn matches(matcher: &Matcher, notice: &Notice) -> bool {
+    let host = notice.subject.host().map(Name::as_str);
+    let service = notice.subject.service().map(Name::as_str);
+    any(&matcher.host, host)
+        && any(&matcher.site, notice.site.as_deref())
+        && any(&matcher.service, service)
+        && member(&matcher.severity, &notice.severity)
+        && member(&matcher.kind, &notice.kind)
+        && member(&matcher.event, &notice.event)
+        && matcher.labels.iter().all(|(name, wanted)| {
+            let value = notice
+                .labels
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.as_str());
+            any(wanted, value)
+        })
+}
+
+/// An empty list matches everything; a list matches a text that one of its patterns matches.
+fn any(patterns: &[Glob], text: Option<&str>) -> bool {
+    patterns.is_empty()
+        || text.is_some_and(|text| patterns.iter().any(|pattern| pattern.matches(text)))
+}
+
+/// An empty list has every member.
+fn member<T: PartialEq>(list: &[T], value: &T) -> bool {
+    list.is_empty() || list.contains(value)
+}

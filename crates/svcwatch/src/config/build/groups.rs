@@ -1,0 +1,124 @@
+//! Groups: the same services on many hosts.
+
+use std::collections::{HashMap, HashSet};
+
+use svcwatch_core::glob::Glob;
+use svcwatch_core::plan::{EntryPlan, Labels};
+
+use super::Build;
+use super::fields::one_or_many;
+use super::services::entries;
+use crate::config::problem::{Position, quoted};
+use crate::config::tree::Node;
+
+/// The most patterns of hosts that all groups together may have: each is tried on each host.
+const PATTERNS: usize = 2_000;
+
+/// The groups, ready to be asked for a host.
+pub(super) struct Groups {
+    services: Vec<Vec<EntryPlan>>,
+    exact: HashMap<String, Vec<usize>>,
+    patterns: Vec<Pattern>,
+}
+
+/// A pattern of hosts.
+struct Pattern {
+    glob: Glob,
+    group: usize,
+    at: Position,
+    used: bool,
+}
+
+impl Groups {
+    /// Reads `groups` and tells which of the hosts that they name nobody has.
+    pub(super) fn read(build: &mut Build<'_>, hosts: &[Node]) -> Self {
+        let mut groups = Self {
+            services: Vec::new(),
+            exact: HashMap::new(),
+            patterns: Vec::new(),
+        };
+        let names: Vec<&str> = hosts
+            .iter()
+            .filter_map(|host| Some(&*host.get("name")?.scalar()?.text))
+            .collect();
+        let keys: HashSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
+        let nodes = build
+            .root
+            .get("groups")
+            .and_then(Node::items)
+            .unwrap_or_default();
+        for (index, node) in nodes.iter().enumerate() {
+            groups
+                .services
+                .push(entries(node, &Labels::default(), false));
+            for (member, text) in node.get("hosts").into_iter().flat_map(one_or_many) {
+                let key = text.to_lowercase();
+                if Glob::is_pattern(text) {
+                    let glob = Glob::new(text);
+                    groups.patterns.push(Pattern {
+                        glob,
+                        group: index,
+                        at: member.at,
+                        used: false,
+                    });
+                } else if keys.contains(&key) {
+                    groups.exact.entry(key).or_default().push(index);
+                } else {
+                    build.unknown(
+                        member.at,
+                        &format!("groups[{index}].hosts"),
+                        "host",
+                        text,
+                        &names,
+                    );
+                }
+            }
+        }
+        if let Some(beyond) = groups.patterns.get(PATTERNS) {
+            let what = format!("the groups have more than {PATTERNS} patterns of hosts");
+            build.error(
+                beyond.at,
+                &format!("groups[{}].hosts", beyond.group),
+                what,
+                "write wider patterns, or names",
+            );
+            groups.patterns.truncate(PATTERNS);
+        }
+        groups
+    }
+
+    /// The services that groups give a host, in the order of the groups.
+    pub(super) fn of(&mut self, host: &str) -> Vec<&EntryPlan> {
+        let mut indexes: Vec<usize> = self
+            .exact
+            .get(&host.to_lowercase())
+            .cloned()
+            .unwrap_or_default();
+        for pattern in &mut self.patterns {
+            if pattern.glob.matches(host) {
+                pattern.used = true;
+                indexes.push(pattern.group);
+            }
+        }
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes
+            .iter()
+            .filter_map(|index| self.services.get(*index))
+            .flatten()
+            .collect()
+    }
+
+    /// Warns of patterns that matched no host.
+    pub(super) fn tell_unused(&self, build: &mut Build<'_>) {
+        for pattern in self.patterns.iter().filter(|pattern| !pattern.used) {
+            let what = format!("no host is called like {}", quoted(pattern.glob.as_str()));
+            build.warn(
+                pattern.at,
+                &format!("groups[{}].hosts", pattern.group),
+                what,
+                "look at the names of the hosts",
+            );
+        }
+    }
+}

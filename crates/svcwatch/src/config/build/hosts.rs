@@ -1,0 +1,254 @@
+//! Hosts and their services.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use svcwatch_core::id::Name;
+use svcwatch_core::plan::{EntryPlan, HostPlan, Labels};
+
+use super::Build;
+use super::fields::Fields;
+use super::groups::Groups;
+use super::services::{entries, precedence, sorted};
+use crate::config::problem::{Position, quoted};
+use crate::config::settings::{Connection, Encryption, Transport};
+use crate::config::tables::{DEFAULTS, HOST};
+use crate::config::text;
+use crate::config::tree::Node;
+
+/// The most entries of services that one host may have, those of its groups included.
+const ENTRIES_OF_HOST: usize = 2_000;
+/// The most entries of services that all hosts together may have, those of their groups included.
+const ENTRIES: usize = 2_000_000;
+
+/// Hosts that name no account, told as one.
+#[derive(Default)]
+struct Accountless {
+    count: usize,
+    first: Option<(Position, String, String)>,
+}
+
+/// Reads all hosts.
+pub(super) fn read(build: &mut Build<'_>) -> (Vec<HostPlan>, BTreeMap<Name, Connection>) {
+    let nodes = build
+        .root
+        .get("hosts")
+        .and_then(Node::items)
+        .unwrap_or_default();
+    let defaults = build.root.get("defaults");
+    check_account(build, defaults, "defaults");
+    let mut run = Run {
+        groups: Groups::read(build, nodes),
+        defaults,
+        labels: sorted(Fields::new(defaults, &DEFAULTS).labels("labels")),
+        accountless: Accountless::default(),
+        entries: 0,
+    };
+    let mut plans = Vec::with_capacity(nodes.len());
+    let mut connections = BTreeMap::new();
+    for (index, node) in nodes.iter().enumerate() {
+        if let Some((plan, connection)) = host(build, &mut run, node, &format!("hosts[{index}]")) {
+            connections.insert(plan.name.clone(), connection);
+            plans.push(plan);
+        }
+    }
+    if nodes.is_empty()
+        && build
+            .root
+            .get("hosts")
+            .is_some_and(|hosts| hosts.items().is_some())
+    {
+        build.warn(
+            build.root.at,
+            "hosts",
+            "the list of hosts is empty, so nothing is watched",
+            "write hosts into it",
+        );
+    }
+    run.groups.tell_unused(build);
+    run.accountless.tell(build);
+    (plans, connections)
+}
+
+/// What is shared while the hosts are read.
+struct Run<'tree> {
+    groups: Groups,
+    defaults: Option<&'tree Node>,
+    labels: Labels,
+    accountless: Accountless,
+    entries: usize,
+}
+
+fn host<'tree>(
+    build: &mut Build<'_>,
+    run: &mut Run<'tree>,
+    node: &'tree Node,
+    path: &str,
+) -> Option<(HostPlan, Connection)> {
+    let fields = Fields::new(Some(node), &HOST).over(run.defaults);
+    let shown = &*node.get("name")?.scalar()?.text;
+    check_account(build, Some(node), path);
+    let account = fields
+        .text("credentials")
+        .and_then(|text| build.accounts.get(&text.to_lowercase()))
+        .cloned();
+    if fields.get("credentials").is_none() {
+        run.accountless.note(node.at, path, shown);
+    }
+    let address = address(build, node, shown, path);
+    let connection = Connection {
+        address: address.clone(),
+        port: fields.whole("port").unwrap_or(445),
+        credentials: account.clone(),
+        encryption: match fields.word("encryption") {
+            "off" => Encryption::Off,
+            "preferred" => Encryption::Preferred,
+            _ => Encryption::Required,
+        },
+        transport: Transport::Rpc,
+        timeout: fields.duration("timeout"),
+    };
+    let plan = HostPlan {
+        name: Name::new(shown),
+        address,
+        site: fields.text("site").map(|site| build.shared(site)),
+        account,
+        every: fields.duration("every"),
+        timeout: fields.duration("timeout"),
+        host_for: fields.duration("host_for"),
+        settle: fields.duration("settle"),
+        also_known_as: fields.patterns("also_known_as"),
+        labels: labels_of(node, &run.labels),
+        services: services_of(build, run, node, shown, path),
+    };
+    Some((plan, connection))
+}
+
+/// The services of a host and those that its groups give it, in the order of precedence.
+fn services_of(
+    build: &mut Build<'_>,
+    run: &mut Run<'_>,
+    node: &Node,
+    name: &str,
+    path: &str,
+) -> Vec<EntryPlan> {
+    let mut services = entries(node, &Labels::default(), true);
+    let from_groups = run.groups.of(name);
+    let count = services.len().saturating_add(from_groups.len());
+    run.entries = run.entries.saturating_add(count);
+    if count > ENTRIES_OF_HOST {
+        let what =
+            format!("with those of its groups {count} entries of services stand for this host");
+        build.error(
+            node.at,
+            path,
+            what,
+            format!("write at most {ENTRIES_OF_HOST}; a pattern stands for many services"),
+        );
+        return Vec::new();
+    }
+    if run.entries > ENTRIES {
+        if run.entries - count <= ENTRIES {
+            let what = format!("all hosts together have more than {ENTRIES} entries of services");
+            build.error(
+                node.at,
+                path,
+                what,
+                "write patterns, which stand for many services, or watch fewer hosts",
+            );
+        }
+        return Vec::new();
+    }
+    if count == 0 {
+        build.warn(
+            node.at,
+            path,
+            format!("none of the services of {} is watched", quoted(name)),
+            "write them under `services`, or make it a member of a group",
+        );
+    }
+    services.extend(from_groups.into_iter().cloned());
+    services.sort_by_key(|entry| precedence(&entry.selector));
+    services
+}
+
+impl Accountless {
+    fn note(&mut self, at: Position, path: &str, name: &str) {
+        self.count = self.count.saturating_add(1);
+        self.first
+            .get_or_insert_with(|| (at, path.to_owned(), name.to_owned()));
+    }
+
+    fn tell(self, build: &mut Build<'_>) {
+        let Some((at, path, name)) = self.first else {
+            return;
+        };
+        let what = match self.count {
+            1 => format!(
+                "the host {} names no account to read it with",
+                quoted(&name)
+            ),
+            count => format!(
+                "{count} hosts, of which {} is the first, name no account to read them with",
+                quoted(&name)
+            ),
+        };
+        let instead = if build.accounts.is_empty() {
+            "write one under `credentials:`, and its name as `credentials:` on the host or under `defaults`"
+        } else {
+            "write its name as `credentials:` on the host or under `defaults`"
+        };
+        build.error(at, &path, what, instead);
+    }
+}
+
+fn check_account(build: &mut Build<'_>, node: Option<&Node>, path: &str) {
+    let Some(value) = node.and_then(|node| node.get("credentials")) else {
+        return;
+    };
+    let Some(scalar) = value.scalar() else { return };
+    if !build.accounts.contains_key(&scalar.text.to_lowercase()) {
+        let known: Vec<String> = build
+            .accounts
+            .values()
+            .map(|name| name.as_str().to_owned())
+            .collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        build.unknown(
+            value.at,
+            &format!("{path}.credentials"),
+            "account",
+            &scalar.text,
+            &known,
+        );
+    }
+}
+
+/// The address, which is the name where none is written.
+fn address(build: &mut Build<'_>, node: &Node, name: &str, path: &str) -> String {
+    if let Some(address) = node.get("address").and_then(Node::scalar) {
+        return address.text.to_string();
+    }
+    if text::Form::Name.check(name).is_ok() && text::address(name).is_err() {
+        build.error(
+            node.get("name").map_or(node.at, |name| name.at),
+            &format!("{path}.name"),
+            format!(
+                "the host {} has no address, and its name is none",
+                quoted(name)
+            ),
+            "write `address:` with its host name or IP address",
+        );
+    }
+    name.to_owned()
+}
+
+fn labels_of(node: &Node, shared: &Labels) -> Labels {
+    let own = Fields::new(Some(node), &HOST).labels("labels");
+    if own.is_empty() {
+        return Arc::clone(shared);
+    }
+    let mut all: BTreeMap<String, String> = shared.iter().cloned().collect();
+    all.extend(own);
+    all.into_iter().collect()
+}

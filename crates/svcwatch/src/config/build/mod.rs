@@ -1,0 +1,238 @@
+//! From the checked tree to a [`Config`]; tells what needs more than one place to be seen.
+
+mod destinations;
+mod fields;
+mod groups;
+mod hosts;
+mod routes;
+mod services;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use svcwatch_core::id::Name;
+use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
+
+use self::fields::Fields;
+use super::near::nearest;
+use super::problem::{Position, Problems, quoted};
+use super::scalar::Plain;
+use super::settings::{Config, Credential};
+use super::source::SecretSource;
+use super::tables::{CONFIG, CREDENTIAL, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
+use super::text::{self, Form};
+use super::tree::{Node, Value};
+use crate::secret::Secret;
+
+/// How many names are looked through for the nearest one.
+const NEAR_NAMES: usize = 10_000;
+
+/// What all parts of the build share.
+pub(super) struct Build<'run> {
+    root: &'run Node,
+    problems: &'run mut Problems,
+    /// Whether files and environment variables that the config names are looked at.
+    look: bool,
+    /// The accounts by their names in lower case.
+    accounts: BTreeMap<String, Name>,
+    texts: HashMap<String, Arc<str>>,
+}
+
+impl Build<'_> {
+    fn error(
+        &mut self,
+        at: Position,
+        path: &str,
+        what: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
+        self.problems.error(at, path, what, instead);
+    }
+
+    fn warn(
+        &mut self,
+        at: Position,
+        path: &str,
+        what: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
+        self.problems.warn(at, path, what, instead);
+    }
+
+    /// Tells that a name means nothing, with the nearest that does.
+    fn unknown(&mut self, at: Position, path: &str, what: &str, name: &str, known: &[&str]) {
+        let instead = match nearest(name, known.iter().copied().take(NEAR_NAMES)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("no {what} is configured; write one"),
+            None if known.len() <= 8 => format!("known: {}", known.join(", ")),
+            None => format!("write the name of one of the {} {what}s", known.len()),
+        };
+        self.error(
+            at,
+            path,
+            format!("no {what} is called {}", quoted(name)),
+            instead,
+        );
+    }
+
+    /// One copy of a text that many hosts share.
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = Arc::from(text);
+        self.texts.insert(text.to_owned(), Arc::clone(&new));
+        new
+    }
+
+    /// A path, relative to the file that names it.
+    fn path(&self, node: &Node) -> Option<PathBuf> {
+        let text = &*node
+            .scalar()
+            .filter(|scalar| scalar.plain != Plain::Null)?
+            .text;
+        let folder = self
+            .problems
+            .file(node.at)
+            .parent()
+            .unwrap_or(Path::new(""));
+        Some(folder.join(text))
+    }
+
+    /// Where a secret comes from; told at once if it cannot be read, or if it stands open in the file.
+    fn secret(&mut self, node: &Node, path: &str, delicate: bool) -> Option<SecretSource> {
+        let source = match &node.value {
+            Value::List(_) => return None,
+            Value::Scalar(scalar) => {
+                if delicate {
+                    self.warn(
+                        node.at,
+                        path,
+                        "a secret stands readable in this file",
+                        "write { file: PATH }, { env: NAME } or { systemd: NAME }",
+                    );
+                }
+                return Some(SecretSource::Text(Secret::new(&*scalar.text)));
+            }
+            Value::Map(_) => {
+                let fields = Fields::new(Some(node), &SECRET);
+                match (
+                    fields.get("file"),
+                    fields.text("env"),
+                    fields.text("systemd"),
+                ) {
+                    (Some(file), None, None) => SecretSource::File(self.path(file)?),
+                    (None, Some(name), None) => SecretSource::Env(name.to_owned()),
+                    (None, None, Some(name)) => {
+                        SecretSource::Systemd(self.credential_name(node, name, path)?)
+                    }
+                    _ => return None,
+                }
+            }
+        };
+        // A name that the walk has refused needs no second complaint.
+        let sound =
+            !matches!(&source, SecretSource::Env(name) if Form::Variable.check(name).is_err());
+        if self.look
+            && sound
+            && let Err(error) = source.read()
+        {
+            self.error(node.at, path, error.what, error.instead);
+        }
+        Some(source)
+    }
+
+    /// The name of a credential of systemd is the name of a file, not a path.
+    fn credential_name(&mut self, node: &Node, name: &str, path: &str) -> Option<String> {
+        if name.contains(['/', '\\']) || name.starts_with('.') {
+            self.error(
+                node.at,
+                path,
+                "the name of a credential is no path",
+                "write only its name; for a path write { file: PATH }",
+            );
+            return None;
+        }
+        Some(name.to_owned())
+    }
+
+    fn credentials(&mut self) -> BTreeMap<Name, Credential> {
+        let entries = self
+            .root
+            .get("credentials")
+            .and_then(Node::entries)
+            .unwrap_or_default();
+        let mut all = BTreeMap::new();
+        for entry in entries {
+            let name = Name::new(&entry.key);
+            self.accounts.insert(name.key().to_owned(), name.clone());
+            let fields = Fields::new(Some(&entry.value), &CREDENTIAL);
+            let path = format!("credentials.{}.password", entry.key);
+            let password = fields
+                .get("password")
+                .and_then(|node| self.secret(node, &path, true));
+            if let (Some(user), Some(password)) = (fields.text("user"), password) {
+                all.insert(
+                    name,
+                    Credential {
+                        user: user.to_owned(),
+                        password,
+                    },
+                );
+            }
+        }
+        all
+    }
+}
+
+/// Builds the config; it may be used only where no problem was found.
+pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config {
+    let mut build = Build {
+        root,
+        problems,
+        look,
+        accounts: BTreeMap::new(),
+        texts: HashMap::new(),
+    };
+    let credentials = build.credentials();
+    let (hosts, connections) = hosts::read(&mut build);
+    let (destination_plans, destinations) = destinations::read(&mut build);
+    let routes = routes::read(&mut build, &destination_plans);
+    let top = Fields::new(Some(root), &CONFIG);
+    let notices = Fields::new(root.get("notices"), &NOTICES);
+    let stuck_after = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
+    let store = Fields::new(root.get("store"), &STORE);
+    let web = Fields::new(root.get("web"), &WEB);
+    let data = top.get("data").and_then(|node| build.path(node));
+    Config {
+        core: Plan {
+            hosts,
+            accounts: build.accounts.into_values().collect(),
+            destinations: destination_plans,
+            routes,
+            notices: NoticePlan {
+                summary_above: notices.whole("summary_above").unwrap_or(5),
+                reminder: notices.duration_or_off("reminder"),
+                expiry: notices.duration("expiry"),
+            },
+            stuck_after: StuckAfter {
+                start: stuck_after.duration("start"),
+                stop: stuck_after.duration("stop"),
+            },
+        },
+        connections,
+        credentials,
+        destinations,
+        listen: text::listen(top.word("listen"))
+            .unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 7467))),
+        data,
+        web_url: web
+            .text("url")
+            .map(|url| url.trim_end_matches('/').to_owned()),
+        retention: store.duration("retention"),
+        warnings: Vec::new(),
+        files: Vec::new(),
+    }
+}

@@ -1,0 +1,248 @@
+//! The configuration: files of YAML to a checked [`Config`], or every problem of them at once.
+//!
+//! The way is `parse` (YAML to a tree with places), `merge` (several files as one), `check` (the walk
+//! that the `tables` drive) and `build` (names that must exist, and the plan of the core). All of it is pure but
+//! for reading the files themselves and looking at the files and variables that they name.
+
+mod build;
+mod check;
+mod duration;
+mod later;
+mod merge;
+mod near;
+mod parse;
+mod problem;
+mod scalar;
+mod schema;
+mod settings;
+mod shape;
+mod source;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tree;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+pub use self::problem::{ConfigErrors, Problem, Warning};
+pub use self::schema::schema;
+pub use self::settings::{
+    Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption, LogSettings,
+    Method, Priority, SmtpSettings, SmtpTls, Transport, WebhookSettings,
+};
+pub use self::source::{SecretError, SecretSource};
+
+use self::problem::{Position, Problems};
+use self::tree::{Node, Value};
+
+/// How many files one config may have.
+const FILES: usize = 256;
+
+/// How a config is read.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions {
+    /// Whether the files and environment variables that the config names are looked at: secrets, certificates,
+    /// the folders of log files. Off where a config is only explained.
+    pub look: bool,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { look: true }
+    }
+}
+
+/// Reads a config from its files, later ones over earlier ones. Nothing is half loaded: it is all good, or every
+/// problem of it is told.
+pub fn load(files: &[PathBuf], options: LoadOptions) -> Result<Config, ConfigErrors> {
+    let mut problems = Problems::new(files);
+    let mut texts = Vec::with_capacity(files.len());
+    if files.is_empty() || files.len() > FILES {
+        let what = format!("{} config files are named", files.len());
+        problems.error(
+            Position::default(),
+            "",
+            what,
+            format!("name from one to {FILES} with -c"),
+        );
+    } else {
+        for (index, path) in files.iter().enumerate() {
+            let file = u16::try_from(index).unwrap_or(u16::MAX);
+            match read(path) {
+                Ok(bytes) => texts.push((file, bytes)),
+                Err(error) => {
+                    let (what, instead) = unreadable(&error);
+                    problems.error(
+                        Position {
+                            file,
+                            line: 0,
+                            column: 0,
+                        },
+                        "",
+                        what,
+                        instead,
+                    );
+                }
+            }
+        }
+    }
+    let config = from_texts(&texts, &mut problems, options);
+    let warnings = problems.finish()?;
+    Ok(Config {
+        warnings,
+        files: files.to_vec(),
+        ..config
+    })
+}
+
+/// Reads a config from one text, as if it stood in a file of that name.
+pub fn load_text(text: &[u8], name: &Path, options: LoadOptions) -> Result<Config, ConfigErrors> {
+    let files = [name.to_owned()];
+    let mut problems = Problems::new(&files);
+    let config = from_texts(&[(0, text)], &mut problems, options);
+    let warnings = problems.finish()?;
+    Ok(Config { warnings, ..config })
+}
+
+/// The harness of the fuzz target `config`: whatever the bytes are, they are a config, or there is a problem with a
+/// place. Nothing outside the bytes is looked at.
+///
+/// # Panics
+/// Where that does not hold, which is what the fuzzer looks for.
+pub fn parse_for_fuzzing(bytes: &[u8]) {
+    match load_text(bytes, Path::new("config.yaml"), LoadOptions { look: false }) {
+        Ok(config) => {
+            assert_eq!(
+                config.core.hosts.len(),
+                config.connections.len(),
+                "a host without a connection"
+            );
+            assert_eq!(
+                config.core.destinations.len(),
+                config.destinations.len(),
+                "a destination without settings"
+            );
+        }
+        Err(errors) => {
+            assert!(!errors.problems.is_empty(), "refused without a reason");
+            for problem in &errors.problems {
+                assert!(
+                    problem.line > 0 && problem.column > 0,
+                    "no place: {problem}"
+                );
+                assert!(
+                    !problem.what.is_empty() && !problem.instead.is_empty(),
+                    "no advice: {problem}"
+                );
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    // One byte more than allowed tells that it is too long, without reading it all.
+    let most = u64::try_from(parse::FILE_BYTES + 1).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unreadable(error: &io::Error) -> (String, &'static str) {
+    match error.kind() {
+        io::ErrorKind::NotFound => (
+            "the file does not exist".into(),
+            "look at the path after -c",
+        ),
+        io::ErrorKind::IsADirectory => ("this is a folder".into(), "name each file in it with -c"),
+        io::ErrorKind::PermissionDenied => (
+            "the file may not be read".into(),
+            "give the user that svcwatch runs as the right to read it",
+        ),
+        _ => (
+            format!("the file cannot be read: {error}"),
+            "look at the path after -c",
+        ),
+    }
+}
+
+fn from_texts(
+    texts: &[(u16, impl AsRef<[u8]>)],
+    problems: &mut Problems,
+    options: LoadOptions,
+) -> Config {
+    let mut whole: Option<Node> = None;
+    let mut torn = !problems.none();
+    for (file, bytes) in texts {
+        let Some(mut node) = parse::parse(bytes.as_ref(), *file, problems) else {
+            torn = true;
+            continue;
+        };
+        if !is_ours(&mut node, problems) {
+            torn = true;
+            continue;
+        }
+        merge::tell_duplicates(&node, problems);
+        match &mut whole {
+            None => whole = Some(node),
+            Some(base) => merge::lay_over(base, node),
+        }
+    }
+    let at = Position {
+        file: 0,
+        line: 1,
+        column: 1,
+    };
+    let root = whole.unwrap_or(Node {
+        at,
+        value: Value::Map(Vec::new()),
+    });
+    // What one file lacks may stand in the one that could not be read, so a torn config is not judged as a whole.
+    if torn {
+        return build::config(
+            &Node {
+                at,
+                value: Value::Map(Vec::new()),
+            },
+            &mut Problems::new(&[]),
+            false,
+        );
+    }
+    check::walk(&root, &tables::CONFIG, problems);
+    build::config(&root, problems, options.look)
+}
+
+/// Whether a file's root is a mapping of this program, and not of another one.
+fn is_ours(node: &mut Node, problems: &mut Problems) -> bool {
+    if node
+        .scalar()
+        .is_some_and(|scalar| scalar.plain == scalar::Plain::Null)
+    {
+        node.value = Value::Map(Vec::new());
+    }
+    if let Some(entry) = node.entry("Butler") {
+        problems.error(
+            entry.key_at,
+            "Butler",
+            "this is a configuration of Butler, and reading one is not in this version yet",
+            "write a native file with `hosts:`; the folder `examples` has some",
+        );
+        return false;
+    }
+    if node.entries().is_none() {
+        problems.error(
+            node.at,
+            "",
+            "a config is a mapping of keys such as `hosts` and `destinations`",
+            "write `hosts:` and below it a list of hosts, each beginning with `- name:`",
+        );
+        return false;
+    }
+    true
+}

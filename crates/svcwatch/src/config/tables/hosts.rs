@@ -1,0 +1,226 @@
+//! Accounts, hosts, services and groups.
+
+use super::{
+    A_SECRET, DAY, LABELS, MINUTE, NAME, PATTERN, PATTERNS, SECOND, SEVERITIES, duration,
+    duration_or_off, optional, required,
+};
+use crate::config::shape::{Key, Kind, Shape};
+use crate::config::text::Form;
+
+pub(crate) static CREDENTIAL: Shape = Shape {
+    name: "credential",
+    doc: "An account that hosts are read with.",
+    keys: &[&[
+        required(
+            "user",
+            Kind::Text(Form::Line(256)),
+            "The user: `DOMAIN\\user`, `user@realm` or `user`.",
+        ),
+        required(
+            "password",
+            A_SECRET,
+            "Its password; read again at each logon.",
+        ),
+    ]],
+    one_of: &[],
+};
+
+/// A secret that stands somewhere else.
+pub(crate) static SECRET: Shape = Shape {
+    name: "secret",
+    doc: "Where a secret is read from.",
+    keys: &[&[
+        optional(
+            "file",
+            Kind::Text(Form::Path),
+            "",
+            "A file that only its owner can read; one line end at its end is cut.",
+        ),
+        optional(
+            "env",
+            Kind::Text(Form::Variable),
+            "",
+            "An environment variable.",
+        ),
+        optional(
+            "systemd",
+            NAME,
+            "",
+            "A credential of systemd: a file of that name in $CREDENTIALS_DIRECTORY.",
+        ),
+    ]],
+    one_of: &["file", "env", "systemd"],
+};
+
+/// What may stand in `defaults` and on a host alike.
+const HOST_SETTINGS: &[Key] = &[
+    optional(
+        "credentials",
+        NAME,
+        "",
+        "The name of the account it is read with.",
+    ),
+    optional(
+        "port",
+        Kind::Whole {
+            least: 1,
+            most: 65_535,
+        },
+        "445",
+        "The port of SMB.",
+    ),
+    optional(
+        "every",
+        duration(SECOND, DAY),
+        "30s",
+        "How often it is read.",
+    ),
+    optional(
+        "timeout",
+        duration(100, 10 * MINUTE),
+        "10s",
+        "How long one check may take.",
+    ),
+    optional(
+        "host_for",
+        duration(0, DAY),
+        "90s",
+        "How long a fault of the whole host must last before it is told.",
+    ),
+    optional(
+        "settle",
+        duration_or_off(0, 5 * MINUTE),
+        "3s",
+        "How long a notice about its services is held, so that what belongs together is told together.",
+    ),
+    optional(
+        "transport",
+        Kind::Choice(&["auto", "rpc"]),
+        "auto",
+        "How its services are read.",
+    ),
+    optional(
+        "encryption",
+        Kind::Choice(&["required", "preferred", "off"]),
+        "required",
+        "Whether SMB encryption must be in use. Messages are signed in any case.",
+    ),
+    optional(
+        "also_known_as",
+        PATTERNS,
+        "",
+        "Other computer names that it may give.",
+    ),
+    optional("labels", LABELS, "", "Labels, for routes and receivers."),
+];
+
+/// `defaults`.
+pub(crate) static DEFAULTS: Shape = Shape {
+    name: "defaults",
+    doc: "What holds for every host that does not say otherwise.",
+    keys: &[HOST_SETTINGS],
+    one_of: &[],
+};
+
+pub(crate) static HOST: Shape = Shape {
+    name: "host",
+    doc: "A host.",
+    keys: &[
+        &[
+            required("name", NAME, "Its identity everywhere."),
+            optional(
+                "address",
+                Kind::Text(Form::Address),
+                "",
+                "Where it is reached; its name if not set.",
+            ),
+            optional("site", NAME, "", "The site it stands in, for routes."),
+            optional(
+                "services",
+                SERVICES,
+                "",
+                "Which of its services are watched.",
+            ),
+        ],
+        HOST_SETTINGS,
+    ],
+    one_of: &[],
+};
+
+const SERVICES: Kind = Kind::List {
+    of: &Kind::TextOr(Form::ServiceName, &SERVICE),
+    most: 2_000,
+};
+
+/// One entry of `services`.
+pub(crate) static SERVICE: Shape = Shape {
+    name: "service",
+    doc: "Which services are watched, and how.",
+    keys: &[&[
+        optional(
+            "name",
+            Kind::Text(Form::ServiceName),
+            "",
+            "The key name, or a pattern for key names.",
+        ),
+        optional(
+            "display_name",
+            PATTERN,
+            "",
+            "The display name, or a pattern for it.",
+        ),
+        optional(
+            "start",
+            Kind::Choice(&["automatic", "automatic_delayed", "manual", "disabled"]),
+            "",
+            "All services that start so.",
+        ),
+        optional(
+            "expect",
+            Kind::Choice(&["running", "stopped", "either"]),
+            "running",
+            "How it should be.",
+        ),
+        optional(
+            "for",
+            duration(0, 7 * DAY),
+            "0s",
+            "How long it must be otherwise before it is told.",
+        ),
+        optional(
+            "confirm",
+            Kind::Whole {
+                least: 1,
+                most: 100,
+            },
+            "1",
+            "How many readings must agree.",
+        ),
+        optional(
+            "friendly_name",
+            Kind::Text(Form::Line(256)),
+            "",
+            "What people call it.",
+        ),
+        optional(
+            "severity",
+            Kind::Choice(SEVERITIES),
+            "",
+            "Instead of the event's own severity.",
+        ),
+        optional("labels", LABELS, "", "Labels on top of the host's."),
+    ]],
+    one_of: &["name", "display_name", "start"],
+};
+
+/// One group.
+pub(crate) static GROUP: Shape = Shape {
+    name: "group",
+    doc: "The same services on many hosts.",
+    keys: &[&[
+        required("name", NAME, "Its name."),
+        required("hosts", PATTERNS, "The hosts, by name or pattern."),
+        required("services", SERVICES, "Which of their services are watched."),
+    ]],
+    one_of: &[],
+};

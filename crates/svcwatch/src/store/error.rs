@@ -146,9 +146,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The thread that was to do it is gone.
-    #[error("a thread of the store has ended before it answered; start svcwatch again")]
-    ThreadGone,
+    /// The thread that writes is gone.
+    #[error("the writer of the store has ended; start svcwatch again")]
+    WriterGone,
+    /// The thread that was to read is gone.
+    #[error("a question to the store came to no answer; ask again")]
+    NoAnswer,
     /// A thread could not be started.
     #[error(
         "the thread {name} cannot be started: {source}; raise the limit of processes of the user that runs svcwatch"

@@ -96,7 +96,7 @@ impl Writer {
         let place = Arc::clone(&self.places)
             .acquire_owned()
             .await
-            .map_err(|_| StoreError::ThreadGone)?;
+            .map_err(|_| StoreError::WriterGone)?;
         let (answer, answered) = oneshot::channel();
         let job = Job {
             records,
@@ -107,8 +107,8 @@ impl Writer {
         self.jobs
             .as_ref()
             .and_then(|jobs| jobs.try_send(job).ok())
-            .ok_or(StoreError::ThreadGone)?;
-        answered.await.unwrap_or(Err(StoreError::ThreadGone))
+            .ok_or(StoreError::WriterGone)?;
+        answered.await.unwrap_or(Err(StoreError::WriterGone))
     }
 }
 

@@ -307,7 +307,7 @@ impl Store for SqliteStore {
             });
             let others: Vec<_> = others
                 .into_iter()
-                .map(|other| other.join().unwrap_or(Err(StoreError::ThreadGone)))
+                .map(|other| other.join().unwrap_or(Err(StoreError::NoAnswer)))
                 .collect();
             (own, others)
         });

@@ -212,7 +212,8 @@ impl Lane {
     /// arrived although nobody said so, and then its end is owed as well.
     pub fn lost(&mut self, row: &DeliveryRow, may_have_arrived: bool) {
         self.row.owes_state = true;
-        if may_have_arrived {
+        // An end that was lost is different: until it surely arrived the recipient may still believe that it is wrong.
+        if may_have_arrived && row.notice.kind != Kind::Resolved {
             self.note_told(row);
         }
     }

@@ -47,6 +47,7 @@ impl Outbox {
             if row.owes_state {
                 outbox.debts.insert(key.clone());
             }
+            outbox.pools.entry(key.pool()).or_default();
             outbox.lanes.insert(
                 key.clone(),
                 Lane {

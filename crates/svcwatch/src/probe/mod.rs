@@ -22,23 +22,12 @@ use svcwatch_core::observe::{
 use svcwatch_core::time::Span;
 use tokio::time::{Instant, timeout_at};
 
+pub use crate::config::Encryption;
 use crate::secret::Secret;
 use rpc::{After, Failure, LoggedOn, Session};
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
 const WORKSTATION_LIMIT: usize = 15;
-
-/// Whether a session with a host must be encrypted. It is signed always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encryption {
-    /// Encrypted, or not at all.
-    #[default]
-    Required,
-    /// Encrypted where the host can.
-    Preferred,
-    /// Only signed, unless the host demands encryption.
-    Off,
-}
 
 /// How a host is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -13,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::unix::{OwnedReadHalf as UnixReadHalf, OwnedWriteHalf as UnixWriteHalf};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 /// The version of the opening record that Samba 4.17 and later send.
 const LEVEL: u32 = 7;
@@ -25,39 +24,55 @@ const OPENING_LIMIT: u32 = 1 << 20;
 const FRAGMENT_HEAD: usize = 16;
 const CALL_AT: std::ops::Range<usize> = 12..16;
 
+/// Where the operation of a request stands (C706 12.6.4.9).
+const OPERATION_AT: std::ops::Range<usize> = 22..24;
+
 /// A running bridge, ended when dropped.
 #[derive(Debug)]
-pub struct Bridge {
+pub(crate) struct Bridge {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Bridge {
     /// Takes over the socket `socket` and carries each of its connections to the relay on `relay_port`.
-    pub fn start(socket: &Path, relay_port: u16) -> Self {
+    pub(crate) fn start(socket: &Path, relay_port: u16) -> Self {
         // Samba's own server goes on listening on the socket that has no name any more; nobody finds it.
         std::fs::remove_file(socket).expect("Samba has made the socket");
-        let listener = std::os::unix::net::UnixListener::bind(socket).expect("the socket's name is free");
-        listener.set_nonblocking(true).expect("a socket can be made non-blocking");
+        let listener =
+            std::os::unix::net::UnixListener::bind(socket).expect("the socket's name is free");
+        listener
+            .set_nonblocking(true)
+            .expect("a socket can be made non-blocking");
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             runtime.expect("a runtime can be made").block_on(async {
-                let listener = UnixListener::from_std(listener).expect("the socket is non-blocking");
+                let listener =
+                    UnixListener::from_std(listener).expect("the socket is non-blocking");
                 tokio::select! {
                     () = accept(listener, relay_port) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { stop: Some(stop), thread: Some(thread) }
+        Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 }
 
 impl Drop for Bridge {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
             eprintln!("the bridge panicked");
         }
     }
@@ -82,10 +97,11 @@ async fn carry(mut front: UnixStream, relay_port: u16) -> io::Result<()> {
     relay.set_nodelay(true)?;
     let (front_reader, front_writer) = front.into_split();
     let (relay_reader, relay_writer) = relay.into_split();
-    let call = Arc::new(AtomicU32::new(0));
+    let call = AtomicU32::new(0);
+    let front = Mutex::new(front_writer);
     tokio::select! {
-        ended = carry_up(front_reader, relay_writer, &call) => ended,
-        ended = carry_down(relay_reader, front_writer, &call) => ended,
+        ended = carry_up(front_reader, relay_writer, &front, &call) => ended,
+        ended = carry_down(relay_reader, &front, &call) => ended,
     }
 }
 
@@ -98,7 +114,9 @@ async fn answer_opening(front: &mut UnixStream) -> io::Result<()> {
     let mut opening = vec![0; usize::try_from(length).map_err(io::Error::other)?];
     front.read_exact(&mut opening).await?;
     if !opening.starts_with(b"NPAM") || opening.get(4..8) != Some(&LEVEL.to_le_bytes()) {
-        return Err(io::Error::other("Samba speaks another version of its pipe record"));
+        return Err(io::Error::other(
+            "Samba speaks another version of its pipe record",
+        ));
     }
     let mut answer = b"NPAM".to_vec();
     answer.extend_from_slice(&LEVEL.to_le_bytes());
@@ -108,12 +126,19 @@ async fn answer_opening(front: &mut UnixStream) -> io::Result<()> {
     answer.extend_from_slice(&[0; 4]);
     answer.extend_from_slice(&4096u64.to_le_bytes());
     answer.extend_from_slice(&0u32.to_le_bytes());
-    front.write_u32(u32::try_from(answer.len()).map_err(io::Error::other)?).await?;
+    front
+        .write_u32(u32::try_from(answer.len()).map_err(io::Error::other)?)
+        .await?;
     front.write_all(&answer).await
 }
 
 /// From Samba to Wine; notes which call is under way.
-async fn carry_up(mut from: UnixReadHalf, mut to: OwnedWriteHalf, call: &AtomicU32) -> io::Result<()> {
+async fn carry_up(
+    mut from: UnixReadHalf,
+    mut to: OwnedWriteHalf,
+    front: &Mutex<UnixWriteHalf>,
+    call: &AtomicU32,
+) -> io::Result<()> {
     loop {
         let length = from.read_u16_le().await?;
         let mut message = vec![0; usize::from(length)];
@@ -121,12 +146,44 @@ async fn carry_up(mut from: UnixReadHalf, mut to: OwnedWriteHalf, call: &AtomicU
         if let Some(id) = message.get(CALL_AT).and_then(|id| id.first_chunk()) {
             call.store(u32::from_le_bytes(*id), Ordering::Relaxed);
         }
-        to.write_all(&message).await?;
+        if is_trigger_query(&message) {
+            send_up(front, &no_such_operation(call.load(Ordering::Relaxed))).await?;
+        } else {
+            to.write_all(&message).await?;
+        }
     }
 }
 
+/// Whether this is `RQueryServiceConfigEx` (MS-SCMR 3.1.4.48). Wine 8 has no such operation, but instead of saying
+/// so it never answers, so the bridge says it.
+fn is_trigger_query(message: &[u8]) -> bool {
+    message.get(2) == Some(&0) && message.get(OPERATION_AT) == Some(&56u16.to_le_bytes())
+}
+
+/// The fault of an operation that a server does not have (C706 12.6.4.7).
+fn no_such_operation(call: u32) -> Vec<u8> {
+    let mut fault = vec![5, 0, 3, 3, 0x10, 0, 0, 0, 32, 0, 0, 0];
+    fault.extend_from_slice(&call.to_le_bytes());
+    fault.extend_from_slice(&[0; 8]);
+    fault.extend_from_slice(&0x1c01_0002u32.to_le_bytes());
+    fault.extend_from_slice(&[0; 4]);
+    fault
+}
+
+/// Sends one message to Samba, with its length in front.
+async fn send_up(front: &Mutex<UnixWriteHalf>, message: &[u8]) -> io::Result<()> {
+    let length = u16::try_from(message.len()).map_err(io::Error::other)?;
+    let mut front = front.lock().await;
+    front.write_all(&length.to_le_bytes()).await?;
+    front.write_all(message).await
+}
+
 /// From Wine to Samba. Wine calls each answer the one to call 1, so the true number is put in.
-async fn carry_down(mut from: OwnedReadHalf, mut to: UnixWriteHalf, call: &AtomicU32) -> io::Result<()> {
+async fn carry_down(
+    mut from: OwnedReadHalf,
+    front: &Mutex<UnixWriteHalf>,
+    call: &AtomicU32,
+) -> io::Result<()> {
     loop {
         let mut head = [0; FRAGMENT_HEAD];
         from.read_exact(&mut head).await?;
@@ -135,7 +192,6 @@ async fn carry_down(mut from: OwnedReadHalf, mut to: UnixWriteHalf, call: &Atomi
         message[..FRAGMENT_HEAD].copy_from_slice(&head);
         from.read_exact(&mut message[FRAGMENT_HEAD..]).await?;
         message[CALL_AT].copy_from_slice(&call.load(Ordering::Relaxed).to_le_bytes());
-        to.write_all(&length.to_le_bytes()).await?;
-        to.write_all(&message).await?;
+        send_up(front, &message).await?;
     }
 }

@@ -3,9 +3,10 @@
 use super::{
     Web,
     ask::{AckReply, Ask, ask},
+    explained::ExplanationItem,
     guard::BODY_BYTES_MAX,
     items::{
-        AckBody, DeliveryItem, Explanation, HistoryItem, HostItem, IncidentItem, List, ServiceItem,
+        AckBody, DeliveryItem, HistoryItem, HostItem, IncidentItem, List, ServiceItem,
         state_of_host,
     },
     problem::Problem,
@@ -189,7 +190,7 @@ pub(super) async fn acknowledge(
 }
 
 /// `GET /api/v1/explain`
-pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<Explanation> {
+pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<ExplanationItem> {
     let parameters = parameters(pairs, &EXPLAIN_FILTERS)?;
     let Some(host) = parameters.name("host") else {
         return Err(Problem::bad_request(
@@ -202,14 +203,19 @@ pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<Expl
         service: service.clone(),
         reply,
     });
-    reply.await?.map(Json).ok_or_else(|| {
-        let what =
-            service.map_or_else(String::new, |name| format!("{} on ", quoted(name.as_str())));
-        Problem::not_found(format!(
-            "{what}{} is not watched. GET /api/v1/hosts and /api/v1/services list what is.",
-            quoted(host.as_str())
-        ))
-    })
+    let explained = reply.await?;
+    // A service that is not watched is explained by nothing.
+    let explained = explained.filter(|found| service.is_none() || !found.services.is_empty());
+    explained
+        .map(|found| Json(ExplanationItem::from(*found)))
+        .ok_or_else(|| {
+            let what =
+                service.map_or_else(String::new, |name| format!("{} on ", quoted(name.as_str())));
+            Problem::not_found(format!(
+                "{what}{} is not watched. GET /api/v1/hosts and /api/v1/services list what is.",
+                quoted(host.as_str())
+            ))
+        })
 }
 
 /// An incident as the API shows it.
@@ -392,7 +398,7 @@ impl ServiceFilter {
         self.state.is_none_or(|wanted| wanted == seen.state())
             && self.expected.is_none_or(|wanted| wanted == row.expected)
             && self.start_type.takes(row.start_type)
-            && self.muted.takes(row.muted)
+            && self.muted.takes(seen.muted())
             && self
                 .incident
                 .takes(row.incident.as_ref().map(IncidentId::as_str))

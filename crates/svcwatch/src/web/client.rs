@@ -1,7 +1,8 @@
 //! The other side of the API, for the command line: `incidents`, `history`, `ack` and `explain`.
 
 use super::{
-    items::{AckBody, Explanation, HistoryItem, IncidentItem, List},
+    explained::ExplanationItem,
+    items::{AckBody, HistoryItem, IncidentItem, List},
     problem::ProblemBody,
 };
 use reqwest::{Method, StatusCode, Url, header, redirect::Policy};
@@ -117,7 +118,7 @@ impl Client {
         &self,
         host: &str,
         service: Option<&str>,
-    ) -> Result<Explanation, ClientError> {
+    ) -> Result<ExplanationItem, ClientError> {
         let mut filters = vec![("host", host)];
         filters.extend(service.map(|service| ("service", service)));
         self.get("api/v1/explain", &filters).await

@@ -4,6 +4,7 @@
 mod api;
 mod ask;
 pub mod client;
+pub mod explained;
 pub mod guard;
 pub mod items;
 pub mod listen;

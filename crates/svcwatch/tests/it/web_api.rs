@@ -341,16 +341,18 @@ async fn the_loop_explains() {
     let explained = server
         .json("/api/v1/explain?host=srv01&service=Spooler")
         .await;
-    assert_eq!(
-        explained,
-        json!({
-            "host": "srv01", "service": "Spooler",
-            "lines": [{"about": "told", "text": "It is told to duty."}],
-        })
-    );
-    assert_eq!(
-        server.json("/api/v1/explain?host=srv01").await["service"],
-        Value::Null
+    assert_eq!(explained["host"], "SRV01");
+    assert_eq!(explained["every"], "30s");
+    assert_eq!(explained["services"].as_array().unwrap().len(), 1);
+    assert_eq!(explained["services"][0]["selector"], "name: *");
+    let all = server.json("/api/v1/explain?host=srv01").await;
+    assert_eq!(all["services"].as_array().unwrap().len(), 2);
+    let sentence = server
+        .problem(404, "/api/v1/explain?host=srv01&service=nothing")
+        .await;
+    assert!(
+        sentence.contains("\"nothing\" on \"srv01\" is not watched"),
+        "{sentence}"
     );
     server.stop().await;
 }

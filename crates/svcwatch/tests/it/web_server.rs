@@ -10,12 +10,10 @@ use svcwatch::{
     board::Board,
     facts::{Build, Facts},
     store::{AnyStore, Store as _, StoreOptions, query::IncidentQuery},
-    web::{
-        AckReply, Ask, Bound, Names, Readiness, Web,
-        items::{Explanation, ExplanationLine},
-    },
+    web::{AckReply, Ask, Bound, Names, Readiness, Web},
 };
 use svcwatch_core::{
+    engine::{Explanation, ServiceExplained},
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{IncidentRef, Kind, Notice, Severity, ToldEvent},
     observe::{Fault, StartType, State},
@@ -23,7 +21,7 @@ use svcwatch_core::{
     record::{
         Acknowledged, AttemptRow, DeliveryRow, DeliveryState, HistoryRow, IncidentRow, Record,
     },
-    time::Wall,
+    time::{Span, Wall},
     view::{HostView, ServiceView, View},
 };
 use tokio::{
@@ -142,13 +140,13 @@ impl Server {
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("host"))
         {
-            request.push_str(&format!("Host: {}\r\n", self.address));
+            request.extend(["Host: ", &self.address.to_string(), "\r\n"]);
         }
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request.extend([name, ": ", value, "\r\n"]);
         }
         if !body.is_empty() {
-            request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            request.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
         }
         self.raw(&format!("{request}\r\n{body}")).await
     }
@@ -263,17 +261,53 @@ async fn answer(mut questions: mpsc::Receiver<Ask>, store: Arc<AnyStore>, held: 
                 reply,
             } => {
                 let known = host == Name::new("srv01");
-                let explanation = known.then(|| Explanation {
-                    host: host.as_str().to_owned(),
-                    service: service.map(|service| service.as_str().to_owned()),
-                    lines: vec![ExplanationLine {
-                        about: "told".to_owned(),
-                        text: "It is told to duty.".to_owned(),
-                    }],
-                });
+                let explanation = known.then(|| Box::new(explained(service.as_ref())));
                 drop(reply.send(explanation));
             }
         }
+    }
+}
+
+fn explained(service: Option<&Name>) -> Explanation {
+    let watched: Vec<Name> = vec!["Spooler".into(), "MSSQL$PROD".into()];
+    let wanted = watched
+        .into_iter()
+        .filter(|name| service.is_none_or(|one| one == name));
+    let services = wanted.map(|service| ServiceExplained {
+        service,
+        entry: 1,
+        selector: "name: *".to_owned(),
+        expect: Expect::Running,
+        for_span: Span::ZERO,
+        confirm: 1,
+        state: State::Running,
+        since: Wall(BEGIN),
+        previous_state: None,
+        wrong_since: None,
+        start_type: None,
+        severity: None,
+        incident: None,
+        held_until: None,
+        acknowledged_by: None,
+        muted: None,
+        lanes: Vec::new(),
+    });
+    Explanation {
+        host: "SRV01".into(),
+        address: "srv01.corp.example".to_owned(),
+        computer_name: None,
+        account: None,
+        account_paused: None,
+        every: Span::seconds(30),
+        host_for: Span::seconds(90),
+        settle: Span::seconds(3),
+        fault: None,
+        cause: None,
+        since: Wall(BEGIN),
+        checked_at: None,
+        visible: None,
+        incident: None,
+        services: services.collect(),
     }
 }
 

@@ -4,7 +4,6 @@
 use crate::{
     acks::Acks,
     clock::{self, Clock},
-    explain,
     parts::{Order, Parts},
     store::StoreError,
     web::Ask,
@@ -162,9 +161,7 @@ impl Loop {
                 let engine = self.parts.pipeline.engine();
                 let explained = engine.explain(clock::now(), &host, service.as_ref());
                 // Who asked may be gone, and then nobody misses the answer.
-                drop(reply.send(
-                    explained.map(|explained| explain::in_words(&explained, service.as_ref())),
-                ));
+                drop(reply.send(explained.map(Box::new)));
             }
         }
     }

@@ -1,19 +1,13 @@
 //! `svcwatch explain`.
 
-use super::{
-    ConfigFiles, Format, Output,
-    failure::Failure,
-    output::{self, Table, plain},
-    run::load,
-};
+use super::{ConfigFiles, Format, Output, failure::Failure, output, run::load};
 use crate::{
     app, clock,
     config::Config,
-    explain,
     store::{AnyStore, Store, StoreError},
     web::{
         client::{Client, ClientError},
-        items::Explanation,
+        explained::ExplanationItem,
     },
 };
 use clap::Args;
@@ -72,7 +66,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.output.output {
         Format::Json => output::print_json(&explanation)?,
-        Format::Table => table(&explanation).print()?,
+        Format::Table => {
+            output::print(&output::fit_for_terminal(&explanation.to_string()))?;
+            if let Some(service) = &arguments.service
+                && explanation.services.is_empty()
+            {
+                return Err(Failure::met(not_selected(&explanation, service)));
+            }
+        }
     }
     Ok(())
 }
@@ -100,7 +101,7 @@ async fn from_store(
     data: Option<PathBuf>,
     host: Name,
     service: Option<Name>,
-) -> Result<Explanation, Failure> {
+) -> Result<ExplanationItem, Failure> {
     let folder = app::data_folder(data, config.data.clone())?;
     let explained = tokio::task::spawn_blocking(move || {
         let restored = match AnyStore::open_to_read(&folder).and_then(|store| store.load()) {
@@ -123,7 +124,7 @@ async fn from_store(
         let (engine, _) = Engine::restore(restored, Arc::new(config.core), now);
         Ok(engine
             .explain(now, &host, service.as_ref())
-            .map(|found| explain::in_words(&found, service.as_ref())))
+            .map(ExplanationItem::from))
     });
     match explained.await {
         Ok(explained) => explained?.ok_or_else(|| Failure::met("the host is not watched")),
@@ -133,10 +134,16 @@ async fn from_store(
     }
 }
 
-fn table(explanation: &Explanation) -> Table {
-    let mut table = Table::new(&["ABOUT", "WHAT HOLDS"]);
-    for line in &explanation.lines {
-        table.row([plain(&line.about), plain(&line.text)]);
+/// Why a service is not among the watched ones.
+fn not_selected(explanation: &ExplanationItem, service: &str) -> String {
+    let host = &explanation.host;
+    if explanation.visible.is_none() {
+        format!(
+            "{service} is not watched on {host} yet; the host was not read so far, and only then it is known which services its entries mean"
+        )
+    } else {
+        format!(
+            "{service} is not watched on {host}; no entry of the configuration selects it, or the host does not have it"
+        )
     }
-    table
 }

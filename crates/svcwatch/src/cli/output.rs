@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Characters of one cell, at most.
-const CELL_MAX: usize = 120;
+const CELL_MAX: usize = 1_000;
 
 /// A colour of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,16 @@ pub(super) fn print_json(data: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(data)?;
     text.push('\n');
     print(&text)
+}
+
+/// Text of several lines in which nothing that hosts or people wrote can steer the terminal.
+pub(super) fn fit_for_terminal(text: &str) -> String {
+    let fit = |character: char| match character {
+        '\n' => '\n',
+        steering if steering.is_control() => char::REPLACEMENT_CHARACTER,
+        shown => shown,
+    };
+    text.chars().map(fit).collect()
 }
 
 /// Rows under a head.

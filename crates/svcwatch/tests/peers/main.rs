@@ -4,6 +4,7 @@
 
 mod hostile;
 mod samba;
+mod story;
 mod support;
 mod wine;
 

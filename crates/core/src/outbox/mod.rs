@@ -42,6 +42,15 @@ struct Pool {
     not_before: Tick,
 }
 
+/// A delivery that is not at its end.
+#[derive(Debug, Clone)]
+struct Kept {
+    /// Its lane.
+    lane: LaneKey,
+    /// Since when it waits. The wall clock may be set meanwhile; this one cannot.
+    since: Tick,
+}
+
 /// A destination, as the outbox knows it.
 #[derive(Debug, Clone)]
 pub struct Destination {
@@ -63,7 +72,7 @@ pub struct Outbox {
     lanes: BTreeMap<LaneKey, Lane>,
     pools: BTreeMap<(Name, Arc<str>), Pool>,
     destinations: BTreeMap<Name, Destination>,
-    keys: BTreeMap<DeliveryKey, LaneKey>,
+    keys: BTreeMap<DeliveryKey, Kept>,
     /// Lanes that wait for a summary to be delivered, by its key.
     behind: BTreeMap<DeliveryKey, BTreeSet<LaneKey>>,
     /// Lanes that owe their recipient the state as it is now.
@@ -246,7 +255,13 @@ impl Outbox {
         if self.keys.contains_key(&row.key) {
             return;
         }
-        self.keys.insert(row.key.clone(), key.clone());
+        self.keys.insert(
+            row.key.clone(),
+            Kept {
+                lane: key.clone(),
+                since: now.tick,
+            },
+        );
         step.commit.push(Record::Delivery(row.clone()));
         let lane = self
             .lanes
@@ -371,8 +386,12 @@ impl Outbox {
         };
         let before = lane.waiting.len();
         let gone = lane.choose(key, now, orders, step);
+        // What stands for something that has waited already has waited as long itself.
+        let mut since = now.tick;
         for delivery in &gone {
-            self.keys.remove(delivery);
+            if let Some(kept) = self.keys.remove(delivery) {
+                since = since.min(kept.since);
+            }
         }
         let now_there = lane
             .waiting
@@ -382,7 +401,10 @@ impl Outbox {
         lane.row.last_sent = Some(now.wall);
         step.commit.push(Record::Lane(lane.row.clone()));
         for row in lane.head.iter().chain(&lane.waiting) {
-            self.keys.insert(row.key.clone(), key.clone());
+            self.keys.entry(row.key.clone()).or_insert_with(|| Kept {
+                lane: key.clone(),
+                since,
+            });
         }
         self.note_sent(now, key, step);
         let change = i64::try_from(now_there)

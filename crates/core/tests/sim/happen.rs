@@ -26,7 +26,16 @@ impl World {
                 self.turn(&what);
             }
             Item::Probe(request, began) => self.probe_returns(&request, began),
-            Item::LateProbe(observation) => self.tell(Event::Observed(*observation)),
+            Item::LateProbe(observation) => {
+                // While the store holds the monitor up it cannot know how late an answer is.
+                let held_up = self
+                    .writing
+                    .as_ref()
+                    .is_some_and(|one| one.failed.is_some());
+                if !held_up && self.store_mode.0 == StoreChange::Heal {
+                    self.tell(Event::Observed(*observation));
+                }
+            }
             Item::GiveUp(host, probe) => {
                 if self.oracle.probe_ends(&host, probe) {
                     self.oracle.readings.failed(self.now, &host, Fault::Timeout);

@@ -175,7 +175,7 @@ impl World {
                         && stored.row.notice.subject == subject
                 })
             });
-            if !right && !excused && !held {
+            if !right && !excused && !held && !self.was_refused(&lane) {
                 let sentence = format!(
                     "{} {} last heard {heard:?} of {subject:?}, and the truth is {truth:?}",
                     recipient.0, recipient.1
@@ -184,6 +184,23 @@ impl World {
                 return;
             }
         }
+    }
+
+    /// Whether the destination itself refused for ever what it was told last of a subject.
+    fn was_refused(&self, (recipient, subject): &(Recipient, Subject)) -> bool {
+        let rows = self
+            .store
+            .deliveries
+            .values()
+            .filter(|stored| !stored.merged)
+            .map(|stored| &stored.row);
+        let lane = rows.filter(|row| {
+            row.destination == recipient.0
+                && row.recipient == recipient.1
+                && row.notice.subject == *subject
+        });
+        let last = lane.max_by_key(|row| row.order);
+        last.is_some_and(|row| row.state == DeliveryState::Parked)
     }
 
     fn is_watched(&self, subject: &Subject) -> bool {

@@ -325,6 +325,20 @@ impl Oracle {
                 })
             });
         heard.heard_of.extend(lost.map(|one| one.id.clone()));
+        // An end that the destination itself refused is its own loss.
+        heard.open.retain(|id| {
+            !store.deliveries.values().any(|stored| {
+                let other = &stored.row;
+                other.state == DeliveryState::Parked
+                    && other.notice.kind == Kind::Resolved
+                    && (&other.destination, &other.recipient) == (&row.destination, &row.recipient)
+                    && other
+                        .notice
+                        .incident
+                        .as_ref()
+                        .is_some_and(|incident| incident.id == *id)
+            })
+        });
         if let Some(sentence) = hear(&mut heard, &row.notice) {
             let who = &sent.lane.0;
             self.broken(
@@ -371,7 +385,7 @@ impl Oracle {
         if let (Some(limit), Some(last)) = (limit, last)
             && begun >= last
             && begun + 1_000 < last + limit.every.0
-            && self.store_slow_at < last
+            && self.store_slow_at + 60_000 < last
             && !self.crashes.iter().any(|at| *at >= last)
         {
             let sentence = format!(

@@ -174,7 +174,8 @@ impl Oracle {
             return;
         };
         episode.refused += 1;
-        let most = episode.most + (now - episode.since) / HOUR;
+        // Fewer hosts than pause the account are tried again each hour, one by one.
+        let most = episode.most + 2 * ((now - episode.since) / HOUR);
         if episode.refused > most {
             let sentence = format!(
                 "{} logons with {account} were refused in {} minutes, where {most} are the most",

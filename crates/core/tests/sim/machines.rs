@@ -354,11 +354,11 @@ impl Machine {
             if logs_on && !request.may_log_on {
                 return observation;
             }
-            let refused = if let Mode::Refuses(refusal) = mode {
-                Some(refusal)
-            } else {
-                refusal
+            let own = match mode {
+                Mode::Refuses(refusal) => Some(refusal),
+                _ => None,
             };
+            let refused = refusal.or(own);
             if let Some(refusal) = refused.filter(|_| logs_on) {
                 observation.outcome = fault(Fault::LogonRefused, Some(refusal));
                 return observation;

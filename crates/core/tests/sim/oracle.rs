@@ -248,7 +248,7 @@ impl Oracle {
                 let sentence = || format!("{destination} was said to fail, but it took everything");
                 self.refusals
                     .contains_key(destination)
-                    .then_some(window.until)
+                    .then_some(window.from.saturating_sub(2_000))
                     .ok_or_else(sentence)
             }
             Subject::Fleet => Err("an incident of the whole fleet was opened".to_string()),
@@ -398,13 +398,22 @@ impl Oracle {
         Err(format!("{host} was said to be {event}, but {why}"))
     }
 
+    /// The configurations that held within a window.
+    fn plans_within(&self, window: Window) -> Vec<Arc<Plan>> {
+        let before = self.plans.iter().rposition(|(at, _)| *at <= window.from);
+        let within = self.plans.iter().skip(before.unwrap_or(0));
+        within.map(|(_, plan)| Arc::clone(plan)).collect()
+    }
+
     /// Why an incident cannot be over, where it cannot.
     fn false_end(&self, window: Window, row: &IncidentRow) -> Option<String> {
         let since = self.grounds.get(&row.id).copied().unwrap_or(0);
-        let plan = self.plan();
+        let plans = self.plans_within(window);
         match &row.subject {
             Subject::Service { host, service } => {
-                let watched = host_of(&plan, host).and_then(|host| entry_of(host, service));
+                let watched = plans.iter().all(|plan| {
+                    host_of(plan, host).is_some_and(|host| entry_of(host, service).is_some())
+                });
                 let entries = self.entries(host, service);
                 let runs = self.readings.of_service(host, service);
                 let over =
@@ -413,7 +422,7 @@ impl Oracle {
                     .iter()
                     .any(|run| over(run) && run.last > since && run.first <= window.until);
                 // A change of the expectation ends an incident too, at a reading.
-                (watched.is_some() && !ended)
+                (watched && !ended)
                     .then(|| format!("the incident of {host}/{service} was said to be over, but no valid reading was fine; the last ones are {:?}", last_of(runs)))
             }
             Subject::Host(host) => {
@@ -421,15 +430,19 @@ impl Oracle {
                 let ended = runs.iter().any(|run| {
                     run.sight.is_none() && run.last > since && run.first <= window.until
                 });
-                (host_of(&plan, host).is_some() && !ended && !self.logons.was_refused_somewhere())
-                    .then(|| format!("{host} was said to be back, but it was not read"))
+                (plans.iter().all(|plan| host_of(plan, host).is_some())
+                    && !ended
+                    && !self.logons.was_refused_somewhere())
+                .then(|| format!("{host} was said to be back, but it was not read"))
             }
             Subject::Destination(destination) => {
-                let watched = plan
-                    .destinations
-                    .iter()
-                    .any(|known| known.name == *destination);
-                (watched && self.takings.get(destination).copied().unwrap_or(0) < since)
+                let has = |plan: &&Arc<Plan>| {
+                    plan.destinations
+                        .iter()
+                        .any(|known| known.name == *destination)
+                };
+                (plans.iter().all(|plan| has(&plan))
+                    && self.takings.get(destination).copied().unwrap_or(0) < since)
                     .then(|| format!("{destination} was said to be back, but it took nothing"))
             }
             Subject::Visibility(_) | Subject::Account(_) | Subject::Fleet => None,

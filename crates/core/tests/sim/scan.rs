@@ -136,6 +136,11 @@ impl World {
         let machine = &self.machines[at];
         let event = match machine.mode(self.now) {
             Mode::Well => return,
+            Mode::Fault(Fault::AccessDenied | Fault::ShuttingDown)
+                if machine.computer.ends_with("-NEW") =>
+            {
+                return;
+            }
             Mode::Fault(Fault::AccessDenied) => ToldEvent::AccessDenied,
             Mode::Fault(Fault::ProtocolError) => ToldEvent::ProtocolError,
             Mode::Fault(_) | Mode::Hangs | Mode::Silent | Mode::Late(_) => {

@@ -322,7 +322,7 @@ fn delivery_back(stored: &Stored, row: &DeliveryRow) -> Option<Broken> {
     if before.frozen && (!row.frozen || other_payload || before.notice != row.notice) {
         return Some(("P1", format!("delivery {key} changed after it was frozen")));
     }
-    if before.order != row.order
+    if (before.frozen && before.order != row.order)
         || before.destination != row.destination
         || before.recipient != row.recipient
     {

@@ -27,7 +27,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-pub(crate) use self::duration::duration_text;
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{

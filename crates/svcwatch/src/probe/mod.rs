@@ -91,11 +91,13 @@ impl Prober {
         let mut logon = LoggedOn::default();
         let slot = self.slot(&request.host);
         let (outcome, used, session_kept) = match timeout_at(deadline, slot.lock()).await {
-            Ok(mut session) => {
+            // Who waited until the very end does not begin with a logon then.
+            Ok(mut session) if Instant::now() < deadline => {
                 let (outcome, computer) =
                     Box::pin(self.read(&mut session, request, access, deadline, &mut logon)).await;
                 (outcome, computer, session.is_some())
             }
+            Ok(session) => (Outcome::Fault(busy()), None, session.is_some()),
             Err(_) => (Outcome::Fault(busy()), None, false),
         };
         let took = Span(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));

@@ -3,14 +3,15 @@
 use super::{
     Web,
     ask::{AckReply, Ask, ask},
-    explained::ExplanationItem,
     guard::BODY_BYTES_MAX,
     items::{
-        AckBody, DeliveryItem, HistoryItem, HostItem, IncidentItem, List, ServiceItem,
+        AckBody, DeliveryItem, Explanation, HistoryItem, HostItem, IncidentItem, List, ServiceItem,
         state_of_host,
     },
     problem::Problem,
-    query::{LabelFilter, NULL, Parameters, Pattern, Word, next_after, quoted},
+    query::{
+        DELIVERIES_MAX, LIMIT_MAX, LabelFilter, NULL, Parameters, Pattern, Word, next_after, quoted,
+    },
 };
 use crate::{
     board::{Board, PIECE_ROWS, Seen},
@@ -79,7 +80,7 @@ const EXPLAIN_FILTERS: [&str; 2] = ["host", "service"];
 /// `GET /api/v1/hosts`
 pub(super) async fn hosts(State(web): State<Web>, pairs: Pairs) -> Answer<List<HostItem>> {
     let parameters = parameters(pairs, &HOST_FILTERS)?;
-    let limit = parameters.limit()?;
+    let limit = parameters.limit(LIMIT_MAX)?;
     let after = parameters.after()?.map(|(host, _)| host);
     let filter = HostFilter::new(&parameters)?;
     let board = Arc::clone(&web.board);
@@ -89,7 +90,7 @@ pub(super) async fn hosts(State(web): State<Web>, pairs: Pairs) -> Answer<List<H
 /// `GET /api/v1/services`
 pub(super) async fn services(State(web): State<Web>, pairs: Pairs) -> Answer<List<ServiceItem>> {
     let parameters = parameters(pairs, &SERVICE_FILTERS)?;
-    let limit = parameters.limit()?;
+    let limit = parameters.limit(LIMIT_MAX)?;
     let after = parameters.after()?;
     let filter = ServiceFilter::new(&parameters)?;
     let board = Arc::clone(&web.board);
@@ -118,7 +119,7 @@ pub(super) async fn incidents(State(web): State<Web>, pairs: Pairs) -> Answer<Li
         severity: parameters.word("severity", Severity::ALL, Severity::as_str)?,
         open,
         before: parameters.before()?,
-        limit: parameters.limit()?,
+        limit: parameters.limit(LIMIT_MAX)?,
     };
     read(&web, move |store| store.incidents(&query))
         .await
@@ -140,7 +141,7 @@ pub(super) async fn deliveries(State(web): State<Web>, pairs: Pairs) -> Answer<L
         kind: parameters.word("kind", Kind::ALL, Kind::as_str)?,
         state: parameters.word("state", DeliveryState::ALL, DeliveryState::as_str)?,
         before: parameters.before()?,
-        limit: parameters.limit()?,
+        limit: parameters.limit(DELIVERIES_MAX)?,
     };
     read(&web, move |store| store.deliveries(&query))
         .await
@@ -154,7 +155,7 @@ pub(super) async fn history(State(web): State<Web>, pairs: Pairs) -> Answer<List
         host: parameters.name("host"),
         service: parameters.name("service"),
         before: parameters.before()?,
-        limit: parameters.limit()?,
+        limit: parameters.limit(LIMIT_MAX)?,
     };
     read(&web, move |store| store.history(&query))
         .await
@@ -190,7 +191,7 @@ pub(super) async fn acknowledge(
 }
 
 /// `GET /api/v1/explain`
-pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<ExplanationItem> {
+pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<Explanation> {
     let parameters = parameters(pairs, &EXPLAIN_FILTERS)?;
     let Some(host) = parameters.name("host") else {
         return Err(Problem::bad_request(
@@ -203,19 +204,14 @@ pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<Expl
         service: service.clone(),
         reply,
     });
-    let explained = reply.await?;
-    // A service that is not watched is explained by nothing.
-    let explained = explained.filter(|found| service.is_none() || !found.services.is_empty());
-    explained
-        .map(|found| Json(ExplanationItem::from(*found)))
-        .ok_or_else(|| {
-            let what =
-                service.map_or_else(String::new, |name| format!("{} on ", quoted(name.as_str())));
-            Problem::not_found(format!(
-                "{what}{} is not watched. GET /api/v1/hosts and /api/v1/services list what is.",
-                quoted(host.as_str())
-            ))
-        })
+    reply.await?.map(Json).ok_or_else(|| {
+        let what =
+            service.map_or_else(String::new, |name| format!("{} on ", quoted(name.as_str())));
+        Problem::not_found(format!(
+            "{what}{} is not watched. GET /api/v1/hosts and /api/v1/services list what is.",
+            quoted(host.as_str())
+        ))
+    })
 }
 
 /// An incident as the API shows it.

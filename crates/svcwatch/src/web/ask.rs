@@ -1,11 +1,8 @@
 //! What the API asks of the loop, and how the loop answers.
 
-use super::problem::Problem;
+use super::{items::Explanation, problem::Problem};
 use std::time::Duration;
-use svcwatch_core::{
-    engine::Explanation,
-    id::{IncidentId, Name},
-};
+use svcwatch_core::id::{IncidentId, Name};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -36,8 +33,8 @@ pub enum Ask {
         host: Name,
         /// The service; none for the host itself.
         service: Option<Name>,
-        /// Answered with what [`svcwatch_core::engine::Engine::explain`] gives.
-        reply: oneshot::Sender<Option<Box<Explanation>>>,
+        /// Answered with nothing where it is not watched.
+        reply: oneshot::Sender<Option<Explanation>>,
     },
 }
 

@@ -1,8 +1,7 @@
 //! The other side of the API, for the command line: `incidents`, `history`, `ack` and `explain`.
 
 use super::{
-    explained::ExplanationItem,
-    items::{AckBody, HistoryItem, IncidentItem, List},
+    items::{AckBody, Explanation, HistoryItem, IncidentItem, List},
     problem::ProblemBody,
 };
 use reqwest::{Method, StatusCode, Url, header, redirect::Policy};
@@ -118,7 +117,7 @@ impl Client {
         &self,
         host: &str,
         service: Option<&str>,
-    ) -> Result<ExplanationItem, ClientError> {
+    ) -> Result<Explanation, ClientError> {
         let mut filters = vec![("host", host)];
         filters.extend(service.map(|service| ("service", service)));
         self.get("api/v1/explain", &filters).await

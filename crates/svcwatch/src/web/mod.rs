@@ -4,7 +4,6 @@
 mod api;
 mod ask;
 pub mod client;
-pub mod explained;
 pub mod guard;
 pub mod items;
 pub mod listen;

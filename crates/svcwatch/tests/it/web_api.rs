@@ -133,7 +133,7 @@ async fn pages_give_every_item_once() {
     ] {
         // A page of one or two items is proved by the short lists.
         for limit in [1, 2, 100, 251, 1_000] {
-            if count > 10 && limit < 10 {
+            if (count > 10 && limit < 10) || (path == "deliveries" && limit > 100) {
                 continue;
             }
             let (mut seen, mut next) = (Vec::new(), String::new());
@@ -319,6 +319,7 @@ async fn what_is_asked_wrongly_is_told_what_to_write() {
             "null for open",
         ),
         ("/api/v1/incidents?next=-1", 400, "from the answer before"),
+        ("/api/v1/deliveries?limit=101", 400, "1 to 100;"),
         ("/api/v1/deliveries?state=lost", 400, "pending, sending"),
         ("/api/v1/history?from=stopped", 400, "use host, service"),
         ("/api/v1/explain", 400, "Say which host"),
@@ -341,18 +342,16 @@ async fn the_loop_explains() {
     let explained = server
         .json("/api/v1/explain?host=srv01&service=Spooler")
         .await;
-    assert_eq!(explained["host"], "SRV01");
-    assert_eq!(explained["every"], "30s");
-    assert_eq!(explained["services"].as_array().unwrap().len(), 1);
-    assert_eq!(explained["services"][0]["selector"], "name: *");
-    let all = server.json("/api/v1/explain?host=srv01").await;
-    assert_eq!(all["services"].as_array().unwrap().len(), 2);
-    let sentence = server
-        .problem(404, "/api/v1/explain?host=srv01&service=nothing")
-        .await;
-    assert!(
-        sentence.contains("\"nothing\" on \"srv01\" is not watched"),
-        "{sentence}"
+    assert_eq!(
+        explained,
+        json!({
+            "host": "srv01", "service": "Spooler",
+            "lines": [{"about": "told", "text": "It is told to duty."}],
+        })
+    );
+    assert_eq!(
+        server.json("/api/v1/explain?host=srv01").await["service"],
+        Value::Null
     );
     server.stop().await;
 }

@@ -23,7 +23,7 @@ async fn it_asks_for_incidents_history_and_explanations() {
         .unwrap();
     assert_eq!((rest.items.len(), rest.next), (1, None));
     let explained = client.explain("srv01", Some("MSSQL$PROD")).await.unwrap();
-    assert_eq!(explained.services[0].service, "MSSQL$PROD");
+    assert_eq!(explained.service.as_deref(), Some("MSSQL$PROD"));
     server.stop().await;
 }
 

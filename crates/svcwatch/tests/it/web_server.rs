@@ -10,10 +10,12 @@ use svcwatch::{
     board::Board,
     facts::{Build, Facts},
     store::{AnyStore, Store as _, StoreOptions, query::IncidentQuery},
-    web::{AckReply, Ask, Bound, Names, Readiness, Web},
+    web::{
+        AckReply, Ask, Bound, Names, Readiness, Web,
+        items::{Explanation, ExplanationLine},
+    },
 };
 use svcwatch_core::{
-    engine::{Explanation, ServiceExplained},
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{IncidentRef, Kind, Notice, Severity, ToldEvent},
     observe::{Fault, StartType, State},
@@ -21,7 +23,7 @@ use svcwatch_core::{
     record::{
         Acknowledged, AttemptRow, DeliveryRow, DeliveryState, HistoryRow, IncidentRow, Record,
     },
-    time::{Span, Wall},
+    time::Wall,
     view::{HostView, ServiceView, View},
 };
 use tokio::{
@@ -261,53 +263,17 @@ async fn answer(mut questions: mpsc::Receiver<Ask>, store: Arc<AnyStore>, held: 
                 reply,
             } => {
                 let known = host == Name::new("srv01");
-                let explanation = known.then(|| Box::new(explained(service.as_ref())));
+                let explanation = known.then(|| Explanation {
+                    host: host.as_str().to_owned(),
+                    service: service.map(|service| service.as_str().to_owned()),
+                    lines: vec![ExplanationLine {
+                        about: "told".to_owned(),
+                        text: "It is told to duty.".to_owned(),
+                    }],
+                });
                 drop(reply.send(explanation));
             }
         }
-    }
-}
-
-fn explained(service: Option<&Name>) -> Explanation {
-    let watched: Vec<Name> = vec!["Spooler".into(), "MSSQL$PROD".into()];
-    let wanted = watched
-        .into_iter()
-        .filter(|name| service.is_none_or(|one| one == name));
-    let services = wanted.map(|service| ServiceExplained {
-        service,
-        entry: 1,
-        selector: "name: *".to_owned(),
-        expect: Expect::Running,
-        for_span: Span::ZERO,
-        confirm: 1,
-        state: State::Running,
-        since: Wall(BEGIN),
-        previous_state: None,
-        wrong_since: None,
-        start_type: None,
-        severity: None,
-        incident: None,
-        held_until: None,
-        acknowledged_by: None,
-        muted: None,
-        lanes: Vec::new(),
-    });
-    Explanation {
-        host: "SRV01".into(),
-        address: "srv01.corp.example".to_owned(),
-        computer_name: None,
-        account: None,
-        account_paused: None,
-        every: Span::seconds(30),
-        host_for: Span::seconds(90),
-        settle: Span::seconds(3),
-        fault: None,
-        cause: None,
-        since: Wall(BEGIN),
-        checked_at: None,
-        visible: None,
-        incident: None,
-        services: services.collect(),
     }
 }
 

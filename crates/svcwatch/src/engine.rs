@@ -4,6 +4,7 @@
 use crate::{
     acks::Acks,
     clock::{self, Clock},
+    explain,
     parts::{Order, Parts},
     store::StoreError,
     web::Ask,
@@ -161,7 +162,8 @@ impl Loop {
                 let engine = self.parts.pipeline.engine();
                 let explained = engine.explain(clock::now(), &host, service.as_ref());
                 // Who asked may be gone, and then nobody misses the answer.
-                drop(reply.send(explained.map(Box::new)));
+                let words = |found| explain::in_words(&found, service.as_ref());
+                drop(reply.send(explained.map(words)));
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod dest;
 mod ending;
 pub mod engine;
+pub mod explain;
 pub mod facts;
 pub mod os;
 pub mod parts;

@@ -1,13 +1,19 @@
 //! `svcwatch explain`.
 
-use super::{ConfigFiles, Format, Output, failure::Failure, output, run::load};
+use super::{
+    ConfigFiles, Format, Output,
+    failure::Failure,
+    output::{self, Table, plain},
+    run::load,
+};
 use crate::{
     app, clock,
     config::Config,
+    explain,
     store::{AnyStore, Store, StoreError},
     web::{
         client::{Client, ClientError},
-        explained::ExplanationItem,
+        items::Explanation,
     },
 };
 use clap::Args;
@@ -66,14 +72,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.output.output {
         Format::Json => output::print_json(&explanation)?,
-        Format::Table => {
-            output::print(&output::fit_for_terminal(&explanation.to_string()))?;
-            if let Some(service) = &arguments.service
-                && explanation.services.is_empty()
-            {
-                return Err(Failure::met(not_selected(&explanation, service)));
-            }
-        }
+        Format::Table => table(&explanation).print()?,
     }
     Ok(())
 }
@@ -101,7 +100,7 @@ async fn from_store(
     data: Option<PathBuf>,
     host: Name,
     service: Option<Name>,
-) -> Result<ExplanationItem, Failure> {
+) -> Result<Explanation, Failure> {
     let folder = app::data_folder(data, config.data.clone())?;
     let explained = tokio::task::spawn_blocking(move || {
         let restored = match AnyStore::open_to_read(&folder).and_then(|store| store.load()) {
@@ -124,7 +123,7 @@ async fn from_store(
         let (engine, _) = Engine::restore(restored, Arc::new(config.core), now);
         Ok(engine
             .explain(now, &host, service.as_ref())
-            .map(ExplanationItem::from))
+            .map(|found| explain::in_words(&found, service.as_ref())))
     });
     match explained.await {
         Ok(explained) => explained?.ok_or_else(|| Failure::met("the host is not watched")),
@@ -134,16 +133,10 @@ async fn from_store(
     }
 }
 
-/// Why a service is not among the watched ones.
-fn not_selected(explanation: &ExplanationItem, service: &str) -> String {
-    let host = &explanation.host;
-    if explanation.visible.is_none() {
-        format!(
-            "{service} is not watched on {host} yet; the host was not read so far, and only then it is known which services its entries mean"
-        )
-    } else {
-        format!(
-            "{service} is not watched on {host}; no entry of the configuration selects it, or the host does not have it"
-        )
+fn table(explanation: &Explanation) -> Table {
+    let mut table = Table::new(&["ABOUT", "WHAT HOLDS"]);
+    for line in &explanation.lines {
+        table.row([plain(&line.about), plain(&line.text)]);
     }
+    table
 }

@@ -28,16 +28,16 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn met(error: impl ToString) -> Self {
-        Self::Met(error.to_string())
+    pub(super) fn met(error: impl Into<String>) -> Self {
+        Self::Met(error.into())
     }
 
     pub(super) fn usage(sentence: impl Into<String>) -> Self {
         Self::Usage(sentence.into())
     }
 
-    pub(super) fn not_started(error: impl ToString) -> Self {
-        Self::NotStarted(error.to_string())
+    pub(super) fn not_started(error: impl Into<String>) -> Self {
+        Self::NotStarted(error.into())
     }
 
     /// Says it on stderr, and gives the exit code.
@@ -83,14 +83,14 @@ impl From<StartError> for Failure {
             StartError::Listen(_)
             | StartError::Store(_)
             | StartError::NoDataFolder
-            | StartError::Broken(_) => Self::not_started(error),
+            | StartError::Broken(_) => Self::not_started(error.to_string()),
         }
     }
 }
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::not_started(error)
+        Self::not_started(error.to_string())
     }
 }
 
@@ -101,7 +101,7 @@ impl From<ClientError> for Failure {
             ClientError::NoAnswer { .. }
             | ClientError::Refused { .. }
             | ClientError::NotOurs { .. }
-            | ClientError::NoClient(_) => Self::met(error),
+            | ClientError::NoClient(_) => Self::met(error.to_string()),
         }
     }
 }

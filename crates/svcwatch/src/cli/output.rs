@@ -60,16 +60,6 @@ pub(super) fn print_json(data: &impl Serialize) -> io::Result<()> {
     print(&text)
 }
 
-/// Text of several lines in which nothing that hosts or people wrote can steer the terminal.
-pub(super) fn fit_for_terminal(text: &str) -> String {
-    let fit = |character: char| match character {
-        '\n' => '\n',
-        steering if steering.is_control() => char::REPLACEMENT_CHARACTER,
-        shown => shown,
-    };
-    text.chars().map(fit).collect()
-}
-
 /// Rows under a head.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -107,7 +97,7 @@ impl Table {
                     .fold(head, usize::max)
             })
             .collect();
-        let head = self
+        let head: Vec<(String, Colour)> = self
             .head
             .iter()
             .map(|head| ((*head).to_owned(), Colour::Weak))
@@ -120,7 +110,7 @@ impl Table {
     }
 }
 
-fn line(cells: &Vec<(String, Colour)>, widths: &[usize], colours: bool) -> String {
+fn line(cells: &[(String, Colour)], widths: &[usize], colours: bool) -> String {
     let mut line = String::new();
     let last = cells.len().saturating_sub(1);
     for (column, ((text, colour), width)) in cells.iter().zip(widths).enumerate() {

@@ -3,6 +3,7 @@
 
 use crate::cli_support::{Done, arg, command, done, svcwatch};
 use std::{
+    fmt::Write as _,
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -120,10 +121,8 @@ fn a_bomb_of_aliases() {
         .iter()
         .zip(["a", "b", "c", "d", "e", "f", "g", "h"])
     {
-        bomb.push_str(&format!(
-            "{name}: &{name} [{}]\n",
-            vec![format!("*{before}"); 9].join(", ")
-        ));
+        let nine = vec![format!("*{before}"); 9].join(", ");
+        writeln!(bomb, "{name}: &{name} [{nine}]").unwrap();
     }
     let begun = Instant::now();
     Folder::new(bomb).is_refused(&["svcwatch.yaml"]);
@@ -139,7 +138,7 @@ fn one_typo_in_a_thousand_hosts_is_found_with_its_line() {
     let mut text = "credentials: { ops: { user: u, password: { env: PATH } } }\ndefaults: { credentials: ops }\nhosts:\n".to_owned();
     for number in 0..1_000 {
         let key = if number == 613 { "servces" } else { "services" };
-        text.push_str(&format!("  - {{ name: host{number}, {key}: [Spooler] }}\n"));
+        writeln!(text, "  - {{ name: host{number}, {key}: [Spooler] }}").unwrap();
     }
     Folder::new(text).is_refused(&["svcwatch.yaml:617:", "servces", "did you mean `services`?"]);
 }

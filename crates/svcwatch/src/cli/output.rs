@@ -191,7 +191,7 @@ mod tests {
         table.row([plain("evil\u{1b}[2J"), maybe(None::<u32>)]);
         assert_eq!(
             table.text(false),
-            "NAME       STATE\nSpooler    running\nevil\u{fffd}[2J  -\n"
+            "NAME      STATE\nSpooler   running\nevil\u{fffd}[2J  -\n"
         );
         assert!(table.text(true).contains("\u{1b}[32mrunning\u{1b}[0m"));
     }

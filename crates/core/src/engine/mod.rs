@@ -35,7 +35,11 @@ use crate::{
     schedule::Schedule,
     time::{Now, Tick},
 };
-use alloc::{collections::BTreeMap, string::String, sync::Arc};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+};
 
 /// All that is decided, and what it is decided from.
 #[derive(Debug, Clone)]
@@ -52,6 +56,8 @@ pub struct Engine {
     incidents: Incidents,
     outbox: Outbox,
     schedule: Schedule,
+    /// Names of services, once for all hosts.
+    names: BTreeSet<Arc<str>>,
     first_look: FirstLook,
     stopping: bool,
 }
@@ -59,6 +65,14 @@ pub struct Engine {
 impl Engine {
     /// Takes in one event. What it comes to must be made durable (`commit`) before what is told of it is told.
     pub fn apply(&mut self, now: Now, event: Event) -> Step {
+        let mut step = self.take(now, event);
+        self.advance(now, &mut step);
+        step
+    }
+
+    /// Applies an event and leaves what has come due to the next [`Self::apply`]: of several events that waited, none
+    /// may make the others late.
+    pub fn take(&mut self, now: Now, event: Event) -> Step {
         let mut step = Step::default();
         match event {
             // Deadlines run on the tick clock; what is stored is made from both clocks at each write, so a wall
@@ -89,7 +103,6 @@ impl Engine {
             Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
             Event::Stop => self.stopping = true,
         }
-        self.advance(now, &mut step);
         step
     }
 
@@ -104,6 +117,8 @@ impl Engine {
         if !self.stopping {
             self.begin_probes(now, step);
         }
+        let overdue = self.outbox.take_overdue();
+        self.pay_debts(now, overdue, step);
         let mut orders = self.last_record;
         if !self.stopping {
             self.outbox.pump(now, &mut orders, step);
@@ -228,7 +243,13 @@ impl Engine {
             }) => {
                 self.destination_failing(now, &destination, reason, step);
             }
-            Some(Signal::Works { destination }) => self.destination_works(now, &destination, step),
+            Some(Signal::Works {
+                destination,
+                recipient,
+                healed,
+            }) => {
+                self.destination_works(now, &destination, &recipient, healed, step);
+            }
             None => {}
         }
     }

@@ -57,29 +57,25 @@ fn run_seed(seed: u64) -> Ended {
     world::run(seed, &setup, &story)
 }
 
-/// The first of these seeds that breaks a rule, and the sums of all that were run.
-fn first_broken(seeds: std::ops::Range<u64>) -> (Option<(u64, Ended)>, Sums) {
+/// The seeds of these that break a rule, in order, and the sums of all that were run. Unless it is to go on, nothing
+/// after the first of them is run.
+fn broken_seeds(seeds: std::ops::Range<u64>, go_on: bool) -> (Vec<(u64, Ended)>, Sums) {
     let next = AtomicU64::new(seeds.start);
-    let found: Mutex<Option<(u64, Ended)>> = Mutex::new(None);
-    let sums = Mutex::new(Sums::default());
+    let first = AtomicU64::new(u64::MAX);
+    let found = Mutex::new((Vec::new(), Sums::default()));
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::SeqCst);
-            let over = found
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .as_ref()
-                .is_some_and(|(best, _)| *best < seed);
+            let over = !go_on && first.load(Ordering::SeqCst) < seed;
             if seed >= seeds.end || over {
                 return;
             }
             let ended = run_seed(seed);
-            sums.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .add(&ended);
-            let mut best = found.lock().unwrap_or_else(PoisonError::into_inner);
-            if ended.violation.is_some() && best.as_ref().is_none_or(|(other, _)| seed < *other) {
-                *best = Some((seed, ended));
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            found.1.add(&ended);
+            if ended.violation.is_some() {
+                first.fetch_min(seed, Ordering::SeqCst);
+                found.0.push((seed, ended));
             }
         }
     };
@@ -88,10 +84,9 @@ fn first_broken(seeds: std::ops::Range<u64>) -> (Option<(u64, Ended)>, Sums) {
             scope.spawn(work);
         }
     });
-    (
-        found.into_inner().unwrap_or_else(PoisonError::into_inner),
-        sums.into_inner().unwrap_or_else(PoisonError::into_inner),
-    )
+    let (mut broken, sums) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    broken.sort_by_key(|(seed, _)| *seed);
+    (broken, sums)
 }
 
 /// What was run in all.
@@ -148,22 +143,22 @@ fn seeds() {
         }
         None => 0..number("SVCWATCH_SIM_SEEDS").unwrap_or(200),
     };
-    if number("SVCWATCH_SIM_ALL").is_some() {
-        let mut broken = Vec::new();
-        for seed in range {
-            broken.extend(
-                run_seed(seed)
+    let go_on = number("SVCWATCH_SIM_ALL").is_some();
+    let (broken, sums) = broken_seeds(range, go_on);
+    println!("{sums:?}");
+    if go_on {
+        for (seed, ended) in &broken {
+            println!(
+                "seed {seed} {}",
+                ended
                     .violation
-                    .map(|violation| format!("seed {seed} {violation}")),
+                    .as_ref()
+                    .map_or_else(String::new, ToString::to_string)
             );
         }
-        assert!(broken.is_empty(), "{}", broken.join("\n"));
-        return;
     }
-    let (broken, sums) = first_broken(range);
-    println!("{sums:?}");
-    if let Some((seed, ended)) = broken {
-        panic!("{}", report(seed, &ended));
+    if let Some((seed, ended)) = broken.first() {
+        panic!("{}", report(*seed, ended));
     }
     assert!(
         sums.events > 100 * sums.runs,
@@ -210,8 +205,8 @@ fn planted_faults_are_found() {
     let mut missed = Vec::new();
     for fault in Planted::ALL {
         planted::plant(Some(*fault));
-        let (broken, _) = first_broken(0..PLANTED_SEEDS);
-        match broken {
+        let (broken, _) = broken_seeds(0..PLANTED_SEEDS, false);
+        match broken.into_iter().next() {
             Some((seed, ended)) => {
                 let setup = setup::setup(seed);
                 let (short, end) =

@@ -1,3 +1,5 @@
 //! svcwatch: the adapters around the core.
+
 pub mod config;
+pub mod probe;
 pub mod secret;

@@ -1,0 +1,264 @@
+//! What reads a host: over the network, by the protocol of the Windows service control manager.
+//!
+//! [`Prober`] keeps one session per host. A check reads the whole list of services in one call and says what it
+//! saw; whether that is good or bad is decided elsewhere. Nothing here starts or stops a service (P8).
+
+pub mod codes;
+pub mod hello;
+mod loopback;
+mod rpc;
+mod smb;
+mod transport;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use svcwatch_core::effect::ProbeRequest;
+use svcwatch_core::id::Name;
+use svcwatch_core::observe::{
+    Fault, HostFault, HostReading, Logon, Observation, Outcome, ServiceConfig,
+};
+use svcwatch_core::time::Span;
+use tokio::time::{Instant, timeout_at};
+
+use crate::secret::Secret;
+use rpc::{After, Failure, LoggedOn, Session};
+
+/// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
+const WORKSTATION_LIMIT: usize = 15;
+
+/// Whether a session with a host must be encrypted. It is signed always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encryption {
+    /// Encrypted, or not at all.
+    #[default]
+    Required,
+    /// Encrypted where the host can.
+    Preferred,
+    /// Only signed, unless the host demands encryption.
+    Off,
+}
+
+/// How a host is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A named pipe over SMB 2 or 3, with an NTLMv2 logon.
+    Smb {
+        /// Whether the session must be encrypted.
+        encryption: Encryption,
+    },
+    /// Plain TCP to the simulated fleet on this machine.
+    Loopback,
+}
+
+/// How a host is reached and as whom. A session that was opened with another access is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Name or IP address to connect to.
+    pub address: String,
+    /// TCP port, usually 445.
+    pub port: u16,
+    /// How the host is spoken to.
+    pub transport: Transport,
+    /// `DOMAIN\user`, `.\user`, `user@domain` or `user`.
+    pub user: String,
+    /// The user's password; the simulated fleet asks for none.
+    pub password: Secret,
+}
+
+/// The place of one host's session; locked while the host is being read.
+type Slot = Arc<tokio::sync::Mutex<Option<Box<Session>>>>;
+
+/// All sessions that are kept, one per host.
+#[derive(Debug)]
+pub struct Prober {
+    slots: Mutex<BTreeMap<Name, Slot>>,
+    workstation: String,
+}
+
+impl Default for Prober {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Prober {
+    /// A prober without sessions, which logs on from this computer's name.
+    pub fn new() -> Self {
+        Self {
+            slots: Mutex::new(BTreeMap::new()),
+            workstation: workstation(),
+        }
+    }
+
+    /// Reads a host's services. Answers within the request's timeout, and never twice at once for one host.
+    ///
+    /// A kept session that turns out to be over is renewed where the request permits a logon, and the reading is
+    /// tried once more; without that permission the answer is [`Outcome::LogonNeeded`], and nobody is at fault.
+    pub async fn check(&self, request: &ProbeRequest, access: &Access) -> Observation {
+        let begun = Instant::now();
+        let deadline = begun + Duration::from_millis(request.timeout.0);
+        let mut logon = LoggedOn::default();
+        let slot = self.slot(&request.host);
+        let (outcome, used, session_kept) = match timeout_at(deadline, slot.lock()).await {
+            Ok(mut session) => {
+                let (outcome, computer) =
+                    Box::pin(self.read(&mut session, request, access, deadline, &mut logon)).await;
+                (outcome, computer, session.is_some())
+            }
+            Err(_) => (Outcome::Fault(busy()), None, false),
+        };
+        let took = Span(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+        Observation {
+            host: request.host.clone(),
+            probe: request.probe,
+            took,
+            logon: if logon.accepted {
+                Logon::Accepted
+            } else {
+                Logon::None
+            },
+            computer_name: used.or(logon.computer),
+            outcome,
+            session_kept,
+        }
+    }
+
+    /// Reads how services are set up, over the kept session only. Services that do not exist are left out; a failure
+    /// ends the session, and the next check opens another.
+    pub async fn read_config(
+        &self,
+        host: &Name,
+        services: &[Name],
+        timeout: Span,
+    ) -> Result<Vec<ServiceConfig>, HostFault> {
+        let deadline = Instant::now() + Duration::from_millis(timeout.0);
+        let slot = self.slot(host);
+        let mut kept = timeout_at(deadline, slot.lock())
+            .await
+            .map_err(|_| busy())?;
+        let Some(mut session) = kept.take() else {
+            let cause = "no session with the host is open".to_owned();
+            return Err(HostFault {
+                fault: Fault::Unreachable,
+                cause,
+                refusal: None,
+            });
+        };
+        match Box::pin(session.read_config(services, deadline)).await {
+            Ok(configs) => {
+                *kept = Some(session);
+                Ok(configs)
+            }
+            Err(failure) => Err(failure.fault),
+        }
+    }
+
+    /// Ends the session with a host that is not watched any more, politely.
+    pub async fn forget(&self, host: &Name) {
+        let slot = self
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(host);
+        if let Some(slot) = slot
+            && let Some(session) = slot.lock().await.take()
+        {
+            session.end().await;
+        }
+    }
+
+    /// The number of sessions that are open; those in use at the moment count.
+    pub fn sessions(&self) -> usize {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots
+            .values()
+            .filter(|slot| slot.try_lock().map_or(true, |session| session.is_some()))
+            .count()
+    }
+
+    fn slot(&self, host: &Name) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(host.clone()).or_default())
+    }
+
+    /// Reads over the kept session, else over a new one. The session is out of its place while it is used, so that a
+    /// check that is dropped half way leaves none behind that is in the middle of an answer.
+    async fn read(
+        &self,
+        kept: &mut Option<Box<Session>>,
+        request: &ProbeRequest,
+        access: &Access,
+        deadline: Instant,
+        logon: &mut LoggedOn,
+    ) -> (Outcome, Option<String>) {
+        if let Some(mut session) = kept.take().filter(|session| session.is_for(access)) {
+            match session.check(&request.ask, deadline).await {
+                Ok(reading) => return keep(kept, session, reading),
+                Err(Failure {
+                    fault,
+                    after: After::Drop,
+                }) => {
+                    return (Outcome::Fault(fault), session.computer().map(str::to_owned));
+                }
+                Err(Failure {
+                    fault,
+                    after: After::Reopen,
+                }) => {
+                    tracing::debug!(host = %request.host, cause = fault.cause, "the kept session is over");
+                }
+            }
+        }
+        if !request.may_log_on {
+            return (Outcome::LogonNeeded, None);
+        }
+        let opened = Session::open(&request.host, access, &self.workstation, deadline, logon).await;
+        let mut session = match opened {
+            Ok(session) => Box::new(session),
+            Err(failure) => return (Outcome::Fault(failure.fault), None),
+        };
+        match session.check(&request.ask, deadline).await {
+            Ok(reading) => keep(kept, session, reading),
+            Err(failure) => (Outcome::Fault(failure.fault), None),
+        }
+    }
+}
+
+/// Puts a session that answered back into its place.
+fn keep(
+    kept: &mut Option<Box<Session>>,
+    session: Box<Session>,
+    reading: HostReading,
+) -> (Outcome, Option<String>) {
+    let computer = session.computer().map(str::to_owned);
+    *kept = Some(session);
+    (Outcome::Read(reading), computer)
+}
+
+fn busy() -> HostFault {
+    let cause = "an earlier question to the host was still under way".to_owned();
+    HostFault {
+        fault: Fault::Timeout,
+        cause,
+        refusal: None,
+    }
+}
+
+/// The name of this computer, as hosts write it into their security logs.
+fn workstation() -> String {
+    let from_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = from_kernel
+        .or_else(|| std::env::var("COMPUTERNAME").ok())
+        .unwrap_or_default();
+    let short = name.trim().split('.').next().unwrap_or_default();
+    if short.is_empty() {
+        "SVCWATCH".to_owned()
+    } else {
+        short
+            .to_uppercase()
+            .chars()
+            .take(WORKSTATION_LIMIT)
+            .collect()
+    }
+}

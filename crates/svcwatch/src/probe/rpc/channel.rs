@@ -1,0 +1,79 @@
+//! Calls to a service control manager over a pipe.
+
+use svcwatch_wire::WireError;
+use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL};
+use svcwatch_wire::scmr::{Reply, Request};
+
+use crate::probe::transport::{AnyPipe, PipeTransport, TransportError};
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// The pipe failed; it cannot be used any more.
+    Transport(TransportError),
+    /// The host answered with a fault of RPC, or with what is no RPC at all.
+    Wire(WireError),
+    /// The answer came whole, but what is in it makes no sense.
+    Unreadable(WireError),
+}
+
+impl From<TransportError> for CallError {
+    fn from(error: TransportError) -> Self {
+        Self::Transport(error)
+    }
+}
+
+impl From<WireError> for CallError {
+    fn from(error: WireError) -> Self {
+        Self::Wire(error)
+    }
+}
+
+/// A pipe that is bound to the service control manager.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pipe: AnyPipe,
+    client: Client,
+}
+
+impl Channel {
+    /// Binds an open pipe to the interface of the service control manager.
+    pub(super) async fn bind(mut pipe: AnyPipe) -> Result<Self, CallError> {
+        let mut client = Client::new(SERVICE_CONTROL);
+        let answer = pipe.transceive(&client.bind()).await?;
+        client.on_bind_reply(&answer)?;
+        Ok(Self { pipe, client })
+    }
+
+    /// Makes one call; gives the stub of the answer.
+    pub(super) async fn call_stub(
+        &mut self,
+        operation: u16,
+        stub: &[u8],
+    ) -> Result<Vec<u8>, CallError> {
+        let fragments = self.client.request(operation, stub);
+        let (last, others) = fragments.split_last().ok_or(WireError::Broken)?;
+        for fragment in others {
+            self.pipe.write(fragment).await?;
+        }
+        let mut answer = self.pipe.transceive(last).await?;
+        // Ended by the client's own limits on the number of fragments and the length of the whole.
+        loop {
+            match self.client.on_fragment(&answer)? {
+                Progress::Done(stub) => return Ok(stub),
+                Progress::More => answer = self.pipe.read().await?,
+            }
+        }
+    }
+
+    /// Makes one call and reads its answer.
+    pub(super) async fn call<R: Request>(&mut self, request: &R) -> Result<R::Reply, CallError> {
+        let stub = self.call_stub(R::OPNUM, &request.encode()).await?;
+        R::Reply::decode(&stub).map_err(CallError::Unreadable)
+    }
+
+    /// Ends the connection politely.
+    pub(super) async fn close(self) {
+        self.pipe.close().await;
+    }
+}

@@ -1,0 +1,328 @@
+//! From a connected socket to a signed and encrypted session (MS-SMB2 3.2.4.2).
+
+use smb2::auth::ntlm::{NtlmAuthenticator, NtlmCredentials};
+use smb2::client::connection::{Connection, Frame, NegotiatedParams};
+use smb2::crypto::encryption::Cipher;
+use smb2::crypto::kdf::{PreauthHasher, derive_session_keys};
+use smb2::crypto::signing::{SigningAlgorithm, algorithm_for_dialect, verify_signature};
+use smb2::msg::session_setup::{
+    SessionFlags, SessionSetupRequest, SessionSetupRequestFlags, SessionSetupResponse,
+};
+use smb2::pack::{ReadCursor, Unpack};
+use smb2::types::flags::{Capabilities, SecurityMode};
+use smb2::types::status::NtStatus;
+use smb2::types::{Command, Dialect};
+
+use super::ntlm;
+use super::socket::Tap;
+use super::{SmbTarget, failed};
+use crate::probe::transport::TransportError;
+use crate::probe::{Encryption, codes};
+
+/// What is being done, for messages.
+const DOING: &str = "logging on";
+
+/// Keys of a session (MS-SMB2 3.2.5.3.1).
+struct Keys {
+    signing: Vec<u8>,
+    algorithm: SigningAlgorithm,
+    encryption: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Negotiates and logs on; gives the computer's own name. Afterwards the connection signs, and encrypts
+/// where that was asked for, or demanded by the host.
+pub(super) async fn log_on(
+    connection: &mut Connection,
+    tap: &Tap,
+    target: &SmbTarget<'_>,
+) -> Result<String, TransportError> {
+    connection
+        .negotiate()
+        .await
+        .map_err(|error| failed(tap, &error, "agreeing on a version of SMB"))?;
+    let params = connection
+        .params()
+        .ok_or_else(|| broken("the host agreed on no version of SMB"))?;
+    let cipher = offered_cipher(&params);
+    if target.encryption == Encryption::Required && cipher.is_none() {
+        return Err(TransportError::NoEncryption);
+    }
+
+    let (challenge_frame, challenge) = first_round(connection, tap).await?;
+    let names = ntlm::computer_names(&challenge);
+    let (token, session_key) = answer(&challenge, target, &names)?;
+    let frame = connection
+        .execute(Command::SessionSetup, &setup(token), None)
+        .await
+        .map_err(|error| failed(tap, &error, DOING))?;
+    refused(frame.header.status, target.encryption)?;
+
+    let response = SessionSetupResponse::unpack(&mut ReadCursor::new(&frame.body))
+        .map_err(|error| failed(tap, &error, DOING))?;
+    if response.session_flags.is_guest() || response.session_flags.is_null() {
+        let who = if response.session_flags.is_guest() {
+            "a guest"
+        } else {
+            "nobody"
+        };
+        return Err(TransportError::GuestRefused { who });
+    }
+    let keys = derive(&session_key, &params, cipher, tap, &challenge_frame)?;
+    check_signature(&frame, &params, &keys)?;
+    connection.set_session_id(frame.header.session_id);
+    protect(
+        connection,
+        keys,
+        cipher,
+        response.session_flags,
+        target.encryption,
+    )?;
+    tap.stop();
+    Ok(names.netbios.or(names.dns).unwrap_or_default())
+}
+
+/// The cipher that the host chose, or implied: SMB 3.0 knows only one and says so by a capability.
+fn offered_cipher(params: &NegotiatedParams) -> Option<Cipher> {
+    match params.dialect {
+        Dialect::Smb3_1_1 => params.cipher,
+        Dialect::Smb3_0 | Dialect::Smb3_0_2 => params
+            .capabilities
+            .contains(Capabilities::ENCRYPTION)
+            .then_some(Cipher::Aes128Ccm),
+        Dialect::Smb2_0_2 | Dialect::Smb2_1 => None,
+    }
+}
+
+/// Sends the NTLM NEGOTIATE and gives the host's answer and the CHALLENGE in it.
+async fn first_round(
+    connection: &mut Connection,
+    tap: &Tap,
+) -> Result<(Vec<u8>, Vec<u8>), TransportError> {
+    let token = authenticator("", "", "").negotiate();
+    let frame = connection
+        .execute(Command::SessionSetup, &setup(token), None)
+        .await
+        .map_err(|error| failed(tap, &error, DOING))?;
+    if !frame.header.status.is_more_processing_required() {
+        if frame.header.status.is_error() {
+            return Err(TransportError::Status {
+                status: frame.header.status.0,
+                doing: DOING,
+            });
+        }
+        return Err(broken(
+            "the host let the user in before the user said who it is",
+        ));
+    }
+    let response = SessionSetupResponse::unpack(&mut ReadCursor::new(&frame.body))
+        .map_err(|error| failed(tap, &error, DOING))?;
+    connection.set_session_id(frame.header.session_id);
+    Ok((frame.raw, response.security_buffer))
+}
+
+/// The NTLM AUTHENTICATE for a CHALLENGE, and the session's key.
+fn answer(
+    challenge: &[u8],
+    target: &SmbTarget<'_>,
+    names: &ntlm::ComputerNames,
+) -> Result<(Vec<u8>, Vec<u8>), TransportError> {
+    let unusable = || broken("the host's NTLM challenge cannot be used");
+    let (domain, user) = split_user(target.user, names.netbios.as_deref());
+    let mut authenticator = authenticator(domain, user, target.password.reveal());
+    let negotiate = authenticator.negotiate();
+    let named = ntlm::with_target_name(challenge, &format!("cifs/{}", target.address));
+    let token = authenticator.authenticate(&named).map_err(|_| unusable())?;
+    let key = authenticator.session_key().ok_or_else(unusable)?.to_vec();
+    let exchange = ntlm::Exchange {
+        negotiate: &negotiate,
+        challenge,
+        key: &key,
+    };
+    let token = ntlm::finish(&token, target.workstation, &exchange).ok_or_else(unusable)?;
+    Ok((token, key))
+}
+
+fn authenticator(domain: &str, user: &str, password: &str) -> NtlmAuthenticator {
+    NtlmAuthenticator::new(NtlmCredentials {
+        username: user.to_owned(),
+        password: password.to_owned(),
+        domain: domain.to_owned(),
+    })
+}
+
+/// Splits `DOMAIN\user`; `.\user` is a user of the computer itself, and `user@domain` stays whole.
+fn split_user<'a>(user: &'a str, computer: Option<&'a str>) -> (&'a str, &'a str) {
+    match user.split_once('\\') {
+        Some((".", user)) => (computer.unwrap_or("."), user),
+        Some((domain, user)) => (domain, user),
+        None => ("", user),
+    }
+}
+
+fn setup(token: Vec<u8>) -> SessionSetupRequest {
+    SessionSetupRequest {
+        flags: SessionSetupRequestFlags(0),
+        security_mode: SecurityMode::new(
+            SecurityMode::SIGNING_ENABLED | SecurityMode::SIGNING_REQUIRED,
+        ),
+        capabilities: Capabilities::default(),
+        channel: 0,
+        previous_session_id: 0,
+        security_buffer: token,
+    }
+}
+
+/// The status of the last round as a refusal.
+fn refused(status: NtStatus, encryption: Encryption) -> Result<(), TransportError> {
+    match status.0 {
+        0 => Ok(()),
+        codes::STATUS_ACCESS_DENIED if encryption == Encryption::Off => {
+            Err(TransportError::EncryptionDemanded)
+        }
+        status if codes::refusal(status).is_some() => Err(TransportError::LogonRefused { status }),
+        status => Err(TransportError::Status {
+            status,
+            doing: DOING,
+        }),
+    }
+}
+
+/// Derives the session's keys (MS-SMB2 3.1.4.2); those of SMB 3.1.1 depend on each byte of the handshake.
+fn derive(
+    session_key: &[u8],
+    params: &NegotiatedParams,
+    cipher: Option<Cipher>,
+    tap: &Tap,
+    challenge_frame: &[u8],
+) -> Result<Keys, TransportError> {
+    let algorithm = algorithm_for_dialect(params.dialect, params.gmac_negotiated);
+    let bits = match cipher {
+        Some(Cipher::Aes256Ccm | Cipher::Aes256Gcm) => 256,
+        Some(Cipher::Aes128Ccm | Cipher::Aes128Gcm) | None => 128,
+    };
+    let hash = match params.dialect {
+        Dialect::Smb2_0_2 | Dialect::Smb2_1 => {
+            return Ok(Keys {
+                signing: session_key.to_vec(),
+                algorithm,
+                encryption: None,
+            });
+        }
+        Dialect::Smb3_0 | Dialect::Smb3_0_2 => None,
+        Dialect::Smb3_1_1 => Some(handshake_hash(tap, challenge_frame)?),
+    };
+    // The signing key has 128 bits whatever the cipher is.
+    let signing = derive_session_keys(session_key, params.dialect, hash.as_ref(), 128).signing_key;
+    let keys = derive_session_keys(session_key, params.dialect, hash.as_ref(), bits);
+    Ok(Keys {
+        signing,
+        algorithm,
+        encryption: Some((keys.encryption_key, keys.decryption_key)),
+    })
+}
+
+/// The pre-authentication integrity hash up to our AUTHENTICATE (MS-SMB2 3.2.5.3.1).
+fn handshake_hash(tap: &Tap, challenge_frame: &[u8]) -> Result<[u8; 64], TransportError> {
+    let hash = tap.with_handshake(|handshake| {
+        let [negotiate, first, second] = handshake.sent.as_slice() else {
+            return None;
+        };
+        let mut hasher = PreauthHasher::new();
+        for message in [
+            negotiate.as_slice(),
+            &handshake.negotiated,
+            first,
+            challenge_frame,
+            second,
+        ] {
+            hasher.update(message);
+        }
+        Some(*hasher.value())
+    });
+    hash.flatten()
+        .ok_or_else(|| broken("the handshake did not run in its order"))
+}
+
+/// The last answer must prove that the host knows the key, or its flags mean nothing.
+fn check_signature(
+    frame: &Frame,
+    params: &NegotiatedParams,
+    keys: &Keys,
+) -> Result<(), TransportError> {
+    let is_old = matches!(params.dialect, Dialect::Smb2_0_2 | Dialect::Smb2_1);
+    if is_old && !frame.header.flags.is_signed() {
+        return Ok(());
+    }
+    if !frame.header.flags.is_signed() {
+        return Err(broken(
+            "the host did not sign its answer to the logon; something between may have changed it",
+        ));
+    }
+    verify_signature(&frame.raw, &keys.signing, keys.algorithm, frame.header.message_id.0, false)
+        .map_err(|_| broken("the host's answer to the logon has a wrong signature; something between may have changed it"))
+}
+
+/// Turns signing on, and encryption where it is wanted or demanded.
+fn protect(
+    connection: &mut Connection,
+    keys: Keys,
+    cipher: Option<Cipher>,
+    flags: SessionFlags,
+    wanted: Encryption,
+) -> Result<(), TransportError> {
+    connection.activate_signing(keys.signing, keys.algorithm);
+    let encrypt = match wanted {
+        Encryption::Required => true,
+        Encryption::Preferred => cipher.is_some() || flags.encrypt_data(),
+        Encryption::Off => flags.encrypt_data(),
+    };
+    match (encrypt, cipher, keys.encryption) {
+        (false, _, _) => Ok(()),
+        (true, Some(cipher), Some((ours, theirs))) => {
+            connection.activate_encryption(ours, theirs, cipher);
+            Ok(())
+        }
+        (true, _, _) if wanted == Encryption::Off => Err(TransportError::EncryptionDemanded),
+        (true, _, _) => Err(TransportError::NoEncryption),
+    }
+}
+
+fn broken(what: &str) -> TransportError {
+    TransportError::Protocol(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_names_are_split_as_windows_splits_them() {
+        assert_eq!(split_user(r"CORP\watcher", None), ("CORP", "watcher"));
+        assert_eq!(
+            split_user(r".\watcher", Some("SRV01")),
+            ("SRV01", "watcher")
+        );
+        assert_eq!(split_user(r".\watcher", None), (".", "watcher"));
+        assert_eq!(
+            split_user("watcher@corp.example", Some("SRV01")),
+            ("", "watcher@corp.example")
+        );
+        assert_eq!(split_user("watcher", Some("SRV01")), ("", "watcher"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_other_failures() {
+        assert_eq!(refused(NtStatus(0), Encryption::Required), Ok(()));
+        let refusal = refused(NtStatus(0xC000_006D), Encryption::Required);
+        assert_eq!(
+            refusal,
+            Err(TransportError::LogonRefused {
+                status: 0xC000_006D
+            })
+        );
+        let denied = refused(NtStatus(codes::STATUS_ACCESS_DENIED), Encryption::Off);
+        assert_eq!(denied, Err(TransportError::EncryptionDemanded));
+        let denied = refused(NtStatus(codes::STATUS_ACCESS_DENIED), Encryption::Required);
+        assert!(matches!(denied, Err(TransportError::Status { .. })));
+    }
+}

@@ -1,0 +1,19 @@
+//! Real servers for tests: Samba alone, and Samba in front of Wine's service control manager.
+//!
+//! Each server runs in a folder of its own on a free port, and ends with the value that stands for it.
+//! Other test programs use this by `#[path = "../peers/support/mod.rs"] mod support;`.
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
+pub mod bridge;
+pub mod process;
+pub mod samba;
+pub mod wine;
+
+/// The user that is an administrator of the test servers.
+pub const ADMINISTRATOR: &str = "svcadm";
+
+/// The user without rights on the test servers.
+pub const USER: &str = "svcuser";
+
+/// The password of both.
+pub const PASSWORD: &str = "Passw0rd!";

@@ -1,0 +1,178 @@
+//! Samba in front of Wine's service control manager: real service processes that start, run and stop.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use tempfile::TempDir;
+
+use super::bridge::Bridge;
+use super::process::{Running, START_LIMIT, need, need_root, run};
+use super::samba::{Samba, Settings};
+
+/// Where prepared Wine prefixes and the relay are kept between runs.
+const CACHE: &str = env!("CARGO_TARGET_TMPDIR");
+
+/// Debian's Wine without its wrapper, which complains about missing 32-bit programs.
+const WINE: &str = "/usr/lib/wine/wine64";
+const WINESERVER: &str = "/usr/lib/wine/wineserver64";
+
+/// The compiler for Windows programs.
+const COMPILER: &str = "x86_64-w64-mingw32-gcc";
+
+/// A Windows host as far as its services go.
+#[derive(Debug)]
+pub struct WineHost {
+    samba: Samba,
+    bridge: Bridge,
+    prefix: Prefix,
+}
+
+/// A running Wine in a prefix of its own, kept alive by the relay.
+#[derive(Debug)]
+struct Prefix {
+    relay: Option<Running>,
+    folder: TempDir,
+}
+
+impl WineHost {
+    /// Starts Wine and, in front of it, a Samba with encryption required.
+    pub fn start() -> Self {
+        Self::start_with(&Settings::default())
+    }
+
+    /// Starts Wine and a Samba as given in front of it.
+    pub fn start_with(settings: &Settings) -> Self {
+        need_root();
+        need(WINE, "wine64");
+        need(WINESERVER, "wine64");
+        need(COMPILER, "gcc-mingw-w64-x86-64");
+        let relay = build_relay();
+        let mut prefix = Prefix { relay: None, folder: copy_prefix() };
+        let relay_port = prefix.start_relay(&relay);
+        let mut bridge = None;
+        let samba = Samba::start_with(settings, |pipes| bridge = Some(Bridge::start(&pipes.join("svcctl"), relay_port)));
+        Self { samba, bridge: bridge.expect("Samba's pipes were there"), prefix }
+    }
+
+    /// The port on loopback where the host speaks SMB.
+    pub fn port(&self) -> u16 {
+        self.samba.port()
+    }
+
+    /// The Samba in front.
+    pub fn samba(&self) -> &Samba {
+        &self.samba
+    }
+
+    /// Starts a service on the host itself, as `net start NAME` there does.
+    pub fn start_service(&self, name: &str) {
+        run(self.prefix.wine().args(["net", "start", name]));
+    }
+
+    /// Stops a service on the host itself.
+    pub fn stop_service(&self, name: &str) {
+        run(self.prefix.wine().args(["net", "stop", name]));
+    }
+
+    /// Runs a Windows program on the host to its end.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        String::from_utf8_lossy(&run(self.prefix.wine().args(arguments)).stdout).into_owned()
+    }
+}
+
+impl Prefix {
+    fn wine(&self) -> Command {
+        wine(self.folder.path())
+    }
+
+    /// Starts the relay; gives the port on which it listens.
+    fn start_relay(&mut self, program: &Path) -> u16 {
+        let mut relay = Running::start(self.wine().arg(program).stdout(Stdio::piped()));
+        let output = relay.take_output().expect("the relay's output is a pipe");
+        self.relay = Some(relay);
+        let (sender, receiver) = mpsc::channel();
+        // Reads on to the end, so that the relay never writes into a closed pipe.
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let line = receiver.recv_timeout(START_LIMIT).expect("the relay says where it listens");
+        let port = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok());
+        port.unwrap_or_else(|| panic!("the relay said: {line}"))
+    }
+}
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        drop(self.relay.take());
+        // Ends every process of this prefix, and of no other.
+        let ended = Command::new(WINESERVER).arg("--kill").env("WINEPREFIX", self.folder.path()).status();
+        if let Err(error) = ended {
+            eprintln!("Wine could not be ended: {error}");
+        }
+        let waited = Command::new(WINESERVER).arg("--wait").env("WINEPREFIX", self.folder.path()).status();
+        if let Err(error) = waited {
+            eprintln!("Wine could not be waited for: {error}");
+        }
+    }
+}
+
+fn wine(prefix: &Path) -> Command {
+    let mut command = Command::new(WINE);
+    command
+        .env("WINEPREFIX", prefix)
+        .env("WINEDEBUG", "-all")
+        .env("WINESERVER", WINESERVER)
+        // Neither the .NET nor the HTML engine is needed, and both would ask to be installed.
+        .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+        .env_remove("DISPLAY");
+    command
+}
+
+/// Builds the relay once per version of its source.
+fn build_relay() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/relay.c");
+    let program = Path::new(CACHE).join("relay.exe");
+    let lock = lock("relay");
+    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    if modified(&program).is_none_or(|built| modified(&source).is_some_and(|written| written > built)) {
+        run(Command::new(COMPILER).args(["-O2", "-Wall", "-o"]).arg(&program).arg(&source).arg("-lws2_32"));
+    }
+    drop(lock);
+    program
+}
+
+/// Copies the prepared prefix, which is made at the first time: that takes half a minute.
+fn copy_prefix() -> TempDir {
+    let prepared = Path::new(CACHE).join("wine-prefix");
+    let finished = prepared.join("finished");
+    let lock = lock("wine-prefix");
+    if !finished.is_file() {
+        if prepared.exists() {
+            fs::remove_dir_all(&prepared).expect("a half-made prefix can be removed");
+        }
+        fs::create_dir_all(&prepared).expect("the prefix's folder can be made");
+        run(wine(&prepared).args(["wineboot", "--init"]));
+        run(Command::new(WINESERVER).arg("--wait").env("WINEPREFIX", &prepared));
+        File::create(&finished).expect("the mark can be written");
+    }
+    let folder = tempfile::Builder::new().prefix("svcwatch-wine-").tempdir().expect("a temporary folder can be made");
+    run(Command::new("cp").args(["--archive", "--reflink=auto", "--no-target-directory"]).arg(&prepared).arg(folder.path()));
+    drop(lock);
+    folder
+}
+
+/// Keeps other test processes away from one thing of the cache.
+fn lock(name: &str) -> File {
+    fs::create_dir_all(CACHE).expect("the cache's folder can be made");
+    let file = File::create(Path::new(CACHE).join(format!("{name}.lock"))).expect("a lock file can be made");
+    file.lock().expect("a file can be locked");
+    file
+}

@@ -1,0 +1,3 @@
+//! What the fuzz targets do, one module for each crate that they try.
+
+pub mod wire;

@@ -30,8 +30,6 @@ enum Meaning {
     Refused(Refusal),
     /// The host has this fault.
     Fault(Fault),
-    /// What was kept is over; a fresh connection may do.
-    Stale,
 }
 
 /// The NTSTATUS values that are told apart: value, name, words, meaning (MS-ERREF 2.3.1).
@@ -220,67 +218,67 @@ const STATUSES: &[(u32, &str, &str, Meaning)] = &[
         STATUS_NETWORK_SESSION_EXPIRED,
         "STATUS_NETWORK_SESSION_EXPIRED",
         "the session expired",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_0203,
         "STATUS_USER_SESSION_DELETED",
         "the session was ended",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_00C9,
         "STATUS_NETWORK_NAME_DELETED",
         "the share was disconnected",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_00B0,
         "STATUS_PIPE_DISCONNECTED",
         "the pipe was closed",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_00B1,
         "STATUS_PIPE_CLOSING",
         "the pipe was closed",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_014B,
         "STATUS_PIPE_BROKEN",
         "the pipe was closed",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_0128,
         "STATUS_FILE_CLOSED",
         "the pipe was closed",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_0008,
         "STATUS_INVALID_HANDLE",
         "the pipe was closed",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_020C,
         "STATUS_CONNECTION_DISCONNECTED",
         "the pipe was closed",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_020D,
         "STATUS_CONNECTION_RESET",
         "the connection was reset",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
     (
         0xC000_0241,
         "STATUS_CONNECTION_ABORTED",
         "the connection was reset",
-        Meaning::Stale,
+        Meaning::Fault(Fault::Unreachable),
     ),
 ];
 
@@ -298,11 +296,6 @@ pub fn refusal(status: u32) -> Option<Refusal> {
         (_, _, _, Meaning::Refused(refusal)) => Some(*refusal),
         _ => None,
     }
-}
-
-/// Whether the kept session, share or pipe is over, which is no fault of the host.
-pub fn is_stale_status(status: u32) -> bool {
-    matches!(known(status), Some((_, _, _, Meaning::Stale)))
 }
 
 fn known(status: u32) -> Option<&'static (u32, &'static str, &'static str, Meaning)> {
@@ -327,7 +320,6 @@ pub(super) fn transport_fault(error: &TransportError) -> HostFault {
         TransportError::Status { status, .. } => match known(*status) {
             Some((_, _, _, Meaning::Refused(refusal))) => (Fault::LogonRefused, Some(*refusal)),
             Some((_, _, _, Meaning::Fault(fault))) => (*fault, None),
-            Some((_, _, _, Meaning::Stale)) => (Fault::Unreachable, None),
             None => (Fault::ProtocolError, None),
         },
     };
@@ -445,9 +437,6 @@ mod tests {
         assert_eq!(fault(status(0xC000_005E)), Fault::Unreachable);
         assert_eq!(fault(status(0xC000_0001)), Fault::ProtocolError);
         assert_eq!(fault(status(0xC000_006D)), Fault::LogonRefused);
-        assert!(status(STATUS_NETWORK_SESSION_EXPIRED).is_stale());
-        assert!(status(0xC000_0203).is_stale());
-        assert!(!status(STATUS_ACCESS_DENIED).is_stale());
     }
 
     #[test]

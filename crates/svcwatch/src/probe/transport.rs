@@ -78,24 +78,6 @@ pub(super) enum TransportError {
     Protocol(String),
 }
 
-impl TransportError {
-    /// Whether the same question may well be answered on a fresh connection.
-    pub(super) fn is_stale(&self) -> bool {
-        match self {
-            Self::Closed(_) => true,
-            Self::Status { status, .. } => super::codes::is_stale_status(*status),
-            Self::NameNotResolved { .. }
-            | Self::Unreachable { .. }
-            | Self::Timeout { .. }
-            | Self::LogonRefused { .. }
-            | Self::GuestRefused { .. }
-            | Self::NoEncryption
-            | Self::EncryptionDemanded
-            | Self::Protocol(_) => false,
-        }
-    }
-}
-
 /// A two-way pipe of DCE/RPC fragments.
 ///
 /// Fragments come and go whole; the caller puts them together (one `transceive` brings the first fragment of

@@ -27,37 +27,50 @@ const CALL_AT: std::ops::Range<usize> = 12..16;
 
 /// A running bridge, ended when dropped.
 #[derive(Debug)]
-pub struct Bridge {
+pub(crate) struct Bridge {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Bridge {
     /// Takes over the socket `socket` and carries each of its connections to the relay on `relay_port`.
-    pub fn start(socket: &Path, relay_port: u16) -> Self {
+    pub(crate) fn start(socket: &Path, relay_port: u16) -> Self {
         // Samba's own server goes on listening on the socket that has no name any more; nobody finds it.
         std::fs::remove_file(socket).expect("Samba has made the socket");
-        let listener = std::os::unix::net::UnixListener::bind(socket).expect("the socket's name is free");
-        listener.set_nonblocking(true).expect("a socket can be made non-blocking");
+        let listener =
+            std::os::unix::net::UnixListener::bind(socket).expect("the socket's name is free");
+        listener
+            .set_nonblocking(true)
+            .expect("a socket can be made non-blocking");
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             runtime.expect("a runtime can be made").block_on(async {
-                let listener = UnixListener::from_std(listener).expect("the socket is non-blocking");
+                let listener =
+                    UnixListener::from_std(listener).expect("the socket is non-blocking");
                 tokio::select! {
                     () = accept(listener, relay_port) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { stop: Some(stop), thread: Some(thread) }
+        Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 }
 
 impl Drop for Bridge {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
             eprintln!("the bridge panicked");
         }
     }
@@ -98,7 +111,9 @@ async fn answer_opening(front: &mut UnixStream) -> io::Result<()> {
     let mut opening = vec![0; usize::try_from(length).map_err(io::Error::other)?];
     front.read_exact(&mut opening).await?;
     if !opening.starts_with(b"NPAM") || opening.get(4..8) != Some(&LEVEL.to_le_bytes()) {
-        return Err(io::Error::other("Samba speaks another version of its pipe record"));
+        return Err(io::Error::other(
+            "Samba speaks another version of its pipe record",
+        ));
     }
     let mut answer = b"NPAM".to_vec();
     answer.extend_from_slice(&LEVEL.to_le_bytes());
@@ -108,12 +123,18 @@ async fn answer_opening(front: &mut UnixStream) -> io::Result<()> {
     answer.extend_from_slice(&[0; 4]);
     answer.extend_from_slice(&4096u64.to_le_bytes());
     answer.extend_from_slice(&0u32.to_le_bytes());
-    front.write_u32(u32::try_from(answer.len()).map_err(io::Error::other)?).await?;
+    front
+        .write_u32(u32::try_from(answer.len()).map_err(io::Error::other)?)
+        .await?;
     front.write_all(&answer).await
 }
 
 /// From Samba to Wine; notes which call is under way.
-async fn carry_up(mut from: UnixReadHalf, mut to: OwnedWriteHalf, call: &AtomicU32) -> io::Result<()> {
+async fn carry_up(
+    mut from: UnixReadHalf,
+    mut to: OwnedWriteHalf,
+    call: &AtomicU32,
+) -> io::Result<()> {
     loop {
         let length = from.read_u16_le().await?;
         let mut message = vec![0; usize::from(length)];
@@ -126,7 +147,11 @@ async fn carry_up(mut from: UnixReadHalf, mut to: OwnedWriteHalf, call: &AtomicU
 }
 
 /// From Wine to Samba. Wine calls each answer the one to call 1, so the true number is put in.
-async fn carry_down(mut from: OwnedReadHalf, mut to: UnixWriteHalf, call: &AtomicU32) -> io::Result<()> {
+async fn carry_down(
+    mut from: OwnedReadHalf,
+    mut to: UnixWriteHalf,
+    call: &AtomicU32,
+) -> io::Result<()> {
     loop {
         let mut head = [0; FRAGMENT_HEAD];
         from.read_exact(&mut head).await?;

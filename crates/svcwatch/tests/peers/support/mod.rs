@@ -4,16 +4,16 @@
 //! Other test programs use this by `#[path = "../peers/support/mod.rs"] mod support;`.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
-pub mod bridge;
-pub mod process;
-pub mod samba;
-pub mod wine;
+pub(crate) mod bridge;
+pub(crate) mod process;
+pub(crate) mod samba;
+pub(crate) mod wine;
 
 /// The user that is an administrator of the test servers.
-pub const ADMINISTRATOR: &str = "svcadm";
+pub(crate) const ADMINISTRATOR: &str = "svcadm";
 
 /// The user without rights on the test servers.
-pub const USER: &str = "svcuser";
+pub(crate) const USER: &str = "svcuser";
 
 /// The password of both.
-pub const PASSWORD: &str = "Passw0rd!";
+pub(crate) const PASSWORD: &str = "Passw0rd!";

@@ -7,7 +7,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::process::{Running, free_port, listens, need, need_root, run, run_with_input, succeeds, wait_until};
+use super::process::{
+    Running, free_port, listens, need, need_root, run, run_with_input, succeeds, wait_until,
+};
 use super::{ADMINISTRATOR, PASSWORD, USER};
 
 /// The Unix group whose members Samba takes for administrators.
@@ -17,11 +19,11 @@ const GROUP: &str = "svcadmins";
 const PIPE_SERVER: &str = "/usr/libexec/samba/samba-dcerpcd";
 
 /// The name by which the test server calls itself.
-pub const COMPUTER_NAME: &str = "CIHOST";
+pub(crate) const COMPUTER_NAME: &str = "CIHOST";
 
 /// A running Samba.
 #[derive(Debug)]
-pub struct Samba {
+pub(crate) struct Samba {
     // Ended in this order: the front first, then what stands behind it, then their folder.
     front: Running,
     pipes: Running,
@@ -31,70 +33,96 @@ pub struct Samba {
 
 /// How a Samba is set up.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `required`, `desired` or `off`.
-    pub encryption: &'static str,
+    pub(crate) encryption: &'static str,
     /// Lines of its configuration besides the usual ones; a later line overrides an earlier one.
-    pub extra: &'static [&'static str],
+    pub(crate) extra: &'static [&'static str],
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { encryption: "required", extra: &[] }
+        Self {
+            encryption: "required",
+            extra: &[],
+        }
     }
 }
 
 impl Samba {
     /// Starts Samba with its own service control manager.
-    pub fn start(settings: &Settings) -> Self {
+    pub(crate) fn start(settings: &Settings) -> Self {
         Self::start_with(settings, |_| ())
     }
 
     /// Starts Samba; `before_front` runs when its pipes are there and nobody can connect yet, with the folder of the pipes.
-    pub fn start_with(settings: &Settings, before_front: impl FnOnce(&Path)) -> Self {
+    pub(crate) fn start_with(settings: &Settings, before_front: impl FnOnce(&Path)) -> Self {
+        Self::launch(free_port(), settings, before_front)
+    }
+
+    /// Starts Samba on a port that another one had before.
+    pub(crate) fn start_on(port: u16, settings: &Settings) -> Self {
+        Self::launch(port, settings, |_| ())
+    }
+
+    fn launch(port: u16, settings: &Settings, before_front: impl FnOnce(&Path)) -> Self {
         need_root();
         need("smbd", "samba");
         need(PIPE_SERVER, "samba");
         need("smbpasswd", "samba-common-bin");
         need("net", "samba-common-bin");
 
-        let folder = tempfile::Builder::new().prefix("svcwatch-").tempdir().expect("a temporary folder can be made");
-        let port = free_port();
+        let folder = tempfile::Builder::new()
+            .prefix("svcwatch-")
+            .tempdir()
+            .expect("a temporary folder can be made");
         let configuration = write_configuration(folder.path(), port, settings);
         create_users(&configuration);
 
         let option = format!("--configfile={}", configuration.display());
-        let pipes = Running::start(Command::new(PIPE_SERVER).args([&option, "--libexec-rpcds", "--foreground"]));
+        // Each is the leader of a process group already, and would fail to become one.
+        let common = [option.as_str(), "--foreground", "--no-process-group"];
+        let mut pipes = Running::start(
+            Command::new(PIPE_SERVER)
+                .args(common)
+                .arg("--libexec-rpcds"),
+        );
         let pipe_folder = folder.path().join("np/np");
-        wait_until("Samba's pipe svcctl", || pipe_folder.join("svcctl").exists(), || logs(folder.path()));
+        let has_pipe = || pipe_folder.join("svcctl").exists();
+        pipes.wait_until("Samba's pipe svcctl", has_pipe, || logs(folder.path()));
         before_front(&pipe_folder);
-        let front = Running::start(Command::new("smbd").args([&option, "--foreground"]));
-        wait_until("smbd on its port", || listens(port), || logs(folder.path()));
-        Self { front, pipes, folder, port }
+        let mut front = Running::start(Command::new("smbd").args(common));
+        front.wait_until("smbd on its port", || listens(port), || logs(folder.path()));
+        Self {
+            front,
+            pipes,
+            folder,
+            port,
+        }
     }
 
     /// The port on loopback.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// The configuration file, for Samba's own tools.
-    pub fn configuration(&self) -> PathBuf {
+    pub(crate) fn configuration(&self) -> PathBuf {
         self.folder.path().join("smb.conf")
     }
 
     /// The process id of smbd.
-    pub fn process_id(&self) -> u32 {
+    pub(crate) fn process_id(&self) -> u32 {
         self.front.id()
     }
 
     /// What the servers wrote to their logs, for the message of a failed test.
-    pub fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         logs(self.folder.path())
     }
 
     /// Runs `net rpc service` against this server as the administrator, as `["start", "Spooler"]`.
-    pub fn net_rpc_service(&self, arguments: &[&str]) -> String {
+    pub(crate) fn net_rpc_service(&self, arguments: &[&str]) -> String {
         let output = run(Command::new("net")
             .args(["rpc", "service"])
             .args(arguments)
@@ -106,8 +134,16 @@ impl Samba {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Disables a user's account on this server.
+    pub(crate) fn disable(&self, user: &str) {
+        run(Command::new("smbpasswd")
+            .arg("-c")
+            .arg(self.configuration())
+            .args(["-d", user]));
+    }
+
     /// Changes a user's password on this server.
-    pub fn set_password(&self, user: &str, password: &str) {
+    pub(crate) fn set_password(&self, user: &str, password: &str) {
         set_password(&self.configuration(), user, password);
     }
 }
@@ -155,7 +191,16 @@ rpcd_classic:idle_seconds = 3600
 /// Makes the Unix users where they are not there yet, and their entries in this server's own user list.
 fn create_users(configuration: &Path) {
     for user in [ADMINISTRATOR, USER] {
-        ensure(&["id", user], &["useradd", "--no-create-home", "--shell", "/usr/sbin/nologin", user]);
+        ensure(
+            &["id", user],
+            &[
+                "useradd",
+                "--no-create-home",
+                "--shell",
+                "/usr/sbin/nologin",
+                user,
+            ],
+        );
     }
     ensure(&["getent", "group", GROUP], &["groupadd", GROUP]);
     run(Command::new("usermod").args(["--append", "--groups", GROUP, ADMINISTRATOR]));
@@ -175,14 +220,28 @@ fn create_users(configuration: &Path) {
 
 /// Runs `make` until `check` succeeds: another test may be doing the same.
 fn ensure(check: &[&str], make: &[&str]) {
-    let is_there = || check.split_first().is_some_and(|(program, arguments)| succeeds(program, arguments));
-    let make_it = || make.split_first().is_some_and(|(program, arguments)| succeeds(program, arguments));
-    wait_until(&make.join(" "), || is_there() || (make_it() && is_there()), String::new);
+    let is_there = || {
+        check
+            .split_first()
+            .is_some_and(|(program, arguments)| succeeds(program, arguments))
+    };
+    let make_it = || {
+        make.split_first()
+            .is_some_and(|(program, arguments)| succeeds(program, arguments))
+    };
+    wait_until(
+        &make.join(" "),
+        || is_there() || (make_it() && is_there()),
+        String::new,
+    );
 }
 
 fn set_password(configuration: &Path, user: &str, password: &str) {
     let mut command = Command::new("smbpasswd");
-    command.arg("-c").arg(configuration).args(["-a", "-s", user]);
+    command
+        .arg("-c")
+        .arg(configuration)
+        .args(["-a", "-s", user]);
     run_with_input(&mut command, &format!("{password}\n{password}\n"));
 }
 
@@ -190,10 +249,16 @@ fn set_password(configuration: &Path, user: &str, password: &str) {
 fn logs(folder: &Path) -> String {
     const SHOWN: usize = 2_000;
     let mut text = String::new();
-    for entry in fs::read_dir(folder.join("log")).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(folder.join("log"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let content = fs::read(entry.path()).unwrap_or_default();
-        let end = String::from_utf8_lossy(&content[content.len().saturating_sub(SHOWN)..]).into_owned();
-        writeln!(text, "--- {}\n{end}", entry.path().display()).expect("a string takes what is written");
+        let end =
+            String::from_utf8_lossy(&content[content.len().saturating_sub(SHOWN)..]).into_owned();
+        writeln!(text, "--- {}\n{end}", entry.path().display())
+            .expect("a string takes what is written");
     }
     text
 }

@@ -25,7 +25,7 @@ const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 
 /// A Windows host as far as its services go.
 #[derive(Debug)]
-pub struct WineHost {
+pub(crate) struct WineHost {
     samba: Samba,
     bridge: Bridge,
     prefix: Prefix,
@@ -40,46 +40,55 @@ struct Prefix {
 
 impl WineHost {
     /// Starts Wine and, in front of it, a Samba with encryption required.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&Settings::default())
     }
 
     /// Starts Wine and a Samba as given in front of it.
-    pub fn start_with(settings: &Settings) -> Self {
+    pub(crate) fn start_with(settings: &Settings) -> Self {
         need_root();
         need(WINE, "wine64");
         need(WINESERVER, "wine64");
         need(COMPILER, "gcc-mingw-w64-x86-64");
         let relay = build_relay();
-        let mut prefix = Prefix { relay: None, folder: copy_prefix() };
+        let mut prefix = Prefix {
+            relay: None,
+            folder: copy_prefix(),
+        };
         let relay_port = prefix.start_relay(&relay);
         let mut bridge = None;
-        let samba = Samba::start_with(settings, |pipes| bridge = Some(Bridge::start(&pipes.join("svcctl"), relay_port)));
-        Self { samba, bridge: bridge.expect("Samba's pipes were there"), prefix }
+        let samba = Samba::start_with(settings, |pipes| {
+            bridge = Some(Bridge::start(&pipes.join("svcctl"), relay_port))
+        });
+        Self {
+            samba,
+            bridge: bridge.expect("Samba's pipes were there"),
+            prefix,
+        }
     }
 
     /// The port on loopback where the host speaks SMB.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.samba.port()
     }
 
     /// The Samba in front.
-    pub fn samba(&self) -> &Samba {
+    pub(crate) fn samba(&self) -> &Samba {
         &self.samba
     }
 
     /// Starts a service on the host itself, as `net start NAME` there does.
-    pub fn start_service(&self, name: &str) {
+    pub(crate) fn start_service(&self, name: &str) {
         run(self.prefix.wine().args(["net", "start", name]));
     }
 
     /// Stops a service on the host itself.
-    pub fn stop_service(&self, name: &str) {
+    pub(crate) fn stop_service(&self, name: &str) {
         run(self.prefix.wine().args(["net", "stop", name]));
     }
 
     /// Runs a Windows program on the host to its end.
-    pub fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         String::from_utf8_lossy(&run(self.prefix.wine().args(arguments)).stdout).into_owned()
     }
 }
@@ -103,8 +112,13 @@ impl Prefix {
                 }
             }
         });
-        let line = receiver.recv_timeout(START_LIMIT).expect("the relay says where it listens");
-        let port = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok());
+        let line = receiver
+            .recv_timeout(START_LIMIT)
+            .expect("the relay says where it listens");
+        let port = line
+            .trim()
+            .strip_prefix("listening ")
+            .and_then(|port| port.parse().ok());
         port.unwrap_or_else(|| panic!("the relay said: {line}"))
     }
 }
@@ -113,11 +127,17 @@ impl Drop for Prefix {
     fn drop(&mut self) {
         drop(self.relay.take());
         // Ends every process of this prefix, and of no other.
-        let ended = Command::new(WINESERVER).arg("--kill").env("WINEPREFIX", self.folder.path()).status();
+        let ended = Command::new(WINESERVER)
+            .arg("--kill")
+            .env("WINEPREFIX", self.folder.path())
+            .status();
         if let Err(error) = ended {
             eprintln!("Wine could not be ended: {error}");
         }
-        let waited = Command::new(WINESERVER).arg("--wait").env("WINEPREFIX", self.folder.path()).status();
+        let waited = Command::new(WINESERVER)
+            .arg("--wait")
+            .env("WINEPREFIX", self.folder.path())
+            .status();
         if let Err(error) = waited {
             eprintln!("Wine could not be waited for: {error}");
         }
@@ -141,9 +161,19 @@ fn build_relay() -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/relay.c");
     let program = Path::new(CACHE).join("relay.exe");
     let lock = lock("relay");
-    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    if modified(&program).is_none_or(|built| modified(&source).is_some_and(|written| written > built)) {
-        run(Command::new(COMPILER).args(["-O2", "-Wall", "-o"]).arg(&program).arg(&source).arg("-lws2_32"));
+    let modified = |path: &Path| {
+        fs::metadata(path)
+            .and_then(|metadata| metadata.modified())
+            .ok()
+    };
+    if modified(&program)
+        .is_none_or(|built| modified(&source).is_some_and(|written| written > built))
+    {
+        run(Command::new(COMPILER)
+            .args(["-O2", "-Wall", "-o"])
+            .arg(&program)
+            .arg(&source)
+            .arg("-lws2_32"));
     }
     drop(lock);
     program
@@ -160,11 +190,19 @@ fn copy_prefix() -> TempDir {
         }
         fs::create_dir_all(&prepared).expect("the prefix's folder can be made");
         run(wine(&prepared).args(["wineboot", "--init"]));
-        run(Command::new(WINESERVER).arg("--wait").env("WINEPREFIX", &prepared));
+        run(Command::new(WINESERVER)
+            .arg("--wait")
+            .env("WINEPREFIX", &prepared));
         File::create(&finished).expect("the mark can be written");
     }
-    let folder = tempfile::Builder::new().prefix("svcwatch-wine-").tempdir().expect("a temporary folder can be made");
-    run(Command::new("cp").args(["--archive", "--reflink=auto", "--no-target-directory"]).arg(&prepared).arg(folder.path()));
+    let folder = tempfile::Builder::new()
+        .prefix("svcwatch-wine-")
+        .tempdir()
+        .expect("a temporary folder can be made");
+    run(Command::new("cp")
+        .args(["--archive", "--reflink=auto", "--no-target-directory"])
+        .arg(&prepared)
+        .arg(folder.path()));
     drop(lock);
     folder
 }
@@ -172,7 +210,8 @@ fn copy_prefix() -> TempDir {
 /// Keeps other test processes away from one thing of the cache.
 fn lock(name: &str) -> File {
     fs::create_dir_all(CACHE).expect("the cache's folder can be made");
-    let file = File::create(Path::new(CACHE).join(format!("{name}.lock"))).expect("a lock file can be made");
+    let file = File::create(Path::new(CACHE).join(format!("{name}.lock")))
+        .expect("a lock file can be made");
     file.lock().expect("a file can be locked");
     file
 }

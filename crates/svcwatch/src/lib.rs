@@ -1,5 +1,6 @@
 //! svcwatch: the adapters around the core.
 
 pub mod config;
+pub mod demo;
 pub mod probe;
 pub mod secret;

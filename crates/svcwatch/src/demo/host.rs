@@ -4,7 +4,7 @@
 
 use super::catalogue::Role;
 use super::random::mix;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use svcwatch_wire::scmr::{CurrentState, EnumeratedService, ServiceStatus, accepts};
 use tokio::sync::Notify;
@@ -110,6 +110,8 @@ pub(super) struct Host {
     state: Mutex<State>,
     /// How often its connections were cut.
     cuts: AtomicU32,
+    /// Whether somebody has read its list of services.
+    read: AtomicBool,
     /// Wakes the connections that are to be cut.
     pub(super) cut: Notify,
 }
@@ -127,6 +129,7 @@ impl Host {
                 starts: 0,
             }),
             cuts: AtomicU32::new(0),
+            read: AtomicBool::new(false),
             cut: Notify::new(),
         }
     }
@@ -167,6 +170,16 @@ impl Host {
     /// How often its connections were cut.
     pub(super) fn cuts(&self) -> u32 {
         self.cuts.load(Ordering::Acquire)
+    }
+
+    /// Its list of services was read.
+    pub(super) fn note_read(&self) {
+        self.read.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody has read its list of services.
+    pub(super) fn was_read(&self) -> bool {
+        self.read.load(Ordering::Acquire)
     }
 
     /// How a service differs from its kind; nothing where it does not.

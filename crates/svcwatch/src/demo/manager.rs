@@ -214,6 +214,7 @@ impl<'a> Manager<'a> {
         let Some(host) = self.world.host(self.host) else {
             return Vec::new();
         };
+        host.note_read();
         let mut list = host.list(self.role);
         if wanted != filter::ALL {
             let stopped = CurrentState::Stopped.raw();

@@ -117,6 +117,19 @@ impl World {
             .is_some_and(|host| host.condition() == Condition::Well && host.is_at_rest())
     }
 
+    /// Whether somebody has read the list of services of a host.
+    pub fn was_read(&self, host: usize) -> bool {
+        self.host(host).is_some_and(Host::was_read)
+    }
+
+    /// Whether one service of a host depends on another of it.
+    pub(super) fn needs(&self, target: Target, other: Target) -> bool {
+        let role = self.role_of(target.host);
+        let service = role.and_then(|role| role.services.get(target.service));
+        let other = self.service_name(other);
+        service.is_some_and(|service| service.name != other && service.needs.contains(&other))
+    }
+
     /// A host has been started anew: it answers, and all its services run that should.
     pub fn boot(&self, host: usize) {
         let Some(host) = self.host(host) else { return };

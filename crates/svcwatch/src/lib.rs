@@ -1,6 +1,31 @@
 //! svcwatch: the adapters around the core.
 
+mod acks;
+pub mod app;
+pub mod board;
+pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod dest;
+mod ending;
+pub mod engine;
+pub mod explain;
+pub mod facts;
+pub mod os;
+pub mod parts;
+pub mod perform;
 pub mod probe;
+pub mod reload;
 pub mod secret;
+pub mod store;
+pub mod transport;
+pub mod web;
+pub mod wiring;
+mod writing;
+
+/// The version of svcwatch.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit that it was built from; `unknown` where it was not built in a checkout.
+pub const COMMIT: &str = env!("SVCWATCH_COMMIT");

@@ -1,2 +1,7 @@
 //! The svcwatch program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    svcwatch::cli::main()
+}

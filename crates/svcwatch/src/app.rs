@@ -1,0 +1,283 @@
+//! The whole program, wired: the only place that knows all parts. It runs in the process of `svcwatch run`, and in
+//! that of a test just as well.
+
+use crate::{
+    COMMIT, VERSION,
+    board::Board,
+    clock,
+    config::Config,
+    engine::Loop,
+    facts::{Build, Facts},
+    os,
+    parts::{Order, Parts},
+    perform::Performer,
+    reload::Reloader,
+    store::{AnyStore, Store, StoreError, StoreOptions, Writer, WriterSettings},
+    web::{ASKS_MAX, Bound, ListenError, Names, Readiness, Web},
+    wiring::{self, Logons, Reach},
+};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use svcwatch_core::{engine::Engine, id::Name, pipeline::Pipeline};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// Orders that wait for the loop, at most.
+const ORDERS_MAX: usize = 16;
+/// How long the parts may take to end after the loop has.
+const END_WITHIN: Duration = Duration::from_secs(10);
+/// Open files beside one connection for each host: the store, the API, destinations.
+const FILES_BESIDE_HOSTS: u64 = 1_000;
+
+/// What beats the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The folder of the store.
+    pub data: Option<PathBuf>,
+    /// Where metrics and the API are served.
+    pub listen: Option<SocketAddr>,
+    /// Whether an address that others can reach may be listened on without a login.
+    pub insecure_listen: bool,
+    /// How the store is opened.
+    pub store: StoreOptions,
+}
+
+/// Why the program could not start. Nothing is left half started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Destinations that cannot be made ready.
+    #[error("{}", .0.join("\n"))]
+    Destinations(Vec<String>),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no usual place for the data.
+    #[error(
+        "there is no usual folder for the data here, because neither HOME nor XDG_STATE_HOME is set; give one with --data"
+    )]
+    NoDataFolder,
+    /// A part broke while it was started.
+    #[error(
+        "{0} broke off while it was started, which is a fault of svcwatch itself; report it with what stands above"
+    )]
+    Broken(&'static str),
+}
+
+/// The program while it runs.
+#[derive(Debug)]
+pub struct App {
+    address: SocketAddr,
+    url: String,
+    data: PathBuf,
+    board: Arc<Board>,
+    orders: mpsc::Sender<Order>,
+    reloader: Arc<Reloader>,
+    running: JoinHandle<Result<(), StoreError>>,
+    watching: JoinHandle<()>,
+    web: JoinHandle<std::io::Result<()>>,
+    end_web: oneshot::Sender<()>,
+}
+
+/// The folder of the store: as somebody says, else as the configuration says, else the usual one.
+pub fn data_folder(
+    given: Option<PathBuf>,
+    configured: Option<PathBuf>,
+) -> Result<PathBuf, StartError> {
+    given
+        .or(configured)
+        .or_else(os::data_folder)
+        .ok_or(StartError::NoDataFolder)
+}
+
+impl App {
+    /// Starts everything, or nothing. What changes nothing is tried first: secrets, the address, and then the store.
+    pub async fn start(config: Config, options: Options) -> Result<Self, StartError> {
+        let data = data_folder(options.data.clone(), config.data.clone())?;
+        let bound = Bound::new(
+            options.listen.unwrap_or(config.listen),
+            options.insecure_listen,
+        )
+        .await?;
+        let address = bound.address();
+        let url = config.web_url(address);
+        let (config, list, destinations) = ready_destinations(config, url.clone()).await?;
+        let opening = (data.clone(), options.store);
+        let (store, restored) = blocking("the store", move || {
+            let store = AnyStore::open(&opening.0, opening.1)?;
+            let restored = store.load()?;
+            Ok((Arc::new(store), restored))
+        })
+        .await?;
+        let settings = WriterSettings {
+            retention: config.retention,
+            ..WriterSettings::default()
+        };
+        let writer = Arc::new(Writer::start(Arc::clone(&store), settings)?);
+
+        let board = Arc::new(Board::new());
+        let facts = Arc::new(Facts::new(Build {
+            version: VERSION,
+            commit: COMMIT,
+        }));
+        let ready = Arc::new(Readiness::new());
+        let logons = Arc::new(Logons::default());
+        facts.restored(&restored);
+        let names = config
+            .core
+            .destinations
+            .iter()
+            .map(|one| one.name.clone())
+            .collect::<Vec<Name>>();
+        facts.destinations(&board, &names);
+        raise_open_files(config.core.hosts.len());
+
+        let plan = Arc::new(config.core.clone());
+        let (engine, first) = Engine::restore(restored, plan, clock::now());
+        let (asks_in, asks) = mpsc::channel(ASKS_MAX);
+        let (orders_in, orders) = mpsc::channel(ORDERS_MAX);
+        let performer = Performer::new(Reach::new(&config), destinations, Arc::clone(&logons));
+        let parts = Parts {
+            pipeline: Pipeline::new(engine, first),
+            performer,
+            writer,
+            board: Arc::clone(&board),
+            facts: Arc::clone(&facts),
+            ready: Arc::clone(&ready),
+            asks,
+            orders,
+        };
+        let web = Web::new(&board, &facts, store, asks_in, Arc::clone(&ready));
+        let names = Names::new(address, &host_of(&url));
+        let (end_web, ended) = oneshot::channel::<()>();
+        let serving = web.serve(bound, names, async move {
+            // Also where the app was dropped without being stopped.
+            ended.await.unwrap_or_default();
+        });
+        let running = tokio::spawn(Loop::new(parts).run());
+        ready.loaded();
+        let reloader = Arc::new(Reloader::new(
+            config,
+            list,
+            url.clone(),
+            orders_in.clone(),
+            logons,
+        ));
+        Ok(Self {
+            address,
+            url,
+            data,
+            board,
+            orders: orders_in,
+            watching: tokio::spawn(Arc::clone(&reloader).watch()),
+            reloader,
+            running,
+            web: tokio::spawn(serving),
+            end_web,
+        })
+    }
+
+    /// Where metrics and the API are served.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base of links in notices.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The folder of the store.
+    pub const fn data(&self) -> &PathBuf {
+        &self.data
+    }
+
+    /// What is shown.
+    pub const fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Reads the configuration again and carries it out, or changes nothing and gives every problem of it.
+    pub async fn reload(&self) -> Result<(), Vec<String>> {
+        self.reloader.reload().await
+    }
+
+    /// Waits until the loop ends by itself, which it does only where the store cannot be written any more at all.
+    pub async fn ended(&mut self) -> Result<(), StoreError> {
+        (&mut self.running)
+            .await
+            .unwrap_or(Err(StoreError::WriterGone))
+    }
+
+    /// Begins nothing new, lets what is under way settle, writes it down, and ends.
+    pub async fn stop(self) -> Result<(), StoreError> {
+        self.watching.abort();
+        // A loop that has ended already takes no orders.
+        drop(self.orders.send(Order::Stop).await);
+        let ended = self.running.await.unwrap_or(Err(StoreError::WriterGone));
+        if self.end_web.send(()).is_err() {
+            tracing::debug!("the API has ended before");
+        }
+        if timeout(END_WITHIN, self.web).await.is_err() {
+            tracing::debug!("answers that were under way are broken off");
+        }
+        ended
+    }
+}
+
+/// Reads the secrets of the destinations and makes them ready, on a thread that may block.
+async fn ready_destinations(
+    config: Config,
+    url: String,
+) -> Result<
+    (
+        Config,
+        wiring::DestinationList,
+        crate::dest::sender::Destinations,
+    ),
+    StartError,
+> {
+    blocking("making the destinations ready", move || {
+        let list = wiring::destination_list(&config).map_err(StartError::Destinations)?;
+        let destinations =
+            wiring::destinations(list.clone(), &url).map_err(StartError::Destinations)?;
+        Ok((config, list, destinations))
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(StartError::Broken(what)))
+}
+
+/// The host of a URL, under which the API then answers too.
+fn host_of(url: &str) -> Vec<String> {
+    let url = reqwest::Url::parse(url).ok();
+    url.and_then(|url| url.host_str().map(str::to_owned))
+        .into_iter()
+        .collect()
+}
+
+fn raise_open_files(hosts: usize) {
+    let hosts = u64::try_from(hosts).unwrap_or(u64::MAX);
+    let wanted = hosts
+        .saturating_add(hosts / 5)
+        .saturating_add(FILES_BESIDE_HOSTS);
+    if let Err(have) = os::raise_open_files(wanted) {
+        tracing::warn!(
+            have,
+            wanted,
+            error = "the limit of open files is too low",
+            "some hosts may be told as unreachable because no connection can be opened; raise LimitNOFILE of the unit, or `ulimit -n`"
+        );
+    }
+}

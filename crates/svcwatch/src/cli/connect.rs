@@ -1,0 +1,435 @@
+//! `svcwatch check --connect`: logs on to each host and destination and says what is visible and what lacks.
+//!
+//! It must not lock an account out either: of each account one host goes first, and after three that refuse its
+//! password with no success between, the others are not tried.
+
+use super::{
+    failure::Failure,
+    output::{Colour, Progress, Table, maybe, plain},
+};
+use crate::{
+    config::{Config, Connection},
+    dest::sender::Destination,
+    probe::Prober,
+    secret::Secret,
+    wiring::{self, Reach},
+};
+use serde::Serialize;
+use std::{collections::BTreeMap, sync::Arc};
+use svcwatch_core::{
+    effect::ProbeRequest,
+    id::Name,
+    limits::{CONFIGS_PER_READ_MAX, REFUSALS_MAX},
+    observe::{Asked, HostReading, Outcome, ProbeId, Refusal, ServiceConfig},
+    plan::{EntryPlan, HostPlan, Selector},
+};
+use tokio::task::JoinSet;
+
+/// Hosts that are read at once, at most.
+const AT_ONCE: usize = 16;
+
+/// What every host and destination answered.
+#[derive(Debug, Serialize)]
+pub(super) struct Connected {
+    hosts: Vec<HostFound>,
+    destinations: Vec<DestinationFound>,
+}
+
+/// What a host let us see.
+#[derive(Debug, Clone, Serialize)]
+struct HostFound {
+    host: String,
+    address: String,
+    /// The name by which the computer calls itself.
+    computer_name: Option<String>,
+    /// How many services it shows us.
+    visible: Option<usize>,
+    /// How many of them the configuration means.
+    watched: Option<usize>,
+    /// Why it cannot be read.
+    fault: Option<String>,
+    /// What lacks, each a sentence.
+    lacks: Vec<String>,
+    /// What is good to know, each a sentence.
+    notes: Vec<String>,
+}
+
+/// What a destination answered.
+#[derive(Debug, Serialize)]
+struct DestinationFound {
+    destination: String,
+    reached: bool,
+    answer: String,
+}
+
+impl Connected {
+    pub(super) fn lacks_something(&self) -> bool {
+        self.hosts
+            .iter()
+            .any(|host| host.fault.is_some() || !host.lacks.is_empty())
+            || self
+                .destinations
+                .iter()
+                .any(|destination| !destination.reached)
+    }
+
+    /// The hosts and the destinations.
+    pub(super) fn tables(&self) -> (Table, Table) {
+        let mut hosts = Table::new(&["HOST", "COMPUTER", "VISIBLE", "WATCHED", "WHAT LACKS"]);
+        for host in &self.hosts {
+            let lacks = match (&host.fault, host.lacks.as_slice()) {
+                (Some(fault), _) => (fault.clone(), Colour::Bad),
+                (None, []) => (host.notes.join("; "), Colour::Plain),
+                (None, lacks) => (lacks.join("; "), Colour::Bad),
+            };
+            hosts.row([
+                plain(&host.host),
+                maybe(host.computer_name.as_ref()),
+                maybe(host.visible),
+                maybe(host.watched),
+                lacks,
+            ]);
+        }
+        let mut destinations = Table::new(&["DESTINATION", "REACHED", "ANSWER"]);
+        for found in &self.destinations {
+            let reached = if found.reached {
+                ("yes", Colour::Good)
+            } else {
+                ("no", Colour::Bad)
+            };
+            destinations.row([
+                plain(&found.destination),
+                (reached.0.to_owned(), reached.1),
+                plain(&found.answer),
+            ]);
+        }
+        (hosts, destinations)
+    }
+}
+
+/// Connects to everything that the configuration names.
+pub(super) async fn all(config: &Config) -> Result<Connected, Failure> {
+    let progress = Progress::new();
+    let destinations = destinations(config, &progress).await?;
+    let hosts = hosts(config, &progress).await?;
+    Ok(Connected {
+        hosts,
+        destinations,
+    })
+}
+
+async fn destinations(
+    config: &Config,
+    progress: &Progress,
+) -> Result<Vec<DestinationFound>, Failure> {
+    let (config, url) = (config.clone(), config.web_url(config.listen));
+    let ready = tokio::task::spawn_blocking(move || {
+        wiring::destination_list(&config).and_then(|list| wiring::destinations(list, &url))
+    });
+    let ready = ready
+        .await
+        .map_err(|_| broken())?
+        .map_err(Failure::Config)?;
+    let mut checks = JoinSet::new();
+    for destination in ready.iter() {
+        checks.spawn(check_destination(Arc::clone(destination)));
+    }
+    let mut found = Vec::new();
+    while let Some(one) = checks.join_next().await {
+        found.push(one.map_err(|_| broken())?);
+        progress.at(&format!("Waiting for {} destinations …", checks.len()));
+    }
+    found.sort_by(|one, other| one.destination.cmp(&other.destination));
+    Ok(found)
+}
+
+async fn check_destination(destination: Arc<Destination>) -> DestinationFound {
+    let checked = destination.check().await;
+    DestinationFound {
+        destination: destination.name().to_string(),
+        reached: checked.is_ok(),
+        answer: checked.unwrap_or_else(|error| error),
+    }
+}
+
+fn broken() -> Failure {
+    Failure::met("a check broke off, which is a fault of svcwatch itself")
+}
+
+/// A host that is to be read.
+#[derive(Debug, Clone)]
+struct Job {
+    plan: HostPlan,
+    connection: Connection,
+    user: String,
+    password: Result<Secret, String>,
+}
+
+async fn hosts(config: &Config, progress: &Progress) -> Result<Vec<HostFound>, Failure> {
+    let reach = Reach::new(config);
+    let mut by_account: BTreeMap<Option<Name>, Vec<Job>> = BTreeMap::new();
+    for plan in &config.core.hosts {
+        let Some(connection) = reach.connection(&plan.name) else {
+            continue;
+        };
+        let (user, password) = match reach.credential(connection) {
+            Some((_, credential)) => {
+                let password = credential
+                    .password
+                    .read()
+                    .map_err(|error| error.to_string());
+                (credential.user.clone(), password)
+            }
+            None => (String::new(), Ok(Secret::default())),
+        };
+        let job = Job {
+            plan: plan.clone(),
+            connection: connection.clone(),
+            user,
+            password,
+        };
+        by_account
+            .entry(plan.account.clone())
+            .or_default()
+            .push(job);
+    }
+    let total = config.core.hosts.len();
+    let mut found = Vec::with_capacity(total);
+    for jobs in by_account.into_values() {
+        account(jobs, total, &mut found, progress).await?;
+    }
+    found.sort_by_cached_key(|host: &HostFound| host.host.to_lowercase());
+    Ok(found)
+}
+
+/// Reads the hosts of one account: one at a time until one lets us in, then several at once.
+async fn account(
+    jobs: Vec<Job>,
+    total: usize,
+    found: &mut Vec<HostFound>,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let mut refusals = 0;
+    let mut proven = false;
+    let mut jobs = jobs.into_iter();
+    while !proven && let Some(job) = jobs.next() {
+        progress.at(&format!("Host {} of {total} …", found.len() + 1));
+        if refusals >= REFUSALS_MAX {
+            found.push(HostFound {
+                fault: Some("not tried, because its account was refused before".to_owned()),
+                ..HostFound::new(&job)
+            });
+            continue;
+        }
+        let (host, refusal) = Box::pin(read(job)).await;
+        proven = host.visible.is_some();
+        refusals += match refusal {
+            Some(refusal) if refusal.concerns_the_account() => REFUSALS_MAX,
+            Some(Refusal::WrongPassword) => 1,
+            Some(_) | None => 0,
+        };
+        found.push(host);
+    }
+    let mut reading = JoinSet::new();
+    loop {
+        while reading.len() < AT_ONCE
+            && let Some(job) = jobs.next()
+        {
+            reading.spawn(Box::pin(read(job)));
+        }
+        let Some(host) = reading.join_next().await else {
+            return Ok(());
+        };
+        found.push(host.map_err(|_| broken())?.0);
+        progress.at(&format!("Host {} of {total} …", found.len()));
+    }
+}
+
+impl HostFound {
+    fn new(job: &Job) -> Self {
+        Self {
+            host: job.plan.name.to_string(),
+            address: format!("{}:{}", job.connection.address, job.connection.port),
+            computer_name: None,
+            visible: None,
+            watched: None,
+            fault: None,
+            lacks: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+async fn read(job: Job) -> (HostFound, Option<Refusal>) {
+    let mut found = HostFound::new(&job);
+    let password = match job.password {
+        Ok(password) => password,
+        Err(error) => {
+            found.fault = Some(error);
+            return (found, None);
+        }
+    };
+    let plan = &job.plan;
+    let access = wiring::access(&job.connection, &job.user, password);
+    let request = ProbeRequest {
+        host: plan.name.clone(),
+        probe: ProbeId(1),
+        may_log_on: true,
+        ask: named(plan).cloned().collect(),
+        timeout: plan.timeout,
+    };
+    let prober = Prober::new();
+    let observation = prober.check(&request, &access).await;
+    found.computer_name = observation.computer_name;
+    match observation.outcome {
+        Outcome::Read(reading) => {
+            let configs = configs(&prober, plan, &reading, &mut found).await;
+            judge(plan, &reading, &configs, &mut found);
+        }
+        Outcome::Fault(fault) => {
+            found.fault = Some(format!("{}: {}", fault.fault, fault.cause));
+            return (found, fault.refusal);
+        }
+        Outcome::LogonNeeded => {
+            found.fault = Some("the session ended before it was used".to_owned())
+        }
+    }
+    prober.forget(&plan.name).await;
+    (found, None)
+}
+
+/// The services that entries name exactly.
+fn named(plan: &HostPlan) -> impl Iterator<Item = &Name> {
+    plan.services
+        .iter()
+        .filter_map(|entry| match &entry.selector {
+            Selector::Name(name) => Some(name),
+            Selector::NameGlob(_) | Selector::DisplayName(_) | Selector::Start(_) => None,
+        })
+}
+
+/// How the services are set up, where an entry selects by start type.
+async fn configs(
+    prober: &Prober,
+    plan: &HostPlan,
+    reading: &HostReading,
+    found: &mut HostFound,
+) -> Vec<ServiceConfig> {
+    let mut configs = Vec::new();
+    if !plan
+        .services
+        .iter()
+        .any(|entry| matches!(entry.selector, Selector::Start(_)))
+    {
+        return configs;
+    }
+    let names: Vec<Name> = reading
+        .services
+        .iter()
+        .map(|service| Name::new(&service.name))
+        .collect();
+    for names in names.chunks(CONFIGS_PER_READ_MAX) {
+        match prober
+            .read_config(&plan.name, names, plan.timeout.times(3))
+            .await
+        {
+            Ok(more) => configs.extend(more),
+            Err(fault) => {
+                found.lacks.push(format!(
+                    "how its services are set up cannot be read: {}",
+                    fault.cause
+                ));
+                break;
+            }
+        }
+    }
+    configs
+}
+
+fn judge(plan: &HostPlan, reading: &HostReading, configs: &[ServiceConfig], found: &mut HostFound) {
+    found.visible = Some(reading.services.len());
+    let watched = reading.services.iter().filter(|service| {
+        plan.services
+            .iter()
+            .any(|entry| selects(entry, &service.name, &service.display_name, configs))
+    });
+    found.watched = Some(watched.count());
+    if let Some(computer) = &found.computer_name
+        && !plan
+            .name
+            .as_str()
+            .split('.')
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(computer))
+    {
+        found.notes.push(format!(
+            "it calls itself {computer}, which is remembered and is no fault"
+        ));
+    }
+    let unreadable = configs
+        .iter()
+        .filter(|config| config.start_type.is_none())
+        .count();
+    if unreadable > 0 {
+        found.lacks.push(format!(
+            "the start type of {unreadable} services may not be read (SERVICE_QUERY_CONFIG lacks)"
+        ));
+    }
+    for entry in &plan.services {
+        if let Some(lack) = lack(entry, reading, configs) {
+            if entry.required {
+                found.lacks.push(lack)
+            } else {
+                found.notes.push(lack)
+            }
+        }
+    }
+}
+
+fn selects(entry: &EntryPlan, name: &str, display_name: &str, configs: &[ServiceConfig]) -> bool {
+    match &entry.selector {
+        Selector::Name(wanted) => *wanted == Name::new(name),
+        Selector::NameGlob(glob) => glob.matches(name),
+        Selector::DisplayName(glob) => glob.matches(display_name),
+        Selector::Start(start) => configs.iter().any(|config| {
+            config.start_type == Some(*start) && config.name.eq_ignore_ascii_case(name)
+        }),
+    }
+}
+
+/// What is wrong with an entry that means no service of the host.
+fn lack(entry: &EntryPlan, reading: &HostReading, configs: &[ServiceConfig]) -> Option<String> {
+    let found = reading
+        .services
+        .iter()
+        .any(|service| selects(entry, &service.name, &service.display_name, configs));
+    if found {
+        return None;
+    }
+    let Selector::Name(name) = &entry.selector else {
+        return Some(format!(
+            "no service is meant by {}",
+            entry.selector.in_words()
+        ));
+    };
+    let displayed = reading
+        .services
+        .iter()
+        .find(|service| Name::new(&service.display_name) == *name);
+    if let Some(service) = displayed {
+        return Some(format!("{name} is called {}", service.name));
+    }
+    let asked = reading
+        .asked
+        .iter()
+        .find(|(asked, _)| asked == name)
+        .map(|(_, answer)| *answer);
+    match asked {
+        Some(Asked::Missing) => Some(format!("{name} is not installed")),
+        Some(Asked::Hidden) => Some(format!(
+            "{name} is hidden from us (SERVICE_QUERY_STATUS lacks)"
+        )),
+        Some(Asked::Read(_)) => None,
+        None => Some(format!("{name} is not in the list")),
+    }
+}

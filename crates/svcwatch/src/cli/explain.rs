@@ -1,0 +1,142 @@
+//! `svcwatch explain`.
+
+use super::{
+    ConfigFiles, Format, Output,
+    failure::Failure,
+    output::{self, Table, plain},
+    run::load,
+};
+use crate::{
+    app, clock,
+    config::Config,
+    explain,
+    store::{AnyStore, Store, StoreError},
+    web::{
+        client::{Client, ClientError},
+        items::Explanation,
+    },
+};
+use clap::Args;
+use std::{path::PathBuf, sync::Arc};
+use svcwatch_core::{engine::Engine, id::Name, record::Restored};
+
+/// Say what holds for a host or service, and why it is told or not
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  svcwatch explain -c svcwatch.yaml srv01 Spooler
+  svcwatch explain -c svcwatch.yaml srv01
+
+The svcwatch that runs is asked; where none does, the store and the configuration are read.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    files: ConfigFiles,
+    /// The folder of the store
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The address of the svcwatch that runs; as the configuration says, if not given
+    #[arg(long, value_name = "URL")]
+    api: Option<String>,
+    /// The host
+    host: String,
+    /// The service, by its key name
+    service: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let config = load(arguments.files.config).await?;
+    let (host, service) = (
+        Name::new(&arguments.host),
+        arguments.service.as_deref().map(Name::new),
+    );
+    if !config.core.hosts.iter().any(|known| known.name == host) {
+        return Err(Failure::met(not_watched(&config, &host)));
+    }
+    let api = arguments
+        .api
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", config.listen));
+    let asked = Client::new(&api)?
+        .explain(&arguments.host, arguments.service.as_deref())
+        .await;
+    let explanation = match asked {
+        Ok(explanation) => explanation,
+        Err(error) if arguments.api.is_some() => return Err(error.into()),
+        // Nobody runs there, or somebody who does not know this host: then what is stored tells.
+        Err(ClientError::NoAnswer { .. } | ClientError::NotOurs { .. }) => {
+            from_store(config, arguments.data, host, service).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match arguments.output.output {
+        Format::Json => output::print_json(&explanation)?,
+        Format::Table => table(&explanation).print()?,
+    }
+    Ok(())
+}
+
+fn not_watched(config: &Config, host: &Name) -> String {
+    let known: Vec<&str> = config
+        .core
+        .hosts
+        .iter()
+        .map(|known| known.name.as_str())
+        .collect();
+    match known.len() {
+        0 => format!("{host} is not in the configuration, which has no hosts"),
+        1..=8 => format!(
+            "{host} is not in the configuration; it has {}",
+            known.join(", ")
+        ),
+        count => format!("{host} is not among the {count} hosts of the configuration"),
+    }
+}
+
+/// What the store and the configuration say, where no svcwatch runs that could be asked.
+async fn from_store(
+    config: Config,
+    data: Option<PathBuf>,
+    host: Name,
+    service: Option<Name>,
+) -> Result<Explanation, Failure> {
+    let folder = app::data_folder(data, config.data.clone())?;
+    let explained = tokio::task::spawn_blocking(move || {
+        let restored = match AnyStore::open_to_read(&folder).and_then(|store| store.load()) {
+            Ok(restored) => {
+                output::complain(&format!(
+                    "No svcwatch answers, so this is what is stored in {}.",
+                    folder.display()
+                ));
+                restored
+            }
+            Err(StoreError::NoDatabase { .. }) => {
+                output::complain(
+                    "No svcwatch answers, and nothing is stored yet, so this is what the configuration says.",
+                );
+                Restored::default()
+            }
+            Err(error) => return Err(Failure::from(error)),
+        };
+        let now = clock::now();
+        let (engine, _) = Engine::restore(restored, Arc::new(config.core), now);
+        Ok(engine
+            .explain(now, &host, service.as_ref())
+            .map(|found| explain::in_words(&found, service.as_ref())))
+    });
+    match explained.await {
+        Ok(explained) => explained?.ok_or_else(|| Failure::met("the host is not watched")),
+        Err(_) => Err(Failure::met(
+            "explaining broke off, which is a fault of svcwatch itself",
+        )),
+    }
+}
+
+fn table(explanation: &Explanation) -> Table {
+    let mut table = Table::new(&["ABOUT", "WHAT HOLDS"]);
+    for line in &explanation.lines {
+        table.row([plain(&line.about), plain(&line.text)]);
+    }
+    table
+}

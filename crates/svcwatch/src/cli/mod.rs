@@ -1,0 +1,187 @@
+//! The command line: one file a command. What a command prints for people and programs goes to stdout, everything else
+//! to stderr.
+
+mod ack;
+mod api;
+mod backup;
+mod check;
+mod completions;
+mod connect;
+mod explain;
+mod failure;
+mod history;
+mod incidents;
+mod output;
+mod password;
+mod run;
+mod schema;
+mod services;
+mod test;
+
+use crate::{COMMIT, VERSION};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use failure::Failure;
+use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process::ExitCode, sync::LazyLock};
+use tracing_subscriber::EnvFilter;
+
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOGGED: &str = "warn,svcwatch=info";
+
+/// The version with the commit.
+static VERSION_TEXT: LazyLock<String> = LazyLock::new(|| format!("{VERSION} (commit {COMMIT})"));
+
+const AFTER_HELP: &str = "\
+Examples:
+  svcwatch services srv01.corp.example --user 'CORP\\svcwatch'
+  svcwatch check -c svcwatch.yaml --connect
+  svcwatch run -c svcwatch.yaml
+
+Exit codes: 0 done, 1 it ran and found or met a failure, 2 bad usage or config, 3 could not start.";
+
+/// Tells you that a Windows service stopped, without an agent, and never loses an alert.
+#[derive(Debug, Parser)]
+#[command(name = "svcwatch", version = VERSION_TEXT.as_str(), after_help = AFTER_HELP, max_term_width = 100)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Check(check::Arguments),
+    Services(services::Arguments),
+    Test(test::Arguments),
+    Explain(explain::Arguments),
+    Incidents(incidents::Arguments),
+    History(history::Arguments),
+    Ack(ack::Arguments),
+    Schema(schema::Arguments),
+    Backup(backup::Arguments),
+    Completions(completions::Arguments),
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// The files of a configuration.
+#[derive(Debug, Args)]
+struct ConfigFiles {
+    /// A file of the configuration; several are merged, later ones over earlier ones
+    #[arg(short, long = "config", value_name = "FILE", required = true)]
+    config: Vec<PathBuf>,
+}
+
+/// How data is printed.
+#[derive(Debug, Args)]
+struct Output {
+    /// How the answer is printed
+    #[arg(
+        short,
+        long = "output",
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t
+    )]
+    output: Format,
+}
+
+/// Runs the program as it was called, and says how it ended.
+pub fn main() -> ExitCode {
+    main_with(std::env::args_os())
+}
+
+/// Runs the program with these arguments, of which the first is its own name.
+pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Where stderr is gone there is nobody to tell.
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() {
+                failure::USAGE
+            } else {
+                0
+            });
+        }
+    };
+    log_to_stderr();
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::not_started(format!("the system gives no threads: {error}")))
+        .and_then(|runtime| {
+            let done = runtime.block_on(Box::pin(carry_out(cli.command)));
+            // What still blocks (a name that is being resolved) is not waited for.
+            runtime.shutdown_background();
+            done
+        });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+async fn carry_out(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(arguments) => run::run(arguments).await,
+        Command::Check(arguments) => check::run(arguments).await,
+        Command::Services(arguments) => services::run(arguments).await,
+        Command::Test(arguments) => test::run(arguments).await,
+        Command::Explain(arguments) => explain::run(arguments).await,
+        Command::Incidents(arguments) => incidents::run(arguments).await,
+        Command::History(arguments) => history::run(arguments).await,
+        Command::Ack(arguments) => ack::run(arguments).await,
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Backup(arguments) => backup::run(arguments).await,
+        Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
+    let logging = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::colours_on(std::io::stderr().is_terminal()));
+    // A test that runs commands in its own process may log already.
+    drop(logging.try_init());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("Example"),
+                "{} has no example",
+                command.get_name()
+            );
+            assert!(
+                help.contains(&format!("svcwatch {}", command.get_name())),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+}

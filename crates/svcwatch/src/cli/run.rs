@@ -1,0 +1,142 @@
+//! `svcwatch run`.
+
+use super::{failure::Failure, output};
+use crate::{
+    VERSION,
+    app::{App, Options},
+    config::{self, Config, LoadOptions},
+    os::{Signal, Signals},
+    store::{StoreError, StoreOptions},
+};
+use clap::Args;
+use std::{net::SocketAddr, path::PathBuf};
+
+/// What to do instead where no configuration is given.
+const WITHOUT_CONFIG: &str = "\
+no configuration is given, so there is nothing to watch; write one and name it with -c FILE, \
+look at one host with `svcwatch services HOST`, or see it at work on a simulated fleet with `svcwatch demo`";
+
+/// Watch what the configuration names, until SIGTERM or SIGINT
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  svcwatch run -c /etc/svcwatch/svcwatch.yaml
+  svcwatch run -c hosts.yaml -c destinations.yaml --data ./data --listen 127.0.0.1:7468
+
+SIGHUP, and a change of a file, read the configuration again. RUST_LOG sets what is logged.")]
+pub(super) struct Arguments {
+    /// A file of the configuration; several are merged, later ones over earlier ones
+    #[arg(short, long = "config", value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// The folder of the store
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where metrics and the API are served
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Listen without a login where others can reach it
+    #[arg(long)]
+    insecure_listen: bool,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    if arguments.config.is_empty() {
+        return Err(Failure::usage(WITHOUT_CONFIG));
+    }
+    let files = arguments.config.clone();
+    let config = load(files).await?;
+    for warning in &config.warnings {
+        output::complain(&format!("warning: {warning}"));
+    }
+    let mut signals = Signals::listen()
+        .map_err(|error| Failure::not_started(format!("signals cannot be listened to: {error}")))?;
+    let banner = Banner::of(&config);
+    let options = Options {
+        data: arguments.data,
+        listen: arguments.listen,
+        insecure_listen: arguments.insecure_listen,
+        store: StoreOptions::default(),
+    };
+    let app = Box::pin(App::start(config, options)).await?;
+    output::complain(&banner.text(&app));
+    Box::pin(until_stopped(app, &mut signals))
+        .await
+        .map_err(Failure::met)
+}
+
+/// Reads a configuration on a thread that may block.
+pub(super) async fn load(files: Vec<PathBuf>) -> Result<Config, Failure> {
+    let loaded = tokio::task::spawn_blocking(move || config::load(&files, LoadOptions::default()));
+    match loaded.await {
+        Ok(loaded) => Ok(loaded?),
+        Err(_) => Err(Failure::not_started(
+            "reading the configuration broke off, which is a fault of svcwatch itself",
+        )),
+    }
+}
+
+/// Runs until somebody asks for the end. A second one who asks ends it at once, which loses nothing either.
+async fn until_stopped(mut app: App, signals: &mut Signals) -> Result<(), StoreError> {
+    tracing::info!("svcwatch is ready");
+    loop {
+        tokio::select! {
+            ended = app.ended() => return ended,
+            signal = signals.next() => match signal {
+                // Problems are told by the reload itself.
+                Signal::Reload => drop(app.reload().await),
+                Signal::Stop => break,
+            },
+        }
+    }
+    tracing::info!("svcwatch is ending; what is under way may take a few seconds to settle");
+    let again = async { while signals.next().await != Signal::Stop {} };
+    tokio::select! {
+        stopped = app.stop() => stopped,
+        () = again => {
+            tracing::warn!("svcwatch ends at once");
+            Ok(())
+        }
+    }
+}
+
+/// What is said at a start.
+#[derive(Debug)]
+struct Banner {
+    hosts: usize,
+    destinations: Vec<String>,
+    files: Vec<String>,
+}
+
+impl Banner {
+    fn of(config: &Config) -> Self {
+        Self {
+            hosts: config.core.hosts.len(),
+            destinations: config
+                .core
+                .destinations
+                .iter()
+                .map(|one| one.name.to_string())
+                .collect(),
+            files: config
+                .files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect(),
+        }
+    }
+
+    fn text(&self, app: &App) -> String {
+        let hosts = if self.hosts == 1 {
+            "1 host".to_owned()
+        } else {
+            format!("{} hosts", self.hosts)
+        };
+        format!(
+            "svcwatch {VERSION} watches {hosts}\n  config  {}\n  tells   {}\n  stores  {}\n  listens {}",
+            self.files.join(", "),
+            self.destinations.join(", "),
+            app.data().display(),
+            format_args!("http://{}", app.address()),
+        )
+    }
+}

@@ -1,0 +1,295 @@
+//! The destinations of a configuration, ready to send: what the loop asks to render and to send goes through here.
+
+use crate::{
+    dest::{
+        Context, Problem, Settings, email,
+        judge::Judgement,
+        log,
+        payload::{Form, Outgoing},
+        redact::Redactor,
+        webhook,
+    },
+    transport::{
+        file::Lines,
+        http::{Http, HttpError},
+        smtp::{Smtp, SmtpError},
+        tls::Roots,
+    },
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+use svcwatch_core::{
+    event::Verdict,
+    id::{DeliveryKey, Name},
+    notice::Notice,
+    time::Wall,
+};
+
+/// A destination that cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A key of its settings is wrong.
+    #[error("destination {name}: {problem}")]
+    Settings {
+        /// Which destination.
+        name: Name,
+        /// What is wrong.
+        problem: Problem,
+    },
+    /// Its HTTP client cannot be made.
+    #[error("destination {name}: {error}")]
+    Http {
+        /// Which destination.
+        name: Name,
+        /// Why.
+        error: HttpError,
+    },
+    /// Its mail client cannot be made.
+    #[error("destination {name}: {error}")]
+    Smtp {
+        /// Which destination.
+        name: Name,
+        /// Why.
+        error: SmtpError,
+    },
+    /// Two destinations bear one name.
+    #[error("destination {name}: stands there twice")]
+    Twice {
+        /// Which destination.
+        name: Name,
+    },
+}
+
+/// What carries the messages of one destination.
+#[derive(Debug)]
+enum Carrier {
+    File(Lines),
+    Http(Http),
+    Smtp(Smtp),
+}
+
+/// One destination, ready to send.
+#[derive(Debug)]
+pub struct Destination {
+    name: Name,
+    settings: Settings,
+    redactor: Redactor,
+    carrier: Carrier,
+}
+
+impl Destination {
+    /// Makes a destination ready. Nothing is sent, but its `ca` file is read.
+    pub fn new(name: Name, settings: Settings, roots: &Roots) -> Result<Self, BuildError> {
+        if let Some(problem) = settings.check().into_iter().next() {
+            return Err(BuildError::Settings { name, problem });
+        }
+        let (carrier, redactor) = match &settings {
+            Settings::Log(settings) => (
+                Carrier::File(Lines::new(settings.path.clone())),
+                Redactor::default(),
+            ),
+            Settings::Webhook(settings) => match Http::new(settings, roots) {
+                Ok(http) => (Carrier::Http(http), settings.redactor()),
+                Err(error) => return Err(BuildError::Http { name, error }),
+            },
+            Settings::Email(settings) => match Smtp::new(settings, roots) {
+                Ok(smtp) => (Carrier::Smtp(smtp), settings.redactor()),
+                Err(error) => return Err(BuildError::Smtp { name, error }),
+            },
+        };
+        Ok(Self {
+            name,
+            settings,
+            redactor,
+            carrier,
+        })
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Its settings.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Sends a rendered message, within the destination's deadline, and judges the reply.
+    async fn send(&self, key: &DeliveryKey, payload: &[u8], now: Wall) -> Judgement {
+        let outgoing = match Outgoing::from_bytes(payload) {
+            Ok(outgoing) => outgoing,
+            Err(error) => return Judgement::rejected(error),
+        };
+        match (&self.carrier, outgoing.form) {
+            (Carrier::File(lines), Form::Line | Form::HttpBody) => {
+                let reply = lines.write(outgoing.bytes, self.settings.timeout()).await;
+                log::Settings::judge(&reply, &self.redactor)
+            }
+            (Carrier::Http(http), Form::Line | Form::HttpBody | Form::HttpQuery) => {
+                let reply = http.send(&outgoing, key, now).await;
+                webhook::Settings::judge(&reply, now, &self.redactor)
+            }
+            (Carrier::Smtp(smtp), Form::Mail) => {
+                let reply = smtp.send(&outgoing).await;
+                email::Settings::judge(&reply, &self.redactor)
+            }
+            (Carrier::File(_) | Carrier::Http(_), Form::Mail)
+            | (Carrier::File(_), Form::HttpQuery)
+            | (Carrier::Smtp(_), Form::Line | Form::HttpBody | Form::HttpQuery) => {
+                Judgement::rejected(format!(
+                    "the message was made before the type of the destination was changed to {}",
+                    self.settings.kind()
+                ))
+            }
+        }
+    }
+
+    /// Tries whether the destination can be reached, and whether it takes our logon, without sending a message.
+    /// What it said, or what is wrong, without secrets.
+    pub async fn check(&self) -> Result<String, String> {
+        match &self.carrier {
+            Carrier::File(lines) => lines.check(self.settings.timeout()).await,
+            Carrier::Http(http) => http
+                .check()
+                .await
+                .map_err(|error| self.redactor.answer(&error)),
+            Carrier::Smtp(smtp) => {
+                let judgement = email::Settings::judge(&smtp.check().await, &self.redactor);
+                match judgement.verdict {
+                    Verdict::Delivered => Ok(judgement.answer),
+                    Verdict::Retry { .. } | Verdict::Rejected { .. } => Err(judgement.answer),
+                }
+            }
+        }
+    }
+}
+
+/// The destinations of one configuration.
+#[derive(Debug, Default)]
+pub struct Destinations {
+    list: BTreeMap<Name, Arc<Destination>>,
+    base_url: Option<Arc<str>>,
+}
+
+impl Destinations {
+    /// Makes all of them ready, or says everything that is wrong. Reads files, so it is not for the loop's thread.
+    pub fn new(
+        settings: impl IntoIterator<Item = (Name, Settings)>,
+        base_url: Option<&str>,
+    ) -> Result<Self, Vec<BuildError>> {
+        let roots = Roots::load();
+        let mut list = BTreeMap::new();
+        let mut errors = Vec::new();
+        for (name, settings) in settings {
+            match Destination::new(name.clone(), settings, &roots) {
+                Ok(destination) => {
+                    if list.insert(name.clone(), Arc::new(destination)).is_some() {
+                        errors.push(BuildError::Twice { name });
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            Ok(Self {
+                list,
+                base_url: base_url.map(Arc::from),
+            })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// One of them.
+    pub fn get(&self, name: &Name) -> Option<&Arc<Destination>> {
+        self.list.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Destination>> {
+        self.list.values()
+    }
+}
+
+/// The destinations that hold now. Cheap to clone; a reload replaces them as one, and what is under way goes on with
+/// those that it began with.
+#[derive(Debug, Clone, Default)]
+pub struct Senders {
+    current: Arc<RwLock<Arc<Destinations>>>,
+}
+
+impl Senders {
+    /// Begins with these.
+    pub fn new(destinations: Destinations) -> Self {
+        Self {
+            current: Arc::new(RwLock::new(Arc::new(destinations))),
+        }
+    }
+
+    /// Replaces them all.
+    pub fn replace(&self, destinations: Destinations) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(destinations);
+    }
+
+    /// Those that hold now.
+    pub fn current(&self) -> Arc<Destinations> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the message of a delivery, away from the loop's thread. A notice that breaks the making of its message
+    /// is an error of this delivery and of nothing else.
+    pub async fn render(
+        &self,
+        key: DeliveryKey,
+        destination: Name,
+        recipient: Arc<str>,
+        notice: Arc<Notice>,
+        now: Wall,
+    ) -> Result<Arc<[u8]>, String> {
+        let destinations = self.current();
+        let rendered = tokio::task::spawn_blocking(move || {
+            let target = destinations.get(&destination).ok_or_else(gone)?;
+            let context = Context {
+                base_url: destinations.base_url.clone(),
+                now,
+            };
+            target
+                .settings
+                .render(&destination, &key, &recipient, &notice, &context)
+        });
+        match rendered.await {
+            Ok(message) => message.map(Arc::from),
+            Err(_) => {
+                Err("making the message broke off, which is a fault of svcwatch itself".to_owned())
+            }
+        }
+    }
+
+    /// Sends the message of a delivery. It always ends, within the destination's `timeout`: what it gives is the
+    /// verdict and the answer, shortened and without secrets.
+    pub async fn send(
+        &self,
+        key: DeliveryKey,
+        destination: Name,
+        payload: Arc<[u8]>,
+        now: Wall,
+    ) -> (Verdict, String) {
+        let Some(target) = self.current().get(&destination).map(Arc::clone) else {
+            let judgement = Judgement::retry(gone());
+            return (judgement.verdict, judgement.answer);
+        };
+        // In a task of its own, so that a fault of ours ends this delivery and nothing else.
+        let sent = tokio::spawn(async move { target.send(&key, &payload, now).await });
+        let judgement = sent.await.unwrap_or_else(|_| {
+            Judgement::retry("sending broke off, which is a fault of svcwatch itself")
+        });
+        (judgement.verdict, judgement.answer)
+    }
+}
+
+fn gone() -> String {
+    "the destination is not in the configuration any more".to_owned()
+}

@@ -1,0 +1,506 @@
+//! Every message for a table of notices, as snapshots, and what must hold for all of them.
+
+use super::*;
+use crate::secret::Secret;
+use std::sync::Arc;
+use svcwatch_core::{
+    notice::{IncidentRef, Item, Merged, Severity},
+    observe::{StartType, State},
+};
+
+/// 2024-03-13T12:05:00.042Z.
+const AT: Wall = Wall(1_710_331_500_042);
+
+fn at(offset_seconds: i64) -> Wall {
+    Wall(AT.0 + offset_seconds * 1_000)
+}
+
+fn incident(text: &str) -> IncidentId {
+    IncidentId(Arc::from(text))
+}
+
+fn stopped() -> Notice {
+    Notice {
+        kind: Kind::Opened,
+        event: ToldEvent::Stopped,
+        severity: Severity::Critical,
+        subject: Subject::Service {
+            host: "srv01".into(),
+            service: "Spooler".into(),
+        },
+        site: Some(Arc::from("oslo")),
+        display_name: Some(Arc::from("Print Spooler")),
+        state: Some(State::Stopped),
+        previous_state: Some(State::Running),
+        since: Some(at(-2)),
+        start_type: Some(StartType::Automatic),
+        exit_code: Some(1067),
+        service_exit_code: Some(0),
+        labels: Arc::from([("team".to_owned(), "print".to_owned())]),
+        incident: Some(IncidentRef {
+            id: incident("0123456789abcdef-7"),
+            opened_at: at(-2),
+        }),
+        seq: 7,
+        ..test_notice(AT)
+    }
+}
+
+fn unreachable() -> Notice {
+    Notice {
+        kind: Kind::Opened,
+        event: ToldEvent::HostUnreachable,
+        severity: Severity::Critical,
+        subject: Subject::Host("srv01".into()),
+        site: Some(Arc::from("oslo")),
+        cause: Some("timeout: nothing answered at 192.0.2.7:445 within 10 s".to_owned()),
+        incident: Some(IncidentRef {
+            id: incident("00112233aabbccdd-3"),
+            opened_at: at(-90),
+        }),
+        seq: 3,
+        ..test_notice(AT)
+    }
+}
+
+fn resolved_with_merged() -> Notice {
+    Notice {
+        kind: Kind::Resolved,
+        event: ToldEvent::Started,
+        state: Some(State::Running),
+        previous_state: Some(State::Stopped),
+        at: at(600),
+        since: Some(at(590)),
+        exit_code: Some(0),
+        merged: vec![
+            Merged {
+                incident: incident("0123456789abcdef-9"),
+                opened_at: at(100),
+                resolved_at: at(130),
+            },
+            Merged {
+                incident: incident("0123456789abcdef-11"),
+                opened_at: at(200),
+                resolved_at: at(204),
+            },
+        ],
+        seq: 8,
+        ..stopped()
+    }
+}
+
+fn summary() -> Notice {
+    let item = |host: &str, service: Option<&str>, state, event| Item {
+        host: Some(host.into()),
+        service: service.map(Name::new),
+        state,
+        event,
+    };
+    let mut items = vec![
+        item("srv02", None, None, ToldEvent::HostUnreachable),
+        item(
+            "srv03",
+            Some("W3SVC"),
+            Some(State::Missing),
+            ToldEvent::Missing,
+        ),
+    ];
+    for number in 10..21 {
+        let host = format!("web{number}");
+        items.push(item(
+            &host,
+            Some("WAS"),
+            Some(State::Stopped),
+            ToldEvent::Stopped,
+        ));
+    }
+    Notice {
+        kind: Kind::Summary,
+        event: ToldEvent::Stopped,
+        severity: Severity::Critical,
+        items,
+        counts: vec![
+            (ToldEvent::Stopped, 11),
+            (ToldEvent::Missing, 1),
+            (ToldEvent::HostUnreachable, 1),
+        ],
+        seq: 1,
+        ..test_notice(AT)
+    }
+}
+
+fn hostile() -> Notice {
+    let label = (
+        "x\r\nBcc: victim@b.example".to_owned(),
+        "</td><script>alert(1)</script>".to_owned(),
+    );
+    Notice {
+        subject: Subject::Service {
+            host: "srv\r\nBcc: victim@b.example\r\n\r\n<img src=x onerror=alert(1)>".into(),
+            service: "\u{202E}gnipoolS{{7*7}}${jndi:x}%n%s\0\u{1b}[31m".into(),
+        },
+        site: Some(Arc::from("oslo\"; DROP TABLE x;--")),
+        display_name: Some(Arc::from("=cmd|'/C calc'!A1 {title} Ünïcode 👩\u{200D}💻")),
+        friendly_name: None,
+        cause: Some("\r\n.\r\nQUIT\r\n</script><img onerror=x>".to_owned()),
+        labels: Arc::from([label]),
+        ..stopped()
+    }
+}
+
+fn notices() -> Vec<(&'static str, Notice)> {
+    let account = Notice {
+        kind: Kind::Opened,
+        event: ToldEvent::AccountPaused,
+        severity: Severity::Warning,
+        subject: Subject::Account(r"CORP\svcwatch".into()),
+        cause: Some("the account is locked out".to_owned()),
+        counts: vec![(ToldEvent::AccountPaused, 412)],
+        incident: Some(IncidentRef {
+            id: incident("aaaa000011112222-1"),
+            opened_at: AT,
+        }),
+        seq: 1,
+        ..test_notice(AT)
+    };
+    let own_code = Notice {
+        kind: Kind::Reminder,
+        friendly_name: Some(Arc::from("Printing")),
+        exit_code: Some(1066),
+        service_exit_code: Some(4711),
+        seq: 7,
+        ..stopped()
+    };
+    vec![
+        ("opened_stopped", stopped()),
+        ("reminder_own_code", own_code),
+        ("host_unreachable", unreachable()),
+        ("resolved_with_merged", resolved_with_merged()),
+        ("account_paused", account),
+        ("summary", summary()),
+        ("test", test_notice(AT)),
+        ("hostile", hostile()),
+    ]
+}
+
+fn webhook_settings() -> webhook::Settings {
+    webhook::Settings::new("https://chat.example/in")
+}
+
+fn email_settings() -> email::Settings {
+    email::Settings::new(
+        email::Server::new("mail.corp.example"),
+        "svcwatch <svcwatch@corp.example>",
+        vec!["Ops <ops@corp.example>".to_owned()],
+    )
+}
+
+fn key_of(notice: &Notice, recipient: &str) -> DeliveryKey {
+    let about = notice
+        .incident
+        .as_ref()
+        .map_or("store", |incident| incident.id.as_str());
+    DeliveryKey::new(
+        &"duty".into(),
+        recipient,
+        about,
+        notice.kind.as_str(),
+        notice.seq,
+    )
+}
+
+fn context(now: Wall) -> Context {
+    Context {
+        base_url: Some(Arc::from("http://127.0.0.1:7467/")),
+        now,
+    }
+}
+
+fn render(settings: &Settings, notice: &Notice, now: Wall) -> Outgoing {
+    let recipient = settings.recipients().first().cloned().expect("a recipient");
+    let key = key_of(notice, &recipient);
+    let stored = settings
+        .render(&"duty".into(), &key, &recipient, notice, &context(now))
+        .expect("a message");
+    Outgoing::from_bytes(&stored).expect("what was just written")
+}
+
+#[test]
+fn the_webhook_body_of_every_notice() {
+    let settings = Settings::Webhook(webhook_settings());
+    for (name, notice) in notices() {
+        let outgoing = render(&settings, &notice, notice.at);
+        assert_eq!(outgoing.form, payload::Form::HttpBody);
+        let body: serde_json::Value = serde_json::from_slice(&outgoing.bytes).expect("JSON");
+        insta::with_settings!({ prepend_module_to_snapshot => false, sort_maps => false }, {
+            insta::assert_snapshot!(
+                format!("webhook_{name}"),
+                serde_json::to_string_pretty(&body).expect("JSON")
+            );
+        });
+    }
+}
+
+#[test]
+fn every_body_has_every_key_in_the_order_of_version_1() {
+    const KEYS: [&str; 26] = [
+        "version",
+        "key",
+        "kind",
+        "event",
+        "at",
+        "severity",
+        "host",
+        "site",
+        "service",
+        "display_name",
+        "friendly_name",
+        "state",
+        "previous_state",
+        "since",
+        "start_type",
+        "exit_code",
+        "service_exit_code",
+        "cause",
+        "evidence",
+        "labels",
+        "incident",
+        "merged",
+        "group",
+        "items",
+        "counts",
+        "text",
+    ];
+    for (name, notice) in notices() {
+        let outgoing = render(&Settings::Webhook(webhook_settings()), &notice, AT);
+        let text = String::from_utf8(outgoing.bytes).expect("UTF-8");
+        let body: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let body = body.as_object().expect("an object");
+        assert_eq!(body.len(), KEYS.len(), "{name}");
+        let mut place = 0;
+        for key in KEYS {
+            assert!(body.contains_key(key), "{name}: {key}");
+            let found = text[place..]
+                .find(&format!("\"{key}\":"))
+                .expect("in order");
+            place += found;
+        }
+        assert!(!text.contains('\n'), "one line, as the log writes it");
+    }
+}
+
+#[test]
+fn the_query_of_a_get() {
+    let mut settings = webhook_settings();
+    settings.method = webhook::Method::Get;
+    let settings = Settings::Webhook(settings);
+    for (name, notice) in [("opened_stopped", stopped()), ("hostile", hostile())] {
+        let outgoing = render(&settings, &notice, AT);
+        assert_eq!(outgoing.form, payload::Form::HttpQuery);
+        let query = String::from_utf8(outgoing.bytes).expect("ASCII");
+        insta::with_settings!({ prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("query_{name}"), query.replace('&', "\n&"));
+        });
+    }
+}
+
+#[test]
+fn the_mail_of_every_notice() {
+    let settings = Settings::Email(email_settings());
+    for (name, notice) in notices() {
+        let outgoing = render(&settings, &notice, notice.at);
+        assert_eq!(outgoing.sender.as_deref(), Some("svcwatch@corp.example"));
+        assert_eq!(outgoing.recipient.as_deref(), Some("ops@corp.example"));
+        let mail = String::from_utf8(outgoing.bytes).expect("ASCII");
+        insta::with_settings!({ prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("mail_{name}"), mail.replace("\r\n", "\n"));
+        });
+    }
+}
+
+#[test]
+fn a_mail_is_ascii_in_short_lines_whose_headers_are_ours_alone() {
+    for (name, notice) in notices() {
+        let mail = render(&Settings::Email(email_settings()), &notice, AT).bytes;
+        assert!(mail.is_ascii(), "{name}");
+        let mail = String::from_utf8(mail).expect("ASCII");
+        assert!(
+            mail.split("\r\n")
+                .all(|line| line.len() <= 998 && !line.contains(['\r', '\n']))
+        );
+        let head = mail.split("\r\n\r\n").next().expect("a head");
+        for line in head.split("\r\n").filter(|line| !line.starts_with(' ')) {
+            let header = line.split(':').next().expect("a name");
+            assert!(
+                [
+                    "From",
+                    "To",
+                    "Subject",
+                    "Date",
+                    "Message-ID",
+                    "In-Reply-To",
+                    "References",
+                    "Auto-Submitted",
+                    "X-Auto-Response-Suppress",
+                    "X-Priority",
+                    "Importance",
+                    "Priority",
+                    "MIME-Version",
+                    "Content-Type",
+                ]
+                .contains(&header),
+                "{name}: {line}"
+            );
+        }
+        let (_, html) = mail.split_once("text/html").expect("an HTML part");
+        assert!(
+            !html.contains("<script>") && !html.contains("<img"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_repeat_has_the_same_bytes() {
+    for settings in [
+        Settings::Log(log::Settings::default()),
+        Settings::Webhook(webhook_settings()),
+        Settings::Email(email_settings()),
+    ] {
+        for (name, notice) in notices() {
+            let one = render(&settings, &notice, notice.at);
+            let other = render(&settings, &notice, notice.at);
+            assert_eq!(one, other, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_mail_made_late_says_so() {
+    let settings = Settings::Email(email_settings());
+    let late = |seconds| {
+        let mail = render(&settings, &stopped(), at(seconds)).bytes;
+        String::from_utf8(mail)
+            .expect("ASCII")
+            .contains("This message was made 3 h after")
+    };
+    assert!(!late(60));
+    assert!(late(10_800));
+}
+
+#[test]
+fn the_mails_of_an_incident_are_one_thread() {
+    let settings = Settings::Email(email_settings());
+    let header = |notice: &Notice, name: &str| {
+        let mail = String::from_utf8(render(&settings, notice, AT).bytes).expect("ASCII");
+        let mail = mail.replace("\r\n ", " ");
+        let line = mail
+            .lines()
+            .find(|line| line.starts_with(&format!("{name}: ")));
+        line.map(|line| line[name.len() + 2..].to_owned())
+    };
+    let opening = header(&stopped(), "Message-ID").expect("a Message-ID");
+    let resolved = resolved_with_merged();
+    assert_eq!(header(&resolved, "In-Reply-To"), Some(opening.clone()));
+    let references = header(&resolved, "References").expect("references");
+    assert!(references.contains(&opening));
+    let root = header(&stopped(), "References").expect("references");
+    assert!(references.starts_with(&root));
+    assert_eq!(header(&test_notice(AT), "References"), None);
+}
+
+#[test]
+fn a_message_of_any_size_is_cut_to_what_may_be_stored() {
+    let mut notice = summary();
+    let name = "\u{1}".repeat(256);
+    notice.items = (0..limits::SUMMARY_ITEMS_MAX)
+        .map(|_| Item {
+            host: Some(Name::new(&name)),
+            service: Some(Name::new(&name)),
+            state: None,
+            event: ToldEvent::Stopped,
+        })
+        .collect();
+    for settings in [
+        Settings::Webhook(webhook_settings()),
+        Settings::Email(email_settings()),
+    ] {
+        let outgoing = render(&settings, &notice, AT);
+        assert!(outgoing.bytes.len() < limits::PAYLOAD_BYTES_MAX);
+    }
+}
+
+#[test]
+fn priority_follows_the_settings_and_else_the_notice() {
+    let importance = |priority, notice: &Notice| {
+        let mut settings = email_settings();
+        settings.priority = priority;
+        let mail = render(&Settings::Email(settings), notice, AT).bytes;
+        let mail = String::from_utf8(mail).expect("ASCII");
+        let line = mail
+            .lines()
+            .find_map(|line| line.strip_prefix("Importance: "));
+        line.map(str::to_owned)
+    };
+    assert_eq!(importance(None, &stopped()).as_deref(), Some("high"));
+    assert_eq!(importance(None, &resolved_with_merged()), None);
+    assert_eq!(
+        importance(Some(email::Priority::Low), &stopped()).as_deref(),
+        Some("low")
+    );
+    assert_eq!(importance(Some(email::Priority::Normal), &stopped()), None);
+}
+
+#[test]
+fn secrets_are_in_no_message_and_in_no_debug_text() {
+    let mut hook =
+        webhook::Settings::new("https://canary:canary@chat.example/canary?canary=canary");
+    hook.headers = vec![("Authorization".to_owned(), Secret::from("Bearer canary"))];
+    hook.secret = Some(Secret::from("canary"));
+    let mut mail = email_settings();
+    mail.smtp.user = Some(Secret::from("canary"));
+    mail.smtp.password = Some(Secret::from("canary"));
+    for settings in [Settings::Webhook(hook), Settings::Email(mail)] {
+        let debug = format!(
+            "{settings:?}{:?}{:?}",
+            settings.check(),
+            settings.warnings()
+        );
+        assert!(!debug.contains("canary"), "{debug}");
+        let message = render(&settings, &stopped(), AT);
+        assert!(!format!("{message:?}").contains("canary"));
+        assert!(!String::from_utf8_lossy(&message.bytes).contains("canary"));
+    }
+}
+
+#[test]
+fn every_event_and_kind_has_a_sentence() {
+    let subjects = [
+        Subject::Service {
+            host: "h".into(),
+            service: "s".into(),
+        },
+        Subject::Host("h".into()),
+        Subject::Visibility("h".into()),
+        Subject::Account("a".into()),
+        Subject::Destination("d".into()),
+        Subject::Fleet,
+    ];
+    for &kind in Kind::ALL {
+        for &event in ToldEvent::ALL {
+            for subject in &subjects {
+                let notice = Notice {
+                    kind,
+                    event,
+                    subject: subject.clone(),
+                    ..test_notice(AT)
+                };
+                let text = text::sentences(&notice, None);
+                assert!(
+                    text.ends_with('.') && !text.contains("  ") && !text.contains('_'),
+                    "{text}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Why a host or a service is told or not, in sentences.
+
+use crate::{
+    dest::text,
+    web::items::{Explanation, ExplanationLine},
+};
+use svcwatch_core::{
+    engine::{self, LaneExplained, ServiceExplained},
+    id::Name,
+    notice::Why,
+    plan::LimitPer,
+    time::Span,
+};
+
+/// The sentences of an explanation. `service` is the one that was asked for.
+pub fn in_words(explained: &engine::Explanation, service: Option<&Name>) -> Explanation {
+    let mut lines = Lines(Vec::new());
+    lines.host(explained);
+    if let Some(service) = service
+        && explained.services.is_empty()
+    {
+        let why = if explained.checked_at.is_none() {
+            "the host was not read yet, and only then it is known which services its entries mean"
+        } else {
+            "no entry of the host selects it, or the host does not have it"
+        };
+        lines.add(
+            "service",
+            format!("{service} is not watched on {}: {why}", explained.host),
+        );
+    }
+    for one in &explained.services {
+        lines.service(one, explained.services.len() > 1 || service.is_none());
+    }
+    Explanation {
+        host: explained.host.as_str().to_owned(),
+        service: service.map(|service| service.as_str().to_owned()),
+        lines: lines.0,
+    }
+}
+
+struct Lines(Vec<ExplanationLine>);
+
+impl Lines {
+    fn add(&mut self, about: &str, text: String) {
+        self.0.push(ExplanationLine {
+            about: about.to_owned(),
+            text,
+        });
+    }
+
+    fn host(&mut self, host: &engine::Explanation) {
+        let account = host
+            .account
+            .as_ref()
+            .map_or_else(String::new, |account| format!(" as {account}"));
+        self.add(
+            "host",
+            format!(
+                "{} is read at {}{account} every {}; a fault of it must last {} until it is told",
+                host.host,
+                host.address,
+                text::duration(host.every),
+                text::duration(host.host_for),
+            ),
+        );
+        if let Some(why) = host.account_paused {
+            self.add("account", format!("the account is paused ({why}): its hosts are not logged on to until its secret changes, or once an hour"));
+        }
+        if let Some(name) = &host.computer_name {
+            let alias = if name.eq_ignore_ascii_case(host.host.as_str()) {
+                String::new()
+            } else {
+                format!(", which is another name than {} and is no fault", host.host)
+            };
+            self.add(
+                "computer",
+                format!("the computer calls itself {name}{alias}"),
+            );
+        }
+        let state = match (host.fault, host.checked_at) {
+            (Some(fault), _) => format!(
+                "it cannot be read since {} ({fault}: {}), so its services are unknown and not told one by one",
+                text::moment(host.since),
+                host.cause.as_deref().unwrap_or("no reason given"),
+            ),
+            (None, Some(at)) => format!(
+                "it can be read since {}, last at {}, and shows us {} services",
+                text::moment(host.since),
+                text::moment(at),
+                host.visible
+                    .map_or_else(|| "no".to_owned(), |count| count.to_string()),
+            ),
+            (None, None) => "it was not read since the start".to_owned(),
+        };
+        self.add("state", state);
+        if let Some(incident) = &host.incident {
+            self.add(
+                "incident",
+                format!("the incident {incident} of the host is open"),
+            );
+        }
+        if host.settle > Span::ZERO {
+            self.add(
+                "settle",
+                format!(
+                    "notices about its services are held for {}",
+                    text::duration(host.settle)
+                ),
+            );
+        }
+    }
+
+    fn service(&mut self, service: &ServiceExplained, named: bool) {
+        if named {
+            self.add("service", service.service.to_string());
+        }
+        self.add(
+            "selector",
+            format!(
+                "entry {} of the host selects it: {}",
+                service.entry, service.selector
+            ),
+        );
+        self.add(
+            "expected",
+            format!(
+                "it should be {}; otherwise for {} and {} before it is told",
+                match service.expect {
+                    svcwatch_core::plan::Expect::Running => "running",
+                    svcwatch_core::plan::Expect::Stopped => "stopped",
+                    svcwatch_core::plan::Expect::Either => "running or stopped",
+                },
+                text::duration(service.for_span),
+                if service.confirm == 1 {
+                    "one reading".to_owned()
+                } else {
+                    format!("{} readings that agree", service.confirm)
+                },
+            ),
+        );
+        let before = service.previous_state.map_or_else(String::new, |state| {
+            format!(", before that {}", text::state(state))
+        });
+        let start = service.start_type.map_or_else(String::new, |start| {
+            format!("; its start type is {}", text::start_type(start))
+        });
+        self.add(
+            "state",
+            format!(
+                "it is {} since {}{before}{start}",
+                text::state(service.state),
+                text::moment(service.since)
+            ),
+        );
+        if let Some(since) = service.wrong_since {
+            self.add(
+                "wrong",
+                format!("it is not as expected since {}", text::moment(since)),
+            );
+        }
+        if let Some(severity) = service.severity {
+            self.add(
+                "severity",
+                format!("its notices are {severity}, as the config says"),
+            );
+        }
+        if let Some(incident) = &service.incident {
+            self.add("incident", format!("the incident {incident} is open"));
+        }
+        if let Some(until) = service.held_until {
+            self.add(
+                "held",
+                format!("its opening is held until {}", text::moment(until)),
+            );
+        }
+        if let Some(by) = &service.acknowledged_by {
+            self.add(
+                "acknowledged",
+                format!("{by} has taken note, so it is not repeated"),
+            );
+        }
+        if let Some(why) = service.muted {
+            self.add("muted", format!("it is not told: {} ({why})", reason(why)));
+        }
+        if service.lanes.is_empty() {
+            self.add(
+                "route",
+                "no route leads anywhere for it, so nobody is told".to_owned(),
+            );
+        }
+        for lane in &service.lanes {
+            self.lane(lane);
+        }
+    }
+
+    fn lane(&mut self, lane: &LaneExplained) {
+        let to = if lane.recipient.is_empty() {
+            lane.destination.to_string()
+        } else {
+            format!("{} ({})", lane.destination, lane.recipient)
+        };
+        let repeated = lane.reminder.map_or_else(
+            || "never repeated".to_owned(),
+            |span| format!("repeated every {}", text::duration(span)),
+        );
+        self.add("route", format!("it goes to {to}, {repeated}"));
+        if let Some(limit) = lane.limit {
+            let of = match limit.per {
+                LimitPer::Service => "about one service",
+                LimitPer::Destination => "in all",
+            };
+            self.add(
+                "limit",
+                format!(
+                    "{to} gets at most one message {of} every {}; later ones are merged",
+                    text::duration(limit.every)
+                ),
+            );
+        }
+        if let Some(told) = &lane.told {
+            self.add("told", format!("{to} was told of {told} as open"));
+        }
+        match lane.waiting {
+            0 => {}
+            1 => self.add("waiting", format!("1 message waits for {to}")),
+            count => self.add("waiting", format!("{count} messages wait for {to}")),
+        }
+    }
+}
+
+/// Why something is not told, in words.
+const fn reason(why: Why) -> &'static str {
+    match why {
+        Why::NeverSeenRunning => {
+            "it was selected by a pattern or start type and was never seen running"
+        }
+        Why::Settled => "it was over before the time of settling was",
+        Why::NoRoute => "no route leads anywhere for it",
+        Why::HostFault => "its host cannot be read, and that is told instead",
+        Why::AccountPaused => "the account of its host is paused, and that is told instead",
+        Why::Summarized => "it stands in a summary",
+        Why::MergedLater => "a later notice says it too",
+        Why::Acknowledged => "somebody has taken note",
+        Why::Expired => "it could not be delivered in time",
+        Why::Parked => "the destination will never take it",
+        Why::DestinationRemoved => "its destination is not in the config any more",
+        Why::OwnFailure => "a destination that fails cannot be told of its own failure",
+        Why::Limit => "a bound of the program was reached",
+    }
+}

@@ -1,0 +1,70 @@
+//! What the loop carries between, and what the app may ask of it.
+
+use crate::{
+    board::Board,
+    dest::sender::Destinations,
+    facts::Facts,
+    perform::Performer,
+    store::Writer,
+    web::{Ask, Readiness},
+    wiring::Reach,
+};
+use std::sync::Arc;
+use svcwatch_core::{id::Name, pipeline::Pipeline, plan::Plan};
+use tokio::sync::mpsc;
+
+/// What the loop carries between.
+#[derive(Debug)]
+pub struct Parts {
+    /// What decides, and in which order.
+    pub pipeline: Pipeline,
+    /// What does.
+    pub performer: Performer,
+    /// What makes durable.
+    pub writer: Arc<Writer>,
+    /// What is shown.
+    pub board: Arc<Board>,
+    /// What is said.
+    pub facts: Arc<Facts>,
+    /// Whether all is well.
+    pub ready: Arc<Readiness>,
+    /// What the API asks.
+    pub asks: mpsc::Receiver<Ask>,
+    /// What the app asks.
+    pub orders: mpsc::Receiver<Order>,
+}
+
+/// What the app asks of the loop.
+#[derive(Debug)]
+pub enum Order {
+    /// To carry out another configuration from now on.
+    Replace(Box<Change>),
+    /// To send through these from now on: a secret of one is another.
+    Destinations(Box<Destinations>),
+    /// The secret of an account is another one than at its last logon.
+    SecretChanged(Name),
+    /// To begin nothing new, let what is under way settle, and end.
+    Stop,
+}
+
+/// Another configuration, ready to be carried out.
+#[derive(Debug)]
+pub struct Change {
+    /// What is watched and told.
+    pub plan: Arc<Plan>,
+    /// How hosts are reached.
+    pub reach: Reach,
+    /// How destinations are reached.
+    pub destinations: Destinations,
+}
+
+impl Change {
+    /// The names of the destinations.
+    pub fn destination_names(&self) -> Vec<Name> {
+        self.plan
+            .destinations
+            .iter()
+            .map(|one| one.name.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,351 @@
+//! What the loop has to do outside is done here: one effect, one task with a deadline, one event. A task that breaks
+//! or hangs is answered for, so that each effect has its one answer whatever happens.
+
+use crate::{
+    dest::sender::{Destinations, Senders},
+    probe::{Access, Prober},
+    secret::Secret,
+    wiring::{self, Logons, Reach},
+};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use svcwatch_core::{
+    effect::{Effect, ProbeRequest},
+    event::{Event, Verdict},
+    id::Name,
+    observe::{Fault, HostFault, Logon, Observation, Outcome},
+    time::{Now, Span},
+};
+use tokio::{
+    task::{AbortHandle, Id, JoinSet},
+    time::timeout,
+};
+
+/// How much longer than its own deadline a task may take until it is answered for.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a message may take to be made, and a session to be closed.
+const SHORT: Duration = Duration::from_secs(10);
+/// How long a delivery may take at the very most; each destination has a shorter deadline of its own.
+const SEND_MAX: Duration = Duration::from_secs(90);
+
+/// Carries out effects and brings back their events.
+#[derive(Debug)]
+pub struct Performer {
+    prober: Arc<Prober>,
+    senders: Senders,
+    reach: Arc<Reach>,
+    logons: Arc<Logons>,
+    tasks: JoinSet<Option<Event>>,
+    /// What is answered for a task that breaks.
+    instead: HashMap<Id, Option<Event>>,
+}
+
+impl Performer {
+    /// Begins with no session.
+    pub fn new(reach: Reach, destinations: Destinations, logons: Arc<Logons>) -> Self {
+        Self {
+            prober: Arc::new(Prober::new()),
+            senders: Senders::new(destinations),
+            reach: Arc::new(reach),
+            logons,
+            tasks: JoinSet::new(),
+            instead: HashMap::new(),
+        }
+    }
+
+    /// From now on with these; what is under way goes on with the old ones.
+    pub fn replace(&mut self, reach: Reach, destinations: Destinations) {
+        self.reach = Arc::new(reach);
+        self.senders.replace(destinations);
+    }
+
+    /// From now on with these destinations.
+    pub fn replace_destinations(&self, destinations: Destinations) {
+        self.senders.replace(destinations);
+    }
+
+    /// Begins an effect. Gives those back that are none of its business: what is to be shown and said.
+    pub fn begin(&mut self, now: Now, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::Probe(request) => self.probe(request),
+            Effect::ReadConfig { host, services } => self.read_config(host, services),
+            Effect::Forget { host } => self.forget(host),
+            Effect::Render {
+                delivery,
+                destination,
+                recipient,
+                notice,
+            } => {
+                let senders = self.senders.clone();
+                let instead = Event::Rendered {
+                    delivery: delivery.clone(),
+                    payload: Err("making the message took too long".to_owned()),
+                };
+                self.spawn(SHORT, Some(instead), async move {
+                    let made =
+                        senders.render(delivery.clone(), destination, recipient, notice, now.wall);
+                    let payload = made.await;
+                    Some(Event::Rendered { delivery, payload })
+                });
+            }
+            Effect::Send {
+                delivery,
+                destination,
+                payload,
+                ..
+            } => {
+                let senders = self.senders.clone();
+                let reason = "sending broke off; it is tried again".to_owned();
+                let instead = Event::Settled {
+                    delivery: delivery.clone(),
+                    verdict: Verdict::Retry {
+                        after: None,
+                        reason: reason.clone(),
+                    },
+                    answer: reason,
+                };
+                self.spawn(SEND_MAX, Some(instead), async move {
+                    let (verdict, answer) = senders
+                        .send(delivery.clone(), destination, payload, now.wall)
+                        .await;
+                    Some(Event::Settled {
+                        delivery,
+                        verdict,
+                        answer,
+                    })
+                });
+            }
+            Effect::Show(_) | Effect::Note(_) => return Some(effect),
+        }
+        None
+    }
+
+    /// The next event; waits for ever where nothing is under way.
+    pub async fn next(&mut self) -> Event {
+        loop {
+            let (id, event) = match self.tasks.join_next_with_id().await {
+                None => return std::future::pending().await,
+                Some(Ok((id, event))) => {
+                    self.instead.remove(&id);
+                    (id, event)
+                }
+                Some(Err(error)) => (error.id(), self.instead.remove(&error.id()).flatten()),
+            };
+            tracing::trace!(task = %id, "a task has ended");
+            if let Some(event) = event {
+                return event;
+            }
+        }
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Breaks off what is under way.
+    pub fn abort(&mut self) {
+        self.instead.clear();
+        self.tasks.abort_all();
+    }
+
+    fn spawn<F>(&mut self, limit: Duration, instead: Option<Event>, work: F)
+    where
+        F: Future<Output = Option<Event>> + Send + 'static,
+    {
+        let late = instead.clone();
+        let task: AbortHandle = self
+            .tasks
+            .spawn(async move { timeout(limit, work).await.unwrap_or(late) });
+        self.instead.insert(task.id(), instead);
+    }
+
+    fn probe(&mut self, request: ProbeRequest) {
+        let limit = Duration::from_millis(request.timeout.0) + GRACE;
+        let instead = not_read(
+            &request,
+            Fault::Timeout,
+            "the check broke off or did not end within its timeout",
+        );
+        let (prober, reach, logons) = (
+            Arc::clone(&self.prober),
+            Arc::clone(&self.reach),
+            Arc::clone(&self.logons),
+        );
+        self.spawn(limit, Some(Event::Observed(instead)), async move {
+            let observation = match access_of(&reach, &logons, &request).await {
+                Ok(access) => Box::pin(prober.check(&request, &access)).await,
+                Err((fault, cause)) => not_read(&request, fault, &cause),
+            };
+            Some(Event::Observed(observation))
+        });
+    }
+
+    fn read_config(&mut self, host: Name, services: Vec<Name>) {
+        let span = self
+            .reach
+            .connection(&host)
+            .map_or(Span::ZERO, |connection| connection.timeout);
+        let limit = Duration::from_millis(span.0) + GRACE;
+        let late = HostFault {
+            fault: Fault::Timeout,
+            cause: "reading how the services are set up took too long".to_owned(),
+            refusal: None,
+        };
+        let instead = Event::ConfigRead {
+            host: host.clone(),
+            services: Err(late),
+        };
+        let prober = Arc::clone(&self.prober);
+        self.spawn(limit, Some(instead), async move {
+            let services = Box::pin(prober.read_config(&host, &services, span)).await;
+            Some(Event::ConfigRead { host, services })
+        });
+    }
+
+    fn forget(&mut self, host: Name) {
+        let prober = Arc::clone(&self.prober);
+        self.spawn(SHORT, None, async move {
+            prober.forget(&host).await;
+            None
+        });
+    }
+}
+
+/// How a host is reached for this check. The secret is read only where the check may log on, and then each time.
+async fn access_of(
+    reach: &Arc<Reach>,
+    logons: &Arc<Logons>,
+    request: &ProbeRequest,
+) -> Result<Access, (Fault, String)> {
+    let gone = || {
+        (
+            Fault::Unreachable,
+            "the host is not in the configuration any more".to_owned(),
+        )
+    };
+    let connection = reach.connection(&request.host).ok_or_else(gone)?;
+    let Some((account, credential)) = reach.credential(connection) else {
+        return Ok(wiring::access(connection, "", Secret::default()));
+    };
+    if !request.may_log_on {
+        return Ok(wiring::access(
+            connection,
+            &credential.user,
+            Secret::default(),
+        ));
+    }
+    let (logons, account, of_account) = (Arc::clone(logons), account.clone(), credential.clone());
+    // A secret may lie on a disk that does not answer.
+    let read = tokio::task::spawn_blocking(move || logons.read(&account, &of_account)).await;
+    match read {
+        Ok(Ok(secret)) => Ok(wiring::access(connection, &credential.user, secret)),
+        Ok(Err(error)) => Err((
+            Fault::LogonRefused,
+            format!("there is no password to log on with: {error}"),
+        )),
+        Err(_) => Err((
+            Fault::LogonRefused,
+            "reading the password broke off".to_owned(),
+        )),
+    }
+}
+
+/// The answer of a check that did not come to read.
+fn not_read(request: &ProbeRequest, fault: Fault, cause: &str) -> Observation {
+    Observation {
+        host: request.host.clone(),
+        probe: request.probe,
+        took: Span::ZERO,
+        logon: Logon::None,
+        computer_name: None,
+        outcome: Outcome::Fault(HostFault {
+            fault,
+            cause: cause.to_owned(),
+            refusal: None,
+        }),
+        session_kept: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use svcwatch_core::{id::DeliveryKey, observe::ProbeId};
+
+    fn performer() -> Performer {
+        Performer::new(Reach::default(), Destinations::default(), Arc::default())
+    }
+
+    fn request() -> ProbeRequest {
+        ProbeRequest {
+            host: Name::new("srv01"),
+            probe: ProbeId(7),
+            may_log_on: true,
+            ask: Arc::from([]),
+            timeout: Span::seconds(1),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_effect_has_one_answer_even_where_nothing_can_be_done() {
+        let mut performer = performer();
+        let key = DeliveryKey(Arc::from("k"));
+        let send = Effect::Send {
+            delivery: key.clone(),
+            destination: Name::new("gone"),
+            recipient: Arc::from(""),
+            payload: Arc::from([]),
+            attempt: 1,
+        };
+        for effect in [
+            Effect::Probe(request()),
+            send,
+            Effect::Forget {
+                host: Name::new("srv01"),
+            },
+        ] {
+            assert_eq!(performer.begin(Now::default(), effect), None);
+        }
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            answers.push(performer.next().await);
+        }
+        assert!(
+            answers
+                .iter()
+                .any(|answer| matches!(answer, Event::Observed(seen) if seen.probe == ProbeId(7)))
+        );
+        assert!(answers.iter().any(|answer| {
+            matches!(answer, Event::Settled { delivery, verdict: Verdict::Retry { .. }, .. } if *delivery == key)
+        }));
+        let more = timeout(Duration::from_millis(50), performer.next()).await;
+        assert!(
+            more.is_err() && performer.is_idle(),
+            "closing a session has no answer"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_task_that_breaks_or_hangs_is_answered_for() {
+        let mut performer = performer();
+        performer.spawn(SHORT, Some(Event::Tick), async {
+            panic!("broken on purpose")
+        });
+        assert_eq!(performer.next().await, Event::Tick);
+        performer.spawn(
+            Duration::from_millis(10),
+            Some(Event::Stop),
+            std::future::pending(),
+        );
+        assert_eq!(performer.next().await, Event::Stop);
+    }
+
+    #[tokio::test]
+    async fn what_is_broken_off_is_not_answered() {
+        let mut performer = performer();
+        performer.spawn(SHORT, Some(Event::Tick), std::future::pending());
+        performer.abort();
+        let answer = timeout(Duration::from_millis(50), performer.next()).await;
+        assert!(answer.is_err());
+    }
+}

@@ -1,0 +1,297 @@
+//! Another configuration while the program runs: taken over as a whole, or not at all. Files and secrets are looked at
+//! every two seconds; a signal does it at once.
+
+use crate::{
+    config::{self, Config, LoadOptions},
+    dest::sender::Destinations,
+    os::{self, Stamp},
+    parts::{Change, Order},
+    wiring::{self, DestinationList, Logons, Reach},
+};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use svcwatch_core::id::Name;
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+/// How often the files and secrets are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long a changed file must stay as it is until it is read, so that none is read while it is being written.
+const STEADY_FOR: Duration = Duration::from_millis(200);
+/// How often a file that does not come to rest is looked at again within one look.
+const STEADY_LOOKS: u32 = 20;
+
+/// Takes another configuration over.
+#[derive(Debug)]
+pub struct Reloader {
+    /// One reload after the other.
+    turn: tokio::sync::Mutex<()>,
+    current: Mutex<Current>,
+    /// The base of links while the configuration names none.
+    url: String,
+    orders: mpsc::Sender<Order>,
+    logons: Arc<Logons>,
+}
+
+/// What is carried out now.
+#[derive(Debug)]
+struct Current {
+    config: Arc<Config>,
+    destinations: DestinationList,
+    /// The files as they were when they were read, good or bad.
+    stamps: Vec<Option<Stamp>>,
+    /// The destinations that could not be made ready from the secrets as they are, so that it is told once.
+    refused: Option<Vec<String>>,
+}
+
+impl Reloader {
+    /// Begins with what is carried out.
+    pub fn new(
+        config: Config,
+        destinations: DestinationList,
+        url: String,
+        orders: mpsc::Sender<Order>,
+        logons: Arc<Logons>,
+    ) -> Self {
+        let stamps = stamps(&config.files);
+        let current = Current {
+            config: Arc::new(config),
+            destinations,
+            stamps,
+            refused: None,
+        };
+        Self {
+            turn: tokio::sync::Mutex::new(()),
+            current: Mutex::new(current),
+            url,
+            orders,
+            logons,
+        }
+    }
+
+    /// Reads the configuration again and carries it out, or changes nothing and gives every problem of it.
+    pub async fn reload(&self) -> Result<(), Vec<String>> {
+        let _turn = self.turn.lock().await;
+        let before = Arc::clone(&self.lock().config);
+        if before.files.is_empty() {
+            return Err(vec![
+                "this configuration was not read from a file, so there is nothing to read again"
+                    .to_owned(),
+            ]);
+        }
+        self.lock().stamps = stamps(&before.files);
+        let url = self.url.clone();
+        let read = tokio::task::spawn_blocking(move || read(&before, &url)).await;
+        let read =
+            read.unwrap_or_else(|_| Err(vec!["reading the configuration broke off".to_owned()]));
+        match read {
+            Ok(new) => {
+                self.take_over(new).await;
+                Ok(())
+            }
+            Err(problems) => {
+                tell(
+                    "the configuration was not taken over, and the one before stays",
+                    &problems,
+                );
+                Err(problems)
+            }
+        }
+    }
+
+    async fn take_over(&self, new: Read) {
+        let Read {
+            config,
+            list,
+            destinations,
+        } = new;
+        for warning in &config.warnings {
+            tracing::warn!(error = %warning, "the configuration");
+        }
+        let change = Change {
+            plan: Arc::new(config.core.clone()),
+            reach: Reach::new(&config),
+            destinations,
+        };
+        let (hosts, destinations) = (config.core.hosts.len(), config.core.destinations.len());
+        {
+            let mut current = self.lock();
+            current.config = Arc::new(config);
+            current.destinations = list;
+            current.refused = None;
+        }
+        // Where nobody takes orders the program is ending.
+        if self
+            .orders
+            .send(Order::Replace(Box::new(change)))
+            .await
+            .is_ok()
+        {
+            tracing::info!(
+                hosts,
+                destinations,
+                "the configuration was read again and is carried out"
+            );
+        }
+    }
+
+    /// Looks at files and secrets again and again. Ends only where it is broken off.
+    pub async fn watch(self: Arc<Self>) {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            look.tick().await;
+            if self.files_changed().await {
+                tracing::info!("a file of the configuration has changed");
+                // Problems are told by the reload itself.
+                drop(self.reload().await);
+            }
+            self.look_at_secrets().await;
+        }
+    }
+
+    /// Whether a file of the configuration is another one than when it was read, and has come to rest.
+    async fn files_changed(&self) -> bool {
+        let (files, known) = {
+            let current = self.lock();
+            (current.config.files.clone(), current.stamps.clone())
+        };
+        let Ok(mut seen) = look(&files).await else {
+            return false;
+        };
+        if seen == known {
+            return false;
+        }
+        for _ in 0..STEADY_LOOKS {
+            sleep(STEADY_FOR).await;
+            let Ok(again) = look(&files).await else {
+                return false;
+            };
+            if again == seen {
+                return true;
+            }
+            seen = again;
+        }
+        true
+    }
+
+    async fn look_at_secrets(&self) {
+        let _turn = self.turn.lock().await;
+        let (config, known) = {
+            let current = self.lock();
+            (Arc::clone(&current.config), current.destinations.clone())
+        };
+        let (logons, url) = (Arc::clone(&self.logons), self.url.clone());
+        let found =
+            tokio::task::spawn_blocking(move || Secrets::look(&config, &known, &logons, &url))
+                .await;
+        let Ok(found) = found else { return };
+        for account in found.accounts {
+            tracing::info!(account = %account, "the secret of an account has changed");
+            drop(self.orders.send(Order::SecretChanged(account)).await);
+        }
+        match found.destinations {
+            Ok(None) => self.lock().refused = None,
+            Ok(Some((list, destinations))) => {
+                {
+                    let mut current = self.lock();
+                    current.destinations = list;
+                    current.refused = None;
+                }
+                tracing::info!("a secret of a destination has changed");
+                drop(
+                    self.orders
+                        .send(Order::Destinations(Box::new(destinations)))
+                        .await,
+                );
+            }
+            Err(problems) => {
+                let told = self.lock().refused.replace(problems.clone());
+                if told.as_ref() != Some(&problems) {
+                    tell("the destinations stay as they were", &problems);
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A configuration that was read again and is good.
+struct Read {
+    config: Config,
+    list: DestinationList,
+    destinations: Destinations,
+}
+
+fn read(before: &Config, url: &str) -> Result<Read, Vec<String>> {
+    let config = config::load(&before.files, LoadOptions::default()).map_err(|errors| {
+        errors
+            .to_string()
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    })?;
+    let list = wiring::destination_list(&config)?;
+    let destinations =
+        wiring::destinations(list.clone(), config.web_url.as_deref().unwrap_or(url))?;
+    for (what, changed) in [
+        ("listen", config.listen != before.listen),
+        ("data", config.data != before.data),
+        ("store.retention", config.retention != before.retention),
+    ] {
+        if changed {
+            tracing::warn!(error = %format!("{what} has changed"), "this takes effect at the next start");
+        }
+    }
+    Ok(Read {
+        config,
+        list,
+        destinations,
+    })
+}
+
+/// What another look at all secrets found.
+struct Secrets {
+    accounts: Vec<Name>,
+    destinations: Result<Option<(DestinationList, Destinations)>, Vec<String>>,
+}
+
+impl Secrets {
+    fn look(config: &Config, known: &DestinationList, logons: &Logons, url: &str) -> Self {
+        let destinations = wiring::destination_list(config).and_then(|list| {
+            if list == *known {
+                return Ok(None);
+            }
+            let url = config.web_url.as_deref().unwrap_or(url);
+            let destinations = wiring::destinations(list.clone(), url)?;
+            Ok(Some((list, destinations)))
+        });
+        Self {
+            accounts: logons.changed(&config.credentials),
+            destinations,
+        }
+    }
+}
+
+async fn look(files: &[PathBuf]) -> Result<Vec<Option<Stamp>>, tokio::task::JoinError> {
+    let files = files.to_vec();
+    tokio::task::spawn_blocking(move || stamps(&files)).await
+}
+
+fn stamps(files: &[PathBuf]) -> Vec<Option<Stamp>> {
+    files.iter().map(|path| os::stamp(path)).collect()
+}
+
+fn tell(what: &str, problems: &[String]) {
+    for problem in problems {
+        tracing::error!(error = %problem, "{what}");
+    }
+}

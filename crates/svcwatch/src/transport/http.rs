@@ -1,0 +1,229 @@
+//! HTTP requests to webhooks: one request, no redirects, no cookies, no decompression, within a total deadline.
+
+use crate::{
+    dest::{
+        is_loopback,
+        judge::{HttpReply, too_late},
+        payload::{Form, Outgoing},
+        webhook::{self, Method, Settings, place},
+    },
+    secret::Secret,
+    transport::tls::{self, Roots, TlsError},
+};
+use reqwest::{
+    Client, Response, Url,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+    redirect,
+};
+use std::{error::Error as _, time::Duration};
+use svcwatch_core::{id::DeliveryKey, time::Wall};
+use tokio::time::Instant;
+
+/// Bytes of a reply's body that are read, at most.
+pub const BODY_BYTES_MAX: usize = 65_536;
+/// How long the body of a success is waited for: its status says already that the message arrived.
+const BODY_WAIT: Duration = Duration::from_secs(2);
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(20);
+/// How svcwatch calls itself.
+const USER_AGENT: &str = concat!("svcwatch/", env!("CARGO_PKG_VERSION"));
+
+/// Settings that no client can be made of.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The URL or a header is wrong.
+    #[error("{0}")]
+    Settings(String),
+    /// The encryption cannot be set up, mostly because of the `ca` file.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The client could not be made.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(String),
+}
+
+/// A client for one webhook.
+pub struct Http {
+    client: Client,
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    secret: Option<Secret>,
+    timeout: Duration,
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Http")
+            .field("place", &place(&self.url))
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// A client for these settings.
+    pub fn new(settings: &Settings, roots: &Roots) -> Result<Self, HttpError> {
+        let url = webhook::parse_url(&settings.url)
+            .map_err(|text| HttpError::Settings(format!("url {text}")))?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &settings.headers {
+            let (name, value) = webhook::parse_header(name, value).map_err(HttpError::Settings)?;
+            headers.append(name, value);
+        }
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(roots.client(settings.ca.as_deref(), true)?)
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .user_agent(USER_AGENT)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(2);
+        // A proxy could not reach this machine's own addresses.
+        if url.host_str().is_some_and(is_loopback) {
+            builder = builder.no_proxy();
+        }
+        let client = builder
+            .build()
+            .map_err(|error| HttpError::Client(error.without_url().to_string()))?;
+        Ok(Self {
+            client,
+            method: settings.method,
+            url,
+            headers,
+            secret: settings.secret.clone(),
+            timeout: settings.timeout,
+        })
+    }
+
+    /// Sends a message. The signature, if any, bears the time `now`.
+    pub async fn send(&self, outgoing: &Outgoing, key: &DeliveryKey, now: Wall) -> HttpReply {
+        let mut url = self.url.clone();
+        let mut request = match (self.method, outgoing.form) {
+            (_, Form::HttpQuery) => {
+                let flat = String::from_utf8_lossy(&outgoing.bytes);
+                let query = match url.query() {
+                    Some(own) if !own.is_empty() => format!("{own}&{flat}"),
+                    Some(_) | None => flat.into_owned(),
+                };
+                url.set_query(Some(&query));
+                self.client.get(url.clone())
+            }
+            // A body that was rendered before the method was changed to GET still needs a request with a body.
+            (Method::Put, _) => self.client.put(url.clone()),
+            (Method::Post | Method::Get, _) => self.client.post(url.clone()),
+        };
+        request = request.headers(self.headers.clone());
+        if let Ok(value) = HeaderValue::from_str(key.as_str()) {
+            request = request.header(HeaderName::from_static("idempotency-key"), value);
+        }
+        let signed = match outgoing.form {
+            Form::HttpQuery => url.query().unwrap_or_default().as_bytes(),
+            Form::HttpBody | Form::Line | Form::Mail => &outgoing.bytes,
+        };
+        if let Some(secret) = &self.secret {
+            let signature = webhook::signature(secret, now, signed);
+            request = request.header(HeaderName::from_static("x-svcwatch-signature"), signature);
+        }
+        if outgoing.form != Form::HttpQuery {
+            let kind = outgoing
+                .content_type
+                .as_deref()
+                .unwrap_or("application/json");
+            request = request
+                .header(header::CONTENT_TYPE, kind)
+                .body(outgoing.bytes.clone());
+        }
+        self.exchange(request).await
+    }
+
+    /// Asks the server for nothing, to see whether name, route, encryption and proxy work. The path, which may be a
+    /// secret, is left out, and whatever is answered is good.
+    pub async fn check(&self) -> Result<String, String> {
+        let mut root = self.url.clone();
+        root.set_path("/");
+        root.set_query(None);
+        match self.exchange(self.client.head(root)).await {
+            HttpReply::Answer { status, .. } => {
+                Ok(format!("{} answers (HTTP {status})", place(&self.url)))
+            }
+            HttpReply::Failed(error) => Err(error),
+        }
+    }
+
+    async fn exchange(&self, request: reqwest::RequestBuilder) -> HttpReply {
+        let deadline = Instant::now() + self.timeout;
+        match tokio::time::timeout_at(deadline, request.send()).await {
+            Ok(Ok(response)) => answer(response, deadline).await,
+            Ok(Err(error)) => HttpReply::Failed(format!("{}: {}", place(&self.url), words(error))),
+            Err(_) => {
+                HttpReply::Failed(format!("{}: {}", place(&self.url), too_late(self.timeout)))
+            }
+        }
+    }
+}
+
+/// Reads what is needed of an answer. A body that is late, endless or breaks off does not change what the status says.
+async fn answer(mut response: Response, deadline: Instant) -> HttpReply {
+    let status = response.status();
+    let text = |name: HeaderName| {
+        let value = response.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let retry_after = text(header::RETRY_AFTER);
+    let location = text(header::LOCATION);
+    let deadline = deadline.min(Instant::now() + BODY_WAIT);
+    let mut body = Vec::new();
+    while body.len() < BODY_BYTES_MAX {
+        match tokio::time::timeout_at(deadline, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => {
+                let room = BODY_BYTES_MAX - body.len();
+                body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+            }
+            Ok(Ok(None) | Err(_)) | Err(_) => break,
+        }
+    }
+    HttpReply::Answer {
+        status: status.as_u16(),
+        retry_after,
+        location,
+        body,
+    }
+}
+
+/// What went wrong, in words and without the URL.
+fn words(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    if let Some(fault) = tls::find(&error) {
+        return tls::describe(fault);
+    }
+    let mut deepest = error.to_string();
+    let mut source = error.source();
+    for _ in 0..16 {
+        let Some(current) = source else { break };
+        deepest = current.to_string();
+        source = current.source();
+    }
+    if error.is_dns() {
+        format!("its name has no address: {deepest}")
+    } else if error.is_connect() {
+        format!("cannot be reached: {deepest}")
+    } else {
+        format!("the answer broke off or makes no sense: {deepest}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_shows_no_secret() {
+        let mut settings = Settings::new("https://canary:canary@chat.example/canary?canary");
+        settings.headers = vec![("X-Token".to_owned(), Secret::from("canary"))];
+        settings.secret = Some(Secret::from("canary"));
+        let http = Http::new(&settings, &Roots::load()).expect("good settings");
+        assert!(!format!("{http:?}").contains("canary"));
+    }
+}

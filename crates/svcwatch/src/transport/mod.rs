@@ -1,0 +1,8 @@
+//! The only code that can send: HTTP, SMTP, and lines into a file. Each ends within its deadline whatever the far end
+//! does, and reads no more of it than a fixed number of bytes.
+
+pub mod file;
+pub mod http;
+mod limited;
+pub mod smtp;
+pub mod tls;

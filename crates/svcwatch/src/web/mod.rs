@@ -1,0 +1,140 @@
+//! What svcwatch says over HTTP: /metrics, /-/healthy, /-/ready and /api/v1. It only reads; the one thing that
+//! changes something, acknowledging an incident, is asked of the loop.
+
+mod api;
+mod ask;
+pub mod client;
+pub mod guard;
+pub mod items;
+pub mod listen;
+pub mod metrics;
+pub mod problem;
+pub mod query;
+mod ready;
+
+pub use ask::{ASKS_MAX, AckReply, Ask};
+pub use listen::{Bound, ListenError, Names};
+pub use ready::Readiness;
+
+use crate::{board::Board, facts::Facts, store::AnyStore};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, StatusCode, Uri},
+    middleware,
+    response::Response,
+    routing::{get, post},
+};
+use problem::Problem;
+use std::{future::Future, io, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+
+/// How long answers that are under way may still take when svcwatch ends.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// All that the answers are made of.
+#[derive(Debug, Clone)]
+pub struct Web {
+    board: Arc<Board>,
+    metrics: Arc<metrics::Metrics>,
+    store: Arc<AnyStore>,
+    asks: mpsc::Sender<Ask>,
+    ready: Arc<Readiness>,
+}
+
+impl Web {
+    /// Answers out of the board, the facts and the store; `asks` leads to the loop and holds at most [`ASKS_MAX`].
+    pub fn new(
+        board: &Arc<Board>,
+        facts: &Arc<Facts>,
+        store: Arc<AnyStore>,
+        asks: mpsc::Sender<Ask>,
+        ready: Arc<Readiness>,
+    ) -> Self {
+        Self {
+            metrics: Arc::new(metrics::Metrics::new(Arc::clone(board), Arc::clone(facts))),
+            board: Arc::clone(board),
+            store,
+            asks,
+            ready,
+        }
+    }
+
+    /// Answers until `stop` is ready, and then what is under way, for a few seconds at most.
+    pub async fn serve(
+        self,
+        bound: Bound,
+        names: Names,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let (stopping, stopped) = oneshot::channel();
+        let stop = async move {
+            stop.await;
+            if stopping.send(()).is_err() {
+                tracing::debug!("serving had ended before it was stopped");
+            }
+        };
+        let serving = axum::serve(bound, self.router(names)).with_graceful_shutdown(stop);
+        tokio::select! {
+            served = serving => served,
+            () = async {
+                if stopped.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                tokio::time::sleep(END_WITHIN).await;
+            } => Ok(()),
+        }
+    }
+
+    /// Every path there is, behind the guard.
+    fn router(self, names: Names) -> Router {
+        Router::new()
+            .route("/metrics", get(metrics_text))
+            .route("/-/healthy", get(healthy))
+            .route("/-/ready", get(ready_or_not))
+            .route("/api/v1/hosts", get(api::hosts))
+            .route("/api/v1/services", get(api::services))
+            .route("/api/v1/incidents", get(api::incidents))
+            .route("/api/v1/incidents/{id}/ack", post(api::acknowledge))
+            .route("/api/v1/deliveries", get(api::deliveries))
+            .route("/api/v1/history", get(api::history))
+            .route("/api/v1/explain", get(api::explain))
+            .fallback(no_such_path)
+            .method_not_allowed_fallback(no_such_method)
+            .with_state(self)
+            .layer(DefaultBodyLimit::max(guard::BODY_BYTES_MAX))
+            .layer(middleware::from_fn_with_state(
+                guard::Guard::new(names),
+                guard::guard,
+            ))
+    }
+}
+
+async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
+    web.metrics.answer(metrics::Format::of(&headers))
+}
+
+async fn healthy() -> &'static str {
+    "svcwatch lives.\n"
+}
+
+async fn ready_or_not(State(web): State<Web>) -> Result<&'static str, Problem> {
+    match web.ready.why_not() {
+        None => Ok("svcwatch is ready.\n"),
+        Some(why) => Err(Problem::unavailable(why)),
+    }
+}
+
+async fn no_such_path(uri: Uri) -> Problem {
+    Problem::not_found(format!(
+        "There is nothing at {}. There are /api/v1/hosts, services, incidents, deliveries, history and explain, /metrics, /-/healthy and /-/ready.",
+        query::quoted(uri.path())
+    ))
+}
+
+async fn no_such_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This method does nothing here. Use GET, or POST for /api/v1/incidents/ID/ack.",
+    )
+}

@@ -1,0 +1,11 @@
+//! The program against the outside world: each file tests one part with servers that it starts itself.
+
+mod dest_http;
+mod dest_http_hostile;
+mod dest_smtp;
+mod dest_support;
+mod web_api;
+mod web_client;
+mod web_guard;
+mod web_metrics;
+mod web_server;

@@ -60,28 +60,23 @@ pub(super) struct Kind {
     pub(super) services: &'static [Service],
 }
 
-/// A kind with all services of its hosts, and their list as it is while all is well.
+/// All services of the hosts of a kind, and their list as it is while all is well.
 #[derive(Debug)]
 pub(super) struct Role {
-    pub(super) kind: &'static Kind,
     pub(super) services: Vec<Service>,
     /// In the order of `services`; a process id of 1 stands for one that each host chooses.
     pub(super) at_rest: Vec<EnumeratedService>,
 }
 
 impl Role {
-    fn new(kind: &'static Kind) -> Self {
+    fn new(kind: &Kind) -> Self {
         let own = kind.services.iter().copied();
         let services: Vec<Service> = own
             .chain(COMMON.iter().copied())
             .take(SERVICES_PER_HOST)
             .collect();
         let at_rest = services.iter().map(at_rest).collect();
-        Self {
-            kind,
-            services,
-            at_rest,
-        }
+        Self { services, at_rest }
     }
 
     /// The place of a service among those of this role, by its key name without case.
@@ -172,7 +167,7 @@ mod tests {
 
     #[test]
     fn every_host_has_sixty_services_with_names_of_their_own() {
-        for role in roles() {
+        for (role, kind) in roles().into_iter().zip(KINDS) {
             let keys: BTreeSet<String> = role
                 .services
                 .iter()
@@ -183,7 +178,7 @@ mod tests {
                 .iter()
                 .map(|service| service.display_name)
                 .collect();
-            let prefix = role.kind.prefix;
+            let prefix = kind.prefix;
             assert_eq!(keys.len(), SERVICES_PER_HOST, "{prefix}");
             assert_eq!(shown.len(), SERVICES_PER_HOST, "{prefix}");
             assert!(role.watched().count() >= 8, "{prefix}");

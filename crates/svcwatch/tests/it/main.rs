@@ -1,5 +1,7 @@
 //! The program against the outside world: each file tests one part with servers that it starts itself.
 
+mod demo_fleet;
+mod demo_program;
 mod dest_http;
 mod dest_http_hostile;
 mod dest_smtp;

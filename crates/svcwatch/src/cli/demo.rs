@@ -127,7 +127,7 @@ fn banner(demo: &mut Demo, settings: &Settings) -> String {
     let hosts = settings.hosts;
     let every = settings.pace().every;
     let (host, service) = example(demo);
-    let seconds = every.0 as f64 / 1_000.0;
+    let seconds = Duration::from_millis(every.0).as_secs_f64();
     format!(
         "svcwatch watches a simulated fleet: {hosts} {} of {SERVICES_PER_HOST} services each, read every {seconds} s over the real\n\
          protocol on 127.0.0.1. Some are in trouble from the beginning: unreachable, silent, refusing the logon, denying\n\

@@ -115,9 +115,8 @@ async fn serve(listener: TcpListener, world: Arc<World>, connections: usize) {
 /// One connection, from its greeting to its end.
 async fn converse(mut stream: TcpStream, world: &World) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let hello = match timeout(GREETING_WITHIN, Hello::receive(&mut stream)).await {
-        Ok(Ok(hello)) => hello,
-        Ok(Err(_)) | Err(_) => return Ok(()),
+    let Ok(Ok(hello)) = timeout(GREETING_WITHIN, Hello::receive(&mut stream)).await else {
+        return Ok(());
     };
     let Some((number, host)) = world
         .find(&hello.host)

@@ -132,6 +132,30 @@ fn requests(seeds: &mut Vec<Seed>) {
         access: access::QUERY_STATUS,
     };
     request(seeds, "open_service", &open);
+    request(seeds, "close", &CloseServiceHandle { handle: HANDLE });
+    let start = StartService {
+        service,
+        arguments: vec![Some("-v".into()), None, Some("x".into())],
+    };
+    request(seeds, "start_service", &start);
+    let stop = ControlService {
+        service,
+        control: controls::STOP,
+    };
+    request(seeds, "control_service", &stop);
+    let mask = notify_mask::STOPPED | notify_mask::RUNNING;
+    request(
+        seeds,
+        "notify",
+        &NotifyServiceStatusChange { service, mask },
+    );
+    request(seeds, "get_notify_results", &GetNotifyResults { notify });
+    request(seeds, "close_notify_handle", &CloseNotifyHandle { notify });
+    list_requests(seeds, manager, service);
+    query_requests(seeds, service);
+}
+
+fn list_requests(seeds: &mut Vec<Seed>, manager: Handle, service: Handle) {
     let list = EnumServicesStatus {
         manager,
         service_type: service_type::WIN32,
@@ -155,6 +179,9 @@ fn requests(seeds: &mut Vec<Seed>) {
         buffer_size: 1024,
     };
     request(seeds, "enum_dependent_services", &list);
+}
+
+fn query_requests(seeds: &mut Vec<Seed>, service: Handle) {
     request(
         seeds,
         "query_service_status",
@@ -177,25 +204,6 @@ fn requests(seeds: &mut Vec<Seed>) {
     );
     let config2 = QueryServiceConfig2::new(service, Config2Level::FailureActions);
     request(seeds, "query_service_config2", &config2);
-    let start = StartService {
-        service,
-        arguments: vec![Some("-v".into()), None, Some("x".into())],
-    };
-    request(seeds, "start_service", &start);
-    let stop = ControlService {
-        service,
-        control: controls::STOP,
-    };
-    request(seeds, "control_service", &stop);
-    let mask = notify_mask::STOPPED | notify_mask::RUNNING;
-    request(
-        seeds,
-        "notify",
-        &NotifyServiceStatusChange { service, mask },
-    );
-    request(seeds, "get_notify_results", &GetNotifyResults { notify });
-    request(seeds, "close_notify_handle", &CloseNotifyHandle { notify });
-    request(seeds, "close", &CloseServiceHandle { handle: HANDLE });
 }
 
 fn reply<R: Request>(seeds: &mut Vec<Seed>, name: &str, reply: &R::Reply) {

@@ -166,8 +166,14 @@ impl Account {
         Change::Paused
     }
 
-    /// A check that was allowed to log on ended otherwise: the turn passes on.
-    pub fn ended(&mut self, host: &Name) {
+    /// A check that was allowed to log on ended otherwise: the turn passes on. Of a paused account another host may
+    /// try at once, for nobody was refused anything.
+    pub fn ended(&mut self, now: Now, host: &Name) {
+        let tried = self.trial.as_ref().is_some_and(|(other, _)| other == host);
+        if tried && self.is_paused() {
+            self.next_try = Some(now.tick);
+            self.row.next_try = Some(now.wall);
+        }
         self.end_trial(host);
     }
 
@@ -280,6 +286,16 @@ mod tests {
             Gate::Paused
         );
         assert_eq!(account.accepted(&"d".into()), Change::Mended);
+    }
+
+    #[test]
+    fn a_dead_host_does_not_use_up_the_hourly_try() {
+        let mut account = Account::new(&"ops".into());
+        account.refused(at(0), &"a".into(), Refusal::LockedOut);
+        let (hour, timeout) = (limits::REFUSED_WAIT.0, Span::seconds(10));
+        assert_eq!(account.ask(at(hour), &"dead".into(), timeout), Gate::Open);
+        account.ended(at(hour + 5), &"dead".into());
+        assert_eq!(account.ask(at(hour + 6), &"b".into(), timeout), Gate::Open);
     }
 
     #[test]

@@ -55,6 +55,8 @@ impl Incidents {
     /// Adds an incident that has just opened, or that the store knows as open. A hold goes on with what remains of it.
     pub fn add(&mut self, now: Now, row: IncidentRow, hold: Span) {
         let subject = row.subject.clone();
+        let told_ago = row.reminded_at.map_or(Span::ZERO, |at| now.wall.since(at));
+        let reminded = Tick(now.tick.0.saturating_sub(told_ago.0));
         let held_until = row.held_until.map(|until| now.tick_of(until, hold));
         self.subjects.insert(row.id.clone(), subject.clone());
         if let Some(at) = held_until {
@@ -65,7 +67,7 @@ impl Incidents {
             Incident {
                 row,
                 held_until,
-                reminded: now.tick,
+                reminded,
                 remind_at: None,
             },
         );

@@ -2,6 +2,9 @@
 
 use crate::time::Span;
 
+/// What the carrier of the engine adds to its clock, so that no tick comes near zero: twenty years.
+pub const TICK_ORIGIN: u64 = Span::hours(24 * 365 * 20).0;
+
 /// Events that are applied together into one transaction, at most.
 pub const BATCH_EVENTS_MAX: usize = 256;
 /// How long a batch waits for more events, at most.

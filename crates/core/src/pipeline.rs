@@ -14,11 +14,7 @@ use crate::{
     record::Record,
     time::{Now, Tick},
 };
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 /// Which transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,9 +57,12 @@ struct Gathered {
 #[derive(Debug)]
 pub struct Pipeline {
     engine: Engine,
-    waiting: VecDeque<Event>,
-    /// Places of observations in the queue, while it is held up: a newer one of the same host takes the place.
-    observed: BTreeMap<Name, Event>,
+    /// What waits while the store holds it up, by the number of its arrival, with the time of its arrival: it is
+    /// applied as of then, or an answer that waited would be given up as missing.
+    waiting: BTreeMap<u64, (Now, Event)>,
+    /// The numbers of observations that wait: a newer one of the same host takes the place of the older.
+    observed: BTreeMap<Name, u64>,
+    arrivals: u64,
     gathered: Gathered,
     written: Option<Written>,
     last_batch: u64,
@@ -81,8 +80,9 @@ impl Pipeline {
         };
         Self {
             engine,
-            waiting: VecDeque::new(),
+            waiting: BTreeMap::new(),
             observed: BTreeMap::new(),
+            arrivals: 0,
             gathered,
             written: None,
             last_batch: 0,
@@ -94,18 +94,20 @@ impl Pipeline {
     pub fn push(&mut self, now: Now, event: Event) {
         if self.gathered.events < limits::BATCH_EVENTS_MAX
             && self.waiting.is_empty()
-            && self.observed.is_empty()
             && !self.failing
         {
             self.apply(now, event);
             return;
         }
-        match event {
+        self.arrivals = self.arrivals.saturating_add(1);
+        match &event {
             Event::Observed(observation) => {
-                self.observed
-                    .insert(observation.host.clone(), Event::Observed(observation));
+                let host = observation.host.clone();
+                if let Some(older) = self.observed.insert(host, self.arrivals) {
+                    self.waiting.remove(&older);
+                }
             }
-            Event::Tick => {}
+            Event::Tick => return,
             // The carrier's own bounds on deliveries and requests keep these few.
             Event::ConfigRead { .. }
             | Event::Rendered { .. }
@@ -114,8 +116,9 @@ impl Pipeline {
             | Event::PlanReplaced(_)
             | Event::SecretChanged { .. }
             | Event::ClockJumped { .. }
-            | Event::Stop => self.waiting.push_back(event),
+            | Event::Stop => {}
         }
+        self.waiting.insert(self.arrivals, (now, event));
     }
 
     fn apply(&mut self, now: Now, event: Event) {
@@ -129,13 +132,14 @@ impl Pipeline {
     /// What is to be done now.
     pub fn poll(&mut self, now: Now) -> Vec<Action> {
         let mut actions = Vec::new();
+        self.take_waiting();
         if self.engine.next_deadline().is_some_and(|at| at <= now.tick)
+            && self.waiting.is_empty()
             && self.gathered.events < limits::BATCH_EVENTS_MAX
             && !self.failing
         {
             self.apply(now, Event::Tick);
         }
-        self.take_waiting(now);
         self.release_reads(&mut actions);
         if let Some(written) = &mut self.written
             && written.again.is_some_and(|at| at <= now.tick)
@@ -152,15 +156,16 @@ impl Pipeline {
         actions
     }
 
-    /// Applies what waited, as far as there is room in the next transaction.
-    fn take_waiting(&mut self, now: Now) {
+    /// Applies what waited in its order, as far as there is room in the next transaction.
+    fn take_waiting(&mut self) {
         while !self.failing && self.gathered.events < limits::BATCH_EVENTS_MAX {
-            let next = self
-                .waiting
-                .pop_front()
-                .or_else(|| self.observed.pop_first().map(|(_, event)| event));
-            let Some(event) = next else { break };
-            self.apply(now, event);
+            let Some((_, (arrived, event))) = self.waiting.pop_first() else {
+                break;
+            };
+            if let Event::Observed(observation) = &event {
+                self.observed.remove(&observation.host);
+            }
+            self.apply(arrived, event);
         }
     }
 

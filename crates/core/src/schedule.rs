@@ -293,23 +293,22 @@ impl Schedule {
 }
 
 /// How long until a host's next round: the phase of its name within its interval, the same after every restart.
-/// A round that would come sooner than half an interval after this one is left to the next, except for the first.
+/// A round that would come a moment after this one (the two clocks differ by some milliseconds) is left to the next.
 fn phase_delay(now: Now, host: &Name, every: Span, first: bool) -> Span {
     let every = every.0.max(1);
     let phase = stable_hash(host.key(), 0).checked_rem(every).unwrap_or(0);
-    let position = u64::try_from(
-        now.wall
-            .0
-            .rem_euclid(i64::try_from(every).unwrap_or(i64::MAX)),
-    )
-    .unwrap_or(0);
+    let position = now
+        .wall
+        .0
+        .rem_euclid(i64::try_from(every).unwrap_or(i64::MAX));
+    let position = u64::try_from(position).unwrap_or(0);
     let delay = phase
         .saturating_add(every)
         .saturating_sub(position)
         .checked_rem(every)
         .unwrap_or(0);
-    let soonest = if first { 0 } else { every / 2 };
-    Span(if delay < soonest || (delay == 0 && !first) {
+    let soonest = if first { 0 } else { (every / 20).clamp(1, 500) };
+    Span(if delay < soonest {
         delay.saturating_add(every)
     } else {
         delay

@@ -14,7 +14,7 @@ use crate::{
     record::TargetRow,
     time::{Now, Span, Tick},
 };
-use alloc::sync::Arc;
+use alloc::{string::String, sync::Arc};
 
 /// What one check says of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub struct Target {
     pub first_look: bool,
     /// Whether it was looked at since the start or the reload that brought it.
     pub looked: bool,
+    /// What people may have meant, where a service of this name is not installed.
+    pub hint: Option<String>,
     wrong_since: Option<Tick>,
     candidate: Option<Candidate<(State, bool)>>,
     progress: Option<Progress>,
@@ -128,6 +130,7 @@ impl Target {
             config_read: false,
             first_look: false,
             looked: false,
+            hint: None,
             wrong_since,
             candidate: None,
             progress: None,
@@ -175,7 +178,7 @@ impl Target {
         self.looked = true;
 
         let mut changed_from = None;
-        if (self.row.state, self.row.hidden) == (state, hidden) && !self.never_seen() {
+        if (self.row.state, self.row.hidden) == (state, hidden) {
             self.candidate = None;
             dirty |= self.keep_details(sight);
         } else if Candidate::agree(&mut self.candidate, (state, hidden), entry.confirm) {

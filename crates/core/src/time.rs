@@ -3,7 +3,8 @@
 use core::ops::Add;
 
 /// Milliseconds of a clock that only goes forward and counts the time that the machine was suspended.
-/// Its zero is arbitrary; it measures durations and never leaves the process.
+/// Its zero is arbitrary but long past ([`crate::limits::TICK_ORIGIN`]), so that what began before a start of the
+/// machine can be told in it; it measures durations and never leaves the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Tick(pub u64);
 

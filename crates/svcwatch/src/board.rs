@@ -99,6 +99,16 @@ impl Seen<'_> {
         }
     }
 
+    /// Why it is not told: the host's fault says so whatever was shown of the service before or in it.
+    pub fn muted(&self) -> Option<Why> {
+        match (self.fault(), self.row.muted) {
+            (Some(Fault::AccountPaused), _) => Some(Why::AccountPaused),
+            (Some(_), _) => Some(Why::HostFault),
+            (None, Some(Why::HostFault | Why::AccountPaused)) => None,
+            (None, muted) => muted,
+        }
+    }
+
     /// Since when the shown state is so: a service is unknown since its host is.
     pub fn since(&self) -> Wall {
         match self.host_view {
@@ -456,6 +466,16 @@ pub(crate) mod tests {
             assert_eq!(service.state(), State::Unknown);
             assert_eq!(service.since(), Wall(7_000));
             assert_eq!(service.row.state, State::Running);
+            assert_eq!(service.muted(), Some(Why::HostFault));
+            ControlFlow::Continue(())
+        });
+        let mut shown_in_the_fault = service("h", "a");
+        shown_in_the_fault.muted = Some(Why::HostFault);
+        board.apply(View::Service(shown_in_the_fault));
+        board.apply(View::Host(host("h")));
+        board.walk_services(None, 9, |service| {
+            assert_eq!(service.state(), State::Running);
+            assert_eq!(service.muted(), None, "the fault is over");
             ControlFlow::Continue(())
         });
     }

@@ -5,13 +5,13 @@ use crate::{
     effect::Step,
     host::{Host, Line, Listed},
     id::Name,
-    observe::{Asked, HostFault, HostReading, ServiceConfig, StartType},
+    observe::{Asked, HostFault, HostReading, ServiceConfig, StartType, State},
     planted::{self, Planted},
     record::Record,
     target::{Sight, Target},
     time::Now,
 };
-use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
 
 /// A service that an entry of the plan has selected.
 pub(super) struct Selected {
@@ -23,6 +23,15 @@ pub(super) struct Selected {
     pub(super) entry: usize,
     /// How it is started, where that is known.
     pub(super) start_type: Option<StartType>,
+}
+
+/// Where somebody wrote a display name for a key name, what the service is really called.
+fn hint(service: &Name, reading: &HostReading) -> Option<String> {
+    let found = reading
+        .services
+        .iter()
+        .find(|listed| Name::new(&listed.display_name) == *service)?;
+    Some(format!("{} is called {}", found.display_name, found.name))
 }
 
 impl Engine {
@@ -44,6 +53,7 @@ impl Engine {
             return Vec::new();
         };
         let mut sights = Vec::new();
+        let mut hints = Vec::new();
         let mut listed = 0_usize;
         for (line, service) in host.lines.iter().zip(&reading.services) {
             let Some(place) = line.target else { continue };
@@ -65,10 +75,22 @@ impl Engine {
                 .filter(|(place, _)| !seen.contains(place))
             {
                 match Host::answer(reading, &target.row.service) {
-                    Some(Asked::Missing) => sights.push((place, Sight::Missing)),
+                    Some(Asked::Missing) => {
+                        if target.row.state != State::Missing {
+                            hints.push((place, hint(&target.row.service, reading)));
+                        }
+                        sights.push((place, Sight::Missing));
+                    }
                     Some(Asked::Hidden) => sights.push((place, Sight::Hidden)),
                     Some(Asked::Read(reading)) => sights.push((place, Sight::Read(*reading))),
                     None => {}
+                }
+            }
+        }
+        if let Some(host) = self.hosts.get_mut(name) {
+            for (place, hint) in hints {
+                if let Some(target) = host.targets.get_mut(place) {
+                    target.hint = hint;
                 }
             }
         }

@@ -34,7 +34,7 @@ impl Engine {
                 cause: "the check did not end within its timeout".to_string(),
                 refusal: None,
             };
-            self.account_of(&host, |account| account.ended(&host));
+            self.account_of(&host, |account| account.ended(now, &host));
             self.schedule.answered(now, &host, probe, true);
             if let Some(known) = self.hosts.get_mut(&host) {
                 known.session_kept = false;
@@ -170,7 +170,7 @@ impl Engine {
                 (Some(refusal), _) => account.refused(now, host, refusal),
                 (None, Logon::Accepted) if believed => account.accepted(host),
                 (None, Logon::Accepted | Logon::None) => {
-                    account.ended(host);
+                    account.ended(now, host);
                     Change::None
                 }
             };
@@ -180,17 +180,18 @@ impl Engine {
         };
         step.commit.extend(row.map(Record::Account));
         if let (Some(fault), Some(_)) = (fault, refusal) {
-            self.park(now, host, fault);
+            self.park(now, host, fault, step);
         }
         self.account_changed(now, host, change, step);
         self.pass_logons_on(now);
     }
 
     /// Leaves a host alone for a while that refused a logon.
-    fn park(&mut self, now: Now, host: &Name, fault: &HostFault) {
+    fn park(&mut self, now: Now, host: &Name, fault: &HostFault, step: &mut Step) {
         if let Some(host) = self.hosts.get_mut(host) {
             host.refused_until = Some(now.tick + limits::REFUSED_WAIT);
             host.row.refused_until = Some(now.wall + limits::REFUSED_WAIT);
+            step.commit.push(Record::Host(host.row.clone()));
             host.refusal = Some(format!(
                 "{}; it is not tried again for an hour",
                 fault.cause

@@ -31,6 +31,7 @@ impl Engine {
         }
         self.replace_accounts(&plan);
         self.outbox.replan(now, &plan);
+        self.outbox.park_removed(step);
         let mut begun = Vec::new();
         for (place, host) in plan.hosts.iter().enumerate() {
             if self.place_host(now, host, u64::try_from(place).unwrap_or(0), step) {

@@ -57,6 +57,11 @@ impl Engine {
         let muted = target.muted(entry);
         let service = target.row.service.clone();
         let first_look = target.first_look;
+        let cause = if target.row.state == State::Missing {
+            target.hint.clone()
+        } else {
+            None
+        };
         let subject = Subject::Service {
             host: host_name.clone(),
             service: service.clone(),
@@ -76,7 +81,7 @@ impl Engine {
             self.not_told(now, &subject, ToldEvent::Stopped, why, step);
         }
         match turn {
-            Some(Turn::Opens(event)) => self.open(now, &subject, event, None, first_look, step),
+            Some(Turn::Opens(event)) => self.open(now, &subject, event, cause, first_look, step),
             Some(Turn::Updates(event)) => self.update(now, &subject, event, None, step),
             Some(Turn::Ends(event)) => self.end(now, &subject, event, step),
             None => {}

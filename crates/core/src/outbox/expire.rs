@@ -24,7 +24,11 @@ impl Outbox {
         if lane.under_way {
             return;
         }
-        let expired = lane.take_expired(now, expiry);
+        let keys = &self.keys;
+        let expired = lane.take_expired(|row| {
+            keys.get(&row.key)
+                .is_some_and(|kept| now.tick.since(kept.since) >= expiry)
+        });
         if expired.is_empty() {
             return;
         }

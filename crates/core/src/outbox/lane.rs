@@ -7,7 +7,7 @@ use crate::{
     notice::{Kind, Notice, Why},
     policy::dedupe,
     record::{DeliveryRow, DeliveryState, LaneRow, Record, Told},
-    time::{Now, Span, Tick},
+    time::{Now, Tick},
 };
 use alloc::{sync::Arc, vec::Vec};
 
@@ -69,6 +69,9 @@ pub struct Lane {
     pub under_way: bool,
     /// Whether what is under way pays a debt: where even that is never taken, nothing more is owed.
     pub paying: bool,
+    /// Whether the destination refused the end of the incident that was told as open: what comes later goes out
+    /// without it, and it stays owed.
+    pub end_refused: bool,
     /// When the last message was given out, for limits.
     pub last_sent: Option<Tick>,
     /// When it is looked at next, and its place among those of the same time.
@@ -94,6 +97,7 @@ impl Lane {
             waiting: Vec::new(),
             under_way: false,
             paying: false,
+            end_refused: false,
             last_sent: None,
             look_at: None,
         }
@@ -140,7 +144,8 @@ impl Lane {
             .map(|row| Arc::clone(&row.notice))
             .collect();
         let mut before = core::mem::take(&mut self.waiting);
-        for notice in dedupe::shortest(self.row.told.as_ref(), &notices) {
+        let told = self.row.told.as_ref().filter(|_| !self.end_refused);
+        for notice in dedupe::shortest(told, &notices) {
             let delivery = key.delivery(&notice);
             let row = if let Some(place) = before.iter().position(|row| row.key == delivery) {
                 DeliveryRow {
@@ -167,6 +172,15 @@ impl Lane {
             };
             self.waiting.push(row);
         }
+        // An end that is made only now comes before what waited already: the order of all follows.
+        let mut last = 0;
+        for row in &mut self.waiting {
+            if row.order <= last {
+                *orders = orders.saturating_add(1);
+                row.order = *orders;
+            }
+            last = row.order;
+        }
         if !self.waiting.is_empty() {
             let mut head = self.waiting.remove(0);
             head.frozen = true;
@@ -190,8 +204,7 @@ impl Lane {
     }
 
     /// Takes out what has waited for longer than the expiry.
-    pub fn take_expired(&mut self, now: Now, expiry: Span) -> Vec<DeliveryRow> {
-        let old = |row: &DeliveryRow| now.wall.since(row.created) >= expiry;
+    pub fn take_expired(&mut self, old: impl Fn(&DeliveryRow) -> bool) -> Vec<DeliveryRow> {
         let mut expired = Vec::new();
         if let Some(head) = self.head.take_if(|head| old(head)) {
             self.lost(&head, head.attempts > 0);
@@ -199,7 +212,7 @@ impl Lane {
         }
         let (gone, kept): (Vec<_>, Vec<_>) = core::mem::take(&mut self.waiting)
             .into_iter()
-            .partition(old);
+            .partition(&old);
         self.waiting = kept;
         for row in gone {
             self.lost(&row, false);
@@ -212,7 +225,8 @@ impl Lane {
     /// arrived although nobody said so, and then its end is owed as well.
     pub fn lost(&mut self, row: &DeliveryRow, may_have_arrived: bool) {
         self.row.owes_state = true;
-        if may_have_arrived {
+        // An end that was lost is different: until it surely arrived the recipient may still believe that it is wrong.
+        if may_have_arrived && row.notice.kind != Kind::Resolved {
             self.note_told(row);
         }
     }
@@ -222,6 +236,7 @@ impl Lane {
         let Some(incident) = &row.notice.incident else {
             return;
         };
+        self.end_refused = false;
         match row.notice.kind {
             Kind::Opened | Kind::Updated | Kind::Reminder => {
                 self.row.told = Some(Told {

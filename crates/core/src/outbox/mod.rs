@@ -26,6 +26,7 @@ use crate::{
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    string::ToString,
     sync::Arc,
     vec::Vec,
 };
@@ -39,6 +40,15 @@ struct Pool {
     busy: usize,
     /// The destination asked us to wait until then.
     not_before: Tick,
+}
+
+/// A delivery that is not at its end.
+#[derive(Debug, Clone)]
+struct Kept {
+    /// Its lane.
+    lane: LaneKey,
+    /// Since when it waits. The wall clock may be set meanwhile; this one cannot.
+    since: Tick,
 }
 
 /// A destination, as the outbox knows it.
@@ -62,7 +72,7 @@ pub struct Outbox {
     lanes: BTreeMap<LaneKey, Lane>,
     pools: BTreeMap<(Name, Arc<str>), Pool>,
     destinations: BTreeMap<Name, Destination>,
-    keys: BTreeMap<DeliveryKey, LaneKey>,
+    keys: BTreeMap<DeliveryKey, Kept>,
     /// Lanes that wait for a summary to be delivered, by its key.
     behind: BTreeMap<DeliveryKey, BTreeSet<LaneKey>>,
     /// Lanes that owe their recipient the state as it is now.
@@ -102,12 +112,47 @@ impl Outbox {
             .filter_map(|(key, lane)| Some((key.clone(), lane.first_order()?)))
             .collect();
         for (key, order) in waiting {
-            if self
-                .lanes
-                .get(&key)
-                .is_some_and(|lane| lane.look_at.is_none() && !lane.under_way)
-            {
+            let idle = |lane: &Lane| lane.look_at.is_none() && !lane.under_way;
+            if self.lanes.get(&key).is_some_and(idle) {
                 self.look_at(&key, now.tick, order);
+            }
+        }
+    }
+
+    /// Whether the plan has a destination with this recipient.
+    fn is_planned(&self, destination: &Name, recipient: &Arc<str>) -> bool {
+        self.destinations
+            .get(destination)
+            .is_some_and(|known| known.present && known.recipients.contains(recipient))
+    }
+
+    /// Parks what waits for a destination or recipient that the plan lacks, where everybody can see it, and takes it
+    /// up again where its name has returned.
+    pub fn park_removed(&mut self, step: &mut Step) {
+        let removed = Why::DestinationRemoved.as_str();
+        let planned: BTreeSet<(Name, Arc<str>)> = self
+            .pools
+            .keys()
+            .filter(|(name, recipient)| self.is_planned(name, recipient))
+            .cloned()
+            .collect();
+        for (key, lane) in &mut self.lanes {
+            let here = planned.contains(&key.pool());
+            if lane.under_way {
+                continue;
+            }
+            for row in lane.head.iter_mut().chain(&mut lane.waiting) {
+                let parked = row.state == DeliveryState::Parked;
+                if parked != here {
+                    continue;
+                }
+                row.state = if here {
+                    DeliveryState::Pending
+                } else {
+                    DeliveryState::Parked
+                };
+                row.reason = (!here).then(|| removed.to_string());
+                step.commit.push(Record::Delivery(row.clone()));
             }
         }
     }
@@ -210,7 +255,13 @@ impl Outbox {
         if self.keys.contains_key(&row.key) {
             return;
         }
-        self.keys.insert(row.key.clone(), key.clone());
+        self.keys.insert(
+            row.key.clone(),
+            Kept {
+                lane: key.clone(),
+                since: now.tick,
+            },
+        );
         step.commit.push(Record::Delivery(row.clone()));
         let lane = self
             .lanes
@@ -255,11 +306,7 @@ impl Outbox {
         }
         let pools: Vec<(Name, Arc<str>)> = self.pools.keys().cloned().collect();
         for (destination, recipient) in pools {
-            if self
-                .destinations
-                .get(&destination)
-                .is_none_or(|known| !known.present)
-            {
+            if !self.is_planned(&destination, &recipient) {
                 continue;
             }
             while let Some(subject) = self.next_of(now, &destination, &recipient) {
@@ -300,23 +347,36 @@ impl Outbox {
         if lane.under_way || lane.row.behind.is_some() {
             return;
         }
-        if lane.head.is_none() {
-            let Some(order) = lane.first_order() else {
-                self.tidy(now, key, step);
-                return;
-            };
-            let lane_last = lane.last_sent;
-            let (limit, last) = self
-                .destinations
-                .get(&key.destination)
-                .map_or((None, None), |known| (known.limit, known.last_sent));
-            if let Ruling::Wait(at) = limit::judge(now.tick, limit, lane_last, last) {
-                self.look_at(key, at, order);
-                return;
-            }
+        let Some(order) = lane.first_order() else {
+            self.tidy(now, key, step);
+            return;
+        };
+        // A limit of the destination counts every try; one of the service only what is said anew.
+        let again = lane.head.is_some();
+        let lane_last = lane.last_sent.filter(|_| !again);
+        let known = self.destinations.get(&key.destination);
+        let (limit, last) = known.map_or((None, None), |known| (known.limit, known.last_sent));
+        if let Ruling::Wait(at) = limit::judge(now.tick, limit, lane_last, last) {
+            self.look_at(key, at, order);
+            return;
+        }
+        if again {
+            self.note_sent(now, key, step);
+        } else {
             self.freeze(now, key, orders, step);
         }
         self.begin(key, step);
+    }
+
+    /// Notes for limits that a destination is given a message.
+    fn note_sent(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
+        if let Some(known) = self.destinations.get_mut(&key.destination) {
+            known.last_sent = Some(now.tick);
+            known.row.last_sent = Some(now.wall);
+            if known.limit.is_some() {
+                step.commit.push(Record::Destination(known.row.clone()));
+            }
+        }
     }
 
     /// Chooses what is said next and freezes it.
@@ -326,8 +386,12 @@ impl Outbox {
         };
         let before = lane.waiting.len();
         let gone = lane.choose(key, now, orders, step);
+        // What stands for something that has waited already has waited as long itself.
+        let mut since = now.tick;
         for delivery in &gone {
-            self.keys.remove(delivery);
+            if let Some(kept) = self.keys.remove(delivery) {
+                since = since.min(kept.since);
+            }
         }
         let now_there = lane
             .waiting
@@ -337,15 +401,12 @@ impl Outbox {
         lane.row.last_sent = Some(now.wall);
         step.commit.push(Record::Lane(lane.row.clone()));
         for row in lane.head.iter().chain(&lane.waiting) {
-            self.keys.insert(row.key.clone(), key.clone());
+            self.keys.entry(row.key.clone()).or_insert_with(|| Kept {
+                lane: key.clone(),
+                since,
+            });
         }
-        if let Some(known) = self.destinations.get_mut(&key.destination) {
-            known.last_sent = Some(now.tick);
-            known.row.last_sent = Some(now.wall);
-            if known.limit.is_some() {
-                step.commit.push(Record::Destination(known.row.clone()));
-            }
-        }
+        self.note_sent(now, key, step);
         let change = i64::try_from(now_there)
             .unwrap_or(0)
             .saturating_sub(i64::try_from(before).unwrap_or(0));
@@ -391,17 +452,17 @@ impl Outbox {
 
     /// When something is to be done next.
     pub fn deadline(&self) -> Option<Tick> {
-        let next = self.pools.iter().filter_map(|((destination, _), pool)| {
-            let present = self
-                .destinations
-                .get(destination)
-                .is_some_and(|known| known.present);
-            let free = present && pool.busy < limits::DELIVERIES_PER_RECIPIENT_MAX;
-            pool.agenda
-                .first()
-                .filter(|_| free)
-                .map(|(at, _, _)| (*at).max(pool.not_before))
-        });
+        let next = self
+            .pools
+            .iter()
+            .filter_map(|((destination, recipient), pool)| {
+                let planned = self.is_planned(destination, recipient);
+                let free = planned && pool.busy < limits::DELIVERIES_PER_RECIPIENT_MAX;
+                pool.agenda
+                    .first()
+                    .filter(|_| free)
+                    .map(|(at, _, _)| (*at).max(pool.not_before))
+            });
         let sweep = (!self.lanes.is_empty()).then(|| self.swept + SWEEP_EVERY);
         next.chain(sweep).min()
     }

@@ -1,6 +1,6 @@
 //! What the store kept of the outbox.
 
-use super::{Destination, Lane, LaneKey, Outbox};
+use super::{Destination, Kept, Lane, LaneKey, Outbox};
 use crate::{
     id::DeliveryKey,
     limits,
@@ -47,6 +47,7 @@ impl Outbox {
             if row.owes_state {
                 outbox.debts.insert(key.clone());
             }
+            outbox.pools.entry(key.pool()).or_default();
             outbox.lanes.insert(
                 key.clone(),
                 Lane {
@@ -72,7 +73,16 @@ impl Outbox {
             subject: row.notice.subject.clone(),
         };
         row.state = DeliveryState::Pending;
-        self.keys.insert(row.key.clone(), key.clone());
+        let expiry = self.expiry;
+        let gives_up = now.tick_of(row.created + expiry, expiry);
+        let since = Tick(gives_up.0.saturating_sub(expiry.0));
+        self.keys.insert(
+            row.key.clone(),
+            Kept {
+                lane: key.clone(),
+                since,
+            },
+        );
         self.count(&row.destination, 1);
         let due = now.tick_of(row.due, limits::RETRY_AFTER_MAX);
         let order = row.order;
@@ -85,6 +95,10 @@ impl Outbox {
         } else {
             row.frozen = false;
             lane.waiting.push(row);
+            // What waits behind a message that is tried again later does not hasten it.
+            if lane.head.is_some() {
+                return;
+            }
         }
         self.look_at(&key, due, order);
     }

@@ -44,7 +44,7 @@ impl Outbox {
         payload: Result<Arc<[u8]>, String>,
         step: &mut Step,
     ) -> Option<Signal> {
-        let key = self.keys.get(delivery)?.clone();
+        let key = self.keys.get(delivery)?.lane.clone();
         let lane = self.lanes.get_mut(&key).filter(|lane| lane.under_way)?;
         let head = lane
             .head
@@ -78,7 +78,7 @@ impl Outbox {
         answer: &str,
         step: &mut Step,
     ) -> Option<Signal> {
-        let key = self.keys.get(delivery)?.clone();
+        let key = self.keys.get(delivery)?.lane.clone();
         let lane = self.lanes.get_mut(&key).filter(|lane| lane.under_way)?;
         let head = lane
             .head
@@ -170,8 +170,9 @@ impl Outbox {
                 "again",
                 0,
             );
-            self.keys.remove(&row.key);
-            self.keys.insert(other.clone(), key.clone());
+            if let Some(kept) = self.keys.remove(&row.key) {
+                self.keys.insert(other.clone(), kept);
+            }
             row.key = other;
         }
         let order = row.order;
@@ -191,6 +192,7 @@ impl Outbox {
     fn reject(&mut self, now: Now, key: &LaneKey, reason: &str, step: &mut Step) -> Option<Signal> {
         let row = self.take_head(key)?;
         let lane = self.lanes.get_mut(key)?;
+        lane.end_refused |= row.notice.kind == Kind::Resolved;
         // A summary or a test is not owed: nothing depends on it later.
         if !lane.paying && !matches!(row.notice.kind, Kind::Info | Kind::Summary) {
             lane.lost(&row, row.attempts > 1);

@@ -5,9 +5,9 @@
 //! one that is open now. Incidents that came and went untold are named by the end that is told, or by one of their own.
 
 use crate::{
-    id::IncidentId,
+    id::{IncidentId, Subject},
     limits,
-    notice::{Kind, Merged, Notice},
+    notice::{IncidentRef, Kind, Merged, Notice, ToldEvent},
     planted::{self, Planted},
     record::Told,
 };
@@ -98,7 +98,23 @@ impl Walk {
         {
             sequence.push(with_merged(&end, &self.untold));
         } else if let Some(end) = &self.end_of_untold {
+            if let Some(told) = told {
+                // Its own end was lost; that another incident came after it proves that it is over.
+                self.untold.insert(
+                    0,
+                    Merged {
+                        incident: told.incident.clone(),
+                        opened_at: told.opened_at,
+                        resolved_at: end.at,
+                    },
+                );
+            }
             sequence.push(with_merged(end, &self.untold));
+        } else if let (Some(told), Some(newest)) = (told, &self.open_now)
+            && !same(newest, &told.incident)
+            && !merges_away(Some(newest))
+        {
+            sequence.push(lost_end(told, newest));
         }
         if let Some(newest) = self.open_now {
             sequence.push(as_first_word(told, self.opening.as_ref(), newest));
@@ -110,6 +126,30 @@ impl Walk {
 
 fn merges_away(open_now: Option<&Notice>) -> bool {
     open_now.is_some() && planted::is(Planted::ResolveMergedAway)
+}
+
+/// The end of the incident that was told as open, where its own end was lost before it reached the recipient. What is
+/// known of it is only that another incident of the same subject came after it.
+fn lost_end(told: &Told, newest: &Notice) -> Arc<Notice> {
+    let mut notice = Notice::clone(newest);
+    notice.kind = Kind::Resolved;
+    notice.event = match &newest.subject {
+        Subject::Service { .. } => ToldEvent::Started,
+        Subject::Host(_) => ToldEvent::HostRecovered,
+        Subject::Visibility(_) | Subject::Account(_) | Subject::Destination(_) | Subject::Fleet => {
+            newest.event
+        }
+    };
+    notice.incident = Some(IncidentRef {
+        id: told.incident.clone(),
+        opened_at: told.opened_at,
+    });
+    notice.state = None;
+    notice.previous_state = None;
+    notice.exit_code = None;
+    notice.service_exit_code = None;
+    notice.cause = None;
+    Arc::new(notice)
 }
 
 /// Whether a notice is about this incident.

@@ -18,6 +18,9 @@ pub mod mute;
 pub mod remind;
 pub mod route;
 
+#[cfg(test)]
+mod dedupe_tests;
+
 use crate::{notice::Why, time::Tick};
 
 /// The answer of a stage.

@@ -208,4 +208,6 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 }
 
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;

@@ -22,23 +22,12 @@ use svcwatch_core::observe::{
 use svcwatch_core::time::Span;
 use tokio::time::{Instant, timeout_at};
 
+pub use crate::config::Encryption;
 use crate::secret::Secret;
 use rpc::{After, Failure, LoggedOn, Session};
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
 const WORKSTATION_LIMIT: usize = 15;
-
-/// Whether a session with a host must be encrypted. It is signed always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encryption {
-    /// Encrypted, or not at all.
-    #[default]
-    Required,
-    /// Encrypted where the host can.
-    Preferred,
-    /// Only signed, unless the host demands encryption.
-    Off,
-}
 
 /// How a host is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,11 +91,13 @@ impl Prober {
         let mut logon = LoggedOn::default();
         let slot = self.slot(&request.host);
         let (outcome, used, session_kept) = match timeout_at(deadline, slot.lock()).await {
-            Ok(mut session) => {
+            // Who waited until the very end does not begin with a logon then.
+            Ok(mut session) if Instant::now() < deadline => {
                 let (outcome, computer) =
                     Box::pin(self.read(&mut session, request, access, deadline, &mut logon)).await;
                 (outcome, computer, session.is_some())
             }
+            Ok(session) => (Outcome::Fault(busy()), None, session.is_some()),
             Err(_) => (Outcome::Fault(busy()), None, false),
         };
         let took = Span(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));

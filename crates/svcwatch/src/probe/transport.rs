@@ -232,10 +232,10 @@ mod tests {
             "{error:?}"
         );
 
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        // Bound but not listened on, so that nobody else gets the port meanwhile.
+        let closed = tokio::net::TcpSocket::new_v4().unwrap();
+        closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let free = closed.local_addr().unwrap();
         let addresses = resolve("127.0.0.1", free.port(), soon()).await.unwrap();
         let error = connect(&addresses, soon()).await.unwrap_err();
         assert!(

@@ -9,7 +9,9 @@ use super::{
         state_of_host,
     },
     problem::Problem,
-    query::{LabelFilter, NULL, Parameters, Pattern, Word, next_after, quoted},
+    query::{
+        DELIVERIES_MAX, LIMIT_MAX, LabelFilter, NULL, Parameters, Pattern, Word, next_after, quoted,
+    },
 };
 use crate::{
     board::{Board, PIECE_ROWS, Seen},
@@ -78,7 +80,7 @@ const EXPLAIN_FILTERS: [&str; 2] = ["host", "service"];
 /// `GET /api/v1/hosts`
 pub(super) async fn hosts(State(web): State<Web>, pairs: Pairs) -> Answer<List<HostItem>> {
     let parameters = parameters(pairs, &HOST_FILTERS)?;
-    let limit = parameters.limit()?;
+    let limit = parameters.limit(LIMIT_MAX)?;
     let after = parameters.after()?.map(|(host, _)| host);
     let filter = HostFilter::new(&parameters)?;
     let board = Arc::clone(&web.board);
@@ -88,7 +90,7 @@ pub(super) async fn hosts(State(web): State<Web>, pairs: Pairs) -> Answer<List<H
 /// `GET /api/v1/services`
 pub(super) async fn services(State(web): State<Web>, pairs: Pairs) -> Answer<List<ServiceItem>> {
     let parameters = parameters(pairs, &SERVICE_FILTERS)?;
-    let limit = parameters.limit()?;
+    let limit = parameters.limit(LIMIT_MAX)?;
     let after = parameters.after()?;
     let filter = ServiceFilter::new(&parameters)?;
     let board = Arc::clone(&web.board);
@@ -117,7 +119,7 @@ pub(super) async fn incidents(State(web): State<Web>, pairs: Pairs) -> Answer<Li
         severity: parameters.word("severity", Severity::ALL, Severity::as_str)?,
         open,
         before: parameters.before()?,
-        limit: parameters.limit()?,
+        limit: parameters.limit(LIMIT_MAX)?,
     };
     read(&web, move |store| store.incidents(&query))
         .await
@@ -139,7 +141,7 @@ pub(super) async fn deliveries(State(web): State<Web>, pairs: Pairs) -> Answer<L
         kind: parameters.word("kind", Kind::ALL, Kind::as_str)?,
         state: parameters.word("state", DeliveryState::ALL, DeliveryState::as_str)?,
         before: parameters.before()?,
-        limit: parameters.limit()?,
+        limit: parameters.limit(DELIVERIES_MAX)?,
     };
     read(&web, move |store| store.deliveries(&query))
         .await
@@ -153,7 +155,7 @@ pub(super) async fn history(State(web): State<Web>, pairs: Pairs) -> Answer<List
         host: parameters.name("host"),
         service: parameters.name("service"),
         before: parameters.before()?,
-        limit: parameters.limit()?,
+        limit: parameters.limit(LIMIT_MAX)?,
     };
     read(&web, move |store| store.history(&query))
         .await
@@ -392,7 +394,7 @@ impl ServiceFilter {
         self.state.is_none_or(|wanted| wanted == seen.state())
             && self.expected.is_none_or(|wanted| wanted == row.expected)
             && self.start_type.takes(row.start_type)
-            && self.muted.takes(row.muted)
+            && self.muted.takes(seen.muted())
             && self
                 .incident
                 .takes(row.incident.as_ref().map(IncidentId::as_str))

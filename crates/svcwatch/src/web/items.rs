@@ -3,11 +3,12 @@
 
 use crate::{
     board::Seen,
+    dest::text::rfc3339,
     store::query::{DeliveryItem as DeliveryRead, IncidentItem as IncidentRead},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use svcwatch_core::{plan::Labels, record::HistoryRow, time::Wall, view::HostView};
+use svcwatch_core::{plan::Labels, record::HistoryRow, view::HostView};
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,7 +240,7 @@ impl From<Seen<'_>> for ServiceItem {
             pid: row.pid.filter(|_| visible),
             exit_code: row.exit_code.filter(|_| visible),
             incident: row.incident.as_ref().map(|id| id.as_str().to_owned()),
-            muted: row.muted.map(|why| why.as_str().to_owned()),
+            muted: seen.muted().map(|why| why.as_str().to_owned()),
             labels: labels(&row.labels),
         }
     }
@@ -321,17 +322,6 @@ pub const fn state_of_host(up: bool) -> &'static str {
     if up { "up" } else { "unknown" }
 }
 
-/// A moment as RFC 3339 in UTC with milliseconds; one that no calendar holds is given as the nearest that it does.
-pub fn rfc3339(at: Wall) -> String {
-    let nearest = if at.0 < 0 {
-        jiff::Timestamp::MIN
-    } else {
-        jiff::Timestamp::MAX
-    };
-    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or(nearest);
-    format!("{at:.3}")
-}
-
 fn labels(labels: &Labels) -> BTreeMap<String, String> {
     labels.iter().cloned().collect()
 }
@@ -346,6 +336,7 @@ mod tests {
         notice::{IncidentRef, Kind, Notice, Severity, ToldEvent, Why},
         observe::{Fault, StartType, State},
         record::{Acknowledged, AttemptRow, DeliveryRow, DeliveryState, IncidentRow},
+        time::Wall,
         view::View,
     };
 
@@ -358,14 +349,6 @@ mod tests {
             host: "SRV01".into(),
             service: "Spooler".into(),
         }
-    }
-
-    #[test]
-    fn times_are_utc_with_milliseconds() {
-        assert_eq!(rfc3339(Wall(1_700_000_000_007)), "2023-11-14T22:13:20.007Z");
-        assert_eq!(rfc3339(Wall(0)), "1970-01-01T00:00:00.000Z");
-        assert!(rfc3339(Wall(i64::MAX)).starts_with("9999-"));
-        assert!(rfc3339(Wall(i64::MIN)).starts_with("-009999-"));
     }
 
     #[test]

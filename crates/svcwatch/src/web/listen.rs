@@ -19,9 +19,10 @@ use tokio::{
 
 /// Connections at once, at most; further ones wait.
 pub const CONNECTIONS_MAX: usize = 256;
-/// A connection on which we could write nothing for so long is closed: it sent half a request, or none, or does not
-/// take the answer. More than any request may take.
-pub const STALLED_AFTER: Duration = Duration::from_mins(1);
+/// How long a connection may wait for a request, then for all of that request and its answer to begin, and then for
+/// each further piece of the answer to be taken: half a request, or an answer that nobody reads, is not kept longer.
+/// More than the minute that many scrapers let pass between two requests.
+pub const STALLED_AFTER: Duration = Duration::from_secs(90);
 /// How long to wait when the system gives no more connections.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(250);
 
@@ -137,11 +138,14 @@ impl Listener for Bound {
     }
 }
 
-/// A connection that ends when nothing could be written on it for [`STALLED_AFTER`].
+/// A connection that ends when it stands still for [`STALLED_AFTER`]. Of what comes in only the first byte of a request
+/// counts as getting on: a byte now and then keeps nothing open.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
     stalled: Pin<Box<Sleep>>,
+    /// Nothing of a further request has come since we wrote last.
+    waits_for_request: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -150,6 +154,7 @@ impl Connection {
         Self {
             stream,
             stalled: Box::pin(sleep(STALLED_AFTER)),
+            waits_for_request: true,
             _permit: permit,
         }
     }
@@ -167,6 +172,7 @@ impl Connection {
 
     fn wrote(&mut self, poll: &Poll<io::Result<usize>>) {
         if matches!(poll, Poll::Ready(Ok(1..))) {
+            self.waits_for_request = true;
             self.stalled.as_mut().reset(Instant::now() + STALLED_AFTER);
         }
     }
@@ -178,11 +184,17 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Looked at even when there is something to read: a byte now and then keeps nothing open.
+        // Looked at even when there is something to read.
         if self.stalled.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.waits_for_request && buffer.filled().len() > before {
+            self.waits_for_request = false;
+            self.stalled.as_mut().reset(Instant::now() + STALLED_AFTER);
+        }
+        poll
     }
 }
 
@@ -385,7 +397,11 @@ mod tests {
     async fn a_connection_lives_on_while_answers_are_taken() {
         let (mut connection, mut client) = connection().await;
         for _ in 0..5 {
-            sleep(STALLED_AFTER / 2).await;
+            // Almost too long without a request, and then almost too long until its answer.
+            sleep(STALLED_AFTER.mul_f64(0.98)).await;
+            client.write_all(b"G").await.unwrap();
+            connection.read_exact(&mut [0]).await.unwrap();
+            sleep(STALLED_AFTER.mul_f64(0.98)).await;
             connection.write_all(b"answer").await.unwrap();
             let mut answer = [0; 6];
             client.read_exact(&mut answer).await.unwrap();

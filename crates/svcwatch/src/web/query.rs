@@ -11,6 +11,8 @@ use svcwatch_core::{glob::Glob, id::Name};
 pub const LIMIT_DEFAULT: usize = 100;
 /// Items of one answer, at most.
 pub const LIMIT_MAX: usize = 1_000;
+/// Deliveries of one answer, at most: the store reads each with the whole message.
+pub const DELIVERIES_MAX: usize = 100;
 /// Characters of one value, at most.
 const VALUE_CHARACTERS_MAX: usize = 512;
 /// The word that matches what is null.
@@ -48,15 +50,15 @@ impl Parameters {
         Ok(Self { values })
     }
 
-    /// How many items are wished.
-    pub fn limit(&self) -> Result<usize, Problem> {
+    /// How many items are wished, of at most so many.
+    pub fn limit(&self, most: usize) -> Result<usize, Problem> {
         let Some(text) = self.values.get("limit") else {
             return Ok(LIMIT_DEFAULT);
         };
         match text.parse() {
-            Ok(limit @ 1..=LIMIT_MAX) => Ok(limit),
+            Ok(limit) if limit > 0 && limit <= most => Ok(limit),
             Ok(_) | Err(_) => Err(Problem::bad_request(format!(
-                "The limit {} is not a number from 1 to {LIMIT_MAX}; without it you get {LIMIT_DEFAULT} items.",
+                "The limit {} is not a number from 1 to {most}; without it you get {LIMIT_DEFAULT} items.",
                 quoted(text)
             ))),
         }
@@ -301,8 +303,8 @@ mod tests {
 
     #[test]
     fn limits_are_numbers_within_bounds() {
-        let limit = |text: &str| parameters(&[("limit", text)]).unwrap().limit();
-        assert_eq!(parameters(&[]).unwrap().limit(), Ok(100));
+        let limit = |text: &str| parameters(&[("limit", text)]).unwrap().limit(LIMIT_MAX);
+        assert_eq!(parameters(&[]).unwrap().limit(LIMIT_MAX), Ok(100));
         assert_eq!(limit("1000"), Ok(1_000));
         for bad in ["0", "1001", "-1", "ten", ""] {
             assert!(

@@ -41,94 +41,98 @@ async fn answering(
     (address, written)
 }
 
+const MIB: &[u8] = &[b'x'; 1_048_576];
+const NO: Duration = Duration::ZERO;
+const SLOW: Duration = Duration::from_millis(300);
+
+/// What the server is called here, what it answers, what it then repeats with which pause, and the right verdict.
+type Case = (
+    &'static str,
+    &'static [u8],
+    &'static [u8],
+    Duration,
+    &'static str,
+);
+
+const CASES: [Case; 13] = [
+    ("says nothing", b"", b"", SLOW, "retry"),
+    (
+        "a byte at a time",
+        b"HTTP/1.1 200 OK\r\n",
+        b"a",
+        SLOW,
+        "retry",
+    ),
+    (
+        "endless head",
+        b"HTTP/1.1 200 OK\r\n",
+        b"X-A: bbbbbbbbbbbbbbbbbbbbbbbb\r\n",
+        NO,
+        "retry",
+    ),
+    ("garbage", b"\x16\x03\x01\0\xff{}\r\n\r\n", b"", NO, "retry"),
+    ("SMTP", b"220 mail.example ESMTP\r\n", b"", NO, "retry"),
+    (
+        "endless 100 Continue",
+        b"",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        NO,
+        "retry",
+    ),
+    (
+        "endless body",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        MIB,
+        NO,
+        "delivered",
+    ),
+    (
+        "endless refusal",
+        b"HTTP/1.1 404 No\r\n\r\n",
+        MIB,
+        NO,
+        "rejected",
+    ),
+    (
+        "endless chunk",
+        b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffff\r\n",
+        MIB,
+        NO,
+        "retry",
+    ),
+    (
+        "a slow body",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+        b"a",
+        SLOW,
+        "delivered",
+    ),
+    (
+        "a short body",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nabc",
+        b"",
+        NO,
+        "delivered",
+    ),
+    (
+        "two lengths",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"",
+        NO,
+        "retry",
+    ),
+    (
+        "a gzip bomb",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08",
+        MIB,
+        NO,
+        "delivered",
+    ),
+];
+
 #[tokio::test]
 async fn hostile_servers_end_within_the_deadline_with_the_right_verdict() {
-    const MIB: &[u8] = &[b'x'; 1_048_576];
-    const NO: Duration = Duration::ZERO;
-    const SLOW: Duration = Duration::from_millis(300);
-    type Case = (
-        &'static str,
-        &'static [u8],
-        &'static [u8],
-        Duration,
-        &'static str,
-    );
-    let cases: [Case; 13] = [
-        ("says nothing", b"", b"", SLOW, "retry"),
-        (
-            "a byte at a time",
-            b"HTTP/1.1 200 OK\r\n",
-            b"a",
-            SLOW,
-            "retry",
-        ),
-        (
-            "endless head",
-            b"HTTP/1.1 200 OK\r\n",
-            b"X-A: bbbbbbbbbbbbbbbbbbbbbbbb\r\n",
-            NO,
-            "retry",
-        ),
-        ("garbage", b"\x16\x03\x01\0\xff{}\r\n\r\n", b"", NO, "retry"),
-        ("SMTP", b"220 mail.example ESMTP\r\n", b"", NO, "retry"),
-        (
-            "endless 100 Continue",
-            b"",
-            b"HTTP/1.1 100 Continue\r\n\r\n",
-            NO,
-            "retry",
-        ),
-        (
-            "endless body",
-            b"HTTP/1.1 200 OK\r\n\r\n",
-            MIB,
-            NO,
-            "delivered",
-        ),
-        (
-            "endless refusal",
-            b"HTTP/1.1 404 No\r\n\r\n",
-            MIB,
-            NO,
-            "rejected",
-        ),
-        (
-            "endless chunk",
-            b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffff\r\n",
-            MIB,
-            NO,
-            "retry",
-        ),
-        (
-            "a slow body",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
-            b"a",
-            SLOW,
-            "delivered",
-        ),
-        (
-            "a short body",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nabc",
-            b"",
-            NO,
-            "delivered",
-        ),
-        (
-            "two lengths",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-            b"",
-            NO,
-            "retry",
-        ),
-        (
-            "a gzip bomb",
-            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08",
-            MIB,
-            NO,
-            "delivered",
-        ),
-    ];
-    for (name, head, repeated, pause, word) in cases {
+    for (name, head, repeated, pause, word) in CASES {
         let (address, written) = answering(head, repeated, pause).await;
         let outcome = deliver(
             Settings::Webhook(hook(format!("http://{address}/hook"))),

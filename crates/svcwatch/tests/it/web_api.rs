@@ -133,7 +133,7 @@ async fn pages_give_every_item_once() {
     ] {
         // A page of one or two items is proved by the short lists.
         for limit in [1, 2, 100, 251, 1_000] {
-            if count > 10 && limit < 10 {
+            if (count > 10 && limit < 10) || (path == "deliveries" && limit > 100) {
                 continue;
             }
             let (mut seen, mut next) = (Vec::new(), String::new());
@@ -319,6 +319,7 @@ async fn what_is_asked_wrongly_is_told_what_to_write() {
             "null for open",
         ),
         ("/api/v1/incidents?next=-1", 400, "from the answer before"),
+        ("/api/v1/deliveries?limit=101", 400, "1 to 100;"),
         ("/api/v1/deliveries?state=lost", 400, "pending, sending"),
         ("/api/v1/history?from=stopped", 400, "use host, service"),
         ("/api/v1/explain", 400, "Say which host"),

@@ -209,9 +209,7 @@ async fn garbage_is_refused_and_hurts_nobody() {
         stream.write_all(garbage.as_bytes()).await.unwrap();
         drop(stream);
     }
-    let many: String = (0..1_000)
-        .map(|number| format!("X-{number}: x\r\n"))
-        .collect();
+    let many = "X-More: x\r\n".repeat(1_000);
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream
         .write_all(format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes())

@@ -137,9 +137,13 @@ async fn prometheus_reads_the_open_metrics_format() {
     let recording: String = answer
         .body
         .lines()
-        .map(|line| match line.starts_with('#') {
-            true => format!("{line}\n"),
-            false => format!("{line} 1700000000\n"),
+        .map(|line| {
+            let time = if line.starts_with('#') {
+                ""
+            } else {
+                " 1700000000"
+            };
+            [line, time, "\n"].concat()
         })
         .collect();
     let folder = tempfile::tempdir().unwrap();

@@ -142,13 +142,13 @@ impl Server {
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("host"))
         {
-            request.push_str(&format!("Host: {}\r\n", self.address));
+            request.extend(["Host: ", &self.address.to_string(), "\r\n"]);
         }
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request.extend([name, ": ", value, "\r\n"]);
         }
         if !body.is_empty() {
-            request.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            request.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
         }
         self.raw(&format!("{request}\r\n{body}")).await
     }

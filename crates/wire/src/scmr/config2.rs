@@ -87,7 +87,8 @@ pub struct FailureActions {
 /// A piece of optional configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Config2 {
-    /// `SERVICE_DESCRIPTION_WOW64` (2.2.36): the description, where there is one.
+    /// `SERVICE_DESCRIPTION_WOW64` (2.2.36): the description, where there is one. Wine sends the text in the
+    /// place of the offset to it, which is refused as a bad offset.
     Description(Option<String>),
     /// `SERVICE_FAILURE_ACTIONS_WOW64` (2.2.37).
     FailureActions(FailureActions),

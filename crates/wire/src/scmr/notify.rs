@@ -46,7 +46,7 @@ pub struct Notification {
     pub notification_status: Code,
     /// Counts the notifications of a registration.
     pub sequence: u32,
-    /// Bits of [`notify_mask`] that happened; servers leave it zero for a status change.
+    /// Bits of [`notify_mask`] that happened.
     pub triggered: u32,
     /// For created and deleted: the services, each begun with `/` if created.
     pub names: Option<String>,
@@ -181,6 +181,8 @@ impl Reply for NotifyServiceStatusChangeReply {
 }
 
 /// `RGetNotifyResults` (3.1.4.44): waits for the change. The answer may take days, and holds its connection.
+///
+/// Wine loses a change that comes between the registration and this call, so read the status once after both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetNotifyResults {
     /// The handle of the registration.

@@ -48,6 +48,9 @@ pub struct TriggerItem {
 }
 
 /// `RQueryServiceConfigEx` (3.1.4.48) at its only level.
+///
+/// Wine never answers it, and Samba with a fault. Ask it only of a server that has
+/// [`super::Config2Level::DelayedAutoStart`], which both refuse with 124 and every Windows with triggers has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueryServiceConfigEx {
     /// The service.

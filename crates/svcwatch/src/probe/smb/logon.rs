@@ -271,10 +271,12 @@ fn protect(
     wanted: Encryption,
 ) -> Result<(), TransportError> {
     connection.activate_signing(keys.signing, keys.algorithm);
+    // SMB 2 knows no encryption, but a server may set the flag even there.
+    let demanded = flags.encrypt_data() && keys.encryption.is_some();
     let encrypt = match wanted {
         Encryption::Required => true,
-        Encryption::Preferred => cipher.is_some() || flags.encrypt_data(),
-        Encryption::Off => flags.encrypt_data(),
+        Encryption::Preferred => cipher.is_some() || demanded,
+        Encryption::Off => demanded,
     };
     match (encrypt, cipher, keys.encryption) {
         (false, _, _) => Ok(()),

@@ -357,3 +357,57 @@ fn malformed(doing: &str) -> TransportError {
         "the host sent a malformed SMB message while {doing}"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use smb2::Error;
+    use smb2::types::status::NtStatus;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_library_reports_is_told_apart() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (_sender, _receiver, tap) = socket::halves(stream, true);
+        let told = |error: Error| failed(&tap, &error, "asking");
+        let status = |status| TransportError::Status {
+            status,
+            doing: "asking",
+        };
+        assert_eq!(
+            told(Error::SessionExpired),
+            status(codes::STATUS_NETWORK_SESSION_EXPIRED)
+        );
+        let deleted = Error::Protocol {
+            status: NtStatus::USER_SESSION_DELETED,
+            command: Command::Ioctl,
+        };
+        assert_eq!(told(deleted), status(0xC000_0203));
+        assert_eq!(
+            told(Error::Timeout),
+            TransportError::Timeout { doing: "asking" }
+        );
+        assert!(matches!(
+            told(Error::Disconnected),
+            TransportError::Closed(_)
+        ));
+        let rubbish = Error::InvalidData {
+            message: "bad".into(),
+        };
+        assert!(matches!(told(rubbish), TransportError::Protocol(_)));
+    }
+
+    #[test]
+    fn parts_of_a_message_stay_inside_it() {
+        let message = [1, 2, 3, 4, 5];
+        assert_eq!(slice(&message, 1, Some(3)), Some([2, 3, 4].as_slice()));
+        assert_eq!(slice(&message, 3, Some(3)), None);
+        assert_eq!(slice(&message, usize::MAX, Some(2)), None);
+        assert_eq!(slice(&message, 0, None), None);
+        assert_eq!(u32_at(&message, 1), Some(0x0504_0302));
+        assert_eq!(u32_at(&message, 2), None);
+    }
+}

@@ -44,7 +44,7 @@ impl Collector for Watched {
         self.services(
             &mut encoder,
             "svcwatch_service_muted",
-            "1 where a service is not told although it is not as expected",
+            "1 where a service is not told for a reason that the API gives as muted",
             |metric, host, row| gauge(metric, &[label(host), name(row)], row.muted.is_some()),
         )?;
         self.services(
@@ -173,7 +173,9 @@ impl Watched {
             after = self
                 .board
                 .walk_services(after.as_ref(), PIECE_ROWS, |seen| {
-                    piece.push((seen.host.clone(), seen.row.clone()));
+                    let mut row = seen.row.clone();
+                    row.muted = seen.muted();
+                    piece.push((seen.host.clone(), row));
                     ControlFlow::Continue(())
                 });
             for (host, row) in &piece {

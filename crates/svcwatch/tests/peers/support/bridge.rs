@@ -5,7 +5,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -13,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::unix::{OwnedReadHalf as UnixReadHalf, OwnedWriteHalf as UnixWriteHalf};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 /// The version of the opening record that Samba 4.17 and later send.
 const LEVEL: u32 = 7;
@@ -24,6 +23,9 @@ const OPENING_LIMIT: u32 = 1 << 20;
 /// Length of the common header of a DCE/RPC fragment, and where its length and its call stand (C706 12.6.3.1).
 const FRAGMENT_HEAD: usize = 16;
 const CALL_AT: std::ops::Range<usize> = 12..16;
+
+/// Where the operation of a request stands (C706 12.6.4.9).
+const OPERATION_AT: std::ops::Range<usize> = 22..24;
 
 /// A running bridge, ended when dropped.
 #[derive(Debug)]
@@ -95,10 +97,11 @@ async fn carry(mut front: UnixStream, relay_port: u16) -> io::Result<()> {
     relay.set_nodelay(true)?;
     let (front_reader, front_writer) = front.into_split();
     let (relay_reader, relay_writer) = relay.into_split();
-    let call = Arc::new(AtomicU32::new(0));
+    let call = AtomicU32::new(0);
+    let front = Mutex::new(front_writer);
     tokio::select! {
-        ended = carry_up(front_reader, relay_writer, &call) => ended,
-        ended = carry_down(relay_reader, front_writer, &call) => ended,
+        ended = carry_up(front_reader, relay_writer, &front, &call) => ended,
+        ended = carry_down(relay_reader, &front, &call) => ended,
     }
 }
 
@@ -133,6 +136,7 @@ async fn answer_opening(front: &mut UnixStream) -> io::Result<()> {
 async fn carry_up(
     mut from: UnixReadHalf,
     mut to: OwnedWriteHalf,
+    front: &Mutex<UnixWriteHalf>,
     call: &AtomicU32,
 ) -> io::Result<()> {
     loop {
@@ -142,14 +146,42 @@ async fn carry_up(
         if let Some(id) = message.get(CALL_AT).and_then(|id| id.first_chunk()) {
             call.store(u32::from_le_bytes(*id), Ordering::Relaxed);
         }
-        to.write_all(&message).await?;
+        if is_trigger_query(&message) {
+            send_up(front, &no_such_operation(call.load(Ordering::Relaxed))).await?;
+        } else {
+            to.write_all(&message).await?;
+        }
     }
+}
+
+/// Whether this is `RQueryServiceConfigEx` (MS-SCMR 3.1.4.48). Wine 8 has no such operation, but instead of saying
+/// so it never answers, so the bridge says it.
+fn is_trigger_query(message: &[u8]) -> bool {
+    message.get(2) == Some(&0) && message.get(OPERATION_AT) == Some(&56u16.to_le_bytes())
+}
+
+/// The fault of an operation that a server does not have (C706 12.6.4.7).
+fn no_such_operation(call: u32) -> Vec<u8> {
+    let mut fault = vec![5, 0, 3, 3, 0x10, 0, 0, 0, 32, 0, 0, 0];
+    fault.extend_from_slice(&call.to_le_bytes());
+    fault.extend_from_slice(&[0; 8]);
+    fault.extend_from_slice(&0x1c01_0002u32.to_le_bytes());
+    fault.extend_from_slice(&[0; 4]);
+    fault
+}
+
+/// Sends one message to Samba, with its length in front.
+async fn send_up(front: &Mutex<UnixWriteHalf>, message: &[u8]) -> io::Result<()> {
+    let length = u16::try_from(message.len()).map_err(io::Error::other)?;
+    let mut front = front.lock().await;
+    front.write_all(&length.to_le_bytes()).await?;
+    front.write_all(message).await
 }
 
 /// From Wine to Samba. Wine calls each answer the one to call 1, so the true number is put in.
 async fn carry_down(
     mut from: OwnedReadHalf,
-    mut to: UnixWriteHalf,
+    front: &Mutex<UnixWriteHalf>,
     call: &AtomicU32,
 ) -> io::Result<()> {
     loop {
@@ -160,7 +192,6 @@ async fn carry_down(
         message[..FRAGMENT_HEAD].copy_from_slice(&head);
         from.read_exact(&mut message[FRAGMENT_HEAD..]).await?;
         message[CALL_AT].copy_from_slice(&call.load(Ordering::Relaxed).to_le_bytes());
-        to.write_all(&length.to_le_bytes()).await?;
-        to.write_all(&message).await?;
+        send_up(front, &message).await?;
     }
 }

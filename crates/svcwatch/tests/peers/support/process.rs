@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long a server may take to be there.
-pub(crate) const START_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long a server may take to go when it is asked to.
 const END_LIMIT: Duration = Duration::from_secs(5);

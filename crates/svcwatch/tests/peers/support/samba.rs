@@ -37,14 +37,14 @@ pub(crate) struct Settings {
     /// `required`, `desired` or `off`.
     pub(crate) encryption: &'static str,
     /// Lines of its configuration besides the usual ones; a later line overrides an earlier one.
-    pub(crate) extra: &'static [&'static str],
+    pub(crate) extra: Vec<&'static str>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             encryption: "required",
-            extra: &[],
+            extra: Vec::new(),
         }
     }
 }
@@ -121,6 +121,16 @@ impl Samba {
         logs(self.folder.path())
     }
 
+    /// Whether there is a log of a client that calls itself so.
+    pub(crate) fn has_log_of(&self, workstation: &str) -> bool {
+        let short: String = workstation.to_lowercase().chars().take(15).collect();
+        self.folder
+            .path()
+            .join("log")
+            .join(format!("log.{short}"))
+            .exists()
+    }
+
     /// Runs `net rpc service` against this server as the administrator, as `["start", "Spooler"]`.
     pub(crate) fn net_rpc_service(&self, arguments: &[&str]) -> String {
         let output = run(Command::new("net")
@@ -180,7 +190,7 @@ rpcd_classic:idle_seconds = 3600
 ",
         encryption = settings.encryption,
     );
-    for line in settings.extra {
+    for line in &settings.extra {
         writeln!(text, "{line}").expect("a string takes what is written");
     }
     let path = folder.join("smb.conf");

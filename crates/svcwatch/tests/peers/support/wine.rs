@@ -58,7 +58,7 @@ impl WineHost {
         let relay_port = prefix.start_relay(&relay);
         let mut bridge = None;
         let samba = Samba::start_with(settings, |pipes| {
-            bridge = Some(Bridge::start(&pipes.join("svcctl"), relay_port))
+            bridge = Some(Bridge::start(&pipes.join("svcctl"), relay_port));
         });
         Self {
             samba,
@@ -125,22 +125,18 @@ impl Prefix {
 
 impl Drop for Prefix {
     fn drop(&mut self) {
+        // Ends every process of this prefix, and of no other; --wait is for the last of them to be gone.
+        for option in ["--kill", "--wait"] {
+            let prefix = self.folder.path();
+            let ended = Command::new(WINESERVER)
+                .arg(option)
+                .env("WINEPREFIX", prefix)
+                .status();
+            if let Err(error) = ended {
+                eprintln!("Wine could not be ended: {error}");
+            }
+        }
         drop(self.relay.take());
-        // Ends every process of this prefix, and of no other.
-        let ended = Command::new(WINESERVER)
-            .arg("--kill")
-            .env("WINEPREFIX", self.folder.path())
-            .status();
-        if let Err(error) = ended {
-            eprintln!("Wine could not be ended: {error}");
-        }
-        let waited = Command::new(WINESERVER)
-            .arg("--wait")
-            .env("WINEPREFIX", self.folder.path())
-            .status();
-        if let Err(error) = waited {
-            eprintln!("Wine could not be waited for: {error}");
-        }
     }
 }
 

@@ -1,0 +1,531 @@
+//! Rules about messages, as they are sent and as destinations take them (P1, I2, I3, I5, limits, asked waits).
+
+use crate::{
+    oracle::Oracle,
+    store::{Recipient, Store},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use svcwatch_core::{
+    id::{DeliveryKey, IncidentId, Name, Subject},
+    limits,
+    notice::{Kind, Notice, ToldEvent},
+    plan::LimitPer,
+    record::{DeliveryRow, DeliveryState},
+};
+
+/// What a recipient believes of one subject after a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Belief {
+    /// It is wrong, so.
+    Wrong(ToldEvent),
+    /// It is well.
+    Fine,
+}
+
+/// What a recipient was told of one subject.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard {
+    /// The greatest order that arrived.
+    order: u64,
+    /// Incidents that were told as open and not yet as over.
+    pub(crate) open: BTreeSet<IncidentId>,
+    /// Incidents whose opening arrived, and the answer too.
+    opened: BTreeSet<IncidentId>,
+    /// Every incident of which anything arrived.
+    pub(crate) heard_of: BTreeSet<IncidentId>,
+    /// What is believed now.
+    pub(crate) belief: Option<Belief>,
+    /// When something arrived last.
+    pub(crate) at: u64,
+    /// When the message that was taken last was sent first.
+    begun: Option<u64>,
+}
+
+/// A message, by its key.
+#[derive(Debug, Clone)]
+struct Taken {
+    payload: Arc<[u8]>,
+    /// Whether the monitor was told that it was taken.
+    known: bool,
+}
+
+/// A message under way.
+#[derive(Debug, Clone)]
+struct Sent {
+    lane: (Recipient, Subject),
+    payload: Arc<[u8]>,
+}
+
+/// All messages.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    taken: BTreeMap<DeliveryKey, Taken>,
+    under_way: BTreeMap<DeliveryKey, Sent>,
+    first_sent: BTreeMap<DeliveryKey, u64>,
+    /// When each delivery may be tried again, where the destination said so.
+    not_before: BTreeMap<DeliveryKey, u64>,
+    /// The latest such time of each recipient.
+    pub(crate) recipient_not_before: BTreeMap<Recipient, u64>,
+    /// What each recipient heard.
+    pub(crate) heard: BTreeMap<(Recipient, Subject), Heard>,
+    /// When the message that each recipient took last was sent first, with its subject.
+    recipient_begun: BTreeMap<Recipient, u64>,
+    /// Deliveries that a destination said it would never take.
+    rejected: BTreeSet<DeliveryKey>,
+    /// How many different messages arrived.
+    pub(crate) messages: u64,
+}
+
+impl Oracle {
+    /// A delivery is about to be written.
+    pub(crate) fn judge_delivery(&mut self, store: &Store, row: &DeliveryRow) {
+        let before = store.deliveries.get(&row.key);
+        if before.is_some_and(|before| before.row.state == row.state) {
+            return;
+        }
+        match row.state {
+            DeliveryState::Expired => self.judge_expiry(store, row),
+            DeliveryState::Parked => {
+                let removed = row.reason.as_deref() == Some("destination_removed");
+                if !removed && !self.ledger.rejected.contains(&row.key) {
+                    self.broken(
+                        "P1",
+                        format!("delivery {} was parked, but nobody rejected it", row.key),
+                    );
+                }
+            }
+            DeliveryState::Delivered => {
+                if !self
+                    .ledger
+                    .taken
+                    .get(&row.key)
+                    .is_some_and(|taken| taken.known)
+                {
+                    self.broken(
+                        "P1",
+                        format!(
+                            "delivery {} counts as delivered, but was not taken",
+                            row.key
+                        ),
+                    );
+                }
+            }
+            DeliveryState::Pending | DeliveryState::Sending => {
+                if before.is_none() && row.notice.kind == Kind::Reminder {
+                    self.judge_reminder(store, row);
+                }
+            }
+        }
+    }
+
+    fn judge_expiry(&mut self, store: &Store, row: &DeliveryRow) {
+        let first = store
+            .deliveries
+            .values()
+            .filter(|stored| {
+                stored.row.created == row.created && stored.row.notice.subject == row.notice.subject
+            })
+            .map(|stored| stored.first_at)
+            .min()
+            .unwrap_or(self.now);
+        let expiry = self
+            .plans
+            .iter()
+            .map(|(_, plan)| plan.notices.expiry.0)
+            .min()
+            .unwrap_or(0);
+        let age = self.now - first + self.forward_since(first) + 2_000;
+        if age < expiry {
+            let sentence = format!(
+                "delivery {} was given up after {age} ms, of {expiry}",
+                row.key
+            );
+            self.broken("P1", sentence);
+        }
+    }
+
+    fn judge_reminder(&mut self, store: &Store, row: &DeliveryRow) {
+        let Some(incident) = row
+            .notice
+            .incident
+            .as_ref()
+            .and_then(|one| store.incidents.get(&one.id))
+        else {
+            return;
+        };
+        if incident.acknowledged.is_some() {
+            self.broken(
+                "policy",
+                format!("incident {} was acknowledged and is repeated", incident.id),
+            );
+        }
+        let host = match &row.notice.subject {
+            Subject::Service { host, .. } => store.hosts.get(host),
+            _ => None,
+        };
+        if host.is_some_and(|host| host.fault.is_some()) {
+            let sentence = format!(
+                "{:?} is repeated although its host cannot be read",
+                row.notice.subject
+            );
+            self.broken("P4", sentence);
+        }
+    }
+
+    /// A message is given to its destination.
+    pub(crate) fn sends(
+        &mut self,
+        store: &Store,
+        key: &DeliveryKey,
+        destination: &Name,
+        recipient: &Arc<str>,
+        payload: &Arc<[u8]>,
+    ) -> Option<Arc<Notice>> {
+        let Some(stored) = store.deliveries.get(key).filter(|stored| !stored.merged) else {
+            self.broken(
+                "I5",
+                format!("message {key} is sent, but the store has no such delivery"),
+            );
+            return None;
+        };
+        let row = &stored.row;
+        if !row.frozen || row.payload.as_ref() != Some(payload) {
+            self.broken(
+                "I5",
+                format!("message {key} is sent, but the store has not its frozen content"),
+            );
+        } else if row.destination != *destination || row.recipient != *recipient {
+            self.broken(
+                "I5",
+                format!("message {key} is sent to {destination} {recipient}, which it is not for"),
+            );
+        } else if !stored.waits() {
+            self.broken(
+                "P1",
+                format!("message {key} is sent although it is {}", row.state),
+            );
+        }
+        if self.ledger.under_way.contains_key(key) {
+            self.broken("P1", format!("message {key} is sent while it is under way"));
+        }
+        if let Some(taken) = self.ledger.taken.get(key) {
+            if taken.known {
+                self.broken(
+                    "P1",
+                    format!("message {key} is sent again although its answer came"),
+                );
+            } else if taken.payload != *payload {
+                self.broken(
+                    "P1",
+                    format!("message {key} is sent again with another content"),
+                );
+            }
+        }
+        if self
+            .ledger
+            .not_before
+            .get(key)
+            .is_some_and(|at| self.now < *at)
+        {
+            self.broken(
+                "P1",
+                format!("message {key} is sent earlier than {destination} asked for"),
+            );
+        }
+        let lane = (
+            (destination.clone(), Arc::clone(recipient)),
+            row.notice.subject.clone(),
+        );
+        let earlier = store
+            .waiting
+            .range(..row.order)
+            .map(|(_, key)| key)
+            .find(|other| {
+                store.deliveries.get(*other).is_some_and(|other| {
+                    other.row.destination == lane.0.0
+                        && other.row.recipient == lane.0.1
+                        && other.row.notice.subject == lane.1
+                })
+            });
+        if let Some(earlier) = earlier {
+            self.broken(
+                "P1",
+                format!("message {key} is sent before {earlier} of the same service"),
+            );
+        }
+        let now = self.now;
+        self.ledger.first_sent.entry(key.clone()).or_insert(now);
+        self.ledger.under_way.insert(
+            key.clone(),
+            Sent {
+                lane,
+                payload: Arc::clone(payload),
+            },
+        );
+        Some(Arc::clone(&row.notice))
+    }
+
+    /// Whether a message is being sent.
+    pub(crate) fn is_under_way(&self, key: &DeliveryKey) -> bool {
+        self.ledger.under_way.contains_key(key)
+    }
+
+    /// A destination takes a message, whether or not its answer arrives.
+    pub(crate) fn takes(&mut self, store: &Store, key: &DeliveryKey) {
+        let now = self.now;
+        let Some(sent) = self.ledger.under_way.get(key).cloned() else {
+            return;
+        };
+        self.takings.insert(sent.lane.0.0.clone(), now);
+        if self.ledger.taken.contains_key(key) {
+            return;
+        }
+        self.ledger.messages += 1;
+        self.ledger.taken.insert(
+            key.clone(),
+            Taken {
+                payload: sent.payload,
+                known: false,
+            },
+        );
+        let Some(row) = store.deliveries.get(key).map(|stored| stored.row.clone()) else {
+            return;
+        };
+        self.judge_limit(key, &sent.lane);
+        let mut heard = self.ledger.heard.remove(&sent.lane).unwrap_or_default();
+        if row.order <= heard.order {
+            self.broken(
+                "P1",
+                format!("message {key} arrives after a later one of the same service"),
+            );
+        }
+        heard.order = row.order;
+        heard.at = now;
+        // An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
+        let lost = row
+            .notice
+            .incident
+            .as_ref()
+            .filter(|_| row.notice.kind == Kind::Resolved)
+            .filter(|one| {
+                store.deliveries.values().any(|stored| {
+                    let other = &stored.row;
+                    matches!(other.state, DeliveryState::Expired | DeliveryState::Parked)
+                        && other.attempts > 0
+                        && (&other.destination, &other.recipient)
+                            == (&row.destination, &row.recipient)
+                        && other
+                            .notice
+                            .incident
+                            .as_ref()
+                            .is_some_and(|incident| incident.id == one.id)
+                })
+            });
+        heard.heard_of.extend(lost.map(|one| one.id.clone()));
+        // An end that the destination itself refused is its own loss.
+        heard.open.retain(|id| {
+            !store.deliveries.values().any(|stored| {
+                let other = &stored.row;
+                other.state == DeliveryState::Parked
+                    && other.notice.kind == Kind::Resolved
+                    && (&other.destination, &other.recipient) == (&row.destination, &row.recipient)
+                    && other
+                        .notice
+                        .incident
+                        .as_ref()
+                        .is_some_and(|incident| incident.id == *id)
+            })
+        });
+        if let Some(sentence) = hear(&mut heard, &row.notice) {
+            let who = &sent.lane.0;
+            self.broken(
+                "I3",
+                format!("{} {}: {sentence} ({:?})", who.0, who.1, row.notice.subject),
+            );
+        }
+        self.ledger.heard.insert(sent.lane.clone(), heard);
+        for item in &row.notice.items {
+            let subject = match (&item.host, &item.service) {
+                (Some(host), Some(service)) => Subject::Service {
+                    host: host.clone(),
+                    service: service.clone(),
+                },
+                (Some(host), None) => Subject::Host(host.clone()),
+                _ => continue,
+            };
+            let open = store.open.get(&subject).cloned();
+            let told = self
+                .ledger
+                .heard
+                .entry((sent.lane.0.clone(), subject))
+                .or_default();
+            told.belief = Some(Belief::Wrong(item.event));
+            told.at = now;
+            told.open.extend(open.clone());
+            told.heard_of.extend(open);
+        }
+    }
+
+    fn judge_limit(&mut self, key: &DeliveryKey, lane: &(Recipient, Subject)) {
+        let begun = self.ledger.first_sent.get(key).copied().unwrap_or(self.now);
+        let plan = self.plan();
+        let limit = plan
+            .destinations
+            .iter()
+            .find(|known| known.name == lane.0.0)
+            .and_then(|known| known.limit);
+        let last = match limit.map(|limit| limit.per) {
+            Some(LimitPer::Service) => self.ledger.heard.get(lane).and_then(|heard| heard.begun),
+            Some(LimitPer::Destination) => self.ledger.recipient_begun.get(&lane.0).copied(),
+            None => None,
+        };
+        if let (Some(limit), Some(last)) = (limit, last)
+            && begun >= last
+            && begun + 1_000 < last + limit.every.0
+            && self.store_slow_at + 60_000 < last
+            && !self.crashes.iter().any(|at| *at >= last)
+        {
+            let sentence = format!(
+                "{} took two messages within {} ms, of {}",
+                lane.0.0,
+                begun - last,
+                limit.every.0
+            );
+            self.broken("policy", sentence);
+        }
+        let told = self.ledger.heard.entry(lane.clone()).or_default();
+        told.begun = told.begun.max(Some(begun));
+        let told = self
+            .ledger
+            .recipient_begun
+            .entry(lane.0.clone())
+            .or_default();
+        *told = begun.max(*told);
+    }
+
+    /// The try of a message ended, as the monitor is told.
+    pub(crate) fn answers(&mut self, key: &DeliveryKey, destination: &Name, end: End) {
+        let now = self.now;
+        let Some(sent) = self.ledger.under_way.remove(key) else {
+            return;
+        };
+        self.ledger.not_before.remove(key);
+        match end {
+            End::Delivered => {
+                let incident = self
+                    .ledger
+                    .taken
+                    .get_mut(key)
+                    .map(|taken| taken.known = true);
+                debug_assert!(incident.is_some());
+            }
+            End::Retry(after) => {
+                self.refusals
+                    .entry(destination.clone())
+                    .or_default()
+                    .push(now);
+                if let Some(after) = after {
+                    let clamped = after.clamp(limits::RETRY_AFTER_MIN.0, limits::RETRY_AFTER_MAX.0);
+                    self.ledger.not_before.insert(key.clone(), now + clamped);
+                    let latest = self
+                        .ledger
+                        .recipient_not_before
+                        .entry(sent.lane.0)
+                        .or_default();
+                    *latest = (*latest).max(now + clamped);
+                }
+            }
+            End::Rejected => {
+                self.refusals
+                    .entry(destination.clone())
+                    .or_default()
+                    .push(now);
+                self.ledger.rejected.insert(key.clone());
+            }
+        }
+    }
+
+    /// The monitor died: what it had not written down it does not know.
+    pub(crate) fn crashed(&mut self, store: &Store) {
+        self.crashes.push(self.now);
+        self.ledger.under_way.clear();
+        let Ledger {
+            taken, not_before, ..
+        } = &mut self.ledger;
+        for (key, taken) in taken.iter_mut().filter(|(_, taken)| taken.known) {
+            let stored = store.deliveries.get(key).map(|stored| stored.row.state);
+            taken.known = stored == Some(DeliveryState::Delivered);
+        }
+        not_before.retain(|key, at| {
+            store
+                .deliveries
+                .get(key)
+                .is_some_and(|stored| stored.due_at >= *at)
+        });
+        self.logons.allow(None);
+        self.logons.unproven(None);
+    }
+}
+
+/// How a try ended, as the monitor is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Taken.
+    Delivered,
+    /// Not now; perhaps after so many milliseconds.
+    Retry(Option<u64>),
+    /// Never.
+    Rejected,
+}
+
+/// A recipient hears a message; what is wrong with it, where something is.
+fn hear(heard: &mut Heard, notice: &Notice) -> Option<String> {
+    let Some(incident) = &notice.incident else {
+        return None;
+    };
+    let id = &incident.id;
+    let mut wrong = None;
+    let untold: Vec<&IncidentId> = notice
+        .merged
+        .iter()
+        .map(|merged| &merged.incident)
+        .collect();
+    match notice.kind {
+        Kind::Opened | Kind::Updated | Kind::Reminder => {
+            if notice.kind == Kind::Opened && heard.opened.contains(id) {
+                wrong = Some(format!(
+                    "incident {id} is opened a second time with another key"
+                ));
+            } else if let Some(other) = heard.open.iter().find(|other| *other != id) {
+                wrong = Some(format!(
+                    "incident {id} is {} while {other}, told before, was never told to be over",
+                    notice.kind
+                ));
+            }
+            heard.open.insert(id.clone());
+            heard.belief = Some(Belief::Wrong(notice.event));
+            if notice.kind == Kind::Opened {
+                heard.opened.insert(id.clone());
+            }
+        }
+        Kind::Resolved => {
+            if !heard.heard_of.contains(id) && !untold.contains(&id) {
+                wrong = Some(format!(
+                    "incident {id} is resolved, but its opening never arrived"
+                ));
+            }
+            heard.open.remove(id);
+            for merged in &untold {
+                heard.open.remove(*merged);
+            }
+            heard.belief = Some(Belief::Fine);
+        }
+        Kind::Info | Kind::Summary => {}
+    }
+    heard.heard_of.insert(id.clone());
+    heard.heard_of.extend(untold.into_iter().cloned());
+    wrong
+}

@@ -1,0 +1,188 @@
+//! Rules about probes and logons: a host is never read twice at once, the first logon of an account runs alone, and an
+//! account that everyone refuses is tried a few times and then once an hour.
+
+use crate::{oracle::Oracle, setup::HOUR};
+use std::collections::BTreeMap;
+use svcwatch_core::{effect::ProbeRequest, id::Name, limits, observe::ProbeId};
+
+/// A probe that has not ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Begun {
+    /// Which.
+    pub(crate) probe: ProbeId,
+    /// When it is late.
+    pub(crate) late: u64,
+    /// Until when others wait where it logs on.
+    pub(crate) alone: u64,
+    /// The account that it may log on with.
+    pub(crate) account: Option<Name>,
+}
+
+/// While everyone refuses an account.
+#[derive(Debug, Clone)]
+struct Episode {
+    since: u64,
+    refused: u64,
+    most: u64,
+}
+
+/// All logons.
+#[derive(Debug, Default)]
+pub(crate) struct Logons {
+    /// Probes under way, by host.
+    pub(crate) begun: BTreeMap<Name, Begun>,
+    /// When the last probe of each host began, in this life of the monitor.
+    pub(crate) last: BTreeMap<Name, u64>,
+    /// When each host last refused a logon.
+    pub(crate) refused_at: BTreeMap<Name, u64>,
+    /// When each account was last refused.
+    pub(crate) account_refused_at: BTreeMap<Name, u64>,
+    /// Accounts with an accepted logon since the start or the last change of their secret.
+    proven: BTreeMap<Name, bool>,
+    episodes: BTreeMap<Name, Episode>,
+}
+
+impl Logons {
+    /// Whether a host ever refused this account.
+    pub(crate) fn was_refused(&self, account: &Name) -> bool {
+        self.account_refused_at.contains_key(account)
+    }
+
+    /// Whether any logon was ever refused.
+    pub(crate) fn was_refused_somewhere(&self) -> bool {
+        !self.account_refused_at.is_empty()
+    }
+
+    /// Whether any logon was refused in the last hours, so that accounts may have been paused.
+    pub(crate) fn was_refused_lately(&self, now: u64) -> bool {
+        self.account_refused_at
+            .values()
+            .any(|at| at + 3 * HOUR > now)
+    }
+
+    /// From now on everyone refuses the account, or nobody does any more.
+    pub(crate) fn turns(&mut self, at: u64, account: &Name, refused: bool, at_once: bool) {
+        let most = if at_once {
+            1
+        } else {
+            u64::try_from(limits::REFUSALS_MAX).unwrap_or(u64::MAX)
+        };
+        if refused {
+            self.episodes.insert(
+                account.clone(),
+                Episode {
+                    since: at,
+                    refused: 0,
+                    most,
+                },
+            );
+        } else {
+            self.episodes.remove(account);
+        }
+    }
+
+    /// One more try of an account is right: its secret changed, or a note of a refusal was lost in a crash.
+    pub(crate) fn allow(&mut self, account: Option<&Name>) {
+        for (known, episode) in &mut self.episodes {
+            if account.is_none_or(|account| account == known) {
+                episode.most += 1;
+            }
+        }
+    }
+
+    /// The monitor begins anew, or a secret changed: the next logon is a first one.
+    pub(crate) fn unproven(&mut self, account: Option<&Name>) {
+        self.proven
+            .retain(|known, _| account.is_some_and(|account| account != known));
+        if account.is_none() {
+            self.begun.clear();
+            self.last.clear();
+        }
+    }
+}
+
+impl Oracle {
+    /// A probe is begun.
+    pub(crate) fn probe_begins(&mut self, request: &ProbeRequest, session: bool) {
+        let now = self.now;
+        let plan = self.plan();
+        let planned = crate::readings::host_of(&plan, &request.host);
+        if let Some(begun) = self.logons.begun.get(&request.host)
+            && now < begun.late
+        {
+            let sentence = format!(
+                "{} is probed although probe {:?} of it is under way",
+                request.host, begun.probe
+            );
+            self.broken("P3", sentence);
+        }
+        let logs_on = request.may_log_on && !session;
+        let account = planned
+            .and_then(|host| host.account.clone())
+            .filter(|_| logs_on);
+        if let Some(account) = &account
+            && !self.logons.proven.get(account).copied().unwrap_or(false)
+        {
+            let other = self.logons.begun.iter().find(|(host, begun)| {
+                **host != request.host
+                    && begun.account.as_ref() == Some(account)
+                    && now < begun.alone
+            });
+            if let Some((other, _)) = other {
+                let sentence = format!(
+                    "{} logs on with {account} beside the first logon of {other}",
+                    request.host
+                );
+                self.broken("logons", sentence);
+            }
+        }
+        let begun = Begun {
+            probe: request.probe,
+            late: now + request.timeout.0 + limits::PROBE_GRACE.0,
+            alone: now + request.timeout.0,
+            account,
+        };
+        self.logons.begun.insert(request.host.clone(), begun);
+        self.logons.last.insert(request.host.clone(), now);
+    }
+
+    /// A probe came back, or can be given up.
+    pub(crate) fn probe_ends(&mut self, host: &Name, probe: ProbeId) -> bool {
+        let known = self
+            .logons
+            .begun
+            .get(host)
+            .is_some_and(|begun| begun.probe == probe);
+        if known {
+            self.logons.begun.remove(host);
+        }
+        known
+    }
+
+    /// A host accepted a logon.
+    pub(crate) fn logon_accepted(&mut self, account: &Name) {
+        self.logons.proven.insert(account.clone(), true);
+    }
+
+    /// A host refused a logon.
+    pub(crate) fn logon_refused(&mut self, host: &Name, account: &Name) {
+        let now = self.now;
+        self.logons.proven.insert(account.clone(), false);
+        self.logons.refused_at.insert(host.clone(), now);
+        self.logons.account_refused_at.insert(account.clone(), now);
+        let Some(episode) = self.logons.episodes.get_mut(account) else {
+            return;
+        };
+        episode.refused += 1;
+        // Fewer hosts than pause the account are tried again each hour, one by one.
+        let most = episode.most + 2 * ((now - episode.since) / HOUR);
+        if episode.refused > most {
+            let sentence = format!(
+                "{} logons with {account} were refused in {} minutes, where {most} are the most",
+                episode.refused,
+                (now - episode.since) / crate::setup::MINUTE
+            );
+            self.broken("logons", sentence);
+        }
+    }
+}

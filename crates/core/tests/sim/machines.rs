@@ -1,0 +1,503 @@
+//! The machines as they truly are, and what a probe of one brings back.
+
+use crate::{
+    rng::Rng,
+    setup::{MachineSetup, SECOND, display_name_of, start_type_of},
+    story::{MachineChange, ServiceChange},
+};
+use svcwatch_core::{
+    effect::ProbeRequest,
+    id::Name,
+    observe::{
+        Asked, Fault, HostFault, HostReading, Logon, Observation, Outcome, Reading, Refusal,
+        ServiceConfig, ServiceReading, State,
+    },
+    time::Span,
+};
+
+/// Whether a service can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visible {
+    /// In the list.
+    Listed,
+    /// Left out of the list, but it answers when asked.
+    Unlisted,
+    /// Refused with 5.
+    Hidden,
+}
+
+/// A service as it truly is.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    /// Its key name.
+    pub(crate) name: Name,
+    state: State,
+    /// The state that `state` turns into, and the steps until then.
+    then: Option<(State, u32, u64)>,
+    wait_hint: u64,
+    exit_code: u32,
+    pid: u32,
+    since: u64,
+    visible: Visible,
+}
+
+impl Service {
+    /// Its state now, since when, and its checkpoint.
+    pub(crate) fn state(&self, now: u64) -> (State, u64, u32) {
+        let Some((then, steps, step)) = self.then else {
+            return (self.state, self.since, 1);
+        };
+        let passed = now.saturating_sub(self.since) / step.max(1);
+        if passed >= u64::from(steps) {
+            (then, self.since + u64::from(steps) * step, 0)
+        } else {
+            (
+                self.state,
+                self.since,
+                u32::try_from(passed).unwrap_or(0) + 1,
+            )
+        }
+    }
+
+    /// Whether it can be seen.
+    pub(crate) const fn visible(&self) -> Visible {
+        self.visible
+    }
+
+    /// Whether it is in a pending state that nothing ends.
+    pub(crate) const fn hangs(&self) -> bool {
+        self.then.is_none()
+    }
+
+    /// How long it asks to be waited for.
+    pub(crate) const fn wait_hint(&self) -> u64 {
+        self.wait_hint
+    }
+
+    fn enter(&mut self, now: u64, state: State, then: Option<(State, u32, u64)>) {
+        let (before, since, _) = self.state(now);
+        self.since = if before == state && then.is_none() && self.then.is_none() {
+            since
+        } else {
+            now
+        };
+        self.state = state;
+        self.then = then;
+        self.pid = self.pid.wrapping_add(4);
+        self.exit_code = 0;
+        self.wait_hint = 0;
+    }
+
+    /// Something happens to it. What makes no sense for its state does nothing.
+    pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
+        let (state, ..) = self.state(now);
+        if state == State::Missing && change != ServiceChange::Show {
+            return;
+        }
+        match change {
+            ServiceChange::Stop if state == State::Running => self.enter(
+                now,
+                State::StopPending,
+                Some((State::Stopped, 1, 2 * SECOND)),
+            ),
+            ServiceChange::Stop => self.enter(now, State::Stopped, None),
+            ServiceChange::Die(code) => {
+                self.enter(now, State::Stopped, None);
+                self.exit_code = code;
+            }
+            ServiceChange::Start if state == State::Running => {}
+            ServiceChange::Start => self.enter(now, State::Running, None),
+            ServiceChange::SlowStart(steps, step) => self.enter(
+                now,
+                State::StartPending,
+                Some((State::Running, steps, step)),
+            ),
+            ServiceChange::HangStarting(hint) => {
+                self.enter(now, State::StartPending, None);
+                self.wait_hint = hint;
+            }
+            ServiceChange::HangStopping => self.enter(now, State::StopPending, None),
+            ServiceChange::Pause => self.enter(now, State::Paused, None),
+            ServiceChange::Uninstall => self.enter(now, State::Missing, None),
+            ServiceChange::Hide | ServiceChange::Unlist => {
+                self.visible = if change == ServiceChange::Hide {
+                    Visible::Hidden
+                } else {
+                    Visible::Unlisted
+                };
+                self.since = now;
+                self.state = state;
+                self.then = None;
+            }
+            ServiceChange::Show => {
+                let was = self.visible;
+                self.visible = Visible::Listed;
+                if state == State::Missing {
+                    self.enter(now, State::Stopped, None);
+                } else if was != Visible::Listed {
+                    self.since = now;
+                    self.state = state;
+                    self.then = None;
+                }
+            }
+        }
+    }
+
+    fn reading(&self, now: u64) -> Reading {
+        let (state, _, checkpoint) = self.state(now);
+        let runs = !matches!(state, State::Stopped | State::Missing);
+        Reading {
+            state,
+            pid: runs.then_some(self.pid),
+            exit_code: Some(if runs { 0 } else { self.exit_code }),
+            service_exit_code: Some(0),
+            checkpoint: if state.is_pending() { checkpoint } else { 0 },
+            wait_hint: Span(self.wait_hint),
+        }
+    }
+}
+
+/// How a machine answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Well.
+    Well,
+    /// Not, with this fault.
+    Fault(Fault),
+    /// Not before the deadline, and then that.
+    Hangs,
+    /// Never.
+    Silent,
+    /// So long after everything is over.
+    Late(u64),
+    /// As another computer.
+    Impostor,
+    /// With a refused logon.
+    Refuses(Refusal),
+}
+
+/// A machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    /// Its computer name.
+    pub(crate) computer: String,
+    original: String,
+    /// Its services of interest.
+    pub(crate) services: Vec<Service>,
+    fillers: usize,
+    shown: usize,
+    /// How it answers.
+    pub(crate) mode: Mode,
+    /// Since when it answers so.
+    pub(crate) mode_since: u64,
+    /// Until when it is away, to come back with all services starting.
+    away_until: u64,
+    /// The computer at the other end of the kept session.
+    pub(crate) session: Option<String>,
+    /// Since when that session is kept.
+    pub(crate) session_since: u64,
+}
+
+impl Machine {
+    /// A machine before anything happens.
+    pub(crate) fn new(setup: &MachineSetup) -> Self {
+        let service = |(name, state): &(Name, State)| Service {
+            name: name.clone(),
+            state: *state,
+            then: None,
+            wait_hint: 0,
+            exit_code: 0,
+            pid: 1_000,
+            since: 0,
+            visible: Visible::Listed,
+        };
+        Self {
+            computer: setup.computer.clone(),
+            original: setup.computer.clone(),
+            services: setup.services.iter().map(service).collect(),
+            fillers: setup.fillers,
+            shown: setup.fillers,
+            mode: Mode::Well,
+            mode_since: 0,
+            away_until: 0,
+            session: None,
+            session_since: 0,
+        }
+    }
+
+    /// Something happens to it.
+    pub(crate) fn change(&mut self, now: u64, change: &MachineChange) {
+        let mode = match change {
+            MachineChange::Die => Mode::Fault(Fault::Unreachable),
+            MachineChange::LoseName => Mode::Fault(Fault::NameNotResolved),
+            MachineChange::Hang => Mode::Hangs,
+            MachineChange::Silence => Mode::Silent,
+            MachineChange::AnswerLate(by) => Mode::Late(*by),
+            MachineChange::Impostor => Mode::Impostor,
+            MachineChange::Refuse(refusal) => Mode::Refuses(*refusal),
+            MachineChange::Deny => Mode::Fault(Fault::AccessDenied),
+            MachineChange::Garbage => Mode::Fault(Fault::ProtocolError),
+            MachineChange::ShutDown => Mode::Fault(Fault::ShuttingDown),
+            MachineChange::Heal => {
+                self.shown = self.fillers;
+                self.computer = self.original.clone();
+                Mode::Well
+            }
+            MachineChange::Rename => {
+                self.computer = format!("{}-NEW", self.original);
+                Mode::Well
+            }
+            MachineChange::ShowLess => {
+                self.shown = self.fillers / 3;
+                return;
+            }
+            MachineChange::DropSession => {
+                self.session = None;
+                return;
+            }
+            MachineChange::Reboot(length) => {
+                self.away_until = now + length;
+                self.session = None;
+                for service in &mut self.services {
+                    if service.state(now).0 != State::Missing {
+                        service.enter(
+                            self.away_until,
+                            State::StartPending,
+                            Some((State::Running, 3, SECOND)),
+                        );
+                    }
+                }
+                self.mode_since = self.away_until;
+                return;
+            }
+        };
+        self.session = None;
+        self.mode = mode;
+        self.mode_since = self.mode_since.max(now);
+        if self.away_until <= now {
+            self.mode_since = now;
+        }
+    }
+
+    /// It shows all of its services that nobody hid.
+    pub(crate) const fn show_all(&mut self) {
+        self.shown = self.fillers;
+    }
+
+    /// How it answers now.
+    pub(crate) const fn mode(&self, now: u64) -> Mode {
+        if now < self.away_until {
+            Mode::Fault(Fault::Unreachable)
+        } else {
+            self.mode
+        }
+    }
+
+    /// When a probe that begins now comes back, and whether what it says is as of now.
+    pub(crate) fn travel(&self, now: u64, timeout: u64, rng: &mut Rng) -> Option<(u64, bool)> {
+        let slowest = if rng.chance(5) { 6 * SECOND } else { 150 };
+        let quick = rng.between(2, slowest);
+        match self.mode(now) {
+            Mode::Silent => None,
+            Mode::Hangs => Some((timeout, false)),
+            Mode::Late(by) => {
+                let grace = svcwatch_core::limits::PROBE_GRACE.0;
+                Some((timeout + grace + by, true))
+            }
+            Mode::Fault(Fault::Unreachable) => Some((rng.between(1, 3 * SECOND), false)),
+            _ => Some((quick, false)),
+        }
+    }
+
+    /// What a probe brings back. `refusal` is how every host refuses the account, where it does.
+    pub(crate) fn answer(
+        &mut self,
+        now: u64,
+        took: u64,
+        request: &ProbeRequest,
+        logs_on: bool,
+        refusal: Option<Refusal>,
+    ) -> Observation {
+        let mut observation = Observation {
+            host: request.host.clone(),
+            probe: request.probe,
+            took: Span(took),
+            logon: Logon::None,
+            computer_name: None,
+            outcome: Outcome::LogonNeeded,
+            session_kept: false,
+        };
+        let mode = self.mode(now);
+        let fault = |fault, refusal| {
+            Outcome::Fault(HostFault {
+                fault,
+                cause: format!("it said {fault}"),
+                refusal,
+            })
+        };
+        match mode {
+            Mode::Fault(reason)
+                if reason != Fault::AccessDenied && reason != Fault::ShuttingDown =>
+            {
+                self.session = None;
+                observation.outcome = fault(reason, None);
+                return observation;
+            }
+            Mode::Hangs | Mode::Silent => {
+                self.session = None;
+                observation.outcome = fault(Fault::Timeout, None);
+                return observation;
+            }
+            _ => {}
+        }
+        if self.session.is_none() {
+            if logs_on && !request.may_log_on {
+                return observation;
+            }
+            let own = match mode {
+                Mode::Refuses(refusal) => Some(refusal),
+                _ => None,
+            };
+            let refused = refusal.or(own);
+            if let Some(refusal) = refused.filter(|_| logs_on) {
+                observation.outcome = fault(Fault::LogonRefused, Some(refusal));
+                return observation;
+            }
+            observation.logon = if logs_on {
+                Logon::Accepted
+            } else {
+                Logon::None
+            };
+            self.session_since = now;
+            let impostor = matches!(mode, Mode::Impostor);
+            self.session = Some(if impostor {
+                "SOMEBODY-ELSE".to_string()
+            } else {
+                self.computer.clone()
+            });
+        }
+        observation.session_kept = true;
+        observation.computer_name.clone_from(&self.session);
+        observation.outcome = match mode {
+            Mode::Fault(reason) => fault(reason, None),
+            Mode::Impostor => Outcome::Read(self.false_list()),
+            _ => Outcome::Read(self.list(now, request)),
+        };
+        observation
+    }
+
+    fn list(&self, now: u64, request: &ProbeRequest) -> HostReading {
+        let mut reading = HostReading::default();
+        for service in &self.services {
+            if service.visible == Visible::Listed && service.state(now).0 != State::Missing {
+                reading
+                    .services
+                    .push(line(service.name.as_str(), service.reading(now)));
+            }
+        }
+        for filler in 0..self.shown {
+            let running = Reading {
+                state: State::Running,
+                pid: Some(7),
+                exit_code: Some(0),
+                service_exit_code: Some(0),
+                checkpoint: 0,
+                wait_hint: Span::ZERO,
+            };
+            reading
+                .services
+                .push(line(FILLERS[filler % FILLERS.len()], running));
+        }
+        for name in request.ask.iter() {
+            if reading
+                .services
+                .iter()
+                .any(|service| Name::new(&service.name) == *name)
+            {
+                continue;
+            }
+            let asked = match self.services.iter().find(|service| service.name == *name) {
+                None => Asked::Missing,
+                Some(service) if service.state(now).0 == State::Missing => Asked::Missing,
+                Some(service) if service.visible == Visible::Hidden => Asked::Hidden,
+                Some(service) => Asked::Read(service.reading(now)),
+            };
+            reading.asked.push((name.clone(), asked));
+        }
+        reading
+    }
+
+    /// The list of the other computer: all that is of interest is stopped there.
+    fn false_list(&self) -> HostReading {
+        let stopped = Reading {
+            state: State::Stopped,
+            pid: None,
+            exit_code: Some(0),
+            service_exit_code: Some(0),
+            checkpoint: 0,
+            wait_hint: Span::ZERO,
+        };
+        let services = self
+            .services
+            .iter()
+            .map(|service| line(service.name.as_str(), stopped))
+            .collect();
+        HostReading {
+            services,
+            asked: Vec::new(),
+        }
+    }
+
+    /// The configuration of services.
+    pub(crate) fn config(&self, now: u64, asked: &[Name]) -> Result<Vec<ServiceConfig>, HostFault> {
+        match self.mode(now) {
+            Mode::Well if self.session.is_some() => {}
+            Mode::Impostor | Mode::Well => {
+                return Err(HostFault {
+                    fault: Fault::Unreachable,
+                    cause: "no session".to_string(),
+                    refusal: None,
+                });
+            }
+            _ => {
+                return Err(HostFault {
+                    fault: Fault::Timeout,
+                    cause: "no answer".to_string(),
+                    refusal: None,
+                });
+            }
+        }
+        let config = |name: &Name| ServiceConfig {
+            name: name.as_str().to_string(),
+            start_type: Some(start_type_of(name.as_str())),
+            trigger_start: Some(false),
+            per_user: Some(false),
+            display_name: Some(display_name_of(name.as_str())),
+            ..ServiceConfig::default()
+        };
+        let there = |name: &&Name| {
+            let known = self.services.iter().find(|service| service.name == **name);
+            known.is_none_or(|service| {
+                service.state(now).0 != State::Missing && service.visible != Visible::Hidden
+            })
+        };
+        Ok(asked.iter().filter(there).map(config).collect())
+    }
+}
+
+/// Names of services that nobody watches.
+const FILLERS: [&str; 40] = [
+    "Fill00", "Fill01", "Fill02", "Fill03", "Fill04", "Fill05", "Fill06", "Fill07", "Fill08",
+    "Fill09", "Fill10", "Fill11", "Fill12", "Fill13", "Fill14", "Fill15", "Fill16", "Fill17",
+    "Fill18", "Fill19", "Fill20", "Fill21", "Fill22", "Fill23", "Fill24", "Fill25", "Fill26",
+    "Fill27", "Fill28", "Fill29", "Fill30", "Fill31", "Fill32", "Fill33", "Fill34", "Fill35",
+    "Fill36", "Fill37", "Fill38", "Fill39",
+];
+
+fn line(name: &str, reading: Reading) -> ServiceReading {
+    ServiceReading {
+        name: name.to_string(),
+        display_name: display_name_of(name),
+        reading,
+    }
+}

@@ -1,0 +1,238 @@
+//! The seeded simulator: the deciding part with its pipeline, against a world that does everything that may go wrong.
+//!
+//! A seed makes a world (machines, accounts, destinations, a configuration) and a story of what happens to it. The world
+//! is run through hours or days of virtual time, then everything is well for a while, and a judge who knows the truth
+//! holds what was written, sent and shown against the promises. A broken rule is printed with its seed and with the
+//! shortest story that still breaks it.
+//!
+//! `SVCWATCH_SIM_SEEDS=2000` runs so many seeds; `SVCWATCH_SIM_SEED=7` runs one and prints its story;
+//! `SVCWATCH_SIM_ALOUD=1` prints what the monitor decides and sends in the short story;
+//! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
+
+mod happen;
+mod last;
+mod ledger;
+mod logons;
+mod machines;
+mod oracle;
+mod oracle_tests;
+mod perform;
+mod readings;
+mod rng;
+mod scan;
+mod setup;
+mod shrink;
+mod store;
+mod story;
+mod world;
+
+use std::{
+    fmt::Write as _,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use world::Ended;
+
+/// Seeds that once broke a rule, each with what was wrong. They are run for ever.
+const FOUND_SEEDS: &[(u64, &str)] = &[];
+
+/// Only one test at a time: a planted fault is planted for the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Runs the world of a seed.
+fn run_seed(seed: u64) -> Ended {
+    let setup = setup::setup(seed);
+    let story = story::story(seed, &setup);
+    world::run(seed, &setup, &story)
+}
+
+/// The first of these seeds that breaks a rule, and the sums of all that were run.
+fn first_broken(seeds: std::ops::Range<u64>) -> (Option<(u64, Ended)>, Sums) {
+    let next = AtomicU64::new(seeds.start);
+    let found: Mutex<Option<(u64, Ended)>> = Mutex::new(None);
+    let sums = Mutex::new(Sums::default());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::SeqCst);
+            let over = found
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .as_ref()
+                .is_some_and(|(best, _)| *best < seed);
+            if seed >= seeds.end || over {
+                return;
+            }
+            let ended = run_seed(seed);
+            sums.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .add(&ended);
+            let mut best = found.lock().unwrap_or_else(PoisonError::into_inner);
+            if ended.violation.is_some() && best.as_ref().is_none_or(|(other, _)| seed < *other) {
+                *best = Some((seed, ended));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    (
+        found.into_inner().unwrap_or_else(PoisonError::into_inner),
+        sums.into_inner().unwrap_or_else(PoisonError::into_inner),
+    )
+}
+
+/// What was run in all.
+#[derive(Debug, Default)]
+struct Sums {
+    runs: u64,
+    events: u64,
+    messages: u64,
+    incidents: usize,
+    crashes: usize,
+}
+
+impl Sums {
+    fn add(&mut self, ended: &Ended) {
+        self.runs += 1;
+        self.events += ended.events;
+        self.messages += ended.messages;
+        self.incidents += ended.incidents;
+        self.crashes += ended.crashes;
+    }
+}
+
+/// What is told of a seed that breaks a rule: the rule and the shortest story that still breaks it.
+fn report(seed: u64, ended: &Ended) -> String {
+    let setup = setup::setup(seed);
+    let (short, end) = shrink::shrink(seed, &setup, &story::story(seed, &setup), ended);
+    let mut text = format!("seed {seed} broke a rule\n");
+    for (what, ended) in [("the whole story", ended), ("the short story", &end)] {
+        if let Some(violation) = &ended.violation {
+            let _ = writeln!(text, "  {what}: {violation}");
+        }
+    }
+    for happening in &short {
+        let _ = writeln!(text, "  {happening}");
+    }
+    if number("SVCWATCH_SIM_ALOUD").is_some() {
+        world::run_aloud(seed, &setup, &short);
+    }
+    let _ = writeln!(text, "  (run it again with SVCWATCH_SIM_SEED={seed})");
+    text
+}
+
+#[test]
+fn seeds() {
+    let _alone = alone();
+    let range = match number("SVCWATCH_SIM_SEED") {
+        Some(seed) => {
+            let setup = setup::setup(seed);
+            println!("{:#?}", setup.plan);
+            for happening in story::story(seed, &setup) {
+                println!("{happening}");
+            }
+            seed..seed + 1
+        }
+        None => 0..number("SVCWATCH_SIM_SEEDS").unwrap_or(200),
+    };
+    if number("SVCWATCH_SIM_ALL").is_some() {
+        let mut broken = Vec::new();
+        for seed in range {
+            broken.extend(
+                run_seed(seed)
+                    .violation
+                    .map(|violation| format!("seed {seed} {violation}")),
+            );
+        }
+        assert!(broken.is_empty(), "{}", broken.join("\n"));
+        return;
+    }
+    let (broken, sums) = first_broken(range);
+    println!("{sums:?}");
+    if let Some((seed, ended)) = broken {
+        panic!("{}", report(seed, &ended));
+    }
+    assert!(
+        sums.events > 100 * sums.runs,
+        "the worlds are too quiet to prove anything: {sums:?}"
+    );
+}
+
+#[test]
+fn found_seeds() {
+    let _alone = alone();
+    for (seed, what) in FOUND_SEEDS {
+        let ended = run_seed(*seed);
+        assert!(
+            ended.violation.is_none(),
+            "it is back: {what}\n{}",
+            report(*seed, &ended)
+        );
+    }
+}
+
+#[test]
+fn a_seed_is_the_same_every_time() {
+    let _alone = alone();
+    let words = |seed| {
+        let ended = run_seed(seed);
+        (ended.events, ended.messages, ended.incidents, ended.crashes)
+    };
+    for seed in 0..3 {
+        assert_eq!(words(seed), words(seed), "seed {seed}");
+    }
+}
+
+/// Seeds that are tried until a planted fault is found, at most.
+#[cfg(feature = "planted")]
+const PLANTED_SEEDS: u64 = 300;
+
+#[cfg(feature = "planted")]
+#[test]
+fn planted_faults_are_found() {
+    use svcwatch_core::planted::{self, Planted};
+    let _alone = alone();
+    let mut table =
+        String::from("fault | seed | rule that caught it | events in the shrunk story\n");
+    let mut missed = Vec::new();
+    for fault in Planted::ALL {
+        planted::plant(Some(*fault));
+        let (broken, _) = first_broken(0..PLANTED_SEEDS);
+        match broken {
+            Some((seed, ended)) => {
+                let setup = setup::setup(seed);
+                let (short, end) =
+                    shrink::shrink(seed, &setup, &story::story(seed, &setup), &ended);
+                let violation = end.violation.or(ended.violation);
+                let words = violation.map_or_else(String::new, |violation| {
+                    format!("{}: {}", violation.rule, violation.sentence)
+                });
+                let _ = writeln!(table, "{fault} | {seed} | {words} | {}", short.len());
+            }
+            None => missed.push(fault.as_str()),
+        }
+        planted::plant(None);
+    }
+    println!("{table}");
+    assert!(
+        missed.is_empty(),
+        "no seed of {PLANTED_SEEDS} found: {missed:?}\n{table}"
+    );
+    assert!(
+        Planted::ALL.len() >= 12,
+        "a simulator that finds fewer faults proves little"
+    );
+}

@@ -1,0 +1,347 @@
+//! Promises about time, looked at every minute: what is wrong is known soon, what is well is not called wrong, and
+//! nothing that fails holds up what does not (P3, P4).
+
+use crate::{
+    machines::{Mode, Visible},
+    readings::{Sight, entry_of, wrong},
+    setup::{HOUR, MINUTE, SECOND},
+    story::{DestinationChange, StoreChange},
+    world::World,
+};
+use std::{collections::BTreeSet, sync::Arc};
+use svcwatch_core::{
+    id::Subject,
+    limits,
+    notice::ToldEvent,
+    observe::{Fault, State},
+    plan::{EntryPlan, HostPlan},
+};
+
+/// How long a message that is due may wait at a destination that is well.
+const SEND_WITHIN: u64 = 45 * SECOND;
+
+impl World {
+    /// Looks at the promises about time.
+    pub(crate) fn scan(&mut self) {
+        if let Some(failed) = self.writing.as_ref().and_then(|writing| writing.failed)
+            && self.now > failed + limits::COMMIT_RETRY.0 + 10 * SECOND
+        {
+            self.oracle
+                .broken("P5", "a failed commit was not tried again".to_string());
+        }
+        let Some(steady) = self.steady_since() else {
+            return;
+        };
+        let plan = Arc::clone(&self.plan);
+        for host in &plan.hosts {
+            self.scan_host(host, steady);
+        }
+        self.scan_deliveries(steady);
+    }
+
+    /// Since when the monitor runs with this configuration and with a store that is well.
+    fn steady_since(&self) -> Option<u64> {
+        if self.monitor.is_none() || self.store_mode.0 != StoreChange::Heal {
+            return None;
+        }
+        let planned = self.oracle.plans.last().map_or(0, |(at, _)| *at);
+        // What the store had held up is caught up with first.
+        Some(
+            self.up_since
+                .max(self.store_mode.1 + 40 * SECOND)
+                .max(planned),
+        )
+    }
+
+    /// How long it may take until a host that is well is read again.
+    fn round(&self, host: &HostPlan, session: bool) -> u64 {
+        let turns = if session {
+            1
+        } else {
+            u64::try_from(self.plan.hosts.len()).unwrap_or(1) + 1
+        };
+        host.every.0 + turns * (host.timeout.0 + limits::PROBE_GRACE.0) + 30 * SECOND
+    }
+
+    /// Since when a host can be read, where it can.
+    fn fine_since(&self, host: &HostPlan) -> Option<u64> {
+        let machine = &self.machines[*self.names.get(&host.name)?];
+        let allowed = host
+            .also_known_as
+            .iter()
+            .any(|glob| glob.matches(&machine.computer));
+        if machine.mode(self.now) != Mode::Well || (machine.computer.ends_with("-NEW") && !allowed)
+        {
+            return None;
+        }
+        let mut since = machine.mode_since;
+        if machine.session.is_some() {
+            since = since.max(machine.session_since);
+        }
+        if machine.session.is_none()
+            && let Some(name) = &host.account
+        {
+            let account = self.accounts.iter().find(|account| account.name == *name)?;
+            if account.refused.is_some() {
+                return None;
+            }
+            let wait = HOUR + 2 * MINUTE;
+            // What is left of an hour's wait may begin anew at a start, where the clock was set.
+            let begins_anew = |at: &u64| {
+                if *at < self.up_since {
+                    self.up_since
+                } else {
+                    *at
+                }
+            };
+            let refused = self
+                .oracle
+                .logons
+                .account_refused_at
+                .get(name)
+                .map_or(0, |at| begins_anew(at) + wait);
+            since = since.max(account.since).max(refused);
+        }
+        Some(since)
+    }
+
+    fn scan_host(&mut self, host: &HostPlan, steady: u64) {
+        let Some(&at) = self.names.get(&host.name) else {
+            return;
+        };
+        let session = self.machines[at].session.is_some();
+        let round = self.round(host, session);
+        match self.fine_since(host) {
+            Some(fine) => {
+                let base = fine.max(steady);
+                let begun = self.oracle.logons.last.get(&host.name).copied();
+                let last = begun.unwrap_or(0).max(base);
+                let under_way = self.oracle.logons.begun.contains_key(&host.name);
+                if !under_way && self.now > last + round {
+                    let since = (self.now - last) / SECOND;
+                    let sentence = format!(
+                        "{} is well, but was not probed for {since} s (the last probe began at {begun:?})",
+                        host.name
+                    );
+                    self.oracle.broken("P3", sentence);
+                }
+                self.scan_services(host, at, base, round);
+            }
+            None => self.scan_blind(host, at, steady, round),
+        }
+    }
+
+    /// A host that cannot be read must be known as such, and must not be green.
+    fn scan_blind(&mut self, host: &HostPlan, at: usize, steady: u64, round: u64) {
+        let machine = &self.machines[at];
+        let event = match machine.mode(self.now) {
+            Mode::Well => return,
+            Mode::Fault(Fault::AccessDenied | Fault::ShuttingDown)
+                if machine.computer.ends_with("-NEW") =>
+            {
+                return;
+            }
+            Mode::Fault(Fault::AccessDenied) => ToldEvent::AccessDenied,
+            Mode::Fault(Fault::ProtocolError) => ToldEvent::ProtocolError,
+            Mode::Fault(_) | Mode::Hangs | Mode::Silent | Mode::Late(_) => {
+                ToldEvent::HostUnreachable
+            }
+            Mode::Impostor => ToldEvent::WrongHost,
+            // A host whose account needs no logon refuses nothing.
+            Mode::Refuses(_) if host.account.is_none() => return,
+            Mode::Refuses(_) => ToldEvent::LogonRefused,
+        };
+        if self.now < machine.mode_since {
+            return;
+        }
+        let base = machine.mode_since.max(steady);
+        let parked = self
+            .oracle
+            .logons
+            .refused_at
+            .get(&host.name)
+            .is_some_and(|at| at + HOUR + MINUTE > base);
+        let account = host
+            .account
+            .as_ref()
+            .and_then(|name| self.accounts.iter().find(|known| known.name == *name));
+        let refused =
+            account.is_some_and(|account| account.refused.is_some() || account.since > base);
+        let paused = host
+            .account
+            .as_ref()
+            .and_then(|name| self.store.accounts.get(name))
+            .is_some_and(|row| row.paused.is_some());
+        if self.now < base + 3 * round + host.host_for.0 + MINUTE {
+            return;
+        }
+        let shown = self.page.hosts.get(&host.name).map(|view| view.fault);
+        if shown == Some(None) {
+            let sentence = format!(
+                "{} cannot be read since {} s and is shown as up",
+                host.name,
+                (self.now - base) / SECOND
+            );
+            self.oracle.broken("P4", sentence);
+        }
+        let incident = self
+            .store
+            .open
+            .get(&Subject::Host(host.name.clone()))
+            .and_then(|id| self.store.incidents.get(id));
+        let known = incident.map(|incident| incident.event);
+        if known != Some(event) && !parked && !refused && !paused {
+            let sentence = format!(
+                "{} is {event} since {} s, and its incident is {known:?}",
+                host.name,
+                (self.now - base) / SECOND
+            );
+            self.oracle.broken("P4", sentence);
+        }
+    }
+
+    fn scan_services(&mut self, host: &HostPlan, at: usize, base: u64, round: u64) {
+        for place in 0..self.machines[at].services.len() {
+            let service = &self.machines[at].services[place];
+            let name = service.name.clone();
+            let Some(entry) = entry_of(host, &name) else {
+                continue;
+            };
+            let (state, since, _) = service.state(self.now);
+            let hidden = service.visible() == Visible::Hidden && state != State::Missing;
+            let row = self
+                .store
+                .targets
+                .get(&(host.name.clone(), name.clone()))
+                .filter(|row| !row.removed);
+            let learned = !entry.selector.is_named();
+            let plain = service.visible() == Visible::Listed && state != State::Missing;
+            if learned && (!plain || row.is_none_or(|row| !row.seen_running)) {
+                continue;
+            }
+            if state.is_pending() && !service.hangs() {
+                continue;
+            }
+            let stuck = if state.is_pending() {
+                self.stuck_bound(state, service.wait_hint())
+            } else {
+                0
+            };
+            let sight = if hidden {
+                Sight::Hidden
+            } else {
+                Sight::State(state)
+            };
+            let expected = if state.is_pending() && !hidden {
+                Some(ToldEvent::Stuck)
+            } else {
+                wrong(entry, sight)
+            };
+            let bound = bound_of(entry, round) + stuck;
+            if self.now < base.max(since) + bound {
+                continue;
+            }
+            let long = (self.now - base.max(since)) / SECOND;
+            let subject = Subject::Service {
+                host: host.name.clone(),
+                service: name.clone(),
+            };
+            let known = self
+                .store
+                .open
+                .get(&subject)
+                .and_then(|id| self.store.incidents.get(id))
+                .map(|row| row.event);
+            if known != expected {
+                let sentence = format!(
+                    "{}/{name} is {sight:?} since {long} s, which is {expected:?}, and its incident is {known:?}",
+                    host.name
+                );
+                self.oracle
+                    .broken(if hidden { "P4" } else { "I1" }, sentence);
+            }
+            let shown = self
+                .page
+                .services
+                .get(&(host.name.clone(), name.clone()))
+                .map(|view| view.as_expected);
+            let green = expected.is_none();
+            if shown != Some(green) && expected != Some(ToldEvent::Stuck) {
+                let sentence = format!(
+                    "{}/{name} is {sight:?} since {long} s and is shown as {shown:?}",
+                    host.name
+                );
+                self.oracle.broken("P4", sentence);
+            }
+        }
+    }
+
+    fn stuck_bound(&self, state: State, wait_hint: u64) -> u64 {
+        let least = match state {
+            State::StartPending | State::ContinuePending => self.plan.stuck_after.start,
+            _ => self.plan.stuck_after.stop,
+        };
+        least.0.max(3 * wait_hint)
+    }
+
+    /// A message that is due at a destination that is well is sent.
+    fn scan_deliveries(&mut self, steady: u64) {
+        let mut seen = BTreeSet::new();
+        let waiting: Vec<_> = self.store.waiting.values().cloned().collect();
+        for key in waiting {
+            let Some(stored) = self.store.deliveries.get(&key) else {
+                continue;
+            };
+            let recipient = (
+                stored.row.destination.clone(),
+                Arc::clone(&stored.row.recipient),
+            );
+            if !seen.insert((recipient.clone(), stored.row.notice.subject.clone())) {
+                continue;
+            }
+            let planned = self
+                .plan
+                .destinations
+                .iter()
+                .find(|known| known.name == recipient.0);
+            let Some(planned) = planned.filter(|known| known.limit.is_none()) else {
+                continue;
+            };
+            let Some(known) = self
+                .destinations
+                .iter()
+                .find(|known| known.name == planned.name)
+            else {
+                continue;
+            };
+            if known.mode != DestinationChange::Heal || self.oracle.is_under_way(&key) {
+                continue;
+            }
+            let asked = self
+                .oracle
+                .ledger
+                .recipient_not_before
+                .get(&recipient)
+                .copied()
+                .unwrap_or(0);
+            let base = steady
+                .max(known.since)
+                .max(stored.due_at)
+                .max(stored.changed_at)
+                .max(asked);
+            if self.now > base + SEND_WITHIN {
+                let sentence = format!(
+                    "message {key} is due at {} since {} s and is not sent",
+                    known.name,
+                    (self.now - base) / SECOND
+                );
+                self.oracle.broken("P3", sentence);
+            }
+        }
+    }
+}
+
+/// How long it may take until what is true of a service is in its incident.
+fn bound_of(entry: &EntryPlan, round: u64) -> u64 {
+    (u64::from(entry.confirm) + 2) * round + entry.for_span.0 + MINUTE
+}

@@ -1,0 +1,257 @@
+//! A small service control manager on loopback, which can be told to misbehave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use svcwatch_wire::pdu::{FAULT_NO_SUCH_OPERATION, Incoming, Server};
+use svcwatch_wire::scmr::{
+    CloseServiceHandle, CloseServiceHandleReply, Code, Config2, Config2Level, EnumServicesStatus,
+    EnumServicesStatusEx, EnumServicesStatusExReply, EnumServicesStatusReply, EnumeratedService,
+    Handle, OpenScManager, OpenScManagerReply, OpenService, OpenServiceReply, ProcessStatus,
+    QueryServiceConfig, QueryServiceConfig2, QueryServiceConfig2Reply, QueryServiceConfigReply,
+    QueryServiceStatusEx, QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL,
+    ServiceConfig, ServiceStatus,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::probe::hello::{Hello, Reply as HelloReply};
+use crate::probe::{Access, Transport};
+use crate::secret::Secret;
+
+/// How the host misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trick {
+    None,
+    /// Refuses the logon with this NTSTATUS.
+    Refuse(u32),
+    /// Refuses to open the service control manager with this code.
+    RefuseManager(u32),
+    /// Knows no list with processes.
+    Old,
+    /// Refuses the list with this code, on the second call.
+    ListCode(u32),
+    /// Answers the second list with a fault of RPC.
+    ListFault(u32),
+    /// Closes each connection after its first list.
+    CloseAfterList,
+    /// Does not answer the second list.
+    Silent,
+    /// Answers with rubbish instead of a list.
+    Rubbish,
+}
+
+/// A host and what was done to it.
+#[derive(Debug)]
+pub(super) struct Host {
+    trick: Trick,
+    logons: AtomicUsize,
+    lists: AtomicUsize,
+}
+
+pub(super) const MANAGER: Handle = Handle([1; 20]);
+pub(super) const SERVICE: Handle = Handle([2; 20]);
+
+pub(super) fn spooler() -> EnumeratedService {
+    let status = ServiceStatus {
+        service_type: 0x10,
+        current_state: 4,
+        ..ServiceStatus::default()
+    };
+    EnumeratedService {
+        name: "Spooler".into(),
+        display_name: "Print Spooler".into(),
+        status,
+        pid: Some(4711),
+        flags: Some(0),
+    }
+}
+
+/// A list that needs more than the first buffer.
+pub(super) fn services() -> Vec<EnumeratedService> {
+    let others = (0..80).map(|number| EnumeratedService {
+        name: format!("Service{number}"),
+        ..spooler()
+    });
+    others.chain([spooler()]).collect()
+}
+
+impl Host {
+    /// Starts the host; gives it and how it is reached.
+    pub(super) async fn start(trick: Trick) -> (Arc<Self>, Access) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let host = Arc::new(Self {
+            trick,
+            logons: AtomicUsize::new(0),
+            lists: AtomicUsize::new(0),
+        });
+        let serving = Arc::clone(&host);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let host = Arc::clone(&serving);
+                tokio::spawn(async move { host.serve(stream).await });
+            }
+        });
+        let access = Access {
+            address: "127.0.0.1".into(),
+            port,
+            transport: Transport::Loopback,
+            user: "watcher".into(),
+            password: Secret::default(),
+        };
+        (host, access)
+    }
+
+    async fn serve(&self, mut stream: TcpStream) -> Option<()> {
+        Hello::receive(&mut stream).await.ok()?;
+        self.logons.fetch_add(1, Ordering::Relaxed);
+        let reply = match self.trick {
+            Trick::Refuse(status) => HelloReply::Refused { status },
+            _ => HelloReply::Accepted {
+                computer: "WEB-1".into(),
+            },
+        };
+        reply.send(&mut stream).await.ok()?;
+        let mut server = Server::new(SERVICE_CONTROL);
+        loop {
+            let mut head = [0; 16];
+            stream.read_exact(&mut head).await.ok()?;
+            let mut fragment = vec![0; usize::from(u16::from_le_bytes([head[8], head[9]]))];
+            fragment[..16].copy_from_slice(&head);
+            stream.read_exact(&mut fragment[16..]).await.ok()?;
+            match server.on_fragment(&fragment).unwrap() {
+                Incoming::More => {}
+                Incoming::Answer(answer) => stream.write_all(&answer).await.ok()?,
+                Incoming::Call {
+                    call_id,
+                    operation,
+                    stub,
+                } => match self.answer(operation, &stub) {
+                    Err(0) => tokio::time::sleep(Duration::from_mins(1)).await,
+                    Err(fault) => stream.write_all(&server.fault(call_id, fault)).await.ok()?,
+                    Ok(answer) => {
+                        for fragment in server.response(call_id, &answer) {
+                            stream.write_all(&fragment).await.ok()?;
+                        }
+                        if self.trick == Trick::CloseAfterList
+                            && operation == EnumServicesStatusEx::OPNUM
+                        {
+                            return None;
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// The answer to a call, or the fault; 0 for no answer at all.
+    fn answer(&self, operation: u16, stub: &[u8]) -> Result<Vec<u8>, u32> {
+        match operation {
+            OpenScManager::OPNUM => {
+                let reply = match self.trick {
+                    Trick::RefuseManager(code) => OpenScManagerReply {
+                        handle: None,
+                        code: Code(code),
+                    },
+                    _ => OpenScManagerReply {
+                        handle: Some(MANAGER),
+                        code: Code::SUCCESS,
+                    },
+                };
+                Ok(reply.encode())
+            }
+            EnumServicesStatusEx::OPNUM => self.list(&EnumServicesStatusEx::decode(stub).unwrap()),
+            EnumServicesStatus::OPNUM => {
+                let request = EnumServicesStatus::decode(stub).unwrap();
+                Ok(EnumServicesStatusReply::whole(&services(), request.buffer_size).encode())
+            }
+            OpenService::OPNUM => {
+                let (handle, code) = match OpenService::decode(stub).unwrap().name.as_str() {
+                    "Missing" => (None, Code::SERVICE_DOES_NOT_EXIST),
+                    "Hidden" => (None, Code::ACCESS_DENIED),
+                    "Bad/Name" => (None, Code::INVALID_NAME),
+                    _ => (Some(SERVICE), Code::SUCCESS),
+                };
+                Ok(OpenServiceReply { handle, code }.encode())
+            }
+            QueryServiceStatusEx::OPNUM
+            | QueryServiceConfig::OPNUM
+            | QueryServiceConfig2::OPNUM => Ok(about_a_service(operation, stub)),
+            CloseServiceHandle::OPNUM => Ok(CloseServiceHandleReply {
+                code: Code::SUCCESS,
+            }
+            .encode()),
+            _ => Err(FAULT_NO_SUCH_OPERATION),
+        }
+    }
+
+    fn list(&self, request: &EnumServicesStatusEx) -> Result<Vec<u8>, u32> {
+        let lists = self.lists.fetch_add(1, Ordering::Relaxed);
+        match self.trick {
+            Trick::Old => Err(FAULT_NO_SUCH_OPERATION),
+            Trick::ListCode(code) if lists == 2 => {
+                Ok(EnumServicesStatusExReply::refused(Code(code), request.buffer_size).encode())
+            }
+            Trick::ListFault(fault) if lists == 2 => Err(fault),
+            Trick::Silent if lists >= 2 => Err(0),
+            Trick::Rubbish => Ok(vec![0xff; 64]),
+            _ if request.manager == MANAGER => {
+                Ok(EnumServicesStatusExReply::whole(&services(), request.buffer_size).encode())
+            }
+            _ => Ok(
+                EnumServicesStatusExReply::refused(Code::INVALID_HANDLE, request.buffer_size)
+                    .encode(),
+            ),
+        }
+    }
+
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (
+            self.logons.load(Ordering::Relaxed),
+            self.lists.load(Ordering::Relaxed),
+        )
+    }
+}
+
+/// The answer to a call about one service, of which there is only one.
+fn about_a_service(operation: u16, stub: &[u8]) -> Vec<u8> {
+    match operation {
+        QueryServiceStatusEx::OPNUM => {
+            let status = ProcessStatus {
+                status: spooler().status,
+                pid: 12,
+                flags: 0,
+            };
+            QueryServiceStatusExReply {
+                status: Some(status),
+                code: Code::SUCCESS,
+            }
+            .encode()
+        }
+        QueryServiceConfig::OPNUM => {
+            let config = ServiceConfig {
+                service_type: 0xd0,
+                start_type: 2,
+                binary_path: Some(r"C:\spoolsv.exe -x".into()),
+                ..ServiceConfig::default()
+            };
+            QueryServiceConfigReply {
+                config: Some(config),
+                needed: 0,
+                code: Code::SUCCESS,
+            }
+            .encode()
+        }
+        _ => {
+            let request = QueryServiceConfig2::decode(stub).unwrap();
+            let reply = if request.level == Config2Level::DelayedAutoStart.raw() {
+                QueryServiceConfig2Reply::of(&Config2::DelayedAutoStart(true), request.buffer_size)
+            } else {
+                QueryServiceConfig2Reply::refused(Code::INVALID_LEVEL, request.buffer_size)
+            };
+            reply.encode()
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use svcwatch::demo::{Condition, Demo, Difference, SEED, Settings, words};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Ten times what the demo promises at this speed: the first outage within seconds.
-const OUTAGE_WITHIN: Duration = Duration::from_secs(60);
+const OUTAGE_WITHIN: Duration = Duration::from_mins(1);
 /// Ten times what the slowest fault takes to be confirmed.
 const FAULTS_WITHIN: Duration = Duration::from_mins(2);
 
@@ -98,7 +99,7 @@ async fn an_outage_is_told_in_words_and_its_end_too() {
 async fn each_fault_has_its_own_word_and_harms_no_other_host() {
     let mut demo = demo(30, 10.0).await;
     let address = demo.app().address();
-    let world = demo.fleet().world().clone();
+    let world = Arc::clone(demo.fleet().world());
     let mut expected: BTreeMap<String, &str> = BTreeMap::new();
     for (host, condition) in &demo.cast().hosts {
         expected.insert(world.host_name(*host).to_owned(), word(*condition));
@@ -136,7 +137,7 @@ async fn each_fault_has_its_own_word_and_harms_no_other_host() {
 async fn stopped_paused_missing_hidden_and_stuck_are_told_apart() {
     let mut demo = demo(30, 10.0).await;
     let address = demo.app().address();
-    let world = demo.fleet().world().clone();
+    let world = Arc::clone(demo.fleet().world());
     let expected: Vec<(String, String, &str)> = demo
         .cast()
         .services

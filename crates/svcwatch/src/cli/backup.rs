@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         })
     });
     match copied.await {
-        Ok(copied) => copied.map_err(|error| Failure::met(error.to_string()))?,
+        Ok(copied) => copied.map_err(Failure::met)?,
         Err(_) => {
             return Err(Failure::met(
                 "the copy broke off, which is a fault of svcwatch itself",

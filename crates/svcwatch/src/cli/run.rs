@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     output::complain(&banner.text(&app));
     Box::pin(until_stopped(app, &mut signals))
         .await
-        .map_err(|error| Failure::met(error.to_string()))
+        .map_err(Failure::met)
 }
 
 /// Reads a configuration on a thread that may block.

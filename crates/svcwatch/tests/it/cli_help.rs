@@ -2,7 +2,8 @@
 
 use crate::cli_support::svcwatch;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
+    "demo",
     "run",
     "check",
     "services",

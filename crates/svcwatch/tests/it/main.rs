@@ -3,6 +3,8 @@
 mod cli_bad_input;
 mod cli_help;
 mod cli_support;
+mod demo_fleet;
+mod demo_program;
 mod dest_http;
 mod dest_http_hostile;
 mod dest_smtp;

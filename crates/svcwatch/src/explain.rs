@@ -30,7 +30,8 @@ pub fn in_words(explained: &engine::Explanation, service: Option<&Name>) -> Expl
         );
     }
     for one in &explained.services {
-        lines.service(one, explained.services.len() > 1 || service.is_none());
+        let named = explained.services.len() > 1 || service.is_none();
+        lines.service(one, named, explained.fault.is_some());
     }
     Explanation {
         host: explained.host.as_str().to_owned(),
@@ -111,7 +112,7 @@ impl Lines {
         }
     }
 
-    fn service(&mut self, service: &ServiceExplained, named: bool) {
+    fn service(&mut self, service: &ServiceExplained, named: bool, unseen: bool) {
         if named {
             self.add("service", service.service.to_string());
         }
@@ -142,13 +143,18 @@ impl Lines {
         let before = service.previous_state.map_or_else(String::new, |state| {
             format!(", before that {}", text::state(state))
         });
+        let verb = if unseen {
+            "cannot be seen now; it was"
+        } else {
+            "is"
+        };
         let start = service.start_type.map_or_else(String::new, |start| {
             format!("; its start type is {}", text::start_type(start))
         });
         self.add(
             "state",
             format!(
-                "it is {} since {}{before}{start}",
+                "it {verb} {} since {}{before}{start}",
                 text::state(service.state),
                 text::moment(service.since)
             ),

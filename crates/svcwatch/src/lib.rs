@@ -6,6 +6,7 @@ pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod dest;
 mod ending;
 pub mod engine;

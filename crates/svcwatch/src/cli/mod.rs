@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod completions;
 mod connect;
+mod demo;
 mod explain;
 mod failure;
 mod history;
@@ -27,11 +28,15 @@ use tracing_subscriber::EnvFilter;
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOGGED: &str = "warn,svcwatch=info";
 
+/// What a demo logs: what happens is told in words on the terminal already.
+const LOGGED_IN_DEMO: &str = "error";
+
 /// The version with the commit.
 static VERSION_TEXT: LazyLock<String> = LazyLock::new(|| format!("{VERSION} (commit {COMMIT})"));
 
 const AFTER_HELP: &str = "\
 Examples:
+  svcwatch demo
   svcwatch services srv01.corp.example --user 'CORP\\svcwatch'
   svcwatch check -c svcwatch.yaml --connect
   svcwatch run -c svcwatch.yaml
@@ -50,6 +55,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Demo(demo::Arguments),
     Check(check::Arguments),
     Services(services::Arguments),
     Test(test::Arguments),
@@ -60,6 +66,16 @@ enum Command {
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
+}
+
+impl Command {
+    /// What it logs unless `RUST_LOG` says otherwise.
+    const fn logged(&self) -> &'static str {
+        match self {
+            Self::Demo(_) => LOGGED_IN_DEMO,
+            _ => LOGGED,
+        }
+    }
 }
 
 /// How data is printed.
@@ -113,7 +129,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             });
         }
     };
-    log_to_stderr();
+    log_to_stderr(cli.command.logged());
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -133,6 +149,7 @@ pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(arguments) => run::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Services(arguments) => services::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
@@ -146,8 +163,8 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
     }
 }
 
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
+fn log_to_stderr(usually: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usually));
     let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -36,6 +36,8 @@ pub(crate) struct Heard {
     opened: BTreeSet<IncidentId>,
     /// Every incident of which anything arrived.
     pub(crate) heard_of: BTreeSet<IncidentId>,
+    /// Whether a summary named it, which bears no incident's name.
+    summarized: bool,
     /// What is believed now.
     pub(crate) belief: Option<Belief>,
     /// When something arrived last.
@@ -59,6 +61,13 @@ struct Sent {
     payload: Arc<[u8]>,
 }
 
+/// A destination asked us to wait.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    since: u64,
+    until: u64,
+}
+
 /// All messages.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -66,7 +75,7 @@ pub(crate) struct Ledger {
     under_way: BTreeMap<DeliveryKey, Sent>,
     first_sent: BTreeMap<DeliveryKey, u64>,
     /// When each delivery may be tried again, where the destination said so.
-    not_before: BTreeMap<DeliveryKey, u64>,
+    not_before: BTreeMap<DeliveryKey, Asked>,
     /// The latest such time of each recipient.
     pub(crate) recipient_not_before: BTreeMap<Recipient, u64>,
     /// What each recipient heard.
@@ -362,6 +371,7 @@ impl Oracle {
                 .heard
                 .entry((sent.lane.0.clone(), subject))
                 .or_default();
+            told.summarized = true;
             told.belief = Some(Belief::Wrong(item.event));
             told.at = now;
             told.open.extend(open.clone());
@@ -459,7 +469,7 @@ impl Oracle {
             let stored = store.deliveries.get(key).map(|stored| stored.row.state);
             taken.known = stored == Some(DeliveryState::Delivered);
         }
-        not_before.retain(|key, at| {
+        not_before.retain(|key, asked| {
             store
                 .deliveries
                 .get(key)
@@ -512,7 +522,8 @@ fn hear(heard: &mut Heard, notice: &Notice) -> Option<String> {
             }
         }
         Kind::Resolved => {
-            if !heard.heard_of.contains(id) && !untold.contains(&id) {
+            let summarized = std::mem::take(&mut heard.summarized);
+            if !heard.heard_of.contains(id) && !untold.contains(&id) && !summarized {
                 wrong = Some(format!(
                     "incident {id} is resolved, but its opening never arrived"
                 ));

@@ -35,7 +35,11 @@ use crate::{
     schedule::Schedule,
     time::{Now, Tick},
 };
-use alloc::{collections::BTreeMap, string::String, sync::Arc};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+};
 
 /// All that is decided, and what it is decided from.
 #[derive(Debug, Clone)]
@@ -52,6 +56,8 @@ pub struct Engine {
     incidents: Incidents,
     outbox: Outbox,
     schedule: Schedule,
+    /// Names of services, once for all hosts.
+    names: BTreeSet<Arc<str>>,
     first_look: FirstLook,
     stopping: bool,
 }
@@ -111,6 +117,8 @@ impl Engine {
         if !self.stopping {
             self.begin_probes(now, step);
         }
+        let overdue = self.outbox.take_overdue();
+        self.pay_debts(now, overdue, step);
         let mut orders = self.last_record;
         if !self.stopping {
             self.outbox.pump(now, &mut orders, step);
@@ -233,7 +241,13 @@ impl Engine {
             }) => {
                 self.destination_failing(now, &destination, reason, step);
             }
-            Some(Signal::Works { destination }) => self.destination_works(now, &destination, step),
+            Some(Signal::Works {
+                destination,
+                recipient,
+                healed,
+            }) => {
+                self.destination_works(now, &destination, &recipient, healed, step);
+            }
             None => {}
         }
     }

@@ -58,7 +58,7 @@ pub struct Destination {
     pub row: DestinationRow,
     /// Whether the plan has it; a destination that was removed keeps what waits for it.
     pub present: bool,
-    recipients: Vec<Arc<str>>,
+    recipients: BTreeSet<Arc<str>>,
     limit: Option<Limit>,
     last_sent: Option<Tick>,
     failing_since: Option<Tick>,
@@ -77,6 +77,10 @@ pub struct Outbox {
     behind: BTreeMap<DeliveryKey, BTreeSet<LaneKey>>,
     /// Lanes that owe their recipient the state as it is now.
     debts: BTreeSet<LaneKey>,
+    /// Lanes whose debt is to be paid now, and not only after a success.
+    overdue: Vec<LaneKey>,
+    /// Counts how often lanes were put on an agenda: among those of the same time, who waits longest is first.
+    turns: u64,
     expiry: Span,
     swept: Tick,
 }
@@ -103,19 +107,23 @@ impl Outbox {
                 .entry(planned.name.clone())
                 .or_insert_with(|| Destination::new(planned.name.clone(), None));
             known.present = true;
-            known.recipients.clone_from(&planned.recipients);
+            known.recipients = planned.recipients.iter().cloned().collect();
+            let recipients = &known.recipients;
+            known
+                .failing
+                .retain(|recipient| recipients.contains(recipient));
             known.limit = planned.limit;
         }
-        let waiting: Vec<(LaneKey, u64)> = self
+        let idle =
+            |lane: &Lane| lane.first_order().is_some() && lane.look_at.is_none() && !lane.under_way;
+        let waiting: Vec<LaneKey> = self
             .lanes
             .iter()
-            .filter_map(|(key, lane)| Some((key.clone(), lane.first_order()?)))
+            .filter(|(_, lane)| idle(lane))
+            .map(|(key, _)| key.clone())
             .collect();
-        for (key, order) in waiting {
-            let idle = |lane: &Lane| lane.look_at.is_none() && !lane.under_way;
-            if self.lanes.get(&key).is_some_and(idle) {
-                self.look_at(&key, now.tick, order);
-            }
+        for key in waiting {
+            self.look_at(&key, now.tick);
         }
     }
 
@@ -126,10 +134,9 @@ impl Outbox {
             .is_some_and(|known| known.present && known.recipients.contains(recipient))
     }
 
-    /// Parks what waits for a destination or recipient that the plan lacks, where everybody can see it, and takes it
-    /// up again where its name has returned.
+    /// Parks what waits for a destination or recipient that the plan lacks, where everybody can see it. Where its name
+    /// has returned it is taken up again, and whatever happened meanwhile is owed.
     pub fn park_removed(&mut self, step: &mut Step) {
-        let removed = Why::DestinationRemoved.as_str();
         let planned: BTreeSet<(Name, Arc<str>)> = self
             .pools
             .keys()
@@ -138,21 +145,20 @@ impl Outbox {
             .collect();
         for (key, lane) in &mut self.lanes {
             let here = planned.contains(&key.pool());
+            if here && lane.away {
+                self.debts.insert(key.clone());
+                self.overdue.push(key.clone());
+                lane.row.owes_state = true;
+                step.commit.push(Record::Lane(lane.row.clone()));
+            }
+            lane.away = !here;
             if lane.under_way {
                 continue;
             }
             for row in lane.head.iter_mut().chain(&mut lane.waiting) {
-                let parked = row.state == DeliveryState::Parked;
-                if parked != here {
-                    continue;
+                if mark(row, here) {
+                    step.commit.push(Record::Delivery(row.clone()));
                 }
-                row.state = if here {
-                    DeliveryState::Pending
-                } else {
-                    DeliveryState::Parked
-                };
-                row.reason = (!here).then(|| removed.to_string());
-                step.commit.push(Record::Delivery(row.clone()));
             }
         }
     }
@@ -188,21 +194,25 @@ impl Outbox {
         })
     }
 
-    /// Looks at a lane no later than at this time.
-    fn look_at(&mut self, key: &LaneKey, at: Tick, order: u64) {
-        let pool = self
-            .pools
-            .entry((key.destination.clone(), Arc::clone(&key.recipient)))
-            .or_default();
+    /// Looks at a lane no later than at this time. It stands behind those that were put there before.
+    fn look_at(&mut self, key: &LaneKey, at: Tick) {
+        self.turns = self.turns.saturating_add(1);
+        let turn = self.turns;
+        self.look_in_turn(key, at, turn);
+    }
+
+    /// Looks at a lane no later than at this time, with a turn that it had already.
+    fn look_in_turn(&mut self, key: &LaneKey, at: Tick, turn: u64) {
+        let pool = self.pools.entry(key.pool()).or_default();
         if let Some(lane) = self.lanes.get_mut(key) {
-            if let Some((before, order)) = lane.look_at {
+            if let Some((before, turn)) = lane.look_at {
                 if before <= at {
                     return;
                 }
-                pool.agenda.remove(&(before, order, key.subject.clone()));
+                pool.agenda.remove(&(before, turn, key.subject.clone()));
             }
-            lane.look_at = Some((at, order));
-            pool.agenda.insert((at, order, key.subject.clone()));
+            lane.look_at = Some((at, turn));
+            pool.agenda.insert((at, turn, key.subject.clone()));
         }
     }
 
@@ -238,7 +248,7 @@ impl Outbox {
         step: &mut Step,
     ) {
         *orders = orders.saturating_add(1);
-        let row = DeliveryRow {
+        let mut row = DeliveryRow {
             key: key.delivery(notice),
             order: *orders,
             destination: key.destination.clone(),
@@ -255,6 +265,7 @@ impl Outbox {
         if self.keys.contains_key(&row.key) {
             return;
         }
+        mark(&mut row, self.is_planned(&key.destination, &key.recipient));
         self.keys.insert(
             row.key.clone(),
             Kept {
@@ -271,13 +282,20 @@ impl Outbox {
         lane.waiting.push(row);
         self.count(&key.destination, 1);
         self.show(&key.destination, step);
+        if self
+            .lanes
+            .get(key)
+            .is_some_and(|lane| lane.waiting.len() > limits::WAITING_PER_LANE_MAX)
+        {
+            self.merge(now, key, orders, step);
+        }
         // Where one is under way or waits for its next try, the lane is looked at when that has ended.
         if self
             .lanes
             .get(key)
             .is_some_and(|lane| !lane.under_way && lane.head.is_none())
         {
-            self.look_at(key, now.tick, *orders);
+            self.look_at(key, now.tick);
         }
     }
 
@@ -304,8 +322,20 @@ impl Outbox {
         {
             return;
         }
-        let pools: Vec<(Name, Arc<str>)> = self.pools.keys().cloned().collect();
-        for (destination, recipient) in pools {
+        // Whose turn is longest ago comes first, so that a limit of a destination is shared by its recipients.
+        let mut due: Vec<(Tick, u64, (Name, Arc<str>))> = self
+            .pools
+            .iter()
+            .filter_map(|(pool, known)| {
+                known
+                    .agenda
+                    .first()
+                    .map(|(at, turn, _)| (*at, *turn, pool.clone()))
+            })
+            .filter(|(at, ..)| *at <= now.tick)
+            .collect();
+        due.sort();
+        for (_, _, (destination, recipient)) in due {
             if !self.is_planned(&destination, &recipient) {
                 continue;
             }
@@ -343,21 +373,21 @@ impl Outbox {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        lane.look_at = None;
+        let turn = lane.look_at.take().map_or(0, |(_, turn)| turn);
         if lane.under_way || lane.row.behind.is_some() {
             return;
         }
-        let Some(order) = lane.first_order() else {
+        if lane.first_order().is_none() {
             self.tidy(now, key, step);
             return;
-        };
+        }
         // A limit of the destination counts every try; one of the service only what is said anew.
         let again = lane.head.is_some();
         let lane_last = lane.last_sent.filter(|_| !again);
         let known = self.destinations.get(&key.destination);
         let (limit, last) = known.map_or((None, None), |known| (known.limit, known.last_sent));
         if let Ruling::Wait(at) = limit::judge(now.tick, limit, lane_last, last) {
-            self.look_at(key, at, order);
+            self.look_in_turn(key, at, turn);
             return;
         }
         if again {
@@ -381,11 +411,26 @@ impl Outbox {
 
     /// Chooses what is said next and freezes it.
     fn freeze(&mut self, now: Now, key: &LaneKey, orders: &mut u64, step: &mut Step) {
+        self.merge(now, key, orders, step);
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        lane.freeze_first(step);
+        lane.last_sent = Some(now.tick);
+        lane.row.last_sent = Some(now.wall);
+        step.commit.push(Record::Lane(lane.row.clone()));
+        self.note_sent(now, key, step);
+        self.show(&key.destination, step);
+    }
+
+    /// Makes the shortest sequence of what waits in a lane.
+    fn merge(&mut self, now: Now, key: &LaneKey, orders: &mut u64, step: &mut Step) {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
         let before = lane.waiting.len();
-        let gone = lane.choose(key, now, orders, step);
+        let gone = lane.merge(key, now, orders, step);
+        let left = lane.waiting.len();
         // What stands for something that has waited already has waited as long itself.
         let mut since = now.tick;
         for delivery in &gone {
@@ -393,25 +438,17 @@ impl Outbox {
                 since = since.min(kept.since);
             }
         }
-        let now_there = lane
-            .waiting
-            .len()
-            .saturating_add(usize::from(lane.head.is_some()));
-        lane.last_sent = Some(now.tick);
-        lane.row.last_sent = Some(now.wall);
-        step.commit.push(Record::Lane(lane.row.clone()));
-        for row in lane.head.iter().chain(&lane.waiting) {
-            self.keys.entry(row.key.clone()).or_insert_with(|| Kept {
+        for row in &lane.waiting {
+            let kept = || Kept {
                 lane: key.clone(),
                 since,
-            });
+            };
+            self.keys.entry(row.key.clone()).or_insert_with(kept);
         }
-        self.note_sent(now, key, step);
-        let change = i64::try_from(now_there)
+        let change = i64::try_from(left)
             .unwrap_or(0)
             .saturating_sub(i64::try_from(before).unwrap_or(0));
         self.count(&key.destination, change);
-        self.show(&key.destination, step);
     }
 
     /// Renders or sends the frozen delivery of a lane.
@@ -479,7 +516,7 @@ impl Destination {
         Self {
             row,
             present: false,
-            recipients: Vec::new(),
+            recipients: BTreeSet::new(),
             limit: None,
             last_sent: None,
             failing_since: None,
@@ -487,6 +524,20 @@ impl Destination {
             pending: 0,
         }
     }
+}
+
+/// Marks a delivery as parked where the plan lacks its recipient, and as pending where it has it; whether that is new.
+fn mark(row: &mut DeliveryRow, planned: bool) -> bool {
+    if (row.state == DeliveryState::Parked) != planned {
+        return false;
+    }
+    row.state = if planned {
+        DeliveryState::Pending
+    } else {
+        DeliveryState::Parked
+    };
+    row.reason = (!planned).then(|| Why::DestinationRemoved.as_str().to_string());
+    true
 }
 
 /// Records that something was not told.

@@ -1,6 +1,6 @@
 //! How deliveries end.
 
-use super::{LaneKey, Outbox};
+use super::{LaneKey, Outbox, mark};
 use crate::{
     effect::{Effect, Fact, Step},
     event::Verdict,
@@ -28,10 +28,14 @@ pub enum Signal {
         /// Why, in words.
         reason: String,
     },
-    /// The destination takes what it is given again.
+    /// A recipient was reached.
     Works {
-        /// Which.
+        /// At which destination.
         destination: Name,
+        /// Which.
+        recipient: Arc<str>,
+        /// Whether no recipient of the destination fails any more.
+        healed: bool,
     },
 }
 
@@ -131,16 +135,19 @@ impl Outbox {
         self.look_again(now, key, step);
         let destination = self.destinations.get_mut(&key.destination)?;
         destination.failing.remove(&key.recipient);
-        if !destination.failing.is_empty() {
-            return None;
+        let healed = destination.failing.is_empty();
+        if healed {
+            if destination.row.failing_since.take().is_some() {
+                step.commit
+                    .push(Record::Destination(destination.row.clone()));
+            }
+            destination.failing_since = None;
         }
-        if destination.row.failing_since.take().is_some() {
-            step.commit
-                .push(Record::Destination(destination.row.clone()));
-        }
-        destination.failing_since = None;
+        let (destination, recipient) = key.pool();
         Some(Signal::Works {
-            destination: key.destination.clone(),
+            destination,
+            recipient,
+            healed,
         })
     }
 
@@ -175,12 +182,16 @@ impl Outbox {
             }
             row.key = other;
         }
-        let order = row.order;
+        let planned = self.is_planned(&key.destination, &key.recipient);
+        if mark(&mut row, planned) {
+            step.commit.push(Record::Delivery(row.clone()));
+        }
         if let Some(lane) = self.lanes.get_mut(key) {
+            lane.away = !planned;
             lane.head = Some(row);
         }
         let due = now.tick + wait;
-        self.look_at(key, due, order);
+        self.look_at(key, due);
         if asked.is_some()
             && let Some(pool) = self.pools.get_mut(&key.pool())
         {
@@ -190,7 +201,16 @@ impl Outbox {
     }
 
     fn reject(&mut self, now: Now, key: &LaneKey, reason: &str, step: &mut Step) -> Option<Signal> {
-        let row = self.take_head(key)?;
+        let mut row = self.take_head(key)?;
+        if !self.is_planned(&key.destination, &key.recipient) {
+            // It was removed while this was under way: it keeps its place, and goes out if the name returns.
+            mark(&mut row, false);
+            step.commit.push(Record::Delivery(row.clone()));
+            let lane = self.lanes.get_mut(key)?;
+            lane.away = true;
+            lane.head = Some(row);
+            return None;
+        }
         let lane = self.lanes.get_mut(key)?;
         lane.end_refused |= row.notice.kind == Kind::Resolved;
         // A summary or a test is not owed: nothing depends on it later.
@@ -213,9 +233,14 @@ impl Outbox {
 
     /// Looks at a lane again at once, where something waits in it; else forgets it where nothing is left.
     fn look_again(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
-        match self.lanes.get(key).and_then(super::lane::Lane::first_order) {
-            Some(order) => self.look_at(key, now.tick, order),
-            None => self.tidy(now, key, step),
+        if self
+            .lanes
+            .get(key)
+            .is_some_and(|lane| lane.first_order().is_some())
+        {
+            self.look_at(key, now.tick);
+        } else {
+            self.tidy(now, key, step);
         }
     }
 
@@ -228,7 +253,10 @@ impl Outbox {
         after: Span,
         step: &mut Step,
     ) -> Option<Signal> {
-        let destination = self.destinations.get_mut(&key.destination)?;
+        let destination = self
+            .destinations
+            .get_mut(&key.destination)
+            .filter(|known| known.present)?;
         let since = *destination.failing_since.get_or_insert(now.tick);
         if destination.row.failing_since.is_none() {
             destination.row.failing_since = Some(now.wall);
@@ -245,23 +273,47 @@ impl Outbox {
         })
     }
 
-    /// Lanes of a destination that owe their recipient the state as it is now, and have nothing waiting that tells it.
-    /// They are asked for after a success.
-    pub fn owing(&self, destination: &Name) -> Vec<LaneKey> {
-        if planted::is(Planted::ExpiredForgotten) {
-            return Vec::new();
-        }
-        let idle = |key: &&LaneKey| {
-            self.lanes
-                .get(*key)
-                .is_none_or(|lane| lane.head.is_none() && lane.waiting.is_empty())
+    /// Lanes of a recipient that owe it the state as it is now, and have nothing waiting that tells it. They are asked
+    /// for after a success.
+    pub fn owing(&self, destination: &Name, recipient: &Arc<str>) -> Vec<LaneKey> {
+        let first = LaneKey {
+            destination: destination.clone(),
+            recipient: Arc::clone(recipient),
+            subject: Subject::Service {
+                host: "".into(),
+                service: "".into(),
+            },
         };
         self.debts
-            .iter()
-            .filter(|key| key.destination == *destination)
-            .filter(idle)
+            .range(first..)
+            .take_while(|key| key.destination == *destination && key.recipient == *recipient)
+            .filter(|key| self.is_idle(key))
             .cloned()
             .collect()
+    }
+
+    /// Lanes whose debt is to be paid now: something of theirs has expired, or their recipient has returned.
+    pub fn take_overdue(&mut self) -> Vec<LaneKey> {
+        let mut overdue = core::mem::take(&mut self.overdue);
+        overdue.retain(|key| self.debts.contains(key) && self.is_idle(key));
+        overdue
+    }
+
+    fn is_idle(&self, key: &LaneKey) -> bool {
+        !planted::is(Planted::ExpiredForgotten)
+            && self
+                .lanes
+                .get(key)
+                .is_none_or(|lane| lane.head.is_none() && lane.waiting.is_empty())
+    }
+
+    /// Whether a subject can be told in a summary: its lanes at this destination have nothing to say themselves.
+    pub fn may_summarize(&self, destination: &Name, subject: &Subject) -> bool {
+        self.lanes_of(subject)
+            .filter(|(key, _)| key.destination == *destination)
+            .all(|(_, lane)| {
+                lane.head.is_none() && lane.waiting.is_empty() && lane.row.told.is_none()
+            })
     }
 
     /// A lane's debt is paid by what was just put into it, or by there being nothing to tell.
@@ -329,7 +381,7 @@ impl Outbox {
         &mut self,
         now: Now,
         summary: &DeliveryKey,
-        delivered: bool,
+        may_have_arrived: bool,
         step: &mut Step,
     ) {
         for key in self.behind.remove(summary).unwrap_or_default() {
@@ -337,13 +389,13 @@ impl Outbox {
                 continue;
             };
             lane.row.behind = None;
-            if !delivered && self.debts.insert(key.clone()) {
+            if !may_have_arrived && self.debts.insert(key.clone()) {
                 lane.row.told = None;
                 lane.row.owes_state = true;
             }
             step.commit.push(Record::Lane(lane.row.clone()));
-            if let Some(order) = lane.first_order() {
-                self.look_at(&key, now.tick, order);
+            if lane.first_order().is_some() {
+                self.look_at(&key, now.tick);
             }
         }
     }

@@ -211,7 +211,7 @@ impl Oracle {
                 "I5",
                 format!("message {key} is sent to {destination} {recipient}, which it is not for"),
             );
-        } else if !stored.waits() {
+        } else if !stored.waits() && row.reason.as_deref() != Some("destination_removed") {
             self.broken(
                 "P1",
                 format!("message {key} is sent although it is {}", row.state),
@@ -237,7 +237,7 @@ impl Oracle {
             .ledger
             .not_before
             .get(key)
-            .is_some_and(|at| self.now < *at)
+            .is_some_and(|asked| self.now + self.forward_since(asked.since) + 1 < asked.until)
         {
             self.broken(
                 "P1",
@@ -396,7 +396,7 @@ impl Oracle {
             && begun >= last
             && begun + 1_000 < last + limit.every.0
             && self.store_slow_at + 60_000 < last
-            && !self.crashes.iter().any(|at| *at >= last)
+            && !self.crashes.iter().any(|at| *at + limit.every.0 >= last)
         {
             let sentence = format!(
                 "{} took two messages within {} ms, of {}",
@@ -439,7 +439,11 @@ impl Oracle {
                     .push(now);
                 if let Some(after) = after {
                     let clamped = after.clamp(limits::RETRY_AFTER_MIN.0, limits::RETRY_AFTER_MAX.0);
-                    self.ledger.not_before.insert(key.clone(), now + clamped);
+                    let asked = Asked {
+                        since: now,
+                        until: now + clamped,
+                    };
+                    self.ledger.not_before.insert(key.clone(), asked);
                     let latest = self
                         .ledger
                         .recipient_not_before
@@ -473,7 +477,7 @@ impl Oracle {
             store
                 .deliveries
                 .get(key)
-                .is_some_and(|stored| stored.due_at >= *at)
+                .is_some_and(|stored| stored.due_at >= asked.until)
         });
         self.logons.allow(None);
         self.logons.unproven(None);

@@ -75,8 +75,13 @@ pub(crate) struct Store {
 pub(crate) type Broken = (&'static str, String);
 
 impl Store {
-    /// Writes a batch. What is told of the first rule that a row broke comes back; the rows are written all the same.
-    pub(crate) fn apply(&mut self, at: u64, wall: Wall, records: &[Record]) -> Option<Broken> {
+    /// Writes a batch that was decided and is written at these times. What is told of the first rule that a row broke comes back; the rows are written all the same.
+    pub(crate) fn apply(
+        &mut self,
+        at: (u64, u64),
+        wall: Wall,
+        records: &[Record],
+    ) -> Option<Broken> {
         let mut broken = None;
         for record in records {
             let fault = self.write(at, wall, record);
@@ -85,7 +90,7 @@ impl Store {
         broken
     }
 
-    fn write(&mut self, at: u64, wall: Wall, record: &Record) -> Option<Broken> {
+    fn write(&mut self, at: (u64, u64), wall: Wall, record: &Record) -> Option<Broken> {
         match record {
             Record::Target(row) => {
                 let key = (row.host.clone(), row.service.clone());
@@ -241,7 +246,12 @@ impl Store {
         })
     }
 
-    fn write_delivery(&mut self, at: u64, wall: Wall, row: &DeliveryRow) -> Option<Broken> {
+    fn write_delivery(
+        &mut self,
+        (decided, at): (u64, u64),
+        wall: Wall,
+        row: &DeliveryRow,
+    ) -> Option<Broken> {
         let due_at = at + row.due.since(wall).0;
         self.last_record = self.last_record.max(row.order);
         let broken = self
@@ -253,7 +263,7 @@ impl Store {
             .entry(row.key.clone())
             .or_insert_with(|| Stored {
                 row: row.clone(),
-                first_at: at,
+                first_at: decided,
                 changed_at: at,
                 due_at,
                 merged: false,

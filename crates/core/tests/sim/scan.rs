@@ -307,7 +307,9 @@ impl World {
                 stored.row.destination.clone(),
                 Arc::clone(&stored.row.recipient),
             );
-            if !seen.insert((recipient.clone(), stored.row.notice.subject.clone())) {
+            let lane = (recipient.clone(), stored.row.notice.subject.clone());
+            let moved = self.store.moved.get(&lane).copied().unwrap_or(0);
+            if !seen.insert(lane) {
                 continue;
             }
             let planned = self
@@ -338,7 +340,7 @@ impl World {
             let base = steady
                 .max(known.since)
                 .max(stored.due_at)
-                .max(stored.changed_at)
+                .max(moved)
                 .max(asked)
                 .max(self.anew(stored.changed_at));
             if self.now > base + SEND_WITHIN {

@@ -65,6 +65,8 @@ pub(crate) struct Store {
     pub(crate) deliveries: BTreeMap<DeliveryKey, Stored>,
     /// The keys of deliveries that wait, by their order.
     pub(crate) waiting: BTreeMap<u64, DeliveryKey>,
+    /// When something about a lane was last written.
+    pub(crate) moved: BTreeMap<(Recipient, Subject), u64>,
     /// What was not told.
     pub(crate) dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
     /// The greatest number given.
@@ -254,6 +256,9 @@ impl Store {
     ) -> Option<Broken> {
         let due_at = at + row.due.since(wall).0;
         self.last_record = self.last_record.max(row.order);
+        let recipient = (row.destination.clone(), Arc::clone(&row.recipient));
+        self.moved
+            .insert((recipient, row.notice.subject.clone()), at);
         let broken = self
             .deliveries
             .get(&row.key)

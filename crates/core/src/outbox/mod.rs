@@ -399,6 +399,9 @@ impl Outbox {
             return;
         }
         if again {
+            // The next one about this service keeps its distance from the last try, not from the first.
+            lane.last_sent = Some(now.tick);
+            lane.row.last_sent = Some(now.wall);
             self.note_sent(now, key, step);
         } else {
             self.freeze(now, key, orders, step);

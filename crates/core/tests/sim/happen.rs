@@ -161,7 +161,7 @@ impl World {
                 self.replan(|plan| plan.hosts.retain(|host| !names.contains(&host.name)));
             }
             Reload::ReturnHost(machine) => {
-                self.plan_host(machine, crate::setup::host_name(machine))
+                self.plan_host(machine, crate::setup::host_name(machine));
             }
             Reload::RenameHost(machine) => {
                 if self.is_itself(machine) {

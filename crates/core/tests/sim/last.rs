@@ -286,7 +286,7 @@ impl World {
         }
         let lane = (recipient.clone(), incident.subject.clone());
         let heard = self.oracle.ledger.heard.get(&lane);
-        if heard.is_some_and(|heard| heard.heard_of.contains(&incident.id)) {
+        if heard.is_some_and(|heard| heard.known.contains(&incident.id)) {
             return;
         }
         let lost = self.store.deliveries.values().any(|stored| {

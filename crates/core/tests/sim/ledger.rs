@@ -35,7 +35,9 @@ pub(crate) struct Heard {
     /// Incidents whose opening arrived, and the answer too.
     opened: BTreeSet<IncidentId>,
     /// Every incident of which anything arrived.
-    pub(crate) heard_of: BTreeSet<IncidentId>,
+    pub(crate) known: BTreeSet<IncidentId>,
+    /// Whether a summary named it, which bears no incident's name.
+    summarized: bool,
     /// What is believed now.
     pub(crate) belief: Option<Belief>,
     /// When something arrived last.
@@ -59,6 +61,13 @@ struct Sent {
     payload: Arc<[u8]>,
 }
 
+/// A destination asked us to wait.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    since: u64,
+    until: u64,
+}
+
 /// All messages.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -66,7 +75,7 @@ pub(crate) struct Ledger {
     under_way: BTreeMap<DeliveryKey, Sent>,
     first_sent: BTreeMap<DeliveryKey, u64>,
     /// When each delivery may be tried again, where the destination said so.
-    not_before: BTreeMap<DeliveryKey, u64>,
+    not_before: BTreeMap<DeliveryKey, Asked>,
     /// The latest such time of each recipient.
     pub(crate) recipient_not_before: BTreeMap<Recipient, u64>,
     /// What each recipient heard.
@@ -202,7 +211,7 @@ impl Oracle {
                 "I5",
                 format!("message {key} is sent to {destination} {recipient}, which it is not for"),
             );
-        } else if !stored.waits() {
+        } else if !stored.waits() && row.reason.as_deref() != Some("destination_removed") {
             self.broken(
                 "P1",
                 format!("message {key} is sent although it is {}", row.state),
@@ -228,7 +237,7 @@ impl Oracle {
             .ledger
             .not_before
             .get(key)
-            .is_some_and(|at| self.now < *at)
+            .is_some_and(|asked| self.now + self.forward_since(asked.since) + 1 < asked.until)
         {
             self.broken(
                 "P1",
@@ -324,7 +333,7 @@ impl Oracle {
                             .is_some_and(|incident| incident.id == one.id)
                 })
             });
-        heard.heard_of.extend(lost.map(|one| one.id.clone()));
+        heard.known.extend(lost.map(|one| one.id.clone()));
         // An end that the destination itself refused is its own loss.
         heard.open.retain(|id| {
             !store.deliveries.values().any(|stored| {
@@ -362,10 +371,11 @@ impl Oracle {
                 .heard
                 .entry((sent.lane.0.clone(), subject))
                 .or_default();
+            told.summarized = true;
             told.belief = Some(Belief::Wrong(item.event));
             told.at = now;
             told.open.extend(open.clone());
-            told.heard_of.extend(open);
+            told.known.extend(open);
         }
     }
 
@@ -386,7 +396,7 @@ impl Oracle {
             && begun >= last
             && begun + 1_000 < last + limit.every.0
             && self.store_slow_at + 60_000 < last
-            && !self.crashes.iter().any(|at| *at >= last)
+            && !self.crashes.iter().any(|at| *at + limit.every.0 >= last)
         {
             let sentence = format!(
                 "{} took two messages within {} ms, of {}",
@@ -429,7 +439,11 @@ impl Oracle {
                     .push(now);
                 if let Some(after) = after {
                     let clamped = after.clamp(limits::RETRY_AFTER_MIN.0, limits::RETRY_AFTER_MAX.0);
-                    self.ledger.not_before.insert(key.clone(), now + clamped);
+                    let asked = Asked {
+                        since: now,
+                        until: now + clamped,
+                    };
+                    self.ledger.not_before.insert(key.clone(), asked);
                     let latest = self
                         .ledger
                         .recipient_not_before
@@ -459,11 +473,11 @@ impl Oracle {
             let stored = store.deliveries.get(key).map(|stored| stored.row.state);
             taken.known = stored == Some(DeliveryState::Delivered);
         }
-        not_before.retain(|key, at| {
+        not_before.retain(|key, asked| {
             store
                 .deliveries
                 .get(key)
-                .is_some_and(|stored| stored.due_at >= *at)
+                .is_some_and(|stored| stored.due_at >= asked.until)
         });
         self.logons.allow(None);
         self.logons.unproven(None);
@@ -512,7 +526,8 @@ fn hear(heard: &mut Heard, notice: &Notice) -> Option<String> {
             }
         }
         Kind::Resolved => {
-            if !heard.heard_of.contains(id) && !untold.contains(&id) {
+            let summarized = std::mem::take(&mut heard.summarized);
+            if !heard.known.contains(id) && !untold.contains(&id) && !summarized {
                 wrong = Some(format!(
                     "incident {id} is resolved, but its opening never arrived"
                 ));
@@ -525,7 +540,7 @@ fn hear(heard: &mut Heard, notice: &Notice) -> Option<String> {
         }
         Kind::Info | Kind::Summary => {}
     }
-    heard.heard_of.insert(id.clone());
-    heard.heard_of.extend(untold.into_iter().cloned());
+    heard.known.insert(id.clone());
+    heard.known.extend(untold.into_iter().cloned());
     wrong
 }

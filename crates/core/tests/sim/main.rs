@@ -113,20 +113,21 @@ impl Sums {
 fn report(seed: u64, ended: &Ended) -> String {
     let setup = setup::setup(seed);
     let (short, end) = shrink::shrink(seed, &setup, &story::story(seed, &setup), ended);
-    let mut text = format!("seed {seed} broke a rule\n");
+    let mut lines = vec![format!("seed {seed} broke a rule")];
     for (what, ended) in [("the whole story", ended), ("the short story", &end)] {
         if let Some(violation) = &ended.violation {
-            let _ = writeln!(text, "  {what}: {violation}");
+            lines.push(format!("  {what}: {violation}"));
         }
     }
     for happening in &short {
-        let _ = writeln!(text, "  {happening}");
+        lines.push(format!("  {happening}"));
     }
     if number("SVCWATCH_SIM_ALOUD").is_some() {
         world::run_aloud(seed, &setup, &short);
     }
-    let _ = writeln!(text, "  (run it again with SVCWATCH_SIM_SEED={seed})");
-    text
+    lines.push(format!("  (run it again with SVCWATCH_SIM_SEED={seed})"));
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 #[test]

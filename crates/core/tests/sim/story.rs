@@ -263,7 +263,7 @@ fn service(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
         story.push(Happening {
             at,
             what: What::Service(machine, service, change),
-        })
+        });
     };
     let end = later(rng, at);
     match rng.below(12) {
@@ -429,7 +429,7 @@ fn destination(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>
     let destination = rng.index(setup.destinations);
     let change = match rng.below(10) {
         0 => DestinationChange::LoseAnswers(rng.between(20, 100)),
-        1 => DestinationChange::Throttle(rng.pick(&[1, 20 * SECOND, 10 * MINUTE, 50 * HOUR])),
+        1 => DestinationChange::Throttle(rng.pick(&[20 * SECOND, 10 * MINUTE, 50 * HOUR])),
         2 => DestinationChange::Fail,
         3 => DestinationChange::Flaky(rng.between(20, 80)),
         4 => DestinationChange::Hang,

@@ -346,7 +346,6 @@ impl House {
         self.folder.path().join("data")
     }
 
-
     /// Starts the app; its hosts are simulated.
     pub(crate) async fn start(&self) -> App {
         let mut config = config::load(&[self.config()], LoadOptions::default()).unwrap();

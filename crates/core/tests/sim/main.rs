@@ -26,12 +26,9 @@ mod store;
 mod story;
 mod world;
 
-use std::{
-    fmt::Write as _,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 use world::Ended;
 
@@ -202,7 +199,7 @@ fn planted_faults_are_found() {
     use svcwatch_core::planted::{self, Planted};
     let _alone = alone();
     let mut table =
-        String::from("fault | seed | rule that caught it | events in the shrunk story\n");
+        vec!["planted fault | seed | the rule that caught it | events of the story".to_string()];
     let mut missed = Vec::new();
     for fault in Planted::ALL {
         planted::plant(Some(*fault));
@@ -216,12 +213,13 @@ fn planted_faults_are_found() {
                 let words = violation.map_or_else(String::new, |violation| {
                     format!("{}: {}", violation.rule, violation.sentence)
                 });
-                let _ = writeln!(table, "{fault} | {seed} | {words} | {}", short.len());
+                table.push(format!("{fault} | {seed} | {words} | {}", short.len()));
             }
             None => missed.push(fault.as_str()),
         }
         planted::plant(None);
     }
+    let table = table.join("\n");
     println!("{table}");
     assert!(
         missed.is_empty(),

@@ -1,7 +1,8 @@
 //! What becomes of the world when something happens.
 
 use crate::{
-    machines::{Machine, Mode, Visible},
+    machines::{Machine, Mode},
+    services::Visible,
     story::{
         AccountChange, DestinationChange, MachineChange, Reload, ServiceChange, StoreChange, What,
     },

@@ -10,20 +10,24 @@
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
 mod happen;
+mod heard;
 mod last;
 mod ledger;
 mod logons;
 mod machines;
 mod oracle;
+
 mod oracle_tests;
 mod perform;
 mod readings;
 mod rng;
 mod scan;
+mod services;
 mod setup;
 mod shrink;
 mod store;
 mod story;
+mod tale;
 mod world;
 
 use std::sync::{
@@ -50,7 +54,7 @@ fn number(name: &str) -> Option<u64> {
 /// Runs the world of a seed.
 fn run_seed(seed: u64) -> Ended {
     let setup = setup::setup(seed);
-    let story = story::story(seed, &setup);
+    let story = tale::story(seed, &setup);
     world::run(seed, &setup, &story)
 }
 
@@ -109,7 +113,7 @@ impl Sums {
 /// What is told of a seed that breaks a rule: the rule and the shortest story that still breaks it.
 fn report(seed: u64, ended: &Ended) -> String {
     let setup = setup::setup(seed);
-    let (short, end) = shrink::shrink(seed, &setup, &story::story(seed, &setup), ended);
+    let (short, end) = shrink::shrink(seed, &setup, &tale::story(seed, &setup), ended);
     let mut lines = vec![format!("seed {seed} broke a rule")];
     for (what, ended) in [("the whole story", ended), ("the short story", &end)] {
         if let Some(violation) = &ended.violation {
@@ -134,7 +138,7 @@ fn seeds() {
         Some(seed) => {
             let setup = setup::setup(seed);
             println!("{:#?}", setup.plan);
-            for happening in story::story(seed, &setup) {
+            for happening in tale::story(seed, &setup) {
                 println!("{happening}");
             }
             seed..seed + 1
@@ -207,8 +211,7 @@ fn planted_faults_are_found() {
         match broken.into_iter().next() {
             Some((seed, ended)) => {
                 let setup = setup::setup(seed);
-                let (short, end) =
-                    shrink::shrink(seed, &setup, &story::story(seed, &setup), &ended);
+                let (short, end) = shrink::shrink(seed, &setup, &tale::story(seed, &setup), &ended);
                 let violation = end.violation.or(ended.violation);
                 let words = violation.map_or_else(String::new, |violation| {
                     format!("{}: {}", violation.rule, violation.sentence)

@@ -2,8 +2,9 @@
 //! nothing that fails holds up what does not (P3, P4).
 
 use crate::{
-    machines::{Mode, Visible},
+    machines::Mode,
     readings::{Sight, entry_of, wrong},
+    services::Visible,
     setup::{HOUR, MINUTE, SECOND},
     story::{DestinationChange, StoreChange},
     world::World,

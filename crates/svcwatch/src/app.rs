@@ -17,7 +17,7 @@ use crate::{
     wiring::{self, Logons, Reach},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use svcwatch_core::{engine::Engine, id::Name, pipeline::Pipeline};
+use svcwatch_core::{engine::Engine, id::Name, pipeline::Pipeline, record::Restored};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -106,34 +106,16 @@ impl App {
         let address = bound.address();
         let url = config.web_url(address);
         let (config, list, destinations) = ready_destinations(config, url.clone()).await?;
-        let opening = (data.clone(), options.store);
-        let (store, restored) = blocking("the store", move || {
-            let store = AnyStore::open(&opening.0, opening.1)?;
-            let restored = store.load()?;
-            Ok((Arc::new(store), restored))
-        })
-        .await?;
         let settings = WriterSettings {
             retention: config.retention,
             ..WriterSettings::default()
         };
-        let writer = Arc::new(Writer::start(Arc::clone(&store), settings)?);
+        let (store, restored, writer) = open_store(data.clone(), options.store, settings).await?;
 
         let board = Arc::new(Board::new());
-        let facts = Arc::new(Facts::new(Build {
-            version: VERSION,
-            commit: COMMIT,
-        }));
+        let facts = Arc::new(facts_of(&config, &board, &restored));
         let ready = Arc::new(Readiness::new());
         let logons = Arc::new(Logons::default());
-        facts.restored(&restored);
-        let names = config
-            .core
-            .destinations
-            .iter()
-            .map(|one| one.name.clone())
-            .collect::<Vec<Name>>();
-        facts.destinations(&board, &names);
         raise_open_files(config.core.hosts.len());
 
         let plan = Arc::new(config.core.clone());
@@ -248,6 +230,39 @@ async fn ready_destinations(
         Ok((config, list, destinations))
     })
     .await
+}
+
+/// Opens the store, on a thread that may block, reads what it holds, and starts the one that writes to it.
+async fn open_store(
+    data: PathBuf,
+    options: StoreOptions,
+    settings: WriterSettings,
+) -> Result<(Arc<AnyStore>, Restored, Arc<Writer>), StartError> {
+    let (store, restored) = blocking("the store", move || {
+        let store = AnyStore::open(&data, options)?;
+        let restored = store.load()?;
+        Ok((Arc::new(store), restored))
+    })
+    .await?;
+    let writer = Arc::new(Writer::start(Arc::clone(&store), settings)?);
+    Ok((store, restored, writer))
+}
+
+/// The log and the metrics, which know already what the store held and which destinations there are.
+fn facts_of(config: &Config, board: &Board, restored: &Restored) -> Facts {
+    let facts = Facts::new(Build {
+        version: VERSION,
+        commit: COMMIT,
+    });
+    facts.restored(restored);
+    let names = config
+        .core
+        .destinations
+        .iter()
+        .map(|one| one.name.clone())
+        .collect::<Vec<Name>>();
+    facts.destinations(board, &names);
+    facts
 }
 
 async fn blocking<T: Send + 'static>(

@@ -123,42 +123,8 @@ impl Lines {
                 service.entry, service.selector
             ),
         );
-        self.add(
-            "expected",
-            format!(
-                "it should be {}; otherwise for {} and {} before it is told",
-                match service.expect {
-                    svcwatch_core::plan::Expect::Running => "running",
-                    svcwatch_core::plan::Expect::Stopped => "stopped",
-                    svcwatch_core::plan::Expect::Either => "running or stopped",
-                },
-                text::duration(service.for_span),
-                if service.confirm == 1 {
-                    "one reading".to_owned()
-                } else {
-                    format!("{} readings that agree", service.confirm)
-                },
-            ),
-        );
-        let before = service.previous_state.map_or_else(String::new, |state| {
-            format!(", before that {}", text::state(state))
-        });
-        let verb = if unseen {
-            "cannot be seen now; it was"
-        } else {
-            "is"
-        };
-        let start = service.start_type.map_or_else(String::new, |start| {
-            format!("; its start type is {}", text::start_type(start))
-        });
-        self.add(
-            "state",
-            format!(
-                "it {verb} {} since {}{before}{start}",
-                text::state(service.state),
-                text::moment(service.since)
-            ),
-        );
+        self.expected(service);
+        self.state(service, unseen);
         if let Some(since) = service.wrong_since {
             self.add(
                 "wrong",
@@ -198,6 +164,48 @@ impl Lines {
         for lane in &service.lanes {
             self.lane(lane);
         }
+    }
+
+    fn expected(&mut self, service: &ServiceExplained) {
+        self.add(
+            "expected",
+            format!(
+                "it should be {}; otherwise for {} and {} before it is told",
+                match service.expect {
+                    svcwatch_core::plan::Expect::Running => "running",
+                    svcwatch_core::plan::Expect::Stopped => "stopped",
+                    svcwatch_core::plan::Expect::Either => "running or stopped",
+                },
+                text::duration(service.for_span),
+                if service.confirm == 1 {
+                    "one reading".to_owned()
+                } else {
+                    format!("{} readings that agree", service.confirm)
+                },
+            ),
+        );
+    }
+
+    fn state(&mut self, service: &ServiceExplained, unseen: bool) {
+        let before = service.previous_state.map_or_else(String::new, |state| {
+            format!(", before that {}", text::state(state))
+        });
+        let verb = if unseen {
+            "cannot be seen now; it was"
+        } else {
+            "is"
+        };
+        let start = service.start_type.map_or_else(String::new, |start| {
+            format!("; its start type is {}", text::start_type(start))
+        });
+        self.add(
+            "state",
+            format!(
+                "it {verb} {} since {}{before}{start}",
+                text::state(service.state),
+                text::moment(service.since)
+            ),
+        );
     }
 
     fn lane(&mut self, lane: &LaneExplained) {

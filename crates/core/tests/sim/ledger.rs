@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 use svcwatch_core::{
-    id::{DeliveryKey, Name, Subject},
+    id::{DeliveryKey, IncidentId, Name, Subject},
     limits,
     notice::{Kind, Notice},
     plan::LimitPer,
@@ -284,39 +284,30 @@ impl Oracle {
         }
         heard.order = row.order;
         heard.at = now;
+        let given_up: Vec<&DeliveryRow> = store.given_up(&sent.lane).collect();
+        let about = |other: &DeliveryRow, id: &IncidentId| {
+            other
+                .notice
+                .incident
+                .as_ref()
+                .is_some_and(|one| one.id == *id)
+        };
         // An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
-        let lost = row
-            .notice
-            .incident
-            .as_ref()
-            .filter(|_| row.notice.kind == Kind::Resolved)
-            .filter(|one| {
-                store.deliveries.values().any(|stored| {
-                    let other = &stored.row;
-                    matches!(other.state, DeliveryState::Expired | DeliveryState::Parked)
-                        && other.attempts > 0
-                        && (&other.destination, &other.recipient)
-                            == (&row.destination, &row.recipient)
-                        && other
-                            .notice
-                            .incident
-                            .as_ref()
-                            .is_some_and(|incident| incident.id == one.id)
-                })
-            });
-        heard.known.extend(lost.map(|one| one.id.clone()));
+        if let Some(incident) = &row.notice.incident
+            && row.notice.kind == Kind::Resolved
+            && given_up
+                .iter()
+                .any(|other| other.attempts > 0 && about(other, &incident.id))
+        {
+            heard.known.insert(incident.id.clone());
+        }
         // An end that the destination itself refused is its own loss.
         heard.open.retain(|id| {
-            !store.deliveries.values().any(|stored| {
-                let other = &stored.row;
+            !given_up.iter().any(|other| {
+                let merged = &other.notice.merged;
                 other.state == DeliveryState::Parked
                     && other.notice.kind == Kind::Resolved
-                    && (&other.destination, &other.recipient) == (&row.destination, &row.recipient)
-                    && other
-                        .notice
-                        .incident
-                        .as_ref()
-                        .is_some_and(|incident| incident.id == *id)
+                    && (about(other, id) || merged.iter().any(|one| one.incident == *id))
             })
         });
         if let Some(sentence) = hear(&mut heard, &row.notice) {

@@ -8,7 +8,7 @@ use svcwatch_core::{
     engine::{self, LaneExplained, ServiceExplained},
     id::Name,
     notice::Why,
-    plan::LimitPer,
+    plan::{Expect, LimitPer},
     time::Span,
 };
 
@@ -128,9 +128,9 @@ impl Lines {
             format!(
                 "it should be {}; otherwise for {} and {} before it is told",
                 match service.expect {
-                    svcwatch_core::plan::Expect::Running => "running",
-                    svcwatch_core::plan::Expect::Stopped => "stopped",
-                    svcwatch_core::plan::Expect::Either => "running or stopped",
+                    Expect::Running => "running",
+                    Expect::Stopped => "stopped",
+                    Expect::Either => "running or stopped",
                 },
                 text::duration(service.for_span),
                 if service.confirm == 1 {
@@ -140,6 +140,38 @@ impl Lines {
                 },
             ),
         );
+        self.state(service, unseen);
+        if let Some(incident) = &service.incident {
+            self.add("incident", format!("the incident {incident} is open"));
+        }
+        if let Some(until) = service.held_until {
+            self.add(
+                "held",
+                format!("its opening is held until {}", text::moment(until)),
+            );
+        }
+        if let Some(by) = &service.acknowledged_by {
+            self.add(
+                "acknowledged",
+                format!("{by} has taken note, so it is not repeated"),
+            );
+        }
+        if let Some(why) = service.muted {
+            self.add("muted", format!("it is not told: {} ({why})", reason(why)));
+        }
+        if service.lanes.is_empty() {
+            self.add(
+                "route",
+                "no route leads anywhere for it, so nobody is told".to_owned(),
+            );
+        }
+        for lane in &service.lanes {
+            self.lane(lane);
+        }
+    }
+
+    /// How a service is, or was when it was seen last.
+    fn state(&mut self, service: &ServiceExplained, unseen: bool) {
         let before = service.previous_state.map_or_else(String::new, |state| {
             format!(", before that {}", text::state(state))
         });
@@ -170,33 +202,6 @@ impl Lines {
                 "severity",
                 format!("its notices are {severity}, as the config says"),
             );
-        }
-        if let Some(incident) = &service.incident {
-            self.add("incident", format!("the incident {incident} is open"));
-        }
-        if let Some(until) = service.held_until {
-            self.add(
-                "held",
-                format!("its opening is held until {}", text::moment(until)),
-            );
-        }
-        if let Some(by) = &service.acknowledged_by {
-            self.add(
-                "acknowledged",
-                format!("{by} has taken note, so it is not repeated"),
-            );
-        }
-        if let Some(why) = service.muted {
-            self.add("muted", format!("it is not told: {} ({why})", reason(why)));
-        }
-        if service.lanes.is_empty() {
-            self.add(
-                "route",
-                "no route leads anywhere for it, so nobody is told".to_owned(),
-            );
-        }
-        for lane in &service.lanes {
-            self.lane(lane);
         }
     }
 

@@ -229,6 +229,18 @@ impl Host {
                 .all(|(line, service)| *line.name == *service.name)
     }
 
+    /// Keeps start types of the services that are listed, and of no others.
+    pub fn keep_listed(&mut self, names: &[Name]) {
+        let present: BTreeSet<&Name> = names.iter().collect();
+        self.listed.retain(|known, _| present.contains(known));
+        for service in names {
+            self.listed.entry(service.clone()).or_insert(Listed {
+                start_type: None,
+                asked: false,
+            });
+        }
+    }
+
     /// Looks at the next list as if it were new.
     pub fn forget_list(&mut self) {
         self.relink = true;

@@ -26,6 +26,30 @@ pub(super) struct Selected {
     pub(super) start_type: Option<StartType>,
 }
 
+/// The services of a list that are not watched yet and that an entry of the plan means.
+fn select(host: &Host, names: &[Name], reading: &HostReading) -> Vec<Selected> {
+    let mut added = Vec::new();
+    let room = limits::TARGETS_PER_HOST_MAX.saturating_sub(host.targets.len());
+    for (service, line) in names.iter().zip(&reading.services) {
+        let start_type = host
+            .listed
+            .get(service)
+            .and_then(|listed| listed.start_type);
+        if added.len() < room
+            && host.find(service).is_none()
+            && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
+        {
+            added.push(Selected {
+                service: service.clone(),
+                display_name: Some(Arc::from(line.display_name.as_str())),
+                entry,
+                start_type,
+            });
+        }
+    }
+    added
+}
+
 /// The one copy of a name that many hosts have in their lists.
 fn intern(names: &mut BTreeSet<Arc<str>>, name: &str) -> Arc<str> {
     if let Some(known) = names.get(name) {
@@ -130,34 +154,9 @@ impl Engine {
             .collect();
         host.remember_vanished(&names, reading);
         if by_start {
-            let present: BTreeSet<&Name> = names.iter().collect();
-            host.listed.retain(|known, _| present.contains(known));
-            for service in &names {
-                host.listed.entry(service.clone()).or_insert(Listed {
-                    start_type: None,
-                    asked: false,
-                });
-            }
+            host.keep_listed(&names);
         }
-        let mut added = Vec::new();
-        let room = limits::TARGETS_PER_HOST_MAX.saturating_sub(host.targets.len());
-        for (service, line) in names.iter().zip(&reading.services) {
-            let start_type = host
-                .listed
-                .get(service)
-                .and_then(|listed| listed.start_type);
-            if added.len() < room
-                && host.find(service).is_none()
-                && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
-            {
-                added.push(Selected {
-                    service: service.clone(),
-                    display_name: Some(Arc::from(line.display_name.as_str())),
-                    entry,
-                    start_type,
-                });
-            }
-        }
+        let added = select(host, &names, reading);
         let any = !added.is_empty();
         for selected in added {
             self.watch(now, name, selected, step);

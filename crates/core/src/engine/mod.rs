@@ -156,12 +156,13 @@ impl Engine {
         self.store
     }
 
-    /// Counts one more change of a subject, and writes its row. Zero for a subject that is not known.
+    /// Counts one more change of a subject, and writes its row. For a subject that is not watched any more it is the
+    /// next number of the whole store, which is not used twice either.
     fn bump(&mut self, subject: &Subject, step: &mut Step) -> u64 {
         match subject {
             Subject::Service { host, service } => {
                 let Some(target) = self.target_mut(host, service) else {
-                    return 0;
+                    return self.next_record();
                 };
                 target.row.seq = target.row.seq.saturating_add(1);
                 step.commit.push(Record::Target(target.row.clone()));
@@ -169,7 +170,7 @@ impl Engine {
             }
             Subject::Host(host) => {
                 let Some(host) = self.hosts.get_mut(host) else {
-                    return 0;
+                    return self.next_record();
                 };
                 host.row.seq = host.row.seq.saturating_add(1);
                 step.commit.push(Record::Host(host.row.clone()));
@@ -177,7 +178,7 @@ impl Engine {
             }
             Subject::Visibility(host) => {
                 let Some(host) = self.hosts.get_mut(host) else {
-                    return 0;
+                    return self.next_record();
                 };
                 host.row.visibility_seq = host.row.visibility_seq.saturating_add(1);
                 step.commit.push(Record::Host(host.row.clone()));
@@ -185,7 +186,7 @@ impl Engine {
             }
             Subject::Account(account) => {
                 let Some(account) = self.accounts.get_mut(account) else {
-                    return 0;
+                    return self.next_record();
                 };
                 account.row.seq = account.row.seq.saturating_add(1);
                 step.commit.push(Record::Account(account.row.clone()));
@@ -193,17 +194,14 @@ impl Engine {
             }
             Subject::Destination(destination) => {
                 let Some(destination) = self.outbox.destination_mut(destination) else {
-                    return 0;
+                    return self.next_record();
                 };
                 destination.row.seq = destination.row.seq.saturating_add(1);
                 step.commit
                     .push(Record::Destination(destination.row.clone()));
                 destination.row.seq
             }
-            Subject::Fleet => {
-                self.last_record = self.last_record.saturating_add(1);
-                self.last_record
-            }
+            Subject::Fleet => self.next_record(),
         }
     }
 

@@ -171,6 +171,19 @@ impl Engine {
         for service in gone {
             self.unwatch(now, name, &service, step);
         }
+        self.watch_named(now, name, step);
+        // The next list is looked at as if it were new, so that patterns find what they now mean.
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.targets_changed();
+            host.forget_list();
+        }
+        for service in shown {
+            self.show_service(name, &service, step);
+        }
+    }
+
+    /// Watches what somebody named on a host, seen or not.
+    fn watch_named(&mut self, now: Now, name: &Name, step: &mut Step) {
         let Some(host) = self.hosts.get(name) else {
             return;
         };
@@ -198,14 +211,6 @@ impl Engine {
                 start_type: None,
             };
             self.watch(now, name, selected, step);
-        }
-        // The next list is looked at as if it were new, so that patterns find what they now mean.
-        if let Some(host) = self.hosts.get_mut(name) {
-            host.targets_changed();
-            host.forget_list();
-        }
-        for service in shown {
-            self.show_service(name, &service, step);
         }
     }
 

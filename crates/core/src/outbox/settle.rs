@@ -103,6 +103,7 @@ impl Outbox {
             result: verdict.as_str(),
             answer,
         }));
+        self.note_sent(now, &key, step);
         match verdict {
             Verdict::Delivered => self.delivered(now, &key, step),
             Verdict::Retry { after, reason } => self.try_again(now, &key, *after, reason, step),
@@ -114,6 +115,9 @@ impl Outbox {
     fn take_head(&mut self, key: &LaneKey) -> Option<DeliveryRow> {
         let lane = self.lanes.get_mut(key)?;
         lane.under_way = false;
+        if let Some(known) = self.destinations.get_mut(&key.destination) {
+            known.busy = known.busy.saturating_sub(1);
+        }
         if let Some(pool) = self.pools.get_mut(&key.pool()) {
             pool.busy = pool.busy.saturating_sub(1);
         }

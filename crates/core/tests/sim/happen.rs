@@ -1,7 +1,8 @@
 //! What becomes of the world when something happens.
 
 use crate::{
-    machines::{Machine, Mode, Visible},
+    machines::{Machine, Mode},
+    services::Visible,
     story::{
         AccountChange, DestinationChange, MachineChange, Reload, ServiceChange, StoreChange, What,
     },
@@ -161,7 +162,7 @@ impl World {
                 self.replan(|plan| plan.hosts.retain(|host| !names.contains(&host.name)));
             }
             Reload::ReturnHost(machine) => {
-                self.plan_host(machine, crate::setup::host_name(machine))
+                self.plan_host(machine, crate::setup::host_name(machine));
             }
             Reload::RenameHost(machine) => {
                 if self.is_itself(machine) {

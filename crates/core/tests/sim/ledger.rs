@@ -1,6 +1,7 @@
 //! Rules about messages, as they are sent and as destinations take them (P1, I2, I3, I5, limits, asked waits).
 
 use crate::{
+    heard::{Belief, Heard, hear},
     oracle::Oracle,
     store::{Recipient, Store},
 };
@@ -9,40 +10,12 @@ use std::{
     sync::Arc,
 };
 use svcwatch_core::{
-    id::{DeliveryKey, IncidentId, Name, Subject},
+    id::{DeliveryKey, Name, Subject},
     limits,
-    notice::{Kind, Notice, ToldEvent},
+    notice::{Kind, Notice},
     plan::LimitPer,
     record::{DeliveryRow, DeliveryState},
 };
-
-/// What a recipient believes of one subject after a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Belief {
-    /// It is wrong, so.
-    Wrong(ToldEvent),
-    /// It is well.
-    Fine,
-}
-
-/// What a recipient was told of one subject.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Heard {
-    /// The greatest order that arrived.
-    order: u64,
-    /// Incidents that were told as open and not yet as over.
-    pub(crate) open: BTreeSet<IncidentId>,
-    /// Incidents whose opening arrived, and the answer too.
-    opened: BTreeSet<IncidentId>,
-    /// Every incident of which anything arrived.
-    pub(crate) heard_of: BTreeSet<IncidentId>,
-    /// What is believed now.
-    pub(crate) belief: Option<Belief>,
-    /// When something arrived last.
-    pub(crate) at: u64,
-    /// When the message that was taken last was sent first.
-    begun: Option<u64>,
-}
 
 /// A message, by its key.
 #[derive(Debug, Clone)]
@@ -59,6 +32,13 @@ struct Sent {
     payload: Arc<[u8]>,
 }
 
+/// A destination asked us to wait.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    since: u64,
+    until: u64,
+}
+
 /// All messages.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -66,7 +46,7 @@ pub(crate) struct Ledger {
     under_way: BTreeMap<DeliveryKey, Sent>,
     first_sent: BTreeMap<DeliveryKey, u64>,
     /// When each delivery may be tried again, where the destination said so.
-    not_before: BTreeMap<DeliveryKey, u64>,
+    not_before: BTreeMap<DeliveryKey, Asked>,
     /// The latest such time of each recipient.
     pub(crate) recipient_not_before: BTreeMap<Recipient, u64>,
     /// What each recipient heard.
@@ -202,7 +182,7 @@ impl Oracle {
                 "I5",
                 format!("message {key} is sent to {destination} {recipient}, which it is not for"),
             );
-        } else if !stored.waits() {
+        } else if !stored.waits() && row.reason.as_deref() != Some("destination_removed") {
             self.broken(
                 "P1",
                 format!("message {key} is sent although it is {}", row.state),
@@ -228,7 +208,7 @@ impl Oracle {
             .ledger
             .not_before
             .get(key)
-            .is_some_and(|at| self.now < *at)
+            .is_some_and(|asked| self.now + self.forward_since(asked.since) + 1 < asked.until)
         {
             self.broken(
                 "P1",
@@ -324,7 +304,7 @@ impl Oracle {
                             .is_some_and(|incident| incident.id == one.id)
                 })
             });
-        heard.heard_of.extend(lost.map(|one| one.id.clone()));
+        heard.known.extend(lost.map(|one| one.id.clone()));
         // An end that the destination itself refused is its own loss.
         heard.open.retain(|id| {
             !store.deliveries.values().any(|stored| {
@@ -362,10 +342,11 @@ impl Oracle {
                 .heard
                 .entry((sent.lane.0.clone(), subject))
                 .or_default();
+            told.summarized = true;
             told.belief = Some(Belief::Wrong(item.event));
             told.at = now;
             told.open.extend(open.clone());
-            told.heard_of.extend(open);
+            told.known.extend(open);
         }
     }
 
@@ -386,7 +367,7 @@ impl Oracle {
             && begun >= last
             && begun + 1_000 < last + limit.every.0
             && self.store_slow_at + 60_000 < last
-            && !self.crashes.iter().any(|at| *at >= last)
+            && !self.crashes.iter().any(|at| *at + limit.every.0 >= last)
         {
             let sentence = format!(
                 "{} took two messages within {} ms, of {}",
@@ -429,7 +410,11 @@ impl Oracle {
                     .push(now);
                 if let Some(after) = after {
                     let clamped = after.clamp(limits::RETRY_AFTER_MIN.0, limits::RETRY_AFTER_MAX.0);
-                    self.ledger.not_before.insert(key.clone(), now + clamped);
+                    let asked = Asked {
+                        since: now,
+                        until: now + clamped,
+                    };
+                    self.ledger.not_before.insert(key.clone(), asked);
                     let latest = self
                         .ledger
                         .recipient_not_before
@@ -459,11 +444,11 @@ impl Oracle {
             let stored = store.deliveries.get(key).map(|stored| stored.row.state);
             taken.known = stored == Some(DeliveryState::Delivered);
         }
-        not_before.retain(|key, at| {
+        not_before.retain(|key, asked| {
             store
                 .deliveries
                 .get(key)
-                .is_some_and(|stored| stored.due_at >= *at)
+                .is_some_and(|stored| stored.due_at >= asked.until)
         });
         self.logons.allow(None);
         self.logons.unproven(None);
@@ -479,53 +464,4 @@ pub(crate) enum End {
     Retry(Option<u64>),
     /// Never.
     Rejected,
-}
-
-/// A recipient hears a message; what is wrong with it, where something is.
-fn hear(heard: &mut Heard, notice: &Notice) -> Option<String> {
-    let Some(incident) = &notice.incident else {
-        return None;
-    };
-    let id = &incident.id;
-    let mut wrong = None;
-    let untold: Vec<&IncidentId> = notice
-        .merged
-        .iter()
-        .map(|merged| &merged.incident)
-        .collect();
-    match notice.kind {
-        Kind::Opened | Kind::Updated | Kind::Reminder => {
-            if notice.kind == Kind::Opened && heard.opened.contains(id) {
-                wrong = Some(format!(
-                    "incident {id} is opened a second time with another key"
-                ));
-            } else if let Some(other) = heard.open.iter().find(|other| *other != id) {
-                wrong = Some(format!(
-                    "incident {id} is {} while {other}, told before, was never told to be over",
-                    notice.kind
-                ));
-            }
-            heard.open.insert(id.clone());
-            heard.belief = Some(Belief::Wrong(notice.event));
-            if notice.kind == Kind::Opened {
-                heard.opened.insert(id.clone());
-            }
-        }
-        Kind::Resolved => {
-            if !heard.heard_of.contains(id) && !untold.contains(&id) {
-                wrong = Some(format!(
-                    "incident {id} is resolved, but its opening never arrived"
-                ));
-            }
-            heard.open.remove(id);
-            for merged in &untold {
-                heard.open.remove(*merged);
-            }
-            heard.belief = Some(Belief::Fine);
-        }
-        Kind::Info | Kind::Summary => {}
-    }
-    heard.heard_of.insert(id.clone());
-    heard.heard_of.extend(untold.into_iter().cloned());
-    wrong
 }

@@ -10,28 +10,29 @@
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
 mod happen;
+mod heard;
 mod last;
 mod ledger;
 mod logons;
 mod machines;
 mod oracle;
+
 mod oracle_tests;
 mod perform;
 mod readings;
 mod rng;
 mod scan;
+mod services;
 mod setup;
 mod shrink;
 mod store;
 mod story;
+mod tale;
 mod world;
 
-use std::{
-    fmt::Write as _,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 use world::Ended;
 
@@ -53,7 +54,7 @@ fn number(name: &str) -> Option<u64> {
 /// Runs the world of a seed.
 fn run_seed(seed: u64) -> Ended {
     let setup = setup::setup(seed);
-    let story = story::story(seed, &setup);
+    let story = tale::story(seed, &setup);
     world::run(seed, &setup, &story)
 }
 
@@ -112,21 +113,22 @@ impl Sums {
 /// What is told of a seed that breaks a rule: the rule and the shortest story that still breaks it.
 fn report(seed: u64, ended: &Ended) -> String {
     let setup = setup::setup(seed);
-    let (short, end) = shrink::shrink(seed, &setup, &story::story(seed, &setup), ended);
-    let mut text = format!("seed {seed} broke a rule\n");
+    let (short, end) = shrink::shrink(seed, &setup, &tale::story(seed, &setup), ended);
+    let mut lines = vec![format!("seed {seed} broke a rule")];
     for (what, ended) in [("the whole story", ended), ("the short story", &end)] {
         if let Some(violation) = &ended.violation {
-            let _ = writeln!(text, "  {what}: {violation}");
+            lines.push(format!("  {what}: {violation}"));
         }
     }
     for happening in &short {
-        let _ = writeln!(text, "  {happening}");
+        lines.push(format!("  {happening}"));
     }
     if number("SVCWATCH_SIM_ALOUD").is_some() {
         world::run_aloud(seed, &setup, &short);
     }
-    let _ = writeln!(text, "  (run it again with SVCWATCH_SIM_SEED={seed})");
-    text
+    lines.push(format!("  (run it again with SVCWATCH_SIM_SEED={seed})"));
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 #[test]
@@ -136,7 +138,7 @@ fn seeds() {
         Some(seed) => {
             let setup = setup::setup(seed);
             println!("{:#?}", setup.plan);
-            for happening in story::story(seed, &setup) {
+            for happening in tale::story(seed, &setup) {
                 println!("{happening}");
             }
             seed..seed + 1
@@ -201,7 +203,7 @@ fn planted_faults_are_found() {
     use svcwatch_core::planted::{self, Planted};
     let _alone = alone();
     let mut table =
-        String::from("fault | seed | rule that caught it | events in the shrunk story\n");
+        vec!["planted fault | seed | the rule that caught it | events of the story".to_string()];
     let mut missed = Vec::new();
     for fault in Planted::ALL {
         planted::plant(Some(*fault));
@@ -209,18 +211,18 @@ fn planted_faults_are_found() {
         match broken.into_iter().next() {
             Some((seed, ended)) => {
                 let setup = setup::setup(seed);
-                let (short, end) =
-                    shrink::shrink(seed, &setup, &story::story(seed, &setup), &ended);
+                let (short, end) = shrink::shrink(seed, &setup, &tale::story(seed, &setup), &ended);
                 let violation = end.violation.or(ended.violation);
                 let words = violation.map_or_else(String::new, |violation| {
                     format!("{}: {}", violation.rule, violation.sentence)
                 });
-                let _ = writeln!(table, "{fault} | {seed} | {words} | {}", short.len());
+                table.push(format!("{fault} | {seed} | {words} | {}", short.len()));
             }
             None => missed.push(fault.as_str()),
         }
         planted::plant(None);
     }
+    let table = table.join("\n");
     println!("{table}");
     assert!(
         missed.is_empty(),

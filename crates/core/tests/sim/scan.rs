@@ -2,8 +2,9 @@
 //! nothing that fails holds up what does not (P3, P4).
 
 use crate::{
-    machines::{Mode, Visible},
+    machines::Mode,
     readings::{Sight, entry_of, wrong},
+    services::Visible,
     setup::{HOUR, MINUTE, SECOND},
     story::{DestinationChange, StoreChange},
     world::World,
@@ -160,7 +161,7 @@ impl World {
             .logons
             .refused_at
             .get(&host.name)
-            .is_some_and(|at| at + HOUR + MINUTE > base);
+            .is_some_and(|at| self.anew(*at).max(*at) + HOUR + MINUTE > base);
         let account = host
             .account
             .as_ref()
@@ -284,6 +285,17 @@ impl World {
         least.0.max(3 * wait_hint)
     }
 
+    /// Until when a wait that was stored may last, where the clock was set back before a start: what is left of it is
+    /// then its full length.
+    fn anew(&self, stored_at: u64) -> u64 {
+        let back = self.oracle.jumps.iter().any(|(_, by)| *by < 0);
+        if back && stored_at < self.up_since {
+            self.up_since + limits::RETRY_AFTER_MAX.0
+        } else {
+            0
+        }
+    }
+
     /// A message that is due at a destination that is well is sent.
     fn scan_deliveries(&mut self, steady: u64) {
         let mut seen = BTreeSet::new();
@@ -296,7 +308,9 @@ impl World {
                 stored.row.destination.clone(),
                 Arc::clone(&stored.row.recipient),
             );
-            if !seen.insert((recipient.clone(), stored.row.notice.subject.clone())) {
+            let lane = (recipient.clone(), stored.row.notice.subject.clone());
+            let moved = self.store.moved.get(&lane).copied().unwrap_or(0);
+            if !seen.insert(lane) {
                 continue;
             }
             let planned = self
@@ -327,8 +341,9 @@ impl World {
             let base = steady
                 .max(known.since)
                 .max(stored.due_at)
-                .max(stored.changed_at)
-                .max(asked);
+                .max(moved)
+                .max(asked)
+                .max(self.anew(stored.changed_at));
             if self.now > base + SEND_WITHIN {
                 let sentence = format!(
                     "message {key} is due at {} since {} s and is not sent",

@@ -104,8 +104,9 @@ impl Item {
             | Self::LateProbe(_)
             | Self::GiveUp(..)
             | Self::Config(..)
-            | Self::Rendered(..) => true,
-            Self::Sent(_) | Self::Committed(..) => true,
+            | Self::Rendered(..)
+            | Self::Sent(_)
+            | Self::Committed(..) => true,
             Self::Happening(_) | Self::Up | Self::Quiet | Self::Canary(_) | Self::End => false,
         }
     }

@@ -1,6 +1,6 @@
 """Lists the services of a host with impacket's library, and says what each list costs in CPU time.
 
-Usage: impacket.py PORT USER PASSWORD KEPT SCRATCH
+Usage: list_services.py PORT USER PASSWORD KEPT SCRATCH
 KEPT lists over one kept connection, then SCRATCH lists each over a connection of its own.
 Prints the seconds of CPU time of one kept list and of one from scratch. Starting Python and importing the library
 is not counted.

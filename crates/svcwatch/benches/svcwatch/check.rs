@@ -125,7 +125,10 @@ fn ours(port: u16) -> (f64, f64) {
 
 /// The same of impacket's library, in a process of its own.
 fn theirs(port: u16) -> (f64, f64) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/svcwatch/list_services.py");
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/benches/svcwatch/list_services.py"
+    );
     let output = run(Command::new(PYTHON)
         .arg(script)
         .args([&port.to_string(), ADMINISTRATOR, PASSWORD])

@@ -76,7 +76,7 @@ impl Carried {
                         .extend(effects.into_iter().filter_map(|effect| match effect {
                             Effect::Probe(request) => Some(request),
                             _ => None,
-                        }))
+                        }));
                 }
                 Action::Commit { batch, records } => {
                     let lines = records

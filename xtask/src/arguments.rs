@@ -55,6 +55,11 @@ impl Arguments {
             .map_err(|_| Failure::Usage(format!("{name} needs a whole number, not `{text}`")))
     }
 
+    /// Gives what nobody took.
+    pub(crate) fn rest(self) -> Vec<String> {
+        self.words
+    }
+
     /// Refuses what nobody took.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.words.first() {

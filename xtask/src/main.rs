@@ -3,6 +3,7 @@
 //! Standard library only, so that the first thing that a newcomer runs builds in a second. Each command is a file.
 
 mod arguments;
+mod bench;
 mod ci;
 mod deny;
 mod fuzz;
@@ -54,6 +55,12 @@ const COMMANDS: &[Command] = &[
         about: "run the seeded simulator of the deciding code",
         help: sim::HELP,
         run: sim::run,
+    },
+    Command {
+        name: "bench",
+        about: "measure what is promised about speed",
+        help: bench::HELP,
+        run: bench::run,
     },
 ];
 

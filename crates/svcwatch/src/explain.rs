@@ -8,7 +8,7 @@ use svcwatch_core::{
     engine::{self, LaneExplained, ServiceExplained},
     id::Name,
     notice::Why,
-    plan::LimitPer,
+    plan::{Expect, LimitPer},
     time::Span,
 };
 
@@ -123,20 +123,24 @@ impl Lines {
                 service.entry, service.selector
             ),
         );
-        self.expected(service);
+        self.add(
+            "expected",
+            format!(
+                "it should be {}; otherwise for {} and {} before it is told",
+                match service.expect {
+                    Expect::Running => "running",
+                    Expect::Stopped => "stopped",
+                    Expect::Either => "running or stopped",
+                },
+                text::duration(service.for_span),
+                if service.confirm == 1 {
+                    "one reading".to_owned()
+                } else {
+                    format!("{} readings that agree", service.confirm)
+                },
+            ),
+        );
         self.state(service, unseen);
-        if let Some(since) = service.wrong_since {
-            self.add(
-                "wrong",
-                format!("it is not as expected since {}", text::moment(since)),
-            );
-        }
-        if let Some(severity) = service.severity {
-            self.add(
-                "severity",
-                format!("its notices are {severity}, as the config says"),
-            );
-        }
         if let Some(incident) = &service.incident {
             self.add("incident", format!("the incident {incident} is open"));
         }
@@ -166,26 +170,7 @@ impl Lines {
         }
     }
 
-    fn expected(&mut self, service: &ServiceExplained) {
-        self.add(
-            "expected",
-            format!(
-                "it should be {}; otherwise for {} and {} before it is told",
-                match service.expect {
-                    svcwatch_core::plan::Expect::Running => "running",
-                    svcwatch_core::plan::Expect::Stopped => "stopped",
-                    svcwatch_core::plan::Expect::Either => "running or stopped",
-                },
-                text::duration(service.for_span),
-                if service.confirm == 1 {
-                    "one reading".to_owned()
-                } else {
-                    format!("{} readings that agree", service.confirm)
-                },
-            ),
-        );
-    }
-
+    /// How a service is, or was when it was seen last.
     fn state(&mut self, service: &ServiceExplained, unseen: bool) {
         let before = service.previous_state.map_or_else(String::new, |state| {
             format!(", before that {}", text::state(state))
@@ -206,6 +191,18 @@ impl Lines {
                 text::moment(service.since)
             ),
         );
+        if let Some(since) = service.wrong_since {
+            self.add(
+                "wrong",
+                format!("it is not as expected since {}", text::moment(since)),
+            );
+        }
+        if let Some(severity) = service.severity {
+            self.add(
+                "severity",
+                format!("its notices are {severity}, as the config says"),
+            );
+        }
     }
 
     fn lane(&mut self, lane: &LaneExplained) {

@@ -3,7 +3,7 @@
 use crate::{
     heard::{Belief, Heard, hear},
     oracle::Oracle,
-    store::{Recipient, Store},
+    store::{Recipient, Store, Stored},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -172,6 +172,34 @@ impl Oracle {
             return None;
         };
         let row = &stored.row;
+        self.judge_content(stored, destination, recipient, payload);
+        self.judge_repeat(key, destination, payload);
+        let lane = (
+            (destination.clone(), Arc::clone(recipient)),
+            row.notice.subject.clone(),
+        );
+        self.judge_order(store, row);
+        let now = self.now;
+        self.ledger.first_sent.entry(key.clone()).or_insert(now);
+        self.ledger.under_way.insert(
+            key.clone(),
+            Sent {
+                lane,
+                payload: Arc::clone(payload),
+            },
+        );
+        Some(Arc::clone(&row.notice))
+    }
+
+    /// What is sent is what the store has frozen, for whom it is, and still owed.
+    fn judge_content(
+        &mut self,
+        stored: &Stored,
+        destination: &Name,
+        recipient: &Arc<str>,
+        payload: &Arc<[u8]>,
+    ) {
+        let (row, key) = (&stored.row, &stored.row.key);
         if !row.frozen || row.payload.as_ref() != Some(payload) {
             self.broken(
                 "I5",
@@ -188,6 +216,10 @@ impl Oracle {
                 format!("message {key} is sent although it is {}", row.state),
             );
         }
+    }
+
+    /// A message is tried again only after its last try, unchanged, and not before the destination wants it.
+    fn judge_repeat(&mut self, key: &DeliveryKey, destination: &Name, payload: &Arc<[u8]>) {
         if self.ledger.under_way.contains_key(key) {
             self.broken("P1", format!("message {key} is sent while it is under way"));
         }
@@ -215,19 +247,19 @@ impl Oracle {
                 format!("message {key} is sent earlier than {destination} asked for"),
             );
         }
-        let lane = (
-            (destination.clone(), Arc::clone(recipient)),
-            row.notice.subject.clone(),
-        );
+    }
+
+    /// Nothing is sent while something earlier of the same service waits, or it would arrive in the wrong order.
+    fn judge_order(&mut self, store: &Store, row: &DeliveryRow) {
+        let key = &row.key;
         let earlier = store
             .waiting
             .range(..row.order)
             .map(|(_, key)| key)
             .find(|other| {
                 store.deliveries.get(*other).is_some_and(|other| {
-                    other.row.destination == lane.0.0
-                        && other.row.recipient == lane.0.1
-                        && other.row.notice.subject == lane.1
+                    same_recipient(&other.row, row)
+                        && other.row.notice.subject == row.notice.subject
                 })
             });
         if let Some(earlier) = earlier {
@@ -236,16 +268,6 @@ impl Oracle {
                 format!("message {key} is sent before {earlier} of the same service"),
             );
         }
-        let now = self.now;
-        self.ledger.first_sent.entry(key.clone()).or_insert(now);
-        self.ledger.under_way.insert(
-            key.clone(),
-            Sent {
-                lane,
-                payload: Arc::clone(payload),
-            },
-        );
-        Some(Arc::clone(&row.notice))
     }
 
     /// Whether a message is being sent.
@@ -284,32 +306,9 @@ impl Oracle {
         }
         heard.order = row.order;
         heard.at = now;
-        let given_up: Vec<&DeliveryRow> = store.given_up(&sent.lane).collect();
-        let about = |other: &DeliveryRow, id: &IncidentId| {
-            other
-                .notice
-                .incident
-                .as_ref()
-                .is_some_and(|one| one.id == *id)
-        };
-        // An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
-        if let Some(incident) = &row.notice.incident
-            && row.notice.kind == Kind::Resolved
-            && given_up
-                .iter()
-                .any(|other| other.attempts > 0 && about(other, &incident.id))
-        {
-            heard.known.insert(incident.id.clone());
-        }
+        heard.known.extend(owed_end(store, &sent.lane, &row));
         // An end that the destination itself refused is its own loss.
-        heard.open.retain(|id| {
-            !given_up.iter().any(|other| {
-                let merged = &other.notice.merged;
-                other.state == DeliveryState::Parked
-                    && other.notice.kind == Kind::Resolved
-                    && (about(other, id) || merged.iter().any(|one| one.incident == *id))
-            })
-        });
+        heard.open.retain(|id| !refused_end(store, &sent.lane, id));
         if let Some(sentence) = hear(&mut heard, &row.notice) {
             let who = &sent.lane.0;
             self.broken(
@@ -318,7 +317,12 @@ impl Oracle {
             );
         }
         self.ledger.heard.insert(sent.lane.clone(), heard);
-        for item in &row.notice.items {
+        self.hears_summary(store, &sent.lane.0, &row.notice);
+    }
+
+    /// A summary tells of many services at once, so each of them counts as heard of.
+    fn hears_summary(&mut self, store: &Store, recipient: &Recipient, notice: &Notice) {
+        for item in &notice.items {
             let subject = match (&item.host, &item.service) {
                 (Some(host), Some(service)) => Subject::Service {
                     host: host.clone(),
@@ -331,11 +335,11 @@ impl Oracle {
             let told = self
                 .ledger
                 .heard
-                .entry((sent.lane.0.clone(), subject))
+                .entry((recipient.clone(), subject))
                 .or_default();
             told.summarized = true;
             told.belief = Some(Belief::Wrong(item.event));
-            told.at = now;
+            told.at = self.now;
             told.open.extend(open.clone());
             told.known.extend(open);
         }
@@ -444,6 +448,33 @@ impl Oracle {
         self.logons.allow(None);
         self.logons.unproven(None);
     }
+}
+
+/// An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
+fn owed_end(store: &Store, lane: &(Recipient, Subject), row: &DeliveryRow) -> Option<IncidentId> {
+    let id = incident_of(row).filter(|_| row.notice.kind == Kind::Resolved)?;
+    let lost =
+        (store.given_up(lane)).any(|other| other.attempts > 0 && incident_of(other) == Some(id));
+    lost.then(|| id.clone())
+}
+
+/// Whether the recipient of a message refused the end of an incident, which it then cannot know.
+fn refused_end(store: &Store, lane: &(Recipient, Subject), id: &IncidentId) -> bool {
+    store.given_up(lane).any(|other| {
+        let merged = &other.notice.merged;
+        other.state == DeliveryState::Parked
+            && other.notice.kind == Kind::Resolved
+            && (incident_of(other) == Some(id) || merged.iter().any(|one| one.incident == *id))
+    })
+}
+
+/// Whether two messages are for the same recipient: what one recipient lost says nothing of another.
+fn same_recipient(one: &DeliveryRow, other: &DeliveryRow) -> bool {
+    (&one.destination, &one.recipient) == (&other.destination, &other.recipient)
+}
+
+fn incident_of(row: &DeliveryRow) -> Option<&IncidentId> {
+    row.notice.incident.as_ref().map(|incident| &incident.id)
 }
 
 /// How a try ended, as the monitor is told.

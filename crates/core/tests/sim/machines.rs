@@ -187,27 +187,10 @@ impl Machine {
             session_kept: false,
         };
         let mode = self.mode(now);
-        let fault = |fault, refusal| {
-            Outcome::Fault(HostFault {
-                fault,
-                cause: format!("it said {fault}"),
-                refusal,
-            })
-        };
-        match mode {
-            Mode::Fault(reason)
-                if reason != Fault::AccessDenied && reason != Fault::ShuttingDown =>
-            {
-                self.session = None;
-                observation.outcome = fault(reason, None);
-                return observation;
-            }
-            Mode::Hangs | Mode::Silent => {
-                self.session = None;
-                observation.outcome = fault(Fault::Timeout, None);
-                return observation;
-            }
-            _ => {}
+        if let Some(reason) = fault_before_session(mode) {
+            self.session = None;
+            observation.outcome = fault(reason, None);
+            return observation;
         }
         if self.session.is_none() {
             if logs_on && !request.may_log_on {
@@ -227,13 +210,7 @@ impl Machine {
             } else {
                 Logon::None
             };
-            self.session_since = now;
-            let impostor = matches!(mode, Mode::Impostor);
-            self.session = Some(if impostor {
-                "SOMEBODY-ELSE".to_string()
-            } else {
-                self.computer.clone()
-            });
+            self.open_session(now, mode);
         }
         observation.session_kept = true;
         observation.computer_name.clone_from(&self.session);
@@ -243,6 +220,17 @@ impl Machine {
             _ => Outcome::Read(self.list(now, request)),
         };
         observation
+    }
+
+    /// Keeps a session with whoever answers, which need not be the machine itself.
+    fn open_session(&mut self, now: u64, mode: Mode) {
+        self.session_since = now;
+        let impostor = matches!(mode, Mode::Impostor);
+        self.session = Some(if impostor {
+            "SOMEBODY-ELSE".to_string()
+        } else {
+            self.computer.clone()
+        });
     }
 
     fn list(&self, now: u64, request: &ProbeRequest) -> HostReading {
@@ -356,6 +344,25 @@ fn filler(name: &Name) -> Option<usize> {
     FILLERS
         .iter()
         .position(|filler| filler.eq_ignore_ascii_case(name.key()))
+}
+
+/// The fault that lets no session come about or last: a machine that denies or shuts down still has one.
+const fn fault_before_session(mode: Mode) -> Option<Fault> {
+    match mode {
+        Mode::Fault(Fault::AccessDenied | Fault::ShuttingDown) => None,
+        Mode::Fault(reason) => Some(reason),
+        Mode::Hangs | Mode::Silent => Some(Fault::Timeout),
+        _ => None,
+    }
+}
+
+/// What a probe brings back that failed.
+fn fault(fault: Fault, refusal: Option<Refusal>) -> Outcome {
+    Outcome::Fault(HostFault {
+        fault,
+        cause: format!("it said {fault}"),
+        refusal,
+    })
 }
 
 fn line(name: &str, reading: Reading) -> ServiceReading {

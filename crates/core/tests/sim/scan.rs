@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::Arc};
 use svcwatch_core::{
-    id::Subject,
+    id::{Name, Subject},
     limits,
     notice::ToldEvent,
     observe::{Fault, State},
@@ -243,37 +243,62 @@ impl World {
                 continue;
             }
             let long = (self.now - base.max(since)) / SECOND;
-            let subject = Subject::Service {
-                host: host.name.clone(),
-                service: name.clone(),
-            };
-            let known = self
-                .store
-                .open
-                .get(&subject)
-                .and_then(|id| self.store.incidents.get(id))
-                .map(|row| row.event);
-            if known != expected {
-                let sentence = format!(
-                    "{}/{name} is {sight:?} since {long} s, which is {expected:?}, and its incident is {known:?}",
-                    host.name
-                );
-                self.oracle
-                    .broken(if hidden { "P4" } else { "I1" }, sentence);
-            }
-            let shown = self
-                .page
-                .services
-                .get(&(host.name.clone(), name.clone()))
-                .map(|view| view.as_expected);
-            let green = expected.is_none();
-            if shown != Some(green) && expected != Some(ToldEvent::Stuck) {
-                let sentence = format!(
-                    "{}/{name} is {sight:?} since {long} s and is shown as {shown:?}",
-                    host.name
-                );
-                self.oracle.broken("P4", sentence);
-            }
+            self.judge_incident(host, &name, long, sight, expected);
+            self.judge_shown(host, &name, long, sight, expected);
+        }
+    }
+
+    /// A service has the incident that fits it, and none otherwise: by now the monitor had time to see how it is.
+    fn judge_incident(
+        &mut self,
+        host: &HostPlan,
+        name: &Name,
+        long: u64,
+        sight: Sight,
+        expected: Option<ToldEvent>,
+    ) {
+        let subject = Subject::Service {
+            host: host.name.clone(),
+            service: name.clone(),
+        };
+        let known = self
+            .store
+            .open
+            .get(&subject)
+            .and_then(|id| self.store.incidents.get(id))
+            .map(|row| row.event);
+        if known != expected {
+            let sentence = format!(
+                "{}/{name} is {sight:?} since {long} s, which is {expected:?}, and its incident is {known:?}",
+                host.name
+            );
+            let hidden = matches!(sight, Sight::Hidden);
+            let rule = if hidden { "P4" } else { "I1" };
+            self.oracle.broken(rule, sentence);
+        }
+    }
+
+    /// The page shows whether a service is as expected; of one that is stuck only the incident is judged.
+    fn judge_shown(
+        &mut self,
+        host: &HostPlan,
+        name: &Name,
+        long: u64,
+        sight: Sight,
+        expected: Option<ToldEvent>,
+    ) {
+        let shown = self
+            .page
+            .services
+            .get(&(host.name.clone(), name.clone()))
+            .map(|view| view.as_expected);
+        let green = expected.is_none();
+        if shown != Some(green) && expected != Some(ToldEvent::Stuck) {
+            let sentence = format!(
+                "{}/{name} is {sight:?} since {long} s and is shown as {shown:?}",
+                host.name
+            );
+            self.oracle.broken("P4", sentence);
         }
     }
 

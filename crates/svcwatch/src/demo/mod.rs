@@ -27,6 +27,7 @@ use crate::app::{App, Options, StartError};
 use crate::os;
 use crate::store::{StoreError, StoreOptions};
 use cast::Cast;
+use plan::Reached;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -111,14 +112,18 @@ impl Demo {
         cast.set_up(&world);
         let fleet = Fleet::start(Arc::clone(&world)).map_err(DemoError::Fleet)?;
         let told = folder.path().join("told.jsonl");
+        let reached = Reached {
+            hosts: fleet.address(),
+            nobody: fleet.refusing().map_err(DemoError::Fleet)?,
+        };
         let config = plan::config(
-            &fleet,
+            &world,
             &cast,
+            reached,
             settings.pace(),
             settings.listen,
             told.clone(),
-        )
-        .map_err(DemoError::Fleet)?;
+        );
         let options = Options {
             data: Some(folder.path().join("store")),
             store: StoreOptions::default(),

@@ -2,7 +2,6 @@
 
 use super::Settings;
 use super::cast::Cast;
-use super::fleet::Fleet;
 use super::world::{Target, World};
 use crate::config::{
     Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, SecretSource,
@@ -10,7 +9,6 @@ use crate::config::{
 };
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,22 +67,30 @@ impl Pace {
     }
 }
 
+/// Where a fleet is reached, which may run in another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Where every host can be asked.
+    pub hosts: SocketAddr,
+    /// Where nothing listens, for the hosts that cannot even be connected to.
+    pub nobody: SocketAddr,
+}
+
 /// The configuration for a fleet; what is told goes to the file.
 pub fn config(
-    fleet: &Fleet,
+    world: &World,
     cast: &Cast,
+    reached: Reached,
     pace: Pace,
     listen: SocketAddr,
     told: PathBuf,
-) -> io::Result<Config> {
-    let world = fleet.world();
+) -> Config {
     let refusing: BTreeSet<usize> = cast.refusing().collect();
-    let nobody = fleet.refusing()?;
     let connections = (0..world.len()).map(|host| {
         let address = if refusing.contains(&host) {
-            nobody
+            reached.nobody
         } else {
-            fleet.address()
+            reached.hosts
         };
         let connection = Connection {
             address: address.ip().to_string(),
@@ -105,7 +111,7 @@ pub fn config(
         timeout: Span::seconds(10),
     };
     let terminal = Name::new(TERMINAL);
-    Ok(Config {
+    Config {
         core: plan(world, pace),
         connections: connections.collect(),
         credentials: BTreeMap::from([(Name::new(ACCOUNT), credential)]),
@@ -116,7 +122,7 @@ pub fn config(
         retention: Span::hours(24),
         warnings: Vec::new(),
         files: Vec::new(),
-    })
+    }
 }
 
 /// What is watched and told.

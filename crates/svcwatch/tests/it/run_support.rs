@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -211,6 +212,8 @@ impl Host {
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     bodies: Mutex<Vec<serde_json::Value>>,
+    /// The header `x-token` of each request.
+    tokens: Mutex<Vec<String>>,
     /// Whether it takes a request and never answers.
     hangs: Mutex<bool>,
 }
@@ -221,6 +224,7 @@ impl Receiver {
         let receiver = Arc::new(Self {
             address: listener.local_addr().unwrap(),
             bodies: Mutex::default(),
+            tokens: Mutex::default(),
             hangs: Mutex::new(false),
         });
         let serving = Arc::clone(&receiver);
@@ -253,6 +257,10 @@ impl Receiver {
             .collect()
     }
 
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.tokens.lock().unwrap().clone()
+    }
+
     pub(crate) fn bodies(&self) -> Vec<serde_json::Value> {
         self.bodies.lock().unwrap().clone()
     }
@@ -277,6 +285,9 @@ impl Receiver {
                 }
                 if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                     length = value.trim().parse().ok()?;
+                }
+                if let Some(token) = line.strip_prefix("x-token: ") {
+                    self.tokens.lock().unwrap().push(token.trim().to_owned());
                 }
                 if line == "\r\n" {
                     break;
@@ -307,11 +318,15 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(config: &str) -> Self {
-        let house = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let house = Self::empty();
         house.write(config);
         house
+    }
+
+    /// A folder without a configuration yet.
+    pub(crate) fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
     }
 
     /// One host that is read each second and told at once, and one webhook.
@@ -336,6 +351,13 @@ impl House {
 
     pub(crate) fn write(&self, config: &str) {
         std::fs::write(self.config(), config).unwrap();
+    }
+
+    /// Writes a secret beside the configuration.
+    pub(crate) fn write_secret(&self, name: &str, secret: &str) {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, secret).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     pub(crate) fn config(&self) -> PathBuf {

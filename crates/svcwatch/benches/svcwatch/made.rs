@@ -1,0 +1,107 @@
+//! Made-up hosts and readings, for what is measured without a network.
+
+use std::sync::Arc;
+use svcwatch_core::effect::ProbeRequest;
+use svcwatch_core::id::Name;
+use svcwatch_core::observe::{
+    HostReading, Logon, Observation, Outcome, Reading, ServiceReading, State,
+};
+use svcwatch_core::plan::{EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StuckAfter};
+use svcwatch_core::time::{Now, Span, Tick, Wall};
+
+/// When the measurements begin, on both clocks, in milliseconds.
+const BEGUN: (u64, i64) = (10_000_000_000, 1_767_225_600_000);
+
+/// The time so many milliseconds after the beginning.
+pub(crate) fn at(milliseconds: u64) -> Now {
+    Now {
+        tick: Tick(BEGUN.0 + milliseconds),
+        wall: Wall(BEGUN.1 + i64::try_from(milliseconds).unwrap_or(0)),
+    }
+}
+
+/// The name of a host.
+pub(crate) fn host(number: usize) -> Name {
+    Name::new(&format!("srv-{number:05}"))
+}
+
+/// The key name of a service.
+pub(crate) fn service(number: usize) -> String {
+    format!("Service{number:03}")
+}
+
+/// So many hosts of so many watched services each, read every 30 s and told to nobody.
+pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
+    let entries: Vec<EntryPlan> = (0..services)
+        .map(|number| EntryPlan {
+            selector: Selector::Name(Name::new(&service(number))),
+            expect: Expect::Running,
+            for_span: Span::ZERO,
+            confirm: 1,
+            required: true,
+            friendly_name: None,
+            severity: None,
+            labels: Arc::from([]),
+        })
+        .collect();
+    let hosts = (0..hosts).map(|number| HostPlan {
+        name: host(number),
+        address: "192.0.2.1".to_owned(),
+        site: Some(Arc::from("oslo")),
+        account: None,
+        every: Span::seconds(30),
+        timeout: Span::seconds(10),
+        host_for: Span::seconds(90),
+        settle: Span::ZERO,
+        also_known_as: Vec::new(),
+        labels: Arc::from([]),
+        services: entries.clone(),
+    });
+    Plan {
+        hosts: hosts.collect(),
+        accounts: Vec::new(),
+        destinations: Vec::new(),
+        routes: Vec::new(),
+        notices: NoticePlan::default(),
+        stuck_after: StuckAfter::default(),
+    }
+}
+
+/// The answer to a probe: so many services, all running but those that are stopped.
+pub(crate) fn answer(
+    request: &ProbeRequest,
+    services: usize,
+    is_stopped: impl Fn(usize) -> bool,
+) -> Observation {
+    let services = (0..services).map(|number| {
+        let stopped = is_stopped(number);
+        ServiceReading {
+            name: service(number),
+            display_name: format!("The Service {number:03}"),
+            reading: Reading {
+                state: if stopped {
+                    State::Stopped
+                } else {
+                    State::Running
+                },
+                pid: (!stopped).then_some(4_711),
+                exit_code: Some(if stopped { 1_067 } else { 0 }),
+                service_exit_code: Some(0),
+                checkpoint: 0,
+                wait_hint: Span::ZERO,
+            },
+        }
+    });
+    Observation {
+        host: request.host.clone(),
+        probe: request.probe,
+        took: Span(3),
+        logon: Logon::None,
+        computer_name: None,
+        outcome: Outcome::Read(HostReading {
+            services: services.collect(),
+            asked: Vec::new(),
+        }),
+        session_kept: true,
+    }
+}

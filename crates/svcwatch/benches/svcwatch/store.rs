@@ -1,0 +1,239 @@
+//! Remembering: transitions from event to committed, and the newest lines of one service among a million.
+
+use crate::made;
+use crate::table::{Promise, Table, per_second, percentile, seconds};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use svcwatch::store::query::HistoryQuery;
+use svcwatch::store::{AnyStore, Store, StoreOptions, Writer, WriterSettings};
+use svcwatch_core::effect::{Effect, ProbeRequest};
+use svcwatch_core::engine::Engine;
+use svcwatch_core::event::Event;
+use svcwatch_core::id::{Name, Subject};
+use svcwatch_core::observe::State;
+use svcwatch_core::pipeline::{Action, Pipeline};
+use svcwatch_core::record::{HistoryRow, Record, Restored};
+
+/// This part, for the table.
+const PART: &str = "store";
+/// Hosts and services of each; in each round one service of each host changes its state.
+const HOSTS: usize = 2_000;
+const SERVICES: usize = 20;
+/// Rounds that are measured.
+const ROUNDS: u64 = 40;
+/// Transitions in a second.
+const PROMISED_RATE: f64 = 10_000.0;
+/// Lines of history, and the services that they are about.
+const LINES: u64 = 1_000_000;
+const SUBJECTS: u64 = 1_000;
+/// Lines that are asked for, and how often.
+const NEWEST: usize = 100;
+const ASKED: u64 = 501;
+/// Seconds for an answer.
+const PROMISED_ANSWER: f64 = 1e-3;
+/// Rows that are written in one transaction while the store is made ready.
+const CHUNK: u64 = 20_000;
+
+/// Measures this part.
+pub(crate) fn measure(table: &mut Table) {
+    transitions(table);
+    history(table);
+}
+
+/// The engine, its pipeline and the real writer, without the network.
+struct Carried {
+    pipeline: Pipeline,
+    writer: Writer,
+    now: u64,
+    probes: Vec<ProbeRequest>,
+    /// Lines of history that are durable.
+    lines: u64,
+    commits: u64,
+}
+
+impl Carried {
+    /// Carries out what the pipeline wants until it wants nothing.
+    async fn carry(&mut self) {
+        loop {
+            // What is gathered for less than the pipeline's own wait is written too.
+            self.now += 5;
+            let actions = self.pipeline.poll(made::at(self.now));
+            if actions.is_empty() {
+                return;
+            }
+            for action in actions {
+                self.act(action).await;
+            }
+        }
+    }
+
+    async fn act(&mut self, action: Action) {
+        let mut waiting = vec![action];
+        while let Some(action) = waiting.pop() {
+            match action {
+                Action::Do(effects) => {
+                    self.probes
+                        .extend(effects.into_iter().filter_map(|effect| match effect {
+                            Effect::Probe(request) => Some(request),
+                            _ => None,
+                        }));
+                }
+                Action::Commit { batch, records } => {
+                    let lines = records
+                        .iter()
+                        .filter(|record| matches!(record, Record::History(_)));
+                    self.lines += u64::try_from(lines.count()).unwrap_or(0);
+                    self.commits += 1;
+                    self.writer
+                        .write(records)
+                        .await
+                        .expect("the store takes rows");
+                    waiting.extend(self.pipeline.committed(made::at(self.now), batch));
+                }
+            }
+        }
+    }
+
+    /// Answers every probe of one round.
+    async fn round(&mut self, stopped: impl Fn(usize) -> bool + Copy) {
+        let mut answered = 0;
+        while answered < HOSTS {
+            self.carry().await;
+            if self.probes.is_empty() {
+                let next = self.pipeline.next_deadline();
+                let next = next.map_or(self.now, |tick| tick.0.saturating_sub(made::at(0).tick.0));
+                self.now = next.max(self.now + 1);
+            }
+            for request in std::mem::take(&mut self.probes) {
+                answered += 1;
+                let observation = made::answer(&request, SERVICES, stopped);
+                self.pipeline
+                    .push(made::at(self.now), Event::Observed(observation));
+            }
+        }
+        self.carry().await;
+    }
+}
+
+fn transitions(table: &mut Table) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let store = AnyStore::open(folder.path(), StoreOptions { ballast: 0 });
+    let store = Arc::new(store.expect("a new store can be made"));
+    let settings = WriterSettings {
+        check: false,
+        ..WriterSettings::default()
+    };
+    let plan = Arc::new(made::plan(HOSTS, SERVICES));
+    let restored = Restored {
+        store: store.id(),
+        ..Restored::default()
+    };
+    let (engine, first) = Engine::restore(restored, plan, made::at(0));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    let mut carried = Carried {
+        pipeline: Pipeline::new(engine, first),
+        writer: Writer::start(Arc::clone(&store), settings).expect("a thread can be made"),
+        now: 0,
+        probes: Vec::new(),
+        lines: 0,
+        commits: 0,
+    };
+    let (lines, commits, took) = runtime.block_on(async {
+        for _ in 0..3 {
+            carried.round(|_| false).await;
+        }
+        let (lines, commits) = (carried.lines, carried.commits);
+        let begun = Instant::now();
+        for round in 0..ROUNDS {
+            carried
+                .round(|service| round % 2 == 0 && service == 7)
+                .await;
+        }
+        (
+            carried.lines - lines,
+            carried.commits - commits,
+            begun.elapsed(),
+        )
+    });
+    assert!(
+        lines >= ROUNDS * u64::try_from(HOSTS).unwrap_or(0),
+        "{lines}"
+    );
+    table.promised(
+        PART,
+        format!("transitions from event to committed ({lines} in {commits} transactions, each with its incident)"),
+        crate::check::to_f64(lines) / took.as_secs_f64(),
+        (Promise::AtLeast, PROMISED_RATE),
+        per_second,
+    );
+}
+
+fn history(table: &mut Table) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let store = AnyStore::open(folder.path(), StoreOptions { ballast: 0 });
+    let store = store.expect("a new store can be made");
+    for chunk in 0..LINES / CHUNK {
+        let rows: Vec<Record> = (chunk * CHUNK..(chunk + 1) * CHUNK).map(line).collect();
+        store.commit(&rows).expect("rows can be written");
+    }
+    let mut times: Vec<Duration> = (0..ASKED)
+        .map(|number| {
+            let query = HistoryQuery {
+                host: Some(host_of(number * 7 % SUBJECTS)),
+                service: Some(Name::new("Spooler")),
+                before: None,
+                limit: NEWEST,
+            };
+            let begun = Instant::now();
+            let page = store.history(&query).expect("the store can be asked");
+            let took = begun.elapsed();
+            assert_eq!(page.items.len(), NEWEST);
+            took
+        })
+        .collect();
+    table.promised(
+        PART,
+        "newest 100 lines of one service among 1 million, p50",
+        percentile(&mut times, 50).as_secs_f64(),
+        (Promise::AtMost, PROMISED_ANSWER),
+        seconds,
+    );
+    table.plain(
+        PART,
+        "… p99",
+        seconds(percentile(&mut times, 99).as_secs_f64()),
+    );
+}
+
+fn host_of(subject: u64) -> Name {
+    made::host(usize::try_from(subject).unwrap_or(0))
+}
+
+/// A line of history; the lines of one service are spread over all of it.
+fn line(number: u64) -> Record {
+    let (stopped, running) = (State::Stopped, State::Running);
+    let goes_down = (number / SUBJECTS).is_multiple_of(2);
+    let (from, to) = if goes_down {
+        (running, stopped)
+    } else {
+        (stopped, running)
+    };
+    Record::History(HistoryRow {
+        record: number + 1,
+        subject: Subject::Service {
+            host: host_of(number % SUBJECTS),
+            service: Name::new("Spooler"),
+        },
+        seq: number / SUBJECTS + 1,
+        at: made::at(number * 10).wall,
+        from: Some(from),
+        to: Some(to),
+        fault: None,
+        event: None,
+        incident: None,
+        exit_code: Some(if goes_down { 1_067 } else { 0 }),
+        service_exit_code: None,
+        pid: None,
+        cause: None,
+    })
+}

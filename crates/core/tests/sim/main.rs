@@ -170,19 +170,16 @@ fn report(seed: u64, ended: &Ended) -> String {
 #[test]
 fn seeds() {
     let _alone = alone();
-    let range = match number("SVCWATCH_SIM_SEED") {
-        Some(seed) => {
-            let setup = setup::setup(seed);
-            println!("{:#?}", setup.plan);
-            for happening in tale::story(seed, &setup) {
-                println!("{happening}");
-            }
-            seed..seed + 1
+    let range = if let Some(seed) = number("SVCWATCH_SIM_SEED") {
+        let setup = setup::setup(seed);
+        println!("{:#?}", setup.plan);
+        for happening in tale::story(seed, &setup) {
+            println!("{happening}");
         }
-        None => {
-            let from = number("SVCWATCH_SIM_FROM").unwrap_or(0);
-            from..from + number("SVCWATCH_SIM_SEEDS").unwrap_or(200)
-        }
+        seed..seed + 1
+    } else {
+        let from = number("SVCWATCH_SIM_FROM").unwrap_or(0);
+        from..from + number("SVCWATCH_SIM_SEEDS").unwrap_or(200)
     };
     let go_on = number("SVCWATCH_SIM_ALL").is_some();
     let (broken, sums) = broken_seeds(range, go_on);

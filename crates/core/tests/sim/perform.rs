@@ -71,6 +71,7 @@ impl World {
                     .sends(&self.store, &delivery, &destination, &recipient, &payload)
                     .is_some()
                 {
+                    self.judge_promptness(&delivery);
                     self.send(delivery, &destination, &recipient);
                 }
             }

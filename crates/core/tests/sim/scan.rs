@@ -11,13 +11,15 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::Arc};
 use svcwatch_core::{
-    id::{Name, Subject},
+    id::{DeliveryKey, Name, Subject},
     limits,
     notice::ToldEvent,
     observe::{Fault, State},
     plan::{EntryPlan, HostPlan},
 };
 
+/// How long a new message may take to be rendered and sent.
+const SEND_AT_ONCE: u64 = 2 * SECOND;
 /// How long a message that is due may wait at a destination that is well.
 const SEND_WITHIN: u64 = 45 * SECOND;
 
@@ -310,6 +312,52 @@ impl World {
         least.0.max(3 * wait_hint)
     }
 
+    /// A message that was never tried is sent at once to a destination that is well, whatever others do.
+    pub(crate) fn judge_promptness(&mut self, key: &DeliveryKey) {
+        let (Some(stored), Some(steady)) = (self.store.deliveries.get(key), self.steady_since())
+        else {
+            return;
+        };
+        let row = &stored.row;
+        let recipient = (row.destination.clone(), Arc::clone(&row.recipient));
+        let planned = (self.plan.destinations.iter()).find(|known| known.name == recipient.0);
+        let known = (self.destinations.iter()).find(|known| known.name == recipient.0);
+        let Some(known) = known.filter(|known| known.mode == DestinationChange::Heal) else {
+            return;
+        };
+        if row.attempts > 0 || planned.is_none_or(|planned| planned.limit.is_some()) {
+            return;
+        }
+        let waiting = self.store.waiting.values();
+        let beside = waiting.filter(|key| {
+            let stored = self.store.deliveries.get(*key);
+            stored.is_some_and(|stored| stored.row.destination == recipient.0)
+        });
+        let beside = u64::try_from(beside.count()).unwrap_or(0);
+        // A service waits for the summary that names it.
+        let fleet = (recipient.clone(), Subject::Fleet);
+        let asked = &self.oracle.ledger.recipient_not_before;
+        let asked = asked.get(&recipient).copied().unwrap_or(0);
+        let lane = (recipient, row.notice.subject.clone());
+        let turned = [&lane, &fleet].map(|lane| self.store.turned.get(lane).copied().unwrap_or(0));
+        let base = steady
+            .max(known.since + MINUTE)
+            .max(stored.first_at)
+            .max(turned[0])
+            .max(turned[1])
+            .max(asked)
+            .max(self.anew(stored.first_at));
+        let bound = SEND_AT_ONCE + beside * SECOND / 4;
+        if self.now > base + bound {
+            let sentence = format!(
+                "message {key} waited {} ms although {} is well",
+                self.now - base,
+                known.name
+            );
+            self.oracle.broken("P3", sentence);
+        }
+    }
+
     /// Until when a wait that was stored may last, where the clock was set back before a start: what is left of it is
     /// then its full length.
     fn anew(&self, stored_at: u64) -> u64 {
@@ -334,7 +382,7 @@ impl World {
                 Arc::clone(&stored.row.recipient),
             );
             let lane = (recipient.clone(), stored.row.notice.subject.clone());
-            let moved = self.store.moved.get(&lane).copied().unwrap_or(0);
+            let turned = self.store.turned.get(&lane).copied().unwrap_or(0);
             if !seen.insert(lane) {
                 continue;
             }
@@ -366,7 +414,8 @@ impl World {
             let base = steady
                 .max(known.since)
                 .max(stored.due_at)
-                .max(moved)
+                .max(turned)
+                .max(stored.changed_at)
                 .max(asked)
                 .max(self.anew(stored.changed_at));
             if self.now > base + SEND_WITHIN {

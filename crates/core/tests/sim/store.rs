@@ -68,8 +68,8 @@ pub(crate) struct Store {
     pub(crate) deliveries: BTreeMap<DeliveryKey, Stored>,
     /// The keys of deliveries that wait, by their order.
     pub(crate) waiting: BTreeMap<u64, DeliveryKey>,
-    /// When something about a lane was last written.
-    pub(crate) moved: BTreeMap<(Recipient, Subject), u64>,
+    /// When the turn in a lane last passed on, because a message of it ended or was merged away.
+    pub(crate) turned: BTreeMap<(Recipient, Subject), u64>,
     /// Deliveries that were given up or refused, by their lanes.
     pub(crate) lost: BTreeMap<(Recipient, Subject), BTreeSet<DeliveryKey>>,
     /// What was not told.
@@ -145,6 +145,12 @@ impl Store {
                 let stored = self.deliveries.get_mut(key)?;
                 stored.merged = true;
                 self.waiting.remove(&stored.row.order);
+                let recipient = (
+                    stored.row.destination.clone(),
+                    Arc::clone(&stored.row.recipient),
+                );
+                let lane = (recipient, stored.row.notice.subject.clone());
+                self.turned.insert(lane, at.1);
                 stored
                     .row
                     .frozen
@@ -267,7 +273,9 @@ impl Store {
             let lost = self.lost.entry(lane.clone()).or_default();
             lost.insert(row.key.clone());
         }
-        self.moved.insert(lane, at);
+        if !matches!(row.state, DeliveryState::Pending | DeliveryState::Sending) {
+            self.turned.insert(lane, at);
+        }
         let broken = self
             .deliveries
             .get(&row.key)

@@ -71,9 +71,9 @@ pub struct Lane {
     pub away: bool,
     /// Whether what is under way pays a debt: where even that is never taken, nothing more is owed.
     pub paying: bool,
-    /// Whether the destination refused the end of the incident that was told as open: what comes later goes out
-    /// without it, and it stays owed.
-    pub end_refused: bool,
+    /// The number of the end that the destination refused last. Where that end was made for an opening, the opening
+    /// goes out without it, or the two would go round in a circle; the end stays owed.
+    pub end_refused: Option<u64>,
     /// When the last message was given out, for limits.
     pub last_sent: Option<Tick>,
     /// When it is looked at next, and its place among those of the same time.
@@ -100,7 +100,7 @@ impl Lane {
             under_way: false,
             away: false,
             paying: false,
-            end_refused: false,
+            end_refused: None,
             last_sent: None,
             look_at: None,
         }
@@ -134,7 +134,7 @@ impl Lane {
 
     /// What the recipient will know as open once the frozen delivery has arrived.
     fn told_after_head(&self) -> Option<Told> {
-        let told = self.row.told.clone().filter(|_| !self.end_refused);
+        let told = self.row.told.clone();
         let Some(head) = &self.head else { return told };
         let Some(incident) = &head.notice.incident else {
             return told;
@@ -173,7 +173,12 @@ impl Lane {
             .map(|row| Arc::clone(&row.notice))
             .collect();
         let mut before = core::mem::take(&mut self.waiting);
-        let told = self.told_after_head();
+        let refused = |notice: &Arc<Notice>| {
+            notice.kind != Kind::Resolved && Some(notice.seq) == self.end_refused
+        };
+        let told = self
+            .told_after_head()
+            .filter(|_| !notices.iter().any(refused));
         for notice in dedupe::shortest(told.as_ref(), &notices) {
             let delivery = key.delivery(&notice);
             let row = if let Some(place) = before.iter().position(|row| row.key == delivery) {
@@ -255,7 +260,7 @@ impl Lane {
         let Some(incident) = &row.notice.incident else {
             return;
         };
-        self.end_refused = false;
+        self.end_refused = None;
         match row.notice.kind {
             Kind::Opened | Kind::Updated | Kind::Reminder => {
                 self.row.told = Some(Told {

@@ -23,11 +23,7 @@ impl Outbox {
             self.swept = now.tick;
             self.sweep(now, step);
         }
-        if planted::is(Planted::DestinationBlocksAll)
-            && self.destinations.values().any(|one| {
-                one.failing_since.is_some() && self.pools.values().any(|pool| pool.busy > 0)
-            })
-        {
+        if self.is_blocked() {
             return;
         }
         // Whose turn is longest ago comes first, so that a limit of a destination is shared by its recipients.
@@ -212,8 +208,21 @@ impl Outbox {
         }
     }
 
+    /// The planted fault by which a destination that fails holds up all others while something is under way.
+    fn is_blocked(&self) -> bool {
+        planted::is(Planted::DestinationBlocksAll)
+            && self
+                .destinations
+                .values()
+                .any(|one| one.failing_since.is_some())
+            && self.pools.values().any(|pool| pool.busy > 0)
+    }
+
     /// When something is to be done next.
     pub fn deadline(&self) -> Option<Tick> {
+        if self.is_blocked() {
+            return None;
+        }
         let next = self
             .pools
             .iter()

@@ -216,7 +216,9 @@ impl Outbox {
             return None;
         }
         let lane = self.lanes.get_mut(key)?;
-        lane.end_refused |= row.notice.kind == Kind::Resolved;
+        if row.notice.kind == Kind::Resolved {
+            lane.end_refused = Some(row.notice.seq);
+        }
         // A summary or a test is not owed: nothing depends on it later.
         if !lane.paying && !matches!(row.notice.kind, Kind::Info | Kind::Summary) {
             lane.lost(&row, row.attempts > 1);

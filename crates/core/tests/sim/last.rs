@@ -9,7 +9,7 @@ use svcwatch_core::{
     notice::Why,
     observe::State,
     plan::Plan,
-    record::{DeliveryState, IncidentRow},
+    record::{DeliveryRow, DeliveryState, IncidentRow},
 };
 
 impl World {
@@ -289,17 +289,11 @@ impl World {
         if heard.is_some_and(|heard| heard.known.contains(&incident.id)) {
             return;
         }
-        let lost = self.store.deliveries.values().any(|stored| {
-            let row = &stored.row;
-            row.destination == recipient.0
-                && row.recipient == recipient.1
-                && row
-                    .notice
-                    .incident
-                    .as_ref()
-                    .is_some_and(|one| one.id == incident.id)
-                && matches!(row.state, DeliveryState::Expired | DeliveryState::Parked)
-        });
+        let about = |row: &DeliveryRow| {
+            let named = row.notice.incident.as_ref();
+            named.is_some_and(|one| one.id == incident.id)
+        };
+        let lost = self.store.given_up(&lane).any(about);
         let late = self.store.waiting.values().any(|key| {
             self.store
                 .deliveries

@@ -306,9 +306,9 @@ impl Oracle {
         }
         heard.order = row.order;
         heard.at = now;
-        heard.known.extend(owed_end(store, &row));
+        heard.known.extend(owed_end(store, &sent.lane, &row));
         // An end that the destination itself refused is its own loss.
-        heard.open.retain(|id| !refused_end(store, &row, id));
+        heard.open.retain(|id| !refused_end(store, &sent.lane, id));
         if let Some(sentence) = hear(&mut heard, &row.notice) {
             let who = &sent.lane.0;
             self.broken(
@@ -451,26 +451,20 @@ impl Oracle {
 }
 
 /// An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
-fn owed_end(store: &Store, row: &DeliveryRow) -> Option<IncidentId> {
+fn owed_end(store: &Store, lane: &(Recipient, Subject), row: &DeliveryRow) -> Option<IncidentId> {
     let id = incident_of(row).filter(|_| row.notice.kind == Kind::Resolved)?;
-    let lost = store.deliveries.values().any(|stored| {
-        let other = &stored.row;
-        matches!(other.state, DeliveryState::Expired | DeliveryState::Parked)
-            && other.attempts > 0
-            && same_recipient(other, row)
-            && incident_of(other) == Some(id)
-    });
+    let lost =
+        (store.given_up(lane)).any(|other| other.attempts > 0 && incident_of(other) == Some(id));
     lost.then(|| id.clone())
 }
 
 /// Whether the recipient of a message refused the end of an incident, which it then cannot know.
-fn refused_end(store: &Store, row: &DeliveryRow, id: &IncidentId) -> bool {
-    store.deliveries.values().any(|stored| {
-        let other = &stored.row;
+fn refused_end(store: &Store, lane: &(Recipient, Subject), id: &IncidentId) -> bool {
+    store.given_up(lane).any(|other| {
+        let merged = &other.notice.merged;
         other.state == DeliveryState::Parked
             && other.notice.kind == Kind::Resolved
-            && same_recipient(other, row)
-            && incident_of(other) == Some(id)
+            && (incident_of(other) == Some(id) || merged.iter().any(|one| one.incident == *id))
     })
 }
 

@@ -256,16 +256,14 @@ impl Machine {
                 .push(line(FILLERS[filler % FILLERS.len()], running));
         }
         for name in request.ask.iter() {
-            if reading
-                .services
-                .iter()
-                .any(|service| Name::new(&service.name) == *name)
-            {
-                continue;
-            }
             let asked = match self.services.iter().find(|service| service.name == *name) {
-                None => Asked::Missing,
+                None => match filler(name) {
+                    Some(number) if number < self.shown => continue,
+                    Some(number) if number < self.fillers => Asked::Hidden,
+                    _ => Asked::Missing,
+                },
                 Some(service) if service.state(now).0 == State::Missing => Asked::Missing,
+                Some(service) if service.visible == Visible::Listed => continue,
                 Some(service) if service.visible == Visible::Hidden => Asked::Hidden,
                 Some(service) => Asked::Read(service.reading(now)),
             };
@@ -340,6 +338,13 @@ const FILLERS: [&str; 40] = [
     "Fill27", "Fill28", "Fill29", "Fill30", "Fill31", "Fill32", "Fill33", "Fill34", "Fill35",
     "Fill36", "Fill37", "Fill38", "Fill39",
 ];
+
+/// Which of them a name is.
+fn filler(name: &Name) -> Option<usize> {
+    FILLERS
+        .iter()
+        .position(|filler| filler.eq_ignore_ascii_case(name.key()))
+}
 
 /// The fault that lets no session come about or last: a machine that denies or shuts down still has one.
 const fn fault_before_session(mode: Mode) -> Option<Fault> {

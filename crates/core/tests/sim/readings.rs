@@ -42,7 +42,7 @@ const RUNS_MAX: usize = 400;
 /// All readings of a run of the world.
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
-    targets: BTreeMap<(Name, Name), Vec<Run<ServiceSight>>>,
+    targets: BTreeMap<Name, BTreeMap<Name, Vec<Run<ServiceSight>>>>,
     hosts: BTreeMap<Name, Vec<Run<Option<Fault>>>>,
     visible: BTreeMap<Name, Vec<Run<usize>>>,
 }
@@ -89,19 +89,14 @@ impl Readings {
             };
             seen.push((name.clone(), sight));
         }
-        let absent: Vec<Name> = self
-            .targets
-            .keys()
-            .filter(|(known, name)| known == host && !seen.iter().any(|(other, _)| other == name))
-            .map(|(_, name)| name.clone())
-            .collect();
-        seen.extend(absent.into_iter().map(|name| (name, (Sight::Hidden, 0))));
+        let targets = self.targets.entry(host.clone()).or_default();
+        for (name, runs) in targets.iter_mut() {
+            if !seen.iter().any(|(other, _)| other == name) {
+                add(runs, at, (Sight::Hidden, 0));
+            }
+        }
         for (name, sight) in seen {
-            add(
-                self.targets.entry((host.clone(), name)).or_default(),
-                at,
-                sight,
-            );
+            add(targets.entry(name).or_default(), at, sight);
         }
     }
 
@@ -113,16 +108,16 @@ impl Readings {
     /// The runs of a service.
     pub(crate) fn of_service(&self, host: &Name, service: &Name) -> &[Run<ServiceSight>] {
         self.targets
-            .get(&(host.clone(), service.clone()))
+            .get(host)
+            .and_then(|targets| targets.get(service))
             .map_or(&[], Vec::as_slice)
     }
 
     /// The services of a host that were ever seen or asked for.
     pub(crate) fn known_of(&self, host: &Name) -> Vec<(Name, Name)> {
-        self.targets
-            .keys()
-            .filter(|(known, _)| known == host)
-            .cloned()
+        let targets = self.targets.get(host).into_iter().flatten();
+        targets
+            .map(|(name, _)| (host.clone(), name.clone()))
             .collect()
     }
 

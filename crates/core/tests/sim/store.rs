@@ -1,7 +1,10 @@
 //! A store in memory that is faithful: rows by their natural keys, a batch wholly or not at all, and a row that breaks
 //! a rule of rows (a number that goes back, a message that changes after it was frozen) is noticed when it is written.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     record::{
@@ -67,6 +70,8 @@ pub(crate) struct Store {
     pub(crate) waiting: BTreeMap<u64, DeliveryKey>,
     /// When something about a lane was last written.
     pub(crate) moved: BTreeMap<(Recipient, Subject), u64>,
+    /// Deliveries that were given up or refused, by their lanes.
+    pub(crate) lost: BTreeMap<(Recipient, Subject), BTreeSet<DeliveryKey>>,
     /// What was not told.
     pub(crate) dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
     /// The greatest number given.
@@ -257,8 +262,12 @@ impl Store {
         let due_at = at + row.due.since(wall).0;
         self.last_record = self.last_record.max(row.order);
         let recipient = (row.destination.clone(), Arc::clone(&row.recipient));
-        self.moved
-            .insert((recipient, row.notice.subject.clone()), at);
+        let lane = (recipient, row.notice.subject.clone());
+        if matches!(row.state, DeliveryState::Expired | DeliveryState::Parked) {
+            let lost = self.lost.entry(lane.clone()).or_default();
+            lost.insert(row.key.clone());
+        }
+        self.moved.insert(lane, at);
         let broken = self
             .deliveries
             .get(&row.key)
@@ -281,6 +290,18 @@ impl Store {
             self.waiting.insert(row.order, row.key.clone());
         }
         broken
+    }
+
+    /// Deliveries of a lane that were given up or refused.
+    pub(crate) fn given_up(
+        &self,
+        lane: &(Recipient, Subject),
+    ) -> impl Iterator<Item = &DeliveryRow> {
+        let keys = self.lost.get(lane).into_iter().flatten();
+        let rows = keys
+            .filter_map(|key| self.deliveries.get(key))
+            .map(|stored| &stored.row);
+        rows.filter(|row| matches!(row.state, DeliveryState::Expired | DeliveryState::Parked))
     }
 
     /// What it gives back at a start.

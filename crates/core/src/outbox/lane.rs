@@ -71,8 +71,8 @@ pub struct Lane {
     pub away: bool,
     /// Whether what is under way pays a debt: where even that is never taken, nothing more is owed.
     pub paying: bool,
-    /// The number of the end that the destination refused last. Where that end was made for an opening, the opening
-    /// goes out without it, or the two would go round in a circle; the end stays owed.
+    /// The last that waited when the destination refused an end. An opening among these goes out without the end that
+    /// would be made for it, or the two would go round in a circle; the end stays owed.
     pub end_refused: Option<u64>,
     /// When the last message was given out, for limits.
     pub last_sent: Option<Tick>,
@@ -159,6 +159,17 @@ impl Lane {
         }
     }
 
+    /// Whether the destination refused the end that was made for the newest opening that waits.
+    fn end_was_refused(&self) -> bool {
+        let openings = self.waiting.iter();
+        let newest = openings
+            .filter(|row| row.notice.kind != Kind::Resolved)
+            .map(|row| row.order);
+        newest
+            .max()
+            .is_some_and(|order| self.end_refused >= Some(order))
+    }
+
     /// Makes the shortest sequence of what waits. Gives the keys of deliveries that are no more.
     pub fn merge(
         &mut self,
@@ -172,14 +183,21 @@ impl Lane {
             .iter()
             .map(|row| Arc::clone(&row.notice))
             .collect();
+        let told = self.told_after_head().filter(|_| !self.end_was_refused());
         let mut before = core::mem::take(&mut self.waiting);
-        let refused = |notice: &Arc<Notice>| {
-            notice.kind != Kind::Resolved && Some(notice.seq) == self.end_refused
-        };
-        let told = self
-            .told_after_head()
-            .filter(|_| !notices.iter().any(refused));
-        for notice in dedupe::shortest(told.as_ref(), &notices) {
+        for mut notice in dedupe::shortest(told.as_ref(), &notices) {
+            let known = before
+                .iter()
+                .any(|row| Arc::ptr_eq(&row.notice, &notice) || row.key == key.delivery(&notice));
+            if notice.kind == Kind::Resolved && !known {
+                // It was made only now, and may be made again: no number of its subject would be its own.
+                *orders = orders.saturating_add(1);
+                let seq = *orders;
+                notice = Arc::new(Notice {
+                    seq,
+                    ..Notice::clone(&notice)
+                });
+            }
             let delivery = key.delivery(&notice);
             let row = if let Some(place) = before.iter().position(|row| row.key == delivery) {
                 DeliveryRow {
@@ -245,12 +263,18 @@ impl Lane {
         expired
     }
 
-    /// Something did not reach the recipient: the state as it is at the next success is owed. What was tried may have
-    /// arrived although nobody said so, and then its end is owed as well.
+    /// Something did not reach the recipient: the state as it is at the next success is owed.
     pub fn lost(&mut self, row: &DeliveryRow, may_have_arrived: bool) {
         self.row.owes_state = true;
-        // An end that was lost is different: until it surely arrived the recipient may still believe that it is wrong.
-        if may_have_arrived && row.notice.kind != Kind::Resolved {
+        if may_have_arrived {
+            self.may_know(row);
+        }
+    }
+
+    /// What was tried may have arrived although nobody said so, and then its end is owed as well. An end that was lost
+    /// is different: until it surely arrived the recipient may still believe that it is wrong.
+    pub fn may_know(&mut self, row: &DeliveryRow) {
+        if row.notice.kind != Kind::Resolved {
             self.note_told(row);
         }
     }

@@ -217,12 +217,17 @@ impl Outbox {
         }
         let lane = self.lanes.get_mut(key)?;
         if row.notice.kind == Kind::Resolved {
-            lane.end_refused = Some(row.notice.seq);
+            lane.end_refused = lane.waiting.last().map(|row| row.order);
         }
         // A summary or a test is not owed: nothing depends on it later.
-        if !lane.paying && !matches!(row.notice.kind, Kind::Info | Kind::Summary) {
-            lane.lost(&row, row.attempts > 1);
-            self.debts.insert(key.clone());
+        if !matches!(row.notice.kind, Kind::Info | Kind::Summary) {
+            let may_have_arrived = row.attempts > 1;
+            if !lane.paying {
+                lane.lost(&row, may_have_arrived);
+                self.debts.insert(key.clone());
+            } else if may_have_arrived {
+                lane.may_know(&row);
+            }
         }
         step.commit.push(Record::Lane(lane.row.clone()));
         self.give_up(

@@ -236,6 +236,8 @@ impl World {
         if first_time && !self.is_itself(machine) {
             return;
         }
+        // Who watches a host again has it tried again.
+        self.oracle.logons.allow(None);
         self.machines[machine].session = None;
         self.names.insert(name, machine);
         self.replan(|plan| {

@@ -47,8 +47,8 @@ pub(crate) struct Ledger {
     first_sent: BTreeMap<DeliveryKey, u64>,
     /// When each delivery may be tried again, where the destination said so.
     not_before: BTreeMap<DeliveryKey, Asked>,
-    /// The latest such time of each recipient.
-    pub(crate) recipient_not_before: BTreeMap<Recipient, u64>,
+    /// The latest such wait of each recipient.
+    recipient_not_before: BTreeMap<Recipient, Asked>,
     /// What each recipient heard.
     pub(crate) heard: BTreeMap<(Recipient, Subject), Heard>,
     /// When the message that each recipient took last was sent first, with its subject.
@@ -270,6 +270,16 @@ impl Oracle {
         }
     }
 
+    /// Until when a destination asked us to leave a recipient alone; an answer that waited for the store counts from
+    /// when the monitor took it in.
+    pub(crate) fn asked_until(&self, recipient: &Recipient) -> u64 {
+        let asked = self.ledger.recipient_not_before.get(recipient);
+        asked.map_or(0, |asked| {
+            let taken_in = asked.since.max(self.store_slow_at);
+            taken_in + asked.until - asked.since
+        })
+    }
+
     /// Whether a message is being sent.
     pub(crate) fn is_under_way(&self, key: &DeliveryKey) -> bool {
         self.ledger.under_way.contains_key(key)
@@ -410,12 +420,7 @@ impl Oracle {
                         until: now + clamped,
                     };
                     self.ledger.not_before.insert(key.clone(), asked);
-                    let latest = self
-                        .ledger
-                        .recipient_not_before
-                        .entry(sent.lane.0)
-                        .or_default();
-                    *latest = (*latest).max(now + clamped);
+                    self.ledger.recipient_not_before.insert(sent.lane.0, asked);
                 }
             }
             End::Rejected => {

@@ -269,7 +269,11 @@ impl World {
             .get(&subject)
             .and_then(|id| self.store.incidents.get(id))
             .map(|row| row.event);
-        if known != expected {
+        // Where a host hides many services that is told instead of each.
+        let visibility = Subject::Visibility(host.name.clone());
+        let told_for_host =
+            matches!(sight, Sight::Hidden) && self.store.open.contains_key(&visibility);
+        if known != expected && !told_for_host {
             let sentence = format!(
                 "{}/{name} is {sight:?} since {long} s, which is {expected:?}, and its incident is {known:?}",
                 host.name
@@ -336,8 +340,7 @@ impl World {
         let beside = u64::try_from(beside.count()).unwrap_or(0);
         // A service waits for the summary that names it.
         let fleet = (recipient.clone(), Subject::Fleet);
-        let asked = &self.oracle.ledger.recipient_not_before;
-        let asked = asked.get(&recipient).copied().unwrap_or(0);
+        let asked = self.oracle.asked_until(&recipient);
         let lane = (recipient, row.notice.subject.clone());
         let turned = [&lane, &fleet].map(|lane| self.store.turned.get(lane).copied().unwrap_or(0));
         let base = steady
@@ -404,13 +407,7 @@ impl World {
             if known.mode != DestinationChange::Heal || self.oracle.is_under_way(&key) {
                 continue;
             }
-            let asked = self
-                .oracle
-                .ledger
-                .recipient_not_before
-                .get(&recipient)
-                .copied()
-                .unwrap_or(0);
+            let asked = self.oracle.asked_until(&recipient);
             let base = steady
                 .max(known.since)
                 .max(stored.due_at)

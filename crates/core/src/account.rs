@@ -8,7 +8,7 @@ use crate::{
     record::AccountRow,
     time::{Now, Span, Tick},
 };
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 /// Whether a host may be logged on to now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +37,16 @@ pub enum Change {
 pub struct Account {
     /// What is durable of it.
     pub row: AccountRow,
-    /// Whether the last logon of any host was accepted, so that others need not wait for each other.
-    proven: bool,
+    /// Until when others need not wait for each other, because a logon was accepted a short while ago.
+    proven_until: Option<Tick>,
     /// The host whose logon runs alone, and until when the others wait for it.
     trial: Option<(Name, Tick)>,
-    /// Hosts that wait for their turn.
-    waiting: BTreeSet<Name>,
+    /// Hosts that wait for their turn, in the order in which they first asked.
+    waiting: BTreeMap<u64, Name>,
+    /// The place of each of them.
+    places: BTreeMap<Name, u64>,
+    /// How many have asked so far.
+    asked: u64,
     /// When one host may try a paused account.
     next_try: Option<Tick>,
 }
@@ -58,25 +62,30 @@ impl Account {
             refused_by: Vec::new(),
             seq: 0,
         };
-        Self {
-            row,
-            proven: false,
-            trial: None,
-            waiting: BTreeSet::new(),
-            next_try: None,
-        }
+        Self::with(row, None)
     }
 
     /// An account as the store knows it: paused stays paused, and what remains of the wait goes on.
     pub fn restored(row: AccountRow, now: Now) -> Self {
         let next_try = row.next_try.map(|at| now.tick_of(at, limits::REFUSED_WAIT));
+        Self::with(row, next_try)
+    }
+
+    const fn with(row: AccountRow, next_try: Option<Tick>) -> Self {
         Self {
-            next_try,
             row,
-            proven: false,
+            proven_until: None,
             trial: None,
-            waiting: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            places: BTreeMap::new(),
+            asked: 0,
+            next_try,
         }
+    }
+
+    /// Whether a logon was accepted a short while ago.
+    fn is_proven(&self, now: Now) -> bool {
+        self.proven_until.is_some_and(|until| now.tick < until)
     }
 
     /// Whether it is paused.
@@ -93,16 +102,31 @@ impl Account {
         if self.is_paused() {
             return self.ask_paused(now, host, timeout);
         }
-        if self.proven {
+        if self.is_proven(now) {
             return Gate::Open;
         }
         if self.is_busy(now, host) {
-            self.waiting.insert(host.clone());
+            self.queue(host);
             return Gate::Busy;
         }
-        self.waiting.remove(host);
+        self.leave_queue(host);
         self.trial = Some((host.clone(), now.tick + timeout));
         Gate::Open
+    }
+
+    /// Puts a host at the end of the queue; one that stands in it keeps its place.
+    fn queue(&mut self, host: &Name) {
+        if !self.places.contains_key(host) {
+            self.asked = self.asked.saturating_add(1);
+            self.places.insert(host.clone(), self.asked);
+            self.waiting.insert(self.asked, host.clone());
+        }
+    }
+
+    fn leave_queue(&mut self, host: &Name) {
+        if let Some(place) = self.places.remove(host) {
+            self.waiting.remove(&place);
+        }
     }
 
     fn ask_paused(&mut self, now: Now, host: &Name, timeout: Span) -> Gate {
@@ -128,9 +152,9 @@ impl Account {
     }
 
     /// A logon was accepted.
-    pub fn accepted(&mut self, host: &Name) -> Change {
+    pub fn accepted(&mut self, now: Now, host: &Name) -> Change {
         self.end_trial(host);
-        self.proven = true;
+        self.proven_until = Some(now.tick + limits::PROVEN_FOR);
         self.row.refused_by.clear();
         self.row.next_try = None;
         self.next_try = None;
@@ -147,7 +171,7 @@ impl Account {
     pub fn refused(&mut self, now: Now, host: &Name, refusal: Refusal) -> Change {
         self.end_trial(host);
         // From now on one at a time, until one is accepted.
-        self.proven = false;
+        self.proven_until = None;
         if refusal == Refusal::WrongPassword && !self.row.refused_by.contains(host) {
             self.row.refused_by.push(host.clone());
         }
@@ -157,6 +181,7 @@ impl Account {
             return Change::None;
         }
         self.waiting.clear();
+        self.places.clear();
         self.wait_again(now);
         if self.is_paused() {
             return Change::None;
@@ -185,7 +210,7 @@ impl Account {
 
     /// Its secret is another one: one host may try at once, and refusals of the old one do not count.
     pub fn secret_changed(&mut self, now: Now) {
-        self.proven = false;
+        self.proven_until = None;
         self.row.refused_by.clear();
         if self.is_paused() {
             self.next_try = Some(now.tick);
@@ -195,8 +220,9 @@ impl Account {
 
     /// Hosts that may ask again now: all where logons need no turns, else the next one.
     pub fn next(&mut self, now: Now) -> Vec<Name> {
-        if self.proven {
-            return core::mem::take(&mut self.waiting).into_iter().collect();
+        if self.is_proven(now) {
+            self.places.clear();
+            return core::mem::take(&mut self.waiting).into_values().collect();
         }
         if self
             .trial
@@ -205,7 +231,11 @@ impl Account {
         {
             return Vec::new();
         }
-        self.waiting.pop_first().into_iter().collect()
+        let Some((_, host)) = self.waiting.pop_first() else {
+            return Vec::new();
+        };
+        self.places.remove(&host);
+        alloc::vec![host]
     }
 
     /// When [`Self::next`] may give somebody although nothing else happens.
@@ -218,7 +248,7 @@ impl Account {
 
     /// A host is not watched any more.
     pub fn forget(&mut self, host: &Name) {
-        self.waiting.remove(host);
+        self.leave_queue(host);
         self.end_trial(host);
     }
 }
@@ -242,7 +272,7 @@ mod tests {
         assert_eq!(account.ask(at(0), &"a".into(), timeout), Gate::Open);
         assert_eq!(account.ask(at(1), &"b".into(), timeout), Gate::Busy);
         assert!(account.next(at(2)).is_empty());
-        assert_eq!(account.accepted(&"a".into()), Change::None);
+        assert_eq!(account.accepted(at(2), &"a".into()), Change::None);
         assert_eq!(account.next(at(3)), ["b".into()]);
         assert_eq!(account.ask(at(4), &"c".into(), timeout), Gate::Open);
         assert_eq!(
@@ -285,7 +315,7 @@ mod tests {
             account.ask(at(3_600_001), &"e".into(), timeout),
             Gate::Paused
         );
-        assert_eq!(account.accepted(&"d".into()), Change::Mended);
+        assert_eq!(account.accepted(at(3_600_002), &"d".into()), Change::Mended);
     }
 
     #[test]
@@ -301,7 +331,7 @@ mod tests {
     #[test]
     fn a_locked_account_is_paused_at_once() {
         let mut account = Account::new(&"ops".into());
-        account.accepted(&"a".into());
+        account.accepted(at(2), &"a".into());
         assert_eq!(
             account.refused(at(0), &"b".into(), Refusal::LockedOut),
             Change::Paused

@@ -4,7 +4,7 @@ use crate::{
     id::Name,
     limits,
     notice::ToldEvent,
-    observe::{Asked, Fault, HostReading, ServiceReading, StartType},
+    observe::{Asked, Fault, HostFault, HostReading, ServiceReading, StartType},
     plan::{HostPlan, Selector},
     policy::confirm::Candidate,
     record::HostRow,
@@ -54,12 +54,14 @@ pub struct Host {
     pub first_look: bool,
     /// The first failed reading of those that still fail.
     pub wrong_since: Option<Tick>,
-    /// The fault that is not confirmed yet.
+    /// Failed readings in a row that no confirmed fault explains yet.
+    pub failed: u32,
+    /// The fault that is to take the place of the confirmed one.
     pub candidate: Option<Candidate<ToldEvent>>,
     /// Until when no logon is tried because it refused the last one.
     pub refused_until: Option<Tick>,
-    /// The sentence of that refusal.
-    pub refusal: Option<alloc::string::String>,
+    /// What that refusal was.
+    pub refusal: Option<HostFault>,
     /// Its list as last read.
     pub lines: Vec<Line>,
     /// Its targets, sorted by key name.
@@ -70,10 +72,14 @@ pub struct Host {
     pub relink: bool,
     /// Names that vanished from the list and of which the host was not asked yet whether they are still installed.
     pub vanished: Vec<Name>,
-    /// Whether the check under way asks for them.
-    pub vanished_asked: bool,
+    /// Those that the check under way asks for.
+    pub vanished_asked: Vec<Name>,
     /// Names that vanished from the list although they are installed, as far as we know.
     hidden: BTreeSet<Name>,
+    /// Whether a list was read since the start: the first one is what later ones are held against.
+    baseline: bool,
+    /// How many targets the last list lacked.
+    pub absent: usize,
     /// Whether the number of visible services has just changed.
     pub visible_changed: bool,
     /// The names that every check asks for where the list lacks them.
@@ -111,6 +117,7 @@ impl Host {
             lag: Span::ZERO,
             first_look: false,
             wrong_since,
+            failed: 0,
             candidate: None,
             refused_until: row
                 .refused_until
@@ -121,7 +128,9 @@ impl Host {
             listed: BTreeMap::new(),
             relink: true,
             vanished: Vec::new(),
-            vanished_asked: false,
+            vanished_asked: Vec::new(),
+            baseline: false,
+            absent: 0,
             hidden: BTreeSet::new(),
             visible_changed: false,
             ask: Arc::from([]),
@@ -144,48 +153,36 @@ impl Host {
             .ok()
     }
 
-    /// Adds a target. Places in the list that was read last move with it.
-    pub fn insert(&mut self, target: Target) -> usize {
-        let place = match self
+    /// Adds a target. Whoever adds or removes some calls [`Self::targets_changed`] when done.
+    pub fn insert(&mut self, target: Target) {
+        let place = self
             .targets
-            .binary_search_by(|known| known.row.service.cmp(&target.row.service))
-        {
-            Ok(place) => return place,
-            Err(place) => place,
-        };
-        self.targets.insert(place, target);
-        for line in &mut self.lines {
-            line.target = line.target.map(|known| {
-                if known >= place {
-                    known.saturating_add(1)
-                } else {
-                    known
-                }
-            });
+            .binary_search_by(|known| known.row.service.cmp(&target.row.service));
+        if let Err(place) = place {
+            self.targets.insert(place, target);
         }
-        self.targets_changed();
-        place
     }
 
     /// Takes a target away.
-    pub fn remove(&mut self, place: usize) -> Option<Target> {
-        if place >= self.targets.len() {
-            return None;
+    pub fn remove(&mut self, service: &Name) -> Option<Target> {
+        self.find(service).map(|place| self.targets.remove(place))
+    }
+
+    /// Finds the targets in the list that was read last, and the names to ask for, anew.
+    pub fn targets_changed(&mut self) {
+        self.choose_ask();
+        let places: Vec<Option<usize>> = self
+            .lines
+            .iter()
+            .map(|line| self.find(&Name::new(&line.name)))
+            .collect();
+        for (line, place) in self.lines.iter_mut().zip(places) {
+            line.target = place;
         }
-        let target = self.targets.remove(place);
-        for line in &mut self.lines {
-            line.target = match line.target {
-                Some(known) if known == place => None,
-                Some(known) if known > place => Some(known.saturating_sub(1)),
-                other => other,
-            };
-        }
-        self.targets_changed();
-        Some(target)
     }
 
     /// Makes the names to ask for anew.
-    pub fn targets_changed(&mut self) {
+    pub fn choose_ask(&mut self) {
         self.ask = self
             .targets
             .iter()
@@ -232,6 +229,18 @@ impl Host {
                 .all(|(line, service)| *line.name == *service.name)
     }
 
+    /// Keeps start types of the services that are listed, and of no others.
+    pub fn keep_listed(&mut self, names: &[Name]) {
+        let present: BTreeSet<&Name> = names.iter().collect();
+        self.listed.retain(|known, _| present.contains(known));
+        for service in names {
+            self.listed.entry(service.clone()).or_insert(Listed {
+                start_type: None,
+                asked: false,
+            });
+        }
+    }
+
     /// Looks at the next list as if it were new.
     pub fn forget_list(&mut self) {
         self.relink = true;
@@ -247,10 +256,7 @@ impl Host {
             if present.contains(&name) || self.hidden.contains(&name) {
                 continue;
             }
-            if Self::answer(reading, &name).is_none()
-                && self.vanished.len() < limits::ASKED_MAX
-                && !self.vanished.contains(&name)
-            {
+            if Self::answer(reading, &name).is_none() {
                 self.vanished.push(name.clone());
             }
             self.hidden.insert(name);
@@ -260,8 +266,10 @@ impl Host {
     /// How many services that it showed before it does not show any more, uninstalled ones not counted, and how many
     /// it showed before.
     pub fn count_hidden(&mut self, reading: &HostReading) -> (usize, usize) {
-        if core::mem::take(&mut self.vanished_asked) {
-            self.vanished.clear();
+        let asked = core::mem::take(&mut self.vanished_asked);
+        self.vanished.retain(|name| !asked.contains(name));
+        if !core::mem::replace(&mut self.baseline, true) {
+            self.accept_visible(reading.services.len());
         }
         for (name, asked) in &reading.asked {
             match asked {
@@ -270,6 +278,7 @@ impl Host {
                         && let Some(visible) = &mut self.row.visible
                     {
                         *visible = visible.saturating_sub(1);
+                        self.visible_changed = true;
                     }
                 }
                 Asked::Hidden | Asked::Read(_) => {}
@@ -282,6 +291,24 @@ impl Host {
         (before.saturating_sub(reading.services.len()), before)
     }
 
+    /// Whether an entry that means several services has lost sight of all that it matched, not one of them uninstalled.
+    pub fn blind_entry(&self) -> Option<usize> {
+        let entries = self.plan.services.iter().enumerate();
+        entries
+            .filter(|(_, entry)| !entry.selector.is_named())
+            .map(|(place, _)| place)
+            .find(|place| {
+                let mut matched = self
+                    .targets
+                    .iter()
+                    .filter(|target| target.entry == *place)
+                    .peekable();
+                matched.next().is_some_and(|first| first.row.hidden)
+                    && matched.peek().is_some()
+                    && matched.all(|target| target.row.hidden)
+            })
+    }
+
     /// Whether the host is still to be asked for names that vanished. Each is asked for once.
     pub const fn asks_for_vanished(&self) -> bool {
         !self.vanished.is_empty()
@@ -290,7 +317,7 @@ impl Host {
     /// Takes the number of services that it shows now for the one that counts.
     pub fn accept_visible(&mut self, visible: usize) {
         let visible = Some(u32::try_from(visible).unwrap_or(u32::MAX));
-        self.visible_changed = self.row.visible != visible;
+        self.visible_changed |= self.row.visible != visible;
         self.row.visible = visible;
         self.hidden.clear();
         self.vanished.clear();
@@ -318,6 +345,14 @@ pub const fn told_event(fault: Fault) -> ToldEvent {
         Fault::WrongHost => ToldEvent::WrongHost,
         Fault::ProtocolError => ToldEvent::ProtocolError,
     }
+}
+
+/// Whether a host with this fault did not answer at all.
+pub const fn is_silent(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout
+    )
 }
 
 /// How many readings must agree before a fault is believed.

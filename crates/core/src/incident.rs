@@ -1,7 +1,7 @@
 //! Incidents: one for each subject until it is as expected again.
 
 use crate::{
-    id::{IncidentId, Subject},
+    id::{IncidentId, Name, Subject},
     record::IncidentRow,
     time::{Now, Span, Tick},
 };
@@ -19,6 +19,8 @@ pub struct Incident {
     pub held_until: Option<Tick>,
     /// When it was last told or repeated.
     pub reminded: Tick,
+    /// The same for destinations that were reminded.
+    pub reminded_of: BTreeMap<Name, Tick>,
     /// When it is looked at for a reminder.
     remind_at: Option<Tick>,
 }
@@ -68,6 +70,7 @@ impl Incidents {
                 row,
                 held_until,
                 reminded,
+                reminded_of: BTreeMap::new(),
                 remind_at: None,
             },
         );

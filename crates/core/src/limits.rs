@@ -26,6 +26,10 @@ pub const FAULT_CONFIRM: u32 = 2;
 pub const PROBE_GRACE: Span = Span::seconds(5);
 /// Services of one host that are looked at, at most; more is a protocol error.
 pub const SERVICES_PER_HOST_MAX: usize = 20_000;
+/// Services of one host that are watched, at most.
+pub const TARGETS_PER_HOST_MAX: usize = 5_000;
+/// How long a check of a live host may take until it takes a place among the dead.
+pub const SLOW_PROBE: Span = Span::seconds(2);
 /// Names that one check asks for besides the list, at most.
 pub const ASKED_MAX: usize = 200;
 /// How often the configuration of the watched services is read again.
@@ -35,6 +39,8 @@ pub const CONFIG_EVERY: Span = Span::hours(1);
 pub const REFUSALS_MAX: usize = 3;
 /// Time between the logons of hosts that waited for the account's first one.
 pub const LOGON_SPACING: Span = Span(5);
+/// How long after an accepted logon the others of its account need not take turns.
+pub const PROVEN_FOR: Span = Span::minutes(1);
 /// How long a host that refused a logon is left alone, and how often a paused account is tried.
 pub const REFUSED_WAIT: Span = Span::hours(1);
 
@@ -58,6 +64,8 @@ pub const DELIVERIES_PER_RECIPIENT_MAX: usize = 4;
 pub const RETRY_FIRST: Span = Span::seconds(1);
 /// The longest wait between two tries.
 pub const RETRY_MAX: Span = Span::minutes(5);
+/// Notices that wait in one lane until they are merged, at most.
+pub const WAITING_PER_LANE_MAX: usize = 32;
 /// What a destination may ask us to wait, at least.
 pub const RETRY_AFTER_MIN: Span = Span::seconds(1);
 /// What a destination may ask us to wait, at most.

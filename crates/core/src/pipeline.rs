@@ -5,7 +5,7 @@
 //! records; meanwhile probe results are kept newest a host, everything else in order, and nothing is told from memory.
 
 use crate::{
-    effect::Effect,
+    effect::{Effect, Step},
     engine::Engine,
     event::Event,
     id::Name,
@@ -57,9 +57,8 @@ struct Gathered {
 #[derive(Debug)]
 pub struct Pipeline {
     engine: Engine,
-    /// What waits while the store holds it up, by the number of its arrival, with the time of its arrival: it is
-    /// applied as of then, or an answer that waited would be given up as missing.
-    waiting: BTreeMap<u64, (Now, Event)>,
+    /// What waits while the store holds it up, by the number of its arrival.
+    waiting: BTreeMap<u64, Event>,
     /// The numbers of observations that wait: a newer one of the same host takes the place of the older.
     observed: BTreeMap<Name, u64>,
     arrivals: u64,
@@ -71,7 +70,7 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// A pipeline that begins with what the start itself came to.
-    pub fn new(engine: Engine, first: crate::effect::Step) -> Self {
+    pub fn new(engine: Engine, first: Step) -> Self {
         let gathered = Gathered {
             records: first.commit,
             effects: first.effects,
@@ -92,10 +91,7 @@ impl Pipeline {
 
     /// Takes in an event. It is applied at once unless the store holds everything up; then it waits.
     pub fn push(&mut self, now: Now, event: Event) {
-        if self.gathered.events < limits::BATCH_EVENTS_MAX
-            && self.waiting.is_empty()
-            && !self.failing
-        {
+        if self.has_room() && self.waiting.is_empty() {
             self.apply(now, event);
             return;
         }
@@ -118,11 +114,15 @@ impl Pipeline {
             | Event::ClockJumped { .. }
             | Event::Stop => {}
         }
-        self.waiting.insert(self.arrivals, (now, event));
+        self.waiting.insert(self.arrivals, event);
     }
 
     fn apply(&mut self, now: Now, event: Event) {
         let step = self.engine.apply(now, event);
+        self.gather(now, step);
+    }
+
+    fn gather(&mut self, now: Now, step: Step) {
         self.gathered.events = self.gathered.events.saturating_add(1);
         self.gathered.since.get_or_insert(now.tick);
         self.gathered.records.extend(step.commit);
@@ -132,12 +132,10 @@ impl Pipeline {
     /// What is to be done now.
     pub fn poll(&mut self, now: Now) -> Vec<Action> {
         let mut actions = Vec::new();
-        self.take_waiting();
-        if self.engine.next_deadline().is_some_and(|at| at <= now.tick)
-            && self.waiting.is_empty()
-            && self.gathered.events < limits::BATCH_EVENTS_MAX
-            && !self.failing
-        {
+        // What waited happened before what is due now: an answer that waited must not be given up as missing.
+        let waited = self.take_waiting(now);
+        let due = self.engine.next_deadline().is_some_and(|at| at <= now.tick);
+        if (waited || due) && self.waiting.is_empty() && self.has_room() {
             self.apply(now, Event::Tick);
         }
         self.release_reads(&mut actions);
@@ -156,17 +154,26 @@ impl Pipeline {
         actions
     }
 
-    /// Applies what waited in its order, as far as there is room in the next transaction.
-    fn take_waiting(&mut self) {
-        while !self.failing && self.gathered.events < limits::BATCH_EVENTS_MAX {
-            let Some((_, (arrived, event))) = self.waiting.pop_first() else {
+    /// Whether events can be applied: not while the store fails, and not beyond what one transaction holds.
+    const fn has_room(&self) -> bool {
+        !self.failing && self.gathered.events < limits::BATCH_EVENTS_MAX
+    }
+
+    /// Applies what waited in its order, as far as there is room in the next transaction; whether there was any.
+    fn take_waiting(&mut self, now: Now) -> bool {
+        let mut any = false;
+        while self.has_room() {
+            let Some((_, event)) = self.waiting.pop_first() else {
                 break;
             };
             if let Event::Observed(observation) = &event {
                 self.observed.remove(&observation.host);
             }
-            self.apply(arrived, event);
+            let step = self.engine.take(now, event);
+            self.gather(now, step);
+            any = true;
         }
+        any
     }
 
     /// What only reads need not wait: nobody is told anything by it.

@@ -33,6 +33,7 @@ struct Slot {
 #[derive(Debug, Clone, Copy)]
 struct UnderWay {
     probe: ProbeId,
+    began: Tick,
     gives_up: Tick,
     dead: bool,
 }
@@ -56,6 +57,8 @@ pub struct Schedule {
     agenda: BTreeSet<(Tick, Name)>,
     /// Hosts that wait for a place, by since when.
     waiting: [BTreeSet<(Tick, Name)>; 2],
+    /// Probes of the living under way, by when they have taken so long that they count among the dead.
+    quick: BTreeSet<(Tick, Name)>,
     /// Probes under way, of the living and of the dead.
     busy: [usize; 2],
     next_probe: u64,
@@ -67,7 +70,15 @@ const PLACES: [usize; 2] = [limits::LIVE_PROBES_MAX, limits::DEAD_PROBES_MAX];
 impl Schedule {
     /// Adds a host, or changes its interval. The first check comes with the `place`-th step of the ramp, or earlier
     /// where its phase comes first.
-    pub fn add(&mut self, now: Now, host: &Name, every: Span, timeout: Span, place: u64) {
+    pub fn add(
+        &mut self,
+        now: Now,
+        host: &Name,
+        every: Span,
+        timeout: Span,
+        place: u64,
+        dead: bool,
+    ) {
         if let Some(slot) = self.slots.get_mut(host) {
             let changed = slot.every != every;
             slot.every = every;
@@ -87,7 +98,7 @@ impl Schedule {
             waiting_since: None,
             under_way: None,
             last: ProbeId(0),
-            dead: false,
+            dead,
         };
         self.slots.insert(host.clone(), slot);
         self.agenda.insert((due, host.clone()));
@@ -110,6 +121,8 @@ impl Schedule {
             }
         }
         if let Some(probe) = slot.under_way {
+            self.quick
+                .remove(&(probe.began + limits::SLOW_PROBE, host.clone()));
             self.agenda.remove(&(probe.gives_up, host.clone()));
             self.leave(probe.dead);
         }
@@ -145,10 +158,17 @@ impl Schedule {
             self.has_place(pool) && self.waiting.get(pool).is_some_and(|set| !set.is_empty())
         });
         if places {
-            Some(Tick(0))
-        } else {
-            self.agenda.first().map(|(at, _)| *at)
+            return Some(Tick(0));
         }
+        // Where the living wait for places, the slowest of them is moved among the dead in time.
+        let crowded = self.waiting.first().is_some_and(|set| !set.is_empty());
+        let slow = self.quick.first().filter(|_| crowded).map(|(at, _)| *at);
+        self.agenda
+            .first()
+            .map(|(at, _)| *at)
+            .into_iter()
+            .chain(slow)
+            .min()
     }
 
     fn has_place(&self, pool: usize) -> bool {
@@ -177,6 +197,7 @@ impl Schedule {
     /// Hosts to be read now. Each is then under way until [`Self::answered`] or [`Self::skip`] is called for it.
     pub fn due(&mut self, now: Now) -> Vec<Due> {
         self.queue_due(now);
+        self.move_slow(now);
         let mut found = Vec::new();
         for pool in 0..2 {
             while self.has_place(pool) {
@@ -215,6 +236,33 @@ impl Schedule {
         }
     }
 
+    /// Gives the places of live hosts free whose checks take long: who hangs does not hold up the living.
+    fn move_slow(&mut self, now: Now) {
+        while let Some((at, host)) = self
+            .quick
+            .first()
+            .filter(|(at, _)| *at <= now.tick)
+            .cloned()
+        {
+            self.quick.remove(&(at, host.clone()));
+            if let Some(probe) = self
+                .slots
+                .get_mut(&host)
+                .and_then(|slot| slot.under_way.as_mut())
+            {
+                probe.dead = true;
+                self.leave(false);
+                self.enter(true);
+            }
+        }
+    }
+
+    fn enter(&mut self, dead: bool) {
+        if let Some(busy) = self.busy.get_mut(usize::from(dead)) {
+            *busy = busy.saturating_add(1);
+        }
+    }
+
     fn begin(&mut self, now: Now, dead: bool, since: Tick, host: Name) -> Option<Due> {
         let slot = self.slots.get_mut(&host)?;
         self.next_probe = self.next_probe.saturating_add(1);
@@ -225,15 +273,18 @@ impl Schedule {
         slot.waiting_since = None;
         slot.under_way = Some(UnderWay {
             probe,
+            began: now.tick,
             gives_up,
             dead,
         });
         slot.due = gives_up;
         let missed = lag.0.checked_div(slot.every.0).unwrap_or(0);
         self.agenda.insert((gives_up, host.clone()));
-        if let Some(busy) = self.busy.get_mut(usize::from(dead)) {
-            *busy = busy.saturating_add(1);
+        if !dead {
+            self.quick
+                .insert((now.tick + limits::SLOW_PROBE, host.clone()));
         }
+        self.enter(dead);
         Some(Due { host, lag, missed })
     }
 
@@ -255,14 +306,10 @@ impl Schedule {
         }
         let UnderWay {
             gives_up,
+            began,
             dead: was_dead,
             ..
         } = under_way?;
-        let began = Tick(
-            gives_up
-                .0
-                .saturating_sub(slot.timeout.0.saturating_add(limits::PROBE_GRACE.0)),
-        );
         let missed = now
             .tick
             .since(began)
@@ -271,6 +318,8 @@ impl Schedule {
             .unwrap_or(0);
         slot.under_way = None;
         slot.dead = dead;
+        self.quick
+            .remove(&(began + limits::SLOW_PROBE, host.clone()));
         let every = slot.every;
         self.agenda.remove(&(gives_up, host.clone()));
         let due = now.tick + phase_delay(now, host, every, false);

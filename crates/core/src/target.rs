@@ -144,6 +144,11 @@ impl Target {
             && !self.row.hidden
     }
 
+    /// Whether it is installed, as far as we know.
+    pub const fn is_seen(&self) -> bool {
+        !self.never_seen() && !matches!(self.row.state, State::Missing)
+    }
+
     /// Whether a reading says exactly what is known already, so that nothing needs to be looked at.
     pub fn is_quiet(&self, reading: &Reading) -> bool {
         self.looked
@@ -173,7 +178,7 @@ impl Target {
             Sight::Hidden => (State::Unknown, true),
         };
         let stuck = self.watch_progress(now, sight, stuck_after);
-        let mut dirty = self.watch_wrong(now, health(entry, state, hidden, stuck));
+        let mut dirty = self.watch_wrong(now, self.health(entry, state, hidden, stuck));
         let first = !self.looked;
         self.looked = true;
 
@@ -282,7 +287,7 @@ impl Target {
 
     /// What the confirmed state means.
     fn meaning(&self, now: Now, entry: &EntryPlan, stuck: bool) -> Meaning {
-        match health(entry, self.row.state, self.row.hidden, stuck) {
+        match self.health(entry, self.row.state, self.row.hidden, stuck) {
             Health::Fine => Meaning::Fine,
             Health::Between | Health::Unclear => Meaning::Nothing,
             Health::Wrong(event) => {
@@ -304,7 +309,7 @@ impl Target {
     /// Why it is not told although it is not as expected.
     pub fn muted(&self, entry: &EntryPlan) -> Option<Why> {
         let wrong = matches!(
-            health(entry, self.row.state, self.row.hidden, false),
+            self.health(entry, self.row.state, self.row.hidden, false),
             Health::Wrong(_)
         );
         match mute::opens(entry.selector.is_named(), self.row.seen_running) {
@@ -315,11 +320,13 @@ impl Target {
 
     /// Whether it is as expected; what cannot be seen is not.
     pub fn as_expected(&self, entry: &EntryPlan) -> bool {
-        health(entry, self.row.state, self.row.hidden, false) == Health::Fine
+        self.health(entry, self.row.state, self.row.hidden, false) == Health::Fine
     }
 
     /// Begins the `for` of a target anew, where the plan's `for` or expectation changed.
     pub fn start_again(&mut self, now: Now) {
+        // It is judged anew although nothing of it has changed, and what is wrong now counts as a first look.
+        self.looked = false;
         if self.wrong_since.is_some() {
             self.wrong_since = Some(now.tick);
             self.row.wrong_since = Some(now.wall);
@@ -344,32 +351,46 @@ impl Target {
         row.display_name = display_name;
         new
     }
-}
 
-/// How a state stands against an entry's expectation.
-fn health(entry: &EntryPlan, state: State, hidden: bool, stuck: bool) -> Health {
-    if hidden {
-        return Health::Wrong(ToldEvent::Hidden);
+    /// Whether nothing is wrong with its being uninstalled, and so nothing is left to watch.
+    pub fn may_go(&self, entry: &EntryPlan) -> bool {
+        self.row.state == State::Missing && self.candidate.is_none() && !self.is_required(entry)
     }
-    match (state, entry.expect) {
-        (State::Unknown, _) => Health::Unclear,
-        (
-            State::StartPending | State::StopPending | State::ContinuePending | State::PausePending,
-            _,
-        ) => {
-            if stuck {
-                Health::Wrong(ToldEvent::Stuck)
-            } else {
-                Health::Between
-            }
+
+    /// Whether an uninstalled service is told: one that somebody named on its host, or that its start type selected.
+    /// Instances of per-user services come and go with the users.
+    fn is_required(&self, entry: &EntryPlan) -> bool {
+        entry.required || (self.row.selected_start.is_some() && self.row.per_user != Some(true))
+    }
+
+    /// How a state stands against an entry's expectation.
+    fn health(&self, entry: &EntryPlan, state: State, hidden: bool, stuck: bool) -> Health {
+        if hidden {
+            return Health::Wrong(ToldEvent::Hidden);
         }
-        (State::Missing, _) if entry.required => Health::Wrong(ToldEvent::Missing),
-        (State::Missing, _)
-        | (State::Running, Expect::Running | Expect::Either)
-        | (State::Stopped, Expect::Stopped | Expect::Either) => Health::Fine,
-        (State::Paused, _) if planted::is(Planted::PausedIsRunning) => Health::Fine,
-        (State::Paused, _) => Health::Wrong(ToldEvent::Paused),
-        (State::Stopped, Expect::Running) => Health::Wrong(ToldEvent::Stopped),
-        (State::Running, Expect::Stopped) => Health::Wrong(ToldEvent::Started),
+        match (state, entry.expect) {
+            (State::Unknown, _) => Health::Unclear,
+            (
+                State::StartPending
+                | State::StopPending
+                | State::ContinuePending
+                | State::PausePending,
+                _,
+            ) => {
+                if stuck {
+                    Health::Wrong(ToldEvent::Stuck)
+                } else {
+                    Health::Between
+                }
+            }
+            (State::Missing, _) if self.is_required(entry) => Health::Wrong(ToldEvent::Missing),
+            (State::Missing, _)
+            | (State::Running, Expect::Running | Expect::Either)
+            | (State::Stopped, Expect::Stopped | Expect::Either) => Health::Fine,
+            (State::Paused, _) if planted::is(Planted::PausedIsRunning) => Health::Fine,
+            (State::Paused, _) => Health::Wrong(ToldEvent::Paused),
+            (State::Stopped, Expect::Running) => Health::Wrong(ToldEvent::Stopped),
+            (State::Running, Expect::Stopped) => Health::Wrong(ToldEvent::Started),
+        }
     }
 }

@@ -13,11 +13,11 @@ use crate::{
     perform::Performer,
     reload::Reloader,
     store::{AnyStore, Store, StoreError, StoreOptions, Writer, WriterSettings},
-    web::{ASKS_MAX, Bound, ListenError, Names, Readiness, Web},
+    web::{ASKS_MAX, Ask, Bound, ListenError, Names, Readiness, Web},
     wiring::{self, Logons, Reach},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
-use svcwatch_core::{engine::Engine, id::Name, pipeline::Pipeline};
+use svcwatch_core::{engine::Engine, id::Name, pipeline::Pipeline, record::Restored};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -77,7 +77,8 @@ pub struct App {
     board: Arc<Board>,
     orders: mpsc::Sender<Order>,
     reloader: Arc<Reloader>,
-    running: JoinHandle<Result<(), StoreError>>,
+    /// The loop; none once its end was told.
+    running: Option<JoinHandle<Result<(), StoreError>>>,
     watching: JoinHandle<()>,
     web: JoinHandle<std::io::Result<()>>,
     end_web: oneshot::Sender<()>,
@@ -97,86 +98,51 @@ pub fn data_folder(
 impl App {
     /// Starts everything, or nothing. What changes nothing is tried first: secrets, the address, and then the store.
     pub async fn start(config: Config, options: Options) -> Result<Self, StartError> {
-        let data = data_folder(options.data.clone(), config.data.clone())?;
-        let bound = Bound::new(
-            options.listen.unwrap_or(config.listen),
-            options.insecure_listen,
-        )
-        .await?;
+        let data = data_folder(options.data, config.data.clone())?;
+        let listen = options.listen.unwrap_or(config.listen);
+        let bound = Bound::new(listen, options.insecure_listen).await?;
         let address = bound.address();
         let url = config.web_url(address);
         let (config, list, destinations) = ready_destinations(config, url.clone()).await?;
-        let opening = (data.clone(), options.store);
-        let (store, restored) = blocking("the store", move || {
-            let store = AnyStore::open(&opening.0, opening.1)?;
-            let restored = store.load()?;
-            Ok((Arc::new(store), restored))
-        })
-        .await?;
+        let (store, restored) = open_store(data.clone(), options.store).await?;
         let settings = WriterSettings {
             retention: config.retention,
             ..WriterSettings::default()
         };
         let writer = Arc::new(Writer::start(Arc::clone(&store), settings)?);
-
-        let board = Arc::new(Board::new());
-        let facts = Arc::new(Facts::new(Build {
-            version: VERSION,
-            commit: COMMIT,
-        }));
-        let ready = Arc::new(Readiness::new());
-        let logons = Arc::new(Logons::default());
-        facts.restored(&restored);
-        let names = config
-            .core
-            .destinations
-            .iter()
-            .map(|one| one.name.clone())
-            .collect::<Vec<Name>>();
-        facts.destinations(&board, &names);
         raise_open_files(config.core.hosts.len());
 
+        let shown = Shown::new(&config, &restored);
+        let logons = Arc::new(Logons::default());
         let plan = Arc::new(config.core.clone());
         let (engine, first) = Engine::restore(restored, plan, clock::now());
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);
         let (orders_in, orders) = mpsc::channel(ORDERS_MAX);
-        let performer = Performer::new(Reach::new(&config), destinations, Arc::clone(&logons));
-        let parts = Parts {
+        let running = Loop::new(Parts {
             pipeline: Pipeline::new(engine, first),
-            performer,
+            performer: Performer::new(Reach::new(&config), destinations, Arc::clone(&logons)),
             writer,
-            board: Arc::clone(&board),
-            facts: Arc::clone(&facts),
-            ready: Arc::clone(&ready),
+            board: Arc::clone(&shown.board),
+            facts: Arc::clone(&shown.facts),
+            ready: Arc::clone(&shown.ready),
             asks,
             orders,
-        };
-        let web = Web::new(&board, &facts, store, asks_in, Arc::clone(&ready));
-        let names = Names::new(address, &host_of(&url));
-        let (end_web, ended) = oneshot::channel::<()>();
-        let serving = web.serve(bound, names, async move {
-            // Also where the app was dropped without being stopped.
-            ended.await.unwrap_or_default();
         });
-        let running = tokio::spawn(Loop::new(parts).run());
-        ready.loaded();
-        let reloader = Arc::new(Reloader::new(
-            config,
-            list,
-            url.clone(),
-            orders_in.clone(),
-            logons,
-        ));
+        let (web, end_web) = shown.serve(bound, &url, store, asks_in);
+        let usual_url = format!("http://{address}");
+        let reloader = Reloader::new(config, list, usual_url, orders_in.clone(), logons);
+        let reloader = Arc::new(reloader);
+        shown.ready.loaded();
         Ok(Self {
             address,
             url,
             data,
-            board,
+            board: shown.board,
             orders: orders_in,
             watching: tokio::spawn(Arc::clone(&reloader).watch()),
             reloader,
-            running,
-            web: tokio::spawn(serving),
+            running: Some(tokio::spawn(running.run())),
+            web,
             end_web,
         })
     }
@@ -208,17 +174,20 @@ impl App {
 
     /// Waits until the loop ends by itself, which it does only where the store cannot be written any more at all.
     pub async fn ended(&mut self) -> Result<(), StoreError> {
-        (&mut self.running)
-            .await
-            .unwrap_or(Err(StoreError::WriterGone))
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let ended = running.await.unwrap_or(Err(StoreError::WriterGone));
+        self.running = None;
+        ended
     }
 
     /// Begins nothing new, lets what is under way settle, writes it down, and ends.
-    pub async fn stop(self) -> Result<(), StoreError> {
+    pub async fn stop(mut self) -> Result<(), StoreError> {
         self.watching.abort();
         // A loop that has ended already takes no orders.
         drop(self.orders.send(Order::Stop).await);
-        let ended = self.running.await.unwrap_or(Err(StoreError::WriterGone));
+        let ended = self.ended().await;
         if self.end_web.send(()).is_err() {
             tracing::debug!("the API has ended before");
         }
@@ -227,6 +196,61 @@ impl App {
         }
         ended
     }
+}
+
+/// What is shown and said of what happens.
+struct Shown {
+    board: Arc<Board>,
+    facts: Arc<Facts>,
+    ready: Arc<Readiness>,
+}
+
+impl Shown {
+    fn new(config: &Config, restored: &Restored) -> Self {
+        let build = Build {
+            version: VERSION,
+            commit: COMMIT,
+        };
+        let shown = Self {
+            board: Arc::new(Board::new()),
+            facts: Arc::new(Facts::new(build)),
+            ready: Arc::new(Readiness::new()),
+        };
+        let names = config.core.destinations.iter();
+        let names: Vec<Name> = names.map(|one| one.name.clone()).collect();
+        shown.facts.restored(restored);
+        shown.facts.destinations(&shown.board, &names);
+        shown
+    }
+
+    /// Begins to answer, until the sender that it gives is used or dropped.
+    fn serve(
+        &self,
+        bound: Bound,
+        url: &str,
+        store: Arc<AnyStore>,
+        asks: mpsc::Sender<Ask>,
+    ) -> (JoinHandle<std::io::Result<()>>, oneshot::Sender<()>) {
+        let names = Names::new(bound.address(), &host_of(url));
+        let ready = Arc::clone(&self.ready);
+        let web = Web::new(&self.board, &self.facts, store, asks, ready);
+        let (end, ended) = oneshot::channel::<()>();
+        let ended = async move { ended.await.unwrap_or_default() };
+        (tokio::spawn(web.serve(bound, names, ended)), end)
+    }
+}
+
+/// Opens the store and reads it, on a thread that may block.
+async fn open_store(
+    folder: PathBuf,
+    options: StoreOptions,
+) -> Result<(Arc<AnyStore>, Restored), StartError> {
+    blocking("the store", move || {
+        let store = AnyStore::open(&folder, options)?;
+        let restored = store.load()?;
+        Ok((Arc::new(store), restored))
+    })
+    .await
 }
 
 /// Reads the secrets of the destinations and makes them ready, on a thread that may block.

@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn the_tick_goes_forward() {
         let first = now();
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
         assert!(now().tick > first.tick);
     }
 }

@@ -162,9 +162,8 @@ impl Loop {
                 let engine = self.parts.pipeline.engine();
                 let explained = engine.explain(clock::now(), &host, service.as_ref());
                 // Who asked may be gone, and then nobody misses the answer.
-                drop(reply.send(
-                    explained.map(|explained| explain::in_words(&explained, service.as_ref())),
-                ));
+                let words = |found| explain::in_words(&found, service.as_ref());
+                drop(reply.send(explained.map(words)));
             }
         }
     }

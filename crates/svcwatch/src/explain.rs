@@ -8,7 +8,7 @@ use svcwatch_core::{
     engine::{self, LaneExplained, ServiceExplained},
     id::Name,
     notice::Why,
-    plan::LimitPer,
+    plan::{Expect, LimitPer},
     time::Span,
 };
 
@@ -30,7 +30,8 @@ pub fn in_words(explained: &engine::Explanation, service: Option<&Name>) -> Expl
         );
     }
     for one in &explained.services {
-        lines.service(one, explained.services.len() > 1 || service.is_none());
+        let named = explained.services.len() > 1 || service.is_none();
+        lines.service(one, named, explained.fault.is_some());
     }
     Explanation {
         host: explained.host.as_str().to_owned(),
@@ -111,7 +112,7 @@ impl Lines {
         }
     }
 
-    fn service(&mut self, service: &ServiceExplained, named: bool) {
+    fn service(&mut self, service: &ServiceExplained, named: bool, unseen: bool) {
         if named {
             self.add("service", service.service.to_string());
         }
@@ -127,9 +128,9 @@ impl Lines {
             format!(
                 "it should be {}; otherwise for {} and {} before it is told",
                 match service.expect {
-                    svcwatch_core::plan::Expect::Running => "running",
-                    svcwatch_core::plan::Expect::Stopped => "stopped",
-                    svcwatch_core::plan::Expect::Either => "running or stopped",
+                    Expect::Running => "running",
+                    Expect::Stopped => "stopped",
+                    Expect::Either => "running or stopped",
                 },
                 text::duration(service.for_span),
                 if service.confirm == 1 {
@@ -139,32 +140,7 @@ impl Lines {
                 },
             ),
         );
-        let before = service.previous_state.map_or_else(String::new, |state| {
-            format!(", before that {}", text::state(state))
-        });
-        let start = service.start_type.map_or_else(String::new, |start| {
-            format!("; its start type is {}", text::start_type(start))
-        });
-        self.add(
-            "state",
-            format!(
-                "it is {} since {}{before}{start}",
-                text::state(service.state),
-                text::moment(service.since)
-            ),
-        );
-        if let Some(since) = service.wrong_since {
-            self.add(
-                "wrong",
-                format!("it is not as expected since {}", text::moment(since)),
-            );
-        }
-        if let Some(severity) = service.severity {
-            self.add(
-                "severity",
-                format!("its notices are {severity}, as the config says"),
-            );
-        }
+        self.state(service, unseen);
         if let Some(incident) = &service.incident {
             self.add("incident", format!("the incident {incident} is open"));
         }
@@ -191,6 +167,41 @@ impl Lines {
         }
         for lane in &service.lanes {
             self.lane(lane);
+        }
+    }
+
+    /// How a service is, or was when it was seen last.
+    fn state(&mut self, service: &ServiceExplained, unseen: bool) {
+        let before = service.previous_state.map_or_else(String::new, |state| {
+            format!(", before that {}", text::state(state))
+        });
+        let verb = if unseen {
+            "cannot be seen now; it was"
+        } else {
+            "is"
+        };
+        let start = service.start_type.map_or_else(String::new, |start| {
+            format!("; its start type is {}", text::start_type(start))
+        });
+        self.add(
+            "state",
+            format!(
+                "it {verb} {} since {}{before}{start}",
+                text::state(service.state),
+                text::moment(service.since)
+            ),
+        );
+        if let Some(since) = service.wrong_since {
+            self.add(
+                "wrong",
+                format!("it is not as expected since {}", text::moment(since)),
+            );
+        }
+        if let Some(severity) = service.severity {
+            self.add(
+                "severity",
+                format!("its notices are {severity}, as the config says"),
+            );
         }
     }
 

@@ -5,6 +5,7 @@ use crate::{
     effect::Step,
     host::{Host, Line, Listed},
     id::Name,
+    limits,
     observe::{Asked, HostFault, HostReading, ServiceConfig, StartType, State},
     planted::{self, Planted},
     record::Record,
@@ -23,6 +24,42 @@ pub(super) struct Selected {
     pub(super) entry: usize,
     /// How it is started, where that is known.
     pub(super) start_type: Option<StartType>,
+}
+
+/// The services of a list that are not watched yet and that an entry of the plan means.
+fn select(host: &Host, names: &[Name], reading: &HostReading) -> Vec<Selected> {
+    let mut added = Vec::new();
+    let room = limits::TARGETS_PER_HOST_MAX.saturating_sub(host.targets.len());
+    for (service, line) in names.iter().zip(&reading.services) {
+        let start_type = host
+            .listed
+            .get(service)
+            .and_then(|listed| listed.start_type);
+        if added.len() < room
+            && host.find(service).is_none()
+            && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
+        {
+            added.push(Selected {
+                service: service.clone(),
+                display_name: Some(Arc::from(line.display_name.as_str())),
+                entry,
+                start_type,
+            });
+        }
+    }
+    added
+}
+
+/// The one copy of a name that many hosts have in their lists.
+fn intern(names: &mut BTreeSet<Arc<str>>, name: &str) -> Arc<str> {
+    if let Some(known) = names.get(name) {
+        return Arc::clone(known);
+    }
+    let name: Arc<str> = Arc::from(name);
+    if names.len() < limits::NAMES_MAX {
+        names.insert(Arc::clone(&name));
+    }
+    name
 }
 
 /// Where somebody wrote a display name for a key name, what the service is really called.
@@ -54,10 +91,16 @@ impl Engine {
         };
         let mut sights = Vec::new();
         let mut hints = Vec::new();
-        let mut listed = 0_usize;
+        let mut seen = alloc::vec![false; host.targets.len()];
         for (line, service) in host.lines.iter().zip(&reading.services) {
             let Some(place) = line.target else { continue };
-            listed = listed.saturating_add(1);
+            // A list that names a service twice is answered by its first line.
+            if seen
+                .get_mut(place)
+                .is_none_or(|seen| core::mem::replace(seen, true))
+            {
+                continue;
+            }
             let quiet = host
                 .targets
                 .get(place)
@@ -66,13 +109,13 @@ impl Engine {
                 sights.push((place, Sight::Read(service.reading)));
             }
         }
-        if listed < host.targets.len() {
-            let seen: BTreeSet<usize> = host.lines.iter().filter_map(|line| line.target).collect();
+        let absent = seen.iter().filter(|seen| !**seen).count();
+        if absent > 0 {
             for (place, target) in host
                 .targets
                 .iter()
                 .enumerate()
-                .filter(|(place, _)| !seen.contains(place))
+                .filter(|(place, _)| seen.get(*place) == Some(&false))
             {
                 match Host::answer(reading, &target.row.service) {
                     Some(Asked::Missing) => {
@@ -88,6 +131,7 @@ impl Engine {
             }
         }
         if let Some(host) = self.hosts.get_mut(name) {
+            host.absent = absent;
             for (place, hint) in hints {
                 if let Some(target) = host.targets.get_mut(place) {
                     target.hint = hint;
@@ -110,32 +154,9 @@ impl Engine {
             .collect();
         host.remember_vanished(&names, reading);
         if by_start {
-            let present: BTreeSet<&Name> = names.iter().collect();
-            host.listed.retain(|known, _| present.contains(known));
-            for service in &names {
-                host.listed.entry(service.clone()).or_insert(Listed {
-                    start_type: None,
-                    asked: false,
-                });
-            }
+            host.keep_listed(&names);
         }
-        let mut added = Vec::new();
-        for (service, line) in names.iter().zip(&reading.services) {
-            let start_type = host
-                .listed
-                .get(service)
-                .and_then(|listed| listed.start_type);
-            if host.find(service).is_none()
-                && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
-            {
-                added.push(Selected {
-                    service: service.clone(),
-                    display_name: Some(Arc::from(line.display_name.as_str())),
-                    entry,
-                    start_type,
-                });
-            }
-        }
+        let added = select(host, &names, reading);
         let any = !added.is_empty();
         for selected in added {
             self.watch(now, name, selected, step);
@@ -160,11 +181,12 @@ impl Engine {
             .iter()
             .zip(&reading.services)
             .map(|(service, line)| Line {
-                name: Arc::from(line.name.as_str()),
+                name: intern(&mut self.names, &line.name),
                 target: host.find(service),
             })
             .collect();
         host.lines = lines;
+        host.choose_ask();
         host.relink = false;
     }
 
@@ -260,25 +282,41 @@ impl Engine {
             self.watch(now, name, one, step);
         }
         if any {
-            self.relink(name);
+            if let Some(host) = self.hosts.get_mut(name) {
+                host.targets_changed();
+            }
             self.show_host(name, step);
             // Their states are in the list that was already read; the next check brings them.
             self.schedule.no_later(name, now.tick);
         }
     }
 
-    /// Finds the targets in the list that was read last anew.
-    pub(super) fn relink(&mut self, name: &Name) {
-        let Some(host) = self.hosts.get_mut(name) else {
+    /// Lets go of targets that are not installed any more and that nobody needs to be told of. They come back with the
+    /// list.
+    pub(super) fn retire(&mut self, now: Now, name: &Name, step: &mut Step) {
+        let Some(host) = self.hosts.get(name).filter(|host| host.absent > 0) else {
             return;
         };
-        let places: Vec<Option<usize>> = host
-            .lines
+        let gone: Vec<Name> = host
+            .targets
             .iter()
-            .map(|line| host.find(&Name::new(&line.name)))
+            .filter(|target| {
+                host.plan
+                    .services
+                    .get(target.entry)
+                    .is_some_and(|entry| target.may_go(entry))
+            })
+            .map(|target| target.row.service.clone())
             .collect();
-        for (line, place) in host.lines.iter_mut().zip(places) {
-            line.target = place;
+        if gone.is_empty() {
+            return;
         }
+        for service in gone {
+            self.unwatch(now, name, &service, step);
+        }
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.targets_changed();
+        }
+        self.show_host(name, step);
     }
 }

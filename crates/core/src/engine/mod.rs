@@ -35,7 +35,11 @@ use crate::{
     schedule::Schedule,
     time::{Now, Tick},
 };
-use alloc::{collections::BTreeMap, string::String, sync::Arc};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+};
 
 /// All that is decided, and what it is decided from.
 #[derive(Debug, Clone)]
@@ -52,6 +56,8 @@ pub struct Engine {
     incidents: Incidents,
     outbox: Outbox,
     schedule: Schedule,
+    /// Names of services, once for all hosts.
+    names: BTreeSet<Arc<str>>,
     first_look: FirstLook,
     stopping: bool,
 }
@@ -59,6 +65,14 @@ pub struct Engine {
 impl Engine {
     /// Takes in one event. What it comes to must be made durable (`commit`) before what is told of it is told.
     pub fn apply(&mut self, now: Now, event: Event) -> Step {
+        let mut step = self.take(now, event);
+        self.advance(now, &mut step);
+        step
+    }
+
+    /// Applies an event and leaves what has come due to the next [`Self::apply`]: of several events that waited, none
+    /// may make the others late.
+    pub fn take(&mut self, now: Now, event: Event) -> Step {
         let mut step = Step::default();
         match event {
             // Deadlines run on the tick clock; what is stored is made from both clocks at each write, so a wall
@@ -89,7 +103,6 @@ impl Engine {
             Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
             Event::Stop => self.stopping = true,
         }
-        self.advance(now, &mut step);
         step
     }
 
@@ -104,6 +117,8 @@ impl Engine {
         if !self.stopping {
             self.begin_probes(now, step);
         }
+        let overdue = self.outbox.take_overdue();
+        self.pay_debts(now, overdue, step);
         let mut orders = self.last_record;
         if !self.stopping {
             self.outbox.pump(now, &mut orders, step);
@@ -141,12 +156,13 @@ impl Engine {
         self.store
     }
 
-    /// Counts one more change of a subject, and writes its row. Zero for a subject that is not known.
+    /// Counts one more change of a subject, and writes its row. For a subject that is not watched any more it is the
+    /// next number of the whole store, which is not used twice either.
     fn bump(&mut self, subject: &Subject, step: &mut Step) -> u64 {
         match subject {
             Subject::Service { host, service } => {
                 let Some(target) = self.target_mut(host, service) else {
-                    return 0;
+                    return self.next_record();
                 };
                 target.row.seq = target.row.seq.saturating_add(1);
                 step.commit.push(Record::Target(target.row.clone()));
@@ -154,7 +170,7 @@ impl Engine {
             }
             Subject::Host(host) => {
                 let Some(host) = self.hosts.get_mut(host) else {
-                    return 0;
+                    return self.next_record();
                 };
                 host.row.seq = host.row.seq.saturating_add(1);
                 step.commit.push(Record::Host(host.row.clone()));
@@ -162,7 +178,7 @@ impl Engine {
             }
             Subject::Visibility(host) => {
                 let Some(host) = self.hosts.get_mut(host) else {
-                    return 0;
+                    return self.next_record();
                 };
                 host.row.visibility_seq = host.row.visibility_seq.saturating_add(1);
                 step.commit.push(Record::Host(host.row.clone()));
@@ -170,7 +186,7 @@ impl Engine {
             }
             Subject::Account(account) => {
                 let Some(account) = self.accounts.get_mut(account) else {
-                    return 0;
+                    return self.next_record();
                 };
                 account.row.seq = account.row.seq.saturating_add(1);
                 step.commit.push(Record::Account(account.row.clone()));
@@ -178,17 +194,14 @@ impl Engine {
             }
             Subject::Destination(destination) => {
                 let Some(destination) = self.outbox.destination_mut(destination) else {
-                    return 0;
+                    return self.next_record();
                 };
                 destination.row.seq = destination.row.seq.saturating_add(1);
                 step.commit
                     .push(Record::Destination(destination.row.clone()));
                 destination.row.seq
             }
-            Subject::Fleet => {
-                self.last_record = self.last_record.saturating_add(1);
-                self.last_record
-            }
+            Subject::Fleet => self.next_record(),
         }
     }
 
@@ -228,7 +241,13 @@ impl Engine {
             }) => {
                 self.destination_failing(now, &destination, reason, step);
             }
-            Some(Signal::Works { destination }) => self.destination_works(now, &destination, step),
+            Some(Signal::Works {
+                destination,
+                recipient,
+                healed,
+            }) => {
+                self.destination_works(now, &destination, &recipient, healed, step);
+            }
             None => {}
         }
     }

@@ -32,8 +32,7 @@ impl Engine {
             outcome,
             session_kept,
         } = observation;
-        let dead = matches!(&outcome, Outcome::Fault(fault)
-            if matches!(fault.fault, Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout));
+        let dead = matches!(&outcome, Outcome::Fault(fault) if host::is_silent(fault.fault));
         let missed = self.schedule.answered(now, &name, probe, dead);
         let (Some(missed), Some(host)) = (missed, self.hosts.get_mut(&name)) else {
             step.effects
@@ -128,7 +127,12 @@ impl Engine {
                     "the computer at {} calls itself {given}, but was {known} before; if that is right, add {given} to also_known_as",
                     host.plan.address
                 ),
-                refusal: None,
+                // A refusal by the wrong computer still is one more failed logon: it is not tried every round.
+                refusal: if let Outcome::Fault(fault) = &outcome {
+                    fault.refusal
+                } else {
+                    None
+                },
             }),
         }
     }
@@ -154,12 +158,12 @@ impl Engine {
             .row
             .fault
             .is_some_and(|known| host::told_event(known) == event);
+        host.failed = host.failed.saturating_add(1);
+        let needed = host::readings_needed(fault.fault);
+        // What it is not readable for may differ from reading to reading; that it is not readable is what counts.
         let confirmed = known
-            || Candidate::agree(
-                &mut host.candidate,
-                event,
-                host::readings_needed(fault.fault),
-            );
+            || (host.row.fault.is_none() && host.failed >= needed)
+            || (host.row.fault.is_some() && Candidate::agree(&mut host.candidate, event, needed));
         if confirmed {
             host.candidate = None;
             dirty |= host.row.fault != Some(fault.fault);
@@ -265,6 +269,7 @@ impl Engine {
         host.looked = true;
         host.checked_at = Some(now.wall);
         host.candidate = None;
+        host.failed = 0;
         host.refused_until = None;
         host.refusal = None;
         let had_fault = host.row.fault.is_some();
@@ -295,6 +300,7 @@ impl Engine {
         for (place, sight) in sights {
             self.see(now, name, place, sight, hidden_is_told, step);
         }
+        self.retire(now, name, step);
         self.read_config(now, name, step);
         self.first_look.looked(name);
         step.effects.push(Effect::Show(View::Checked {
@@ -312,10 +318,6 @@ impl Engine {
         step: &mut Step,
     ) -> bool {
         let subject = Subject::Visibility(name.clone());
-        let open = self
-            .incidents
-            .of(&subject)
-            .map(|incident| incident.row.acknowledged.is_some());
         let Some(host) = self.hosts.get_mut(name) else {
             return false;
         };
@@ -327,31 +329,34 @@ impl Engine {
             self.schedule.no_later(name, now.tick);
             return true;
         }
-        match (too_many, open) {
-            (true, None) => {
-                let cause = format!(
-                    "the host shows {} of {before} services it showed before; perhaps the account lost rights",
-                    before.saturating_sub(hidden)
-                );
-                self.wrong(now, &subject, ToldEvent::Hidden, Some(cause), false, step);
-                true
-            }
-            (true, Some(false)) => true,
-            // Somebody took note: what is visible now is what counts from now on.
-            (true, Some(true)) | (false, _) => {
-                host.accept_visible(reading.services.len());
-                let changed = host.visible_changed;
-                if changed {
-                    step.commit.push(Record::Host(host.row.clone()));
-                }
-                if open.is_some() {
-                    self.fine(now, &subject, ToldEvent::Hidden, step);
-                }
-                if changed {
-                    self.show_host(name, step);
-                }
-                false
-            }
+        let blind = host
+            .blind_entry()
+            .and_then(|place| host.plan.services.get(place));
+        let cause = if too_many {
+            Some(format!(
+                "the host shows {} of {before} services it showed before; perhaps the account lost rights",
+                before.saturating_sub(hidden)
+            ))
+        } else {
+            blind.map(|entry| {
+                format!(
+                    "nothing is visible any more of what {} matched",
+                    entry.selector.in_words()
+                )
+            })
+        };
+        if !too_many {
+            host.accept_visible(reading.services.len());
         }
+        let changed = core::mem::take(&mut host.visible_changed);
+        if changed {
+            step.commit.push(Record::Host(host.row.clone()));
+            self.show_host(name, step);
+        }
+        match cause {
+            Some(cause) => self.wrong(now, &subject, ToldEvent::Hidden, Some(cause), false, step),
+            None => self.fine(now, &subject, ToldEvent::Hidden, step),
+        }
+        too_many
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     record::{HistoryRow, IncidentRow, Record},
     time::{Now, Span},
 };
-use alloc::string::String;
+use alloc::{string::String, sync::Arc};
 
 impl Engine {
     /// A subject other than a service is wrong: its incident opens, or goes on in another way.
@@ -236,7 +236,7 @@ impl Engine {
         let Some(incident) = self.incidents.of(subject) else {
             return;
         };
-        let last = incident.reminded;
+        let (last, of) = (incident.reminded, incident.reminded_of.clone());
         let acknowledged = incident.row.acknowledged.is_some();
         let readable = match subject {
             Subject::Service { host, .. } => self
@@ -255,6 +255,7 @@ impl Engine {
             if why == Why::HostFault {
                 if let Some(incident) = self.incidents.of_mut(subject) {
                     incident.reminded = now.tick;
+                    incident.reminded_of.clear();
                 }
                 self.plan_reminder(now, subject);
             }
@@ -265,12 +266,15 @@ impl Engine {
             return;
         };
         for (destination, every) in self.destinations_of(&notice) {
+            let last = of.get(&destination).copied().unwrap_or(last);
             if remind::judge(now.tick, last, every) == Ruling::Pass {
                 self.tell_one(now, &notice, &destination, step);
+                if let Some(incident) = self.incidents.of_mut(subject) {
+                    incident.reminded_of.insert(destination, now.tick);
+                }
             }
         }
         if let Some(incident) = self.incidents.of_mut(subject) {
-            incident.reminded = now.tick;
             incident.row.reminded_at = Some(now.wall);
             step.commit.push(Record::Incident(incident.row.clone()));
         }
@@ -279,18 +283,24 @@ impl Engine {
 
     /// Plans when an incident is looked at for a reminder.
     pub(super) fn plan_reminder(&mut self, now: Now, subject: &Subject) {
-        let Some(incident) = self.incidents.of(subject) else {
-            return;
-        };
-        let last = incident.reminded;
         let seq = self.seq_of(subject);
         let Some(notice) = self.notice(now, subject, Kind::Reminder, seq) else {
+            return;
+        };
+        let Some(incident) = self.incidents.of(subject) else {
             return;
         };
         let next = self
             .destinations_of(&notice)
             .into_iter()
-            .filter_map(|(_, every)| remind::due(last, every))
+            .filter_map(|(name, every)| {
+                let last = incident
+                    .reminded_of
+                    .get(&name)
+                    .copied()
+                    .unwrap_or(incident.reminded);
+                remind::due(last, every)
+            })
             .min();
         self.incidents.remind(subject, next);
     }
@@ -358,14 +368,20 @@ impl Engine {
         );
     }
 
-    /// A destination takes what it is given: what is owed to it is told.
-    pub(super) fn destination_works(&mut self, now: Now, destination: &Name, step: &mut Step) {
-        self.fine(
-            now,
-            &Subject::Destination(destination.clone()),
-            ToldEvent::DestinationFailing,
-            step,
-        );
-        self.pay_debts(now, destination, step);
+    /// A recipient was reached: what is owed to it is told.
+    pub(super) fn destination_works(
+        &mut self,
+        now: Now,
+        destination: &Name,
+        recipient: &Arc<str>,
+        healed: bool,
+        step: &mut Step,
+    ) {
+        if healed {
+            let subject = Subject::Destination(destination.clone());
+            self.fine(now, &subject, ToldEvent::DestinationFailing, step);
+        }
+        let owing = self.outbox.owing(destination, recipient);
+        self.pay_debts(now, owing, step);
     }
 }

@@ -49,7 +49,7 @@ impl Engine {
                     rounds: due.missed,
                 }));
             }
-            match self.permit(now, &due.host) {
+            match self.permit(now, &due.host, step) {
                 Permit::LogOn => self.probe(&due.host, true, due.lag, step),
                 Permit::Kept => self.probe(&due.host, false, due.lag, step),
                 Permit::Later => self.schedule.skip(now, &due.host),
@@ -61,7 +61,7 @@ impl Engine {
         }
     }
 
-    fn permit(&mut self, now: Now, name: &Name) -> Permit {
+    fn permit(&mut self, now: Now, name: &Name, step: &mut Step) -> Permit {
         let Some(host) = self.hosts.get(name) else {
             return Permit::Later;
         };
@@ -78,16 +78,18 @@ impl Engine {
             return Permit::LogOn;
         };
         if refused && !account.is_paused() {
-            let cause = cause.unwrap_or_else(|| {
-                "the logon was refused; it is tried again within the hour".to_string()
-            });
-            return Permit::No(HostFault {
+            return Permit::No(cause.unwrap_or_else(|| HostFault {
                 fault: Fault::LogonRefused,
-                cause,
+                cause: "the logon was refused; it is tried again within the hour".to_string(),
                 refusal: None,
-            });
+            }));
         }
-        match account.ask(now, name, timeout) {
+        let before = account.row.next_try;
+        let gate = account.ask(now, name, timeout);
+        if account.row.next_try != before {
+            step.commit.push(Record::Account(account.row.clone()));
+        }
+        match gate {
             Gate::Open => Permit::LogOn,
             Gate::Busy => Permit::Later,
             Gate::Paused => {
@@ -108,9 +110,23 @@ impl Engine {
             return;
         };
         let mut ask = Arc::clone(&host.ask);
-        if !host.vanished.is_empty() {
-            ask = ask.iter().chain(&host.vanished).cloned().collect();
-            host.vanished_asked = true;
+        if !host.vanished.is_empty() || host.absent > limits::ASKED_MAX {
+            // Not all can be asked for in one check: the rest has its turn in the next ones.
+            let mut turns: Vec<Name> = ask.to_vec();
+            let turn = usize::try_from(probe.0)
+                .unwrap_or(0)
+                .checked_rem(turns.len())
+                .unwrap_or(0);
+            if host.absent > limits::ASKED_MAX {
+                turns.rotate_left(turn);
+            }
+            host.vanished_asked = host
+                .vanished
+                .iter()
+                .take(limits::ASKED_MAX)
+                .cloned()
+                .collect();
+            ask = host.vanished_asked.iter().chain(&turns).cloned().collect();
         }
         let timeout = host.plan.timeout;
         host.lag = lag;
@@ -167,9 +183,10 @@ impl Engine {
         let Some((change, row)) = self.account_of(host, |account| {
             let before = account.row.clone();
             let change = match (refusal, logon) {
-                (Some(refusal), _) => account.refused(now, host, refusal),
-                (None, Logon::Accepted) if believed => account.accepted(host),
-                (None, Logon::Accepted | Logon::None) => {
+                // What another computer says of the account is not believed.
+                (Some(refusal), _) if believed => account.refused(now, host, refusal),
+                (None, Logon::Accepted) if believed => account.accepted(now, host),
+                (Some(_), _) | (None, Logon::Accepted | Logon::None) => {
                     account.ended(now, host);
                     Change::None
                 }
@@ -192,10 +209,12 @@ impl Engine {
             host.refused_until = Some(now.tick + limits::REFUSED_WAIT);
             host.row.refused_until = Some(now.wall + limits::REFUSED_WAIT);
             step.commit.push(Record::Host(host.row.clone()));
-            host.refusal = Some(format!(
-                "{}; it is not tried again for an hour",
-                fault.cause
-            ));
+            let cause = format!("{}; it is not tried again for an hour", fault.cause);
+            host.refusal = Some(HostFault {
+                fault: fault.fault,
+                cause,
+                refusal: None,
+            });
         }
     }
 
@@ -238,13 +257,13 @@ impl Engine {
                     paused: false,
                 }));
                 self.fine(now, &subject, ToldEvent::AccountPaused, step);
-                self.try_all(now, &account);
+                self.try_all(now, &account, step);
             }
         }
     }
 
     /// Reads all hosts of an account soon, a little apart.
-    fn try_all(&mut self, now: Now, account: &Name) {
+    fn try_all(&mut self, now: Now, account: &Name, step: &mut Step) {
         let mut at = now.tick;
         for host in self
             .hosts
@@ -253,7 +272,9 @@ impl Engine {
         {
             if !host.session_kept {
                 host.refused_until = None;
-                host.row.refused_until = None;
+                if host.row.refused_until.take().is_some() {
+                    step.commit.push(Record::Host(host.row.clone()));
+                }
                 self.schedule.no_later(&host.plan.name, at);
                 at = at + limits::LOGON_SPACING;
             }
@@ -267,7 +288,7 @@ impl Engine {
         };
         account.secret_changed(now);
         step.commit.push(Record::Account(account.row.clone()));
-        self.try_all(now, name);
+        self.try_all(now, name, step);
     }
 
     /// How many hosts of an account are not read because of it.
@@ -305,14 +326,17 @@ impl Engine {
                     limits::CONFIG_EVERY
                 };
         }
+        if hourly {
+            for target in &mut host.targets {
+                target.config_read = false;
+            }
+        }
         let mut services: Vec<Name> = host
             .targets
             .iter()
-            .filter(|target| {
-                !target.never_seen() && target.row.state != crate::observe::State::Missing
-            })
-            .filter(|target| hourly || !target.config_read)
+            .filter(|target| !target.config_read && target.is_seen())
             .map(|target| target.row.service.clone())
+            .take(limits::CONFIGS_PER_READ_MAX)
             .collect();
         services.extend(
             host.listed

@@ -4,7 +4,7 @@ use super::{Engine, listed::Selected};
 use crate::{
     account::Account,
     effect::{Effect, Step},
-    host::Host,
+    host::{self, Host},
     id::{Name, Subject},
     notice::ToldEvent,
     plan::{HostPlan, Plan, Selector},
@@ -40,7 +40,19 @@ impl Engine {
         }
         self.first_look.begin(now, begun);
         self.end_orphans(now, step);
+        let told: Vec<Subject> = self
+            .incidents
+            .iter()
+            .filter(|(_, one)| one.row.told)
+            .map(|(subject, _)| subject.clone())
+            .collect();
+        for subject in told {
+            self.plan_reminder(now, &subject);
+        }
         if before.hosts.is_empty() {
+            // At a start everything is shown once, whatever was shown of it on the way here.
+            step.effects
+                .retain(|effect| !matches!(effect, Effect::Show(_)));
             self.show_all(step);
         } else {
             for host in &plan.hosts {
@@ -50,8 +62,7 @@ impl Engine {
     }
 
     fn replace_accounts(&mut self, plan: &Plan) {
-        let wanted: BTreeSet<&Name> = plan.accounts.iter().collect();
-        self.accounts.retain(|name, _| wanted.contains(name));
+        // One that the plan lacks is kept as it is: it may return, and its numbers never go back.
         for name in &plan.accounts {
             self.accounts
                 .entry(name.clone())
@@ -62,18 +73,29 @@ impl Engine {
     /// Puts a host of the plan in its place; whether it has something to look at for the first time.
     fn place_host(&mut self, now: Now, plan: &HostPlan, place: u64, step: &mut Step) -> bool {
         let scheduled = self.schedule.knows(&plan.name);
+        let dead = self
+            .hosts
+            .get(&plan.name)
+            .and_then(|host| host.row.fault)
+            .is_some_and(host::is_silent);
         self.schedule
-            .add(now, &plan.name, plan.every, plan.timeout, place);
+            .add(now, &plan.name, plan.every, plan.timeout, place, dead);
         if let Some(host) = self.hosts.get_mut(&plan.name) {
             let account_changed =
                 host.plan.account != plan.account || host.plan.address != plan.address;
+            let shown_changed = host.plan.labels != plan.labels || host.plan.site != plan.site;
             let entries_changed = host.plan.services != plan.services;
             let before = core::mem::replace(&mut host.plan, Arc::new(plan.clone()));
             if account_changed {
                 host.refused_until = None;
-                host.row.refused_until = None;
+                host.refusal = None;
+                host.session_kept = false;
+                if host.row.refused_until.take().is_some() {
+                    step.commit.push(Record::Host(host.row.clone()));
+                }
+                self.leave_account(now, before.account.as_ref(), plan, place);
             }
-            if entries_changed || !scheduled {
+            if entries_changed || shown_changed || !scheduled {
                 self.select_again(now, &plan.name, &before, step);
             }
             let host = self.hosts.get(&plan.name);
@@ -94,6 +116,18 @@ impl Engine {
         self.select_again(now, &plan.name, plan, step);
         self.show_host(&plan.name, step);
         true
+    }
+
+    /// A host is read with another account or at another address: an answer that is still under way is late.
+    fn leave_account(&mut self, now: Now, account: Option<&Name>, plan: &HostPlan, place: u64) {
+        if let Some(account) = account.and_then(|account| self.accounts.get_mut(account)) {
+            account.forget(&plan.name);
+        }
+        if self.schedule.under_way(&plan.name).is_some() {
+            self.schedule.remove(&plan.name);
+            self.schedule
+                .add(now, &plan.name, plan.every, plan.timeout, place, false);
+        }
     }
 
     /// Finds the entry of every target of a host anew: some targets are watched differently now, some not any more,
@@ -137,6 +171,19 @@ impl Engine {
         for service in gone {
             self.unwatch(now, name, &service, step);
         }
+        self.watch_named(now, name, step);
+        // The next list is looked at as if it were new, so that patterns find what they now mean.
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.targets_changed();
+            host.forget_list();
+        }
+        for service in shown {
+            self.show_service(name, &service, step);
+        }
+    }
+
+    /// Watches what somebody named on a host, seen or not.
+    fn watch_named(&mut self, now: Now, name: &Name, step: &mut Step) {
         let Some(host) = self.hosts.get(name) else {
             return;
         };
@@ -165,17 +212,10 @@ impl Engine {
             };
             self.watch(now, name, selected, step);
         }
-        // The next list is looked at as if it were new, so that patterns find what they now mean.
-        if let Some(host) = self.hosts.get_mut(name) {
-            host.forget_list();
-        }
-        for service in shown {
-            self.show_service(name, &service, step);
-        }
     }
 
     /// Does not watch a service any more. An open incident of it ends with that.
-    fn unwatch(&mut self, now: Now, host_name: &Name, service: &Name, step: &mut Step) {
+    pub(super) fn unwatch(&mut self, now: Now, host_name: &Name, service: &Name, step: &mut Step) {
         let subject = Subject::Service {
             host: host_name.clone(),
             service: service.clone(),
@@ -184,7 +224,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(host_name) else {
             return;
         };
-        let Some(target) = host.find(service).and_then(|place| host.remove(place)) else {
+        let Some(target) = host.remove(service) else {
             return;
         };
         self.retired_targets

@@ -17,7 +17,11 @@ use crate::{
     target::Target,
     time::{Now, Span},
 };
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
 
 impl Engine {
     /// The engine as it was when the store was last written, with this plan laid over it. A new store is an empty
@@ -48,6 +52,7 @@ impl Engine {
             incidents: Incidents::default(),
             outbox,
             schedule: Schedule::default(),
+            names: BTreeSet::new(),
             first_look: FirstLook::default(),
             stopping: false,
         };
@@ -160,7 +165,7 @@ impl Engine {
                 .get(host)
                 .is_some_and(|host| host.find(service).is_some()),
             Subject::Host(host) | Subject::Visibility(host) => self.hosts.contains_key(host),
-            Subject::Account(account) => self.accounts.contains_key(account),
+            Subject::Account(account) => self.plan.accounts.contains(account),
             Subject::Destination(name) => self
                 .outbox
                 .destinations()

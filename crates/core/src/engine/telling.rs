@@ -224,12 +224,16 @@ impl Engine {
             self.plan_reminder(now, &subject);
         }
         for (destination, notices) in by_destination {
-            if notices.len() > self.plan.notices.summary_above {
-                self.summarize(now, &destination, &notices, step);
-            } else {
-                for (_, notice) in &notices {
-                    self.tell_one(now, notice, &destination, step);
-                }
+            // What has something to say in its own lane already is told there, in order.
+            let (summed, single): (Vec<_>, Vec<_>) = notices
+                .into_iter()
+                .partition(|(subject, _)| self.outbox.may_summarize(&destination, subject));
+            let many = summed.len() > self.plan.notices.summary_above;
+            if many {
+                self.summarize(now, &destination, &summed, step);
+            }
+            for (_, notice) in single.iter().chain(summed.iter().filter(|_| !many)) {
+                self.tell_one(now, notice, &destination, step);
             }
         }
     }
@@ -291,8 +295,8 @@ impl Engine {
     }
 
     /// Tells a destination that works again how things stand where it may not know.
-    pub(super) fn pay_debts(&mut self, now: Now, destination: &Name, step: &mut Step) {
-        for key in self.outbox.owing(destination) {
+    pub(super) fn pay_debts(&mut self, now: Now, owing: Vec<LaneKey>, step: &mut Step) {
+        for key in owing {
             let told = self
                 .outbox
                 .lane(&key)

@@ -33,7 +33,9 @@ impl Outbox {
             return;
         }
         step.commit.push(Record::Lane(lane.row.clone()));
+        // The state as it is now takes the place of what was too old.
         self.debts.insert(key.clone());
+        self.overdue.push(key.clone());
         for row in expired {
             self.give_up(now, row, DeliveryState::Expired, Why::Expired, None, step);
         }
@@ -49,10 +51,11 @@ impl Outbox {
         reason: Option<String>,
         step: &mut Step,
     ) {
+        let may_have_arrived = row.attempts > 0 && state == DeliveryState::Expired;
         row.state = state;
         row.reason = Some(reason.unwrap_or_else(|| why.as_str().to_string()));
         self.keys.remove(&row.key);
-        self.release_behind(now, &row.key, false, step);
+        self.release_behind(now, &row.key, may_have_arrived, step);
         self.count(&row.destination, -1);
         dropped(now, &row, why, step);
         self.show(&row.destination.clone(), step);

@@ -67,6 +67,8 @@ pub struct Lane {
     pub waiting: Vec<DeliveryRow>,
     /// Whether the head is being rendered or sent.
     pub under_way: bool,
+    /// Whether the plan lacked its recipient.
+    pub away: bool,
     /// Whether what is under way pays a debt: where even that is never taken, nothing more is owed.
     pub paying: bool,
     /// Whether the destination refused the end of the incident that was told as open: what comes later goes out
@@ -96,6 +98,7 @@ impl Lane {
             head: None,
             waiting: Vec::new(),
             under_way: false,
+            away: false,
             paying: false,
             end_refused: false,
             last_sent: None,
@@ -129,9 +132,35 @@ impl Lane {
             .map_or(self.row.told.is_some(), |last| last != Kind::Resolved)
     }
 
-    /// Chooses the shortest sequence of what waits, freezes its first and lets the rest wait on. Gives the keys of
-    /// deliveries that are no more.
-    pub fn choose(
+    /// What the recipient will know as open once the frozen delivery has arrived.
+    fn told_after_head(&self) -> Option<Told> {
+        let told = self.row.told.clone().filter(|_| !self.end_refused);
+        let Some(head) = &self.head else { return told };
+        let Some(incident) = &head.notice.incident else {
+            return told;
+        };
+        match head.notice.kind {
+            Kind::Opened | Kind::Updated | Kind::Reminder => Some(Told {
+                incident: incident.id.clone(),
+                opened_at: incident.opened_at,
+            }),
+            Kind::Resolved => told.filter(|told| told.incident != incident.id),
+            Kind::Info | Kind::Summary => told,
+        }
+    }
+
+    /// Freezes the first of what waits: nothing merges with it any more.
+    pub fn freeze_first(&mut self, step: &mut Step) {
+        if self.head.is_none() && !self.waiting.is_empty() {
+            let mut head = self.waiting.remove(0);
+            head.frozen = true;
+            step.commit.push(Record::Delivery(head.clone()));
+            self.head = Some(head);
+        }
+    }
+
+    /// Makes the shortest sequence of what waits. Gives the keys of deliveries that are no more.
+    pub fn merge(
         &mut self,
         key: &LaneKey,
         now: Now,
@@ -144,8 +173,8 @@ impl Lane {
             .map(|row| Arc::clone(&row.notice))
             .collect();
         let mut before = core::mem::take(&mut self.waiting);
-        let told = self.row.told.as_ref().filter(|_| !self.end_refused);
-        for notice in dedupe::shortest(told, &notices) {
+        let told = self.told_after_head();
+        for notice in dedupe::shortest(told.as_ref(), &notices) {
             let delivery = key.delivery(&notice);
             let row = if let Some(place) = before.iter().position(|row| row.key == delivery) {
                 DeliveryRow {
@@ -173,7 +202,7 @@ impl Lane {
             self.waiting.push(row);
         }
         // An end that is made only now comes before what waited already: the order of all follows.
-        let mut last = 0;
+        let mut last = self.head.as_ref().map_or(0, |head| head.order);
         for row in &mut self.waiting {
             if row.order <= last {
                 *orders = orders.saturating_add(1);
@@ -181,18 +210,8 @@ impl Lane {
             }
             last = row.order;
         }
-        if !self.waiting.is_empty() {
-            let mut head = self.waiting.remove(0);
-            head.frozen = true;
-            self.head = Some(head);
-        }
-        step.commit.extend(
-            self.head
-                .iter()
-                .chain(&self.waiting)
-                .cloned()
-                .map(Record::Delivery),
-        );
+        step.commit
+            .extend(self.waiting.iter().cloned().map(Record::Delivery));
         before
             .into_iter()
             .map(|row| {
@@ -244,7 +263,16 @@ impl Lane {
                     opened_at: incident.opened_at,
                 });
             }
-            Kind::Resolved => self.row.told = None,
+            Kind::Resolved => {
+                self.row.told.take_if(|told| {
+                    told.incident == incident.id
+                        || row
+                            .notice
+                            .merged
+                            .iter()
+                            .any(|merged| merged.incident == told.incident)
+                });
+            }
             Kind::Info | Kind::Summary => {}
         }
     }

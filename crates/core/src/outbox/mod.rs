@@ -6,6 +6,7 @@
 
 mod expire;
 mod lane;
+mod pump;
 mod restore;
 mod settle;
 
@@ -18,8 +19,6 @@ use crate::{
     limits,
     notice::{Notice, Why},
     plan::{Limit, Plan},
-    planted::{self, Planted},
-    policy::{Ruling, limit},
     record::{DeliveryRow, DeliveryState, DestinationRow, DroppedRow, Record},
     time::{Now, Span, Tick},
     view::View,
@@ -58,12 +57,14 @@ pub struct Destination {
     pub row: DestinationRow,
     /// Whether the plan has it; a destination that was removed keeps what waits for it.
     pub present: bool,
-    recipients: Vec<Arc<str>>,
+    recipients: BTreeSet<Arc<str>>,
     limit: Option<Limit>,
     last_sent: Option<Tick>,
     failing_since: Option<Tick>,
     failing: BTreeSet<Arc<str>>,
     pending: u64,
+    /// Deliveries under way, to all recipients.
+    busy: usize,
 }
 
 /// What is still to be told.
@@ -77,12 +78,13 @@ pub struct Outbox {
     behind: BTreeMap<DeliveryKey, BTreeSet<LaneKey>>,
     /// Lanes that owe their recipient the state as it is now.
     debts: BTreeSet<LaneKey>,
+    /// Lanes whose debt is to be paid now, and not only after a success.
+    overdue: Vec<LaneKey>,
+    /// Counts how often lanes were put on an agenda: among those of the same time, who waits longest is first.
+    turns: u64,
     expiry: Span,
     swept: Tick,
 }
-
-/// How often everything is looked through for what has expired or is not needed any more.
-const SWEEP_EVERY: Span = Span::hours(1);
 
 impl Outbox {
     fn count(&mut self, destination: &Name, by: i64) {
@@ -103,19 +105,23 @@ impl Outbox {
                 .entry(planned.name.clone())
                 .or_insert_with(|| Destination::new(planned.name.clone(), None));
             known.present = true;
-            known.recipients.clone_from(&planned.recipients);
+            known.recipients = planned.recipients.iter().cloned().collect();
+            let recipients = &known.recipients;
+            known
+                .failing
+                .retain(|recipient| recipients.contains(recipient));
             known.limit = planned.limit;
         }
-        let waiting: Vec<(LaneKey, u64)> = self
+        let idle =
+            |lane: &Lane| lane.first_order().is_some() && lane.look_at.is_none() && !lane.under_way;
+        let waiting: Vec<LaneKey> = self
             .lanes
             .iter()
-            .filter_map(|(key, lane)| Some((key.clone(), lane.first_order()?)))
+            .filter(|(_, lane)| idle(lane))
+            .map(|(key, _)| key.clone())
             .collect();
-        for (key, order) in waiting {
-            let idle = |lane: &Lane| lane.look_at.is_none() && !lane.under_way;
-            if self.lanes.get(&key).is_some_and(idle) {
-                self.look_at(&key, now.tick, order);
-            }
+        for key in waiting {
+            self.look_at(&key, now.tick);
         }
     }
 
@@ -126,10 +132,9 @@ impl Outbox {
             .is_some_and(|known| known.present && known.recipients.contains(recipient))
     }
 
-    /// Parks what waits for a destination or recipient that the plan lacks, where everybody can see it, and takes it
-    /// up again where its name has returned.
+    /// Parks what waits for a destination or recipient that the plan lacks, where everybody can see it. Where its name
+    /// has returned it is taken up again, and whatever happened meanwhile is owed.
     pub fn park_removed(&mut self, step: &mut Step) {
-        let removed = Why::DestinationRemoved.as_str();
         let planned: BTreeSet<(Name, Arc<str>)> = self
             .pools
             .keys()
@@ -138,21 +143,20 @@ impl Outbox {
             .collect();
         for (key, lane) in &mut self.lanes {
             let here = planned.contains(&key.pool());
+            if here && lane.away {
+                self.debts.insert(key.clone());
+                self.overdue.push(key.clone());
+                lane.row.owes_state = true;
+                step.commit.push(Record::Lane(lane.row.clone()));
+            }
+            lane.away = !here;
             if lane.under_way {
                 continue;
             }
             for row in lane.head.iter_mut().chain(&mut lane.waiting) {
-                let parked = row.state == DeliveryState::Parked;
-                if parked != here {
-                    continue;
+                if mark(row, here) {
+                    step.commit.push(Record::Delivery(row.clone()));
                 }
-                row.state = if here {
-                    DeliveryState::Pending
-                } else {
-                    DeliveryState::Parked
-                };
-                row.reason = (!here).then(|| removed.to_string());
-                step.commit.push(Record::Delivery(row.clone()));
             }
         }
     }
@@ -188,21 +192,25 @@ impl Outbox {
         })
     }
 
-    /// Looks at a lane no later than at this time.
-    fn look_at(&mut self, key: &LaneKey, at: Tick, order: u64) {
-        let pool = self
-            .pools
-            .entry((key.destination.clone(), Arc::clone(&key.recipient)))
-            .or_default();
+    /// Looks at a lane no later than at this time. It stands behind those that were put there before.
+    fn look_at(&mut self, key: &LaneKey, at: Tick) {
+        self.turns = self.turns.saturating_add(1);
+        let turn = self.turns;
+        self.look_in_turn(key, at, turn);
+    }
+
+    /// Looks at a lane no later than at this time, with a turn that it had already.
+    fn look_in_turn(&mut self, key: &LaneKey, at: Tick, turn: u64) {
+        let pool = self.pools.entry(key.pool()).or_default();
         if let Some(lane) = self.lanes.get_mut(key) {
-            if let Some((before, order)) = lane.look_at {
+            if let Some((before, turn)) = lane.look_at {
                 if before <= at {
                     return;
                 }
-                pool.agenda.remove(&(before, order, key.subject.clone()));
+                pool.agenda.remove(&(before, turn, key.subject.clone()));
             }
-            lane.look_at = Some((at, order));
-            pool.agenda.insert((at, order, key.subject.clone()));
+            lane.look_at = Some((at, turn));
+            pool.agenda.insert((at, turn, key.subject.clone()));
         }
     }
 
@@ -238,7 +246,7 @@ impl Outbox {
         step: &mut Step,
     ) {
         *orders = orders.saturating_add(1);
-        let row = DeliveryRow {
+        let mut row = DeliveryRow {
             key: key.delivery(notice),
             order: *orders,
             destination: key.destination.clone(),
@@ -255,6 +263,7 @@ impl Outbox {
         if self.keys.contains_key(&row.key) {
             return;
         }
+        mark(&mut row, self.is_planned(&key.destination, &key.recipient));
         self.keys.insert(
             row.key.clone(),
             Kept {
@@ -271,13 +280,20 @@ impl Outbox {
         lane.waiting.push(row);
         self.count(&key.destination, 1);
         self.show(&key.destination, step);
+        if self
+            .lanes
+            .get(key)
+            .is_some_and(|lane| lane.waiting.len() > limits::WAITING_PER_LANE_MAX)
+        {
+            self.merge(now, key, orders, step);
+        }
         // Where one is under way or waits for its next try, the lane is looked at when that has ended.
         if self
             .lanes
             .get(key)
             .is_some_and(|lane| !lane.under_way && lane.head.is_none())
         {
-            self.look_at(key, now.tick, *orders);
+            self.look_at(key, now.tick);
         }
     }
 
@@ -289,182 +305,6 @@ impl Outbox {
             };
             step.effects.push(Effect::Show(view));
         }
-    }
-
-    /// Begins every delivery that may begin now.
-    pub fn pump(&mut self, now: Now, orders: &mut u64, step: &mut Step) {
-        if now.tick.since(self.swept) >= SWEEP_EVERY {
-            self.swept = now.tick;
-            self.sweep(now, step);
-        }
-        if planted::is(Planted::DestinationBlocksAll)
-            && self.destinations.values().any(|one| {
-                one.failing_since.is_some() && self.pools.values().any(|pool| pool.busy > 0)
-            })
-        {
-            return;
-        }
-        let pools: Vec<(Name, Arc<str>)> = self.pools.keys().cloned().collect();
-        for (destination, recipient) in pools {
-            if !self.is_planned(&destination, &recipient) {
-                continue;
-            }
-            while let Some(subject) = self.next_of(now, &destination, &recipient) {
-                let key = LaneKey {
-                    destination: destination.clone(),
-                    recipient: Arc::clone(&recipient),
-                    subject,
-                };
-                self.work(now, &key, orders, step);
-            }
-        }
-    }
-
-    /// Takes the next lane of a recipient that is to be looked at now, where a place is free.
-    fn next_of(&mut self, now: Now, destination: &Name, recipient: &Arc<str>) -> Option<Subject> {
-        let pool = self
-            .pools
-            .get_mut(&(destination.clone(), Arc::clone(recipient)))?;
-        if pool.busy >= limits::DELIVERIES_PER_RECIPIENT_MAX || now.tick < pool.not_before {
-            return None;
-        }
-        let first = pool
-            .agenda
-            .first()
-            .filter(|(at, _, _)| *at <= now.tick)
-            .cloned()?;
-        pool.agenda.remove(&first);
-        Some(first.2)
-    }
-
-    /// Does what is next in a lane.
-    fn work(&mut self, now: Now, key: &LaneKey, orders: &mut u64, step: &mut Step) {
-        self.expire(now, key, step);
-        let Some(lane) = self.lanes.get_mut(key) else {
-            return;
-        };
-        lane.look_at = None;
-        if lane.under_way || lane.row.behind.is_some() {
-            return;
-        }
-        let Some(order) = lane.first_order() else {
-            self.tidy(now, key, step);
-            return;
-        };
-        // A limit of the destination counts every try; one of the service only what is said anew.
-        let again = lane.head.is_some();
-        let lane_last = lane.last_sent.filter(|_| !again);
-        let known = self.destinations.get(&key.destination);
-        let (limit, last) = known.map_or((None, None), |known| (known.limit, known.last_sent));
-        if let Ruling::Wait(at) = limit::judge(now.tick, limit, lane_last, last) {
-            self.look_at(key, at, order);
-            return;
-        }
-        if again {
-            self.note_sent(now, key, step);
-        } else {
-            self.freeze(now, key, orders, step);
-        }
-        self.begin(key, step);
-    }
-
-    /// Notes for limits that a destination is given a message.
-    fn note_sent(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
-        if let Some(known) = self.destinations.get_mut(&key.destination) {
-            known.last_sent = Some(now.tick);
-            known.row.last_sent = Some(now.wall);
-            if known.limit.is_some() {
-                step.commit.push(Record::Destination(known.row.clone()));
-            }
-        }
-    }
-
-    /// Chooses what is said next and freezes it.
-    fn freeze(&mut self, now: Now, key: &LaneKey, orders: &mut u64, step: &mut Step) {
-        let Some(lane) = self.lanes.get_mut(key) else {
-            return;
-        };
-        let before = lane.waiting.len();
-        let gone = lane.choose(key, now, orders, step);
-        // What stands for something that has waited already has waited as long itself.
-        let mut since = now.tick;
-        for delivery in &gone {
-            if let Some(kept) = self.keys.remove(delivery) {
-                since = since.min(kept.since);
-            }
-        }
-        let now_there = lane
-            .waiting
-            .len()
-            .saturating_add(usize::from(lane.head.is_some()));
-        lane.last_sent = Some(now.tick);
-        lane.row.last_sent = Some(now.wall);
-        step.commit.push(Record::Lane(lane.row.clone()));
-        for row in lane.head.iter().chain(&lane.waiting) {
-            self.keys.entry(row.key.clone()).or_insert_with(|| Kept {
-                lane: key.clone(),
-                since,
-            });
-        }
-        self.note_sent(now, key, step);
-        let change = i64::try_from(now_there)
-            .unwrap_or(0)
-            .saturating_sub(i64::try_from(before).unwrap_or(0));
-        self.count(&key.destination, change);
-        self.show(&key.destination, step);
-    }
-
-    /// Renders or sends the frozen delivery of a lane.
-    fn begin(&mut self, key: &LaneKey, step: &mut Step) {
-        let Some(lane) = self.lanes.get_mut(key) else {
-            return;
-        };
-        let Some(head) = &mut lane.head else { return };
-        lane.under_way = true;
-        let (delivery, destination, recipient) = (
-            head.key.clone(),
-            key.destination.clone(),
-            Arc::clone(&key.recipient),
-        );
-        if let Some(payload) = &head.payload {
-            let attempt = head.attempts.saturating_add(1);
-            let payload = Arc::clone(payload);
-            step.effects.push(Effect::Send {
-                delivery,
-                destination,
-                recipient,
-                payload,
-                attempt,
-            });
-        } else {
-            let notice = Arc::clone(&head.notice);
-            step.effects.push(Effect::Render {
-                delivery,
-                destination,
-                recipient,
-                notice,
-            });
-        }
-        if let Some(pool) = self.pools.get_mut(&key.pool()) {
-            pool.busy = pool.busy.saturating_add(1);
-        }
-    }
-
-    /// When something is to be done next.
-    pub fn deadline(&self) -> Option<Tick> {
-        let next = self
-            .pools
-            .iter()
-            .filter_map(|((destination, recipient), pool)| {
-                let planned = self.is_planned(destination, recipient);
-                let free = planned && pool.busy < limits::DELIVERIES_PER_RECIPIENT_MAX;
-                pool.agenda
-                    .first()
-                    .filter(|_| free)
-                    .map(|(at, _, _)| (*at).max(pool.not_before))
-            });
-        let sweep = (!self.lanes.is_empty()).then(|| self.swept + SWEEP_EVERY);
-        next.chain(sweep).min()
     }
 }
 
@@ -479,14 +319,29 @@ impl Destination {
         Self {
             row,
             present: false,
-            recipients: Vec::new(),
+            recipients: BTreeSet::new(),
             limit: None,
             last_sent: None,
             failing_since: None,
             failing: BTreeSet::new(),
             pending: 0,
+            busy: 0,
         }
     }
+}
+
+/// Marks a delivery as parked where the plan lacks its recipient, and as pending where it has it; whether that is new.
+fn mark(row: &mut DeliveryRow, planned: bool) -> bool {
+    if (row.state == DeliveryState::Parked) != planned {
+        return false;
+    }
+    row.state = if planned {
+        DeliveryState::Pending
+    } else {
+        DeliveryState::Parked
+    };
+    row.reason = (!planned).then(|| Why::DestinationRemoved.as_str().to_string());
+    true
 }
 
 /// Records that something was not told.

@@ -28,7 +28,9 @@ impl Outbox {
             let last_sent = row
                 .last_sent
                 .map(|at| past(now, at.since(now.wall), now.wall.since(at)));
-            let failing_since = row.failing_since.map(|_| now.tick);
+            let failing_since = row
+                .failing_since
+                .map(|at| past(now, at.since(now.wall), now.wall.since(at)));
             let destination = Destination {
                 last_sent,
                 failing_since,
@@ -72,7 +74,11 @@ impl Outbox {
             recipient: Arc::clone(&row.recipient),
             subject: row.notice.subject.clone(),
         };
-        row.state = DeliveryState::Pending;
+        // What was being sent when the program ended may have arrived.
+        if row.state == DeliveryState::Sending {
+            row.attempts = row.attempts.max(1);
+            row.state = DeliveryState::Pending;
+        }
         let expiry = self.expiry;
         let gives_up = now.tick_of(row.created + expiry, expiry);
         let since = Tick(gives_up.0.saturating_sub(expiry.0));
@@ -85,7 +91,6 @@ impl Outbox {
         );
         self.count(&row.destination, 1);
         let due = now.tick_of(row.due, limits::RETRY_AFTER_MAX);
-        let order = row.order;
         let lane = self
             .lanes
             .entry(key.clone())
@@ -100,7 +105,7 @@ impl Outbox {
                 return;
             }
         }
-        self.look_at(&key, due, order);
+        self.look_at(&key, due);
     }
 
     /// Lanes whose summary is still to be delivered wait for it; where it is not waiting any more, they go on.
@@ -115,8 +120,8 @@ impl Outbox {
                 self.behind.entry(summary).or_default().insert(key);
             } else if let Some(lane) = self.lanes.get_mut(&key) {
                 lane.row.behind = None;
-                if let Some(order) = lane.first_order() {
-                    self.look_at(&key, now.tick, order);
+                if lane.first_order().is_some() {
+                    self.look_at(&key, now.tick);
                 }
             }
         }

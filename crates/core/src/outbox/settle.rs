@@ -1,6 +1,6 @@
 //! How deliveries end.
 
-use super::{LaneKey, Outbox};
+use super::{LaneKey, Outbox, mark};
 use crate::{
     effect::{Effect, Fact, Step},
     event::Verdict,
@@ -28,10 +28,14 @@ pub enum Signal {
         /// Why, in words.
         reason: String,
     },
-    /// The destination takes what it is given again.
+    /// A recipient was reached.
     Works {
-        /// Which.
+        /// At which destination.
         destination: Name,
+        /// Which.
+        recipient: Arc<str>,
+        /// Whether no recipient of the destination fails any more.
+        healed: bool,
     },
 }
 
@@ -99,6 +103,7 @@ impl Outbox {
             result: verdict.as_str(),
             answer,
         }));
+        self.note_sent(now, &key, step);
         match verdict {
             Verdict::Delivered => self.delivered(now, &key, step),
             Verdict::Retry { after, reason } => self.try_again(now, &key, *after, reason, step),
@@ -110,6 +115,9 @@ impl Outbox {
     fn take_head(&mut self, key: &LaneKey) -> Option<DeliveryRow> {
         let lane = self.lanes.get_mut(key)?;
         lane.under_way = false;
+        if let Some(known) = self.destinations.get_mut(&key.destination) {
+            known.busy = known.busy.saturating_sub(1);
+        }
         if let Some(pool) = self.pools.get_mut(&key.pool()) {
             pool.busy = pool.busy.saturating_sub(1);
         }
@@ -131,16 +139,19 @@ impl Outbox {
         self.look_again(now, key, step);
         let destination = self.destinations.get_mut(&key.destination)?;
         destination.failing.remove(&key.recipient);
-        if !destination.failing.is_empty() {
-            return None;
+        let healed = destination.failing.is_empty();
+        if healed {
+            if destination.row.failing_since.take().is_some() {
+                step.commit
+                    .push(Record::Destination(destination.row.clone()));
+            }
+            destination.failing_since = None;
         }
-        if destination.row.failing_since.take().is_some() {
-            step.commit
-                .push(Record::Destination(destination.row.clone()));
-        }
-        destination.failing_since = None;
+        let (destination, recipient) = key.pool();
         Some(Signal::Works {
-            destination: key.destination.clone(),
+            destination,
+            recipient,
+            healed,
         })
     }
 
@@ -175,12 +186,16 @@ impl Outbox {
             }
             row.key = other;
         }
-        let order = row.order;
+        let planned = self.is_planned(&key.destination, &key.recipient);
+        if mark(&mut row, planned) {
+            step.commit.push(Record::Delivery(row.clone()));
+        }
         if let Some(lane) = self.lanes.get_mut(key) {
+            lane.away = !planned;
             lane.head = Some(row);
         }
         let due = now.tick + wait;
-        self.look_at(key, due, order);
+        self.look_at(key, due);
         if asked.is_some()
             && let Some(pool) = self.pools.get_mut(&key.pool())
         {
@@ -190,7 +205,16 @@ impl Outbox {
     }
 
     fn reject(&mut self, now: Now, key: &LaneKey, reason: &str, step: &mut Step) -> Option<Signal> {
-        let row = self.take_head(key)?;
+        let mut row = self.take_head(key)?;
+        if !self.is_planned(&key.destination, &key.recipient) {
+            // It was removed while this was under way: it keeps its place, and goes out if the name returns.
+            mark(&mut row, false);
+            step.commit.push(Record::Delivery(row.clone()));
+            let lane = self.lanes.get_mut(key)?;
+            lane.away = true;
+            lane.head = Some(row);
+            return None;
+        }
         let lane = self.lanes.get_mut(key)?;
         lane.end_refused |= row.notice.kind == Kind::Resolved;
         // A summary or a test is not owed: nothing depends on it later.
@@ -213,9 +237,14 @@ impl Outbox {
 
     /// Looks at a lane again at once, where something waits in it; else forgets it where nothing is left.
     fn look_again(&mut self, now: Now, key: &LaneKey, step: &mut Step) {
-        match self.lanes.get(key).and_then(super::lane::Lane::first_order) {
-            Some(order) => self.look_at(key, now.tick, order),
-            None => self.tidy(now, key, step),
+        if self
+            .lanes
+            .get(key)
+            .is_some_and(|lane| lane.first_order().is_some())
+        {
+            self.look_at(key, now.tick);
+        } else {
+            self.tidy(now, key, step);
         }
     }
 
@@ -228,7 +257,10 @@ impl Outbox {
         after: Span,
         step: &mut Step,
     ) -> Option<Signal> {
-        let destination = self.destinations.get_mut(&key.destination)?;
+        let destination = self
+            .destinations
+            .get_mut(&key.destination)
+            .filter(|known| known.present)?;
         let since = *destination.failing_since.get_or_insert(now.tick);
         if destination.row.failing_since.is_none() {
             destination.row.failing_since = Some(now.wall);
@@ -245,23 +277,47 @@ impl Outbox {
         })
     }
 
-    /// Lanes of a destination that owe their recipient the state as it is now, and have nothing waiting that tells it.
-    /// They are asked for after a success.
-    pub fn owing(&self, destination: &Name) -> Vec<LaneKey> {
-        if planted::is(Planted::ExpiredForgotten) {
-            return Vec::new();
-        }
-        let idle = |key: &&LaneKey| {
-            self.lanes
-                .get(*key)
-                .is_none_or(|lane| lane.head.is_none() && lane.waiting.is_empty())
+    /// Lanes of a recipient that owe it the state as it is now, and have nothing waiting that tells it. They are asked
+    /// for after a success.
+    pub fn owing(&self, destination: &Name, recipient: &Arc<str>) -> Vec<LaneKey> {
+        let first = LaneKey {
+            destination: destination.clone(),
+            recipient: Arc::clone(recipient),
+            subject: Subject::Service {
+                host: "".into(),
+                service: "".into(),
+            },
         };
         self.debts
-            .iter()
-            .filter(|key| key.destination == *destination)
-            .filter(idle)
+            .range(first..)
+            .take_while(|key| key.destination == *destination && key.recipient == *recipient)
+            .filter(|key| self.is_idle(key))
             .cloned()
             .collect()
+    }
+
+    /// Lanes whose debt is to be paid now: something of theirs has expired, or their recipient has returned.
+    pub fn take_overdue(&mut self) -> Vec<LaneKey> {
+        let mut overdue = core::mem::take(&mut self.overdue);
+        overdue.retain(|key| self.debts.contains(key) && self.is_idle(key));
+        overdue
+    }
+
+    fn is_idle(&self, key: &LaneKey) -> bool {
+        !planted::is(Planted::ExpiredForgotten)
+            && self
+                .lanes
+                .get(key)
+                .is_none_or(|lane| lane.head.is_none() && lane.waiting.is_empty())
+    }
+
+    /// Whether a subject can be told in a summary: its lanes at this destination have nothing to say themselves.
+    pub fn may_summarize(&self, destination: &Name, subject: &Subject) -> bool {
+        self.lanes_of(subject)
+            .filter(|(key, _)| key.destination == *destination)
+            .all(|(_, lane)| {
+                lane.head.is_none() && lane.waiting.is_empty() && lane.row.told.is_none()
+            })
     }
 
     /// A lane's debt is paid by what was just put into it, or by there being nothing to tell.
@@ -303,7 +359,20 @@ impl Outbox {
                 .lanes
                 .entry(key.clone())
                 .or_insert_with(|| super::Lane::new(&key, None));
-            lane.row.told = Some(told.clone());
+            let another = lane
+                .row
+                .told
+                .as_ref()
+                .is_some_and(|known| known.incident != told.incident);
+            if another {
+                // The end of what was told before is still owed; how it stands now follows it.
+                lane.row.owes_state = true;
+                self.debts.insert(key.clone());
+            } else {
+                lane.row.told = Some(told.clone());
+                lane.row.owes_state = false;
+                self.debts.remove(&key);
+            }
             lane.row.behind = Some(delivery.clone());
             step.commit.push(Record::Lane(lane.row.clone()));
             self.behind.entry(delivery).or_default().insert(key);
@@ -316,7 +385,7 @@ impl Outbox {
         &mut self,
         now: Now,
         summary: &DeliveryKey,
-        delivered: bool,
+        may_have_arrived: bool,
         step: &mut Step,
     ) {
         for key in self.behind.remove(summary).unwrap_or_default() {
@@ -324,14 +393,13 @@ impl Outbox {
                 continue;
             };
             lane.row.behind = None;
-            if !delivered {
+            if !may_have_arrived && self.debts.insert(key.clone()) {
                 lane.row.told = None;
                 lane.row.owes_state = true;
-                self.debts.insert(key.clone());
             }
             step.commit.push(Record::Lane(lane.row.clone()));
-            if let Some(order) = lane.first_order() {
-                self.look_at(&key, now.tick, order);
+            if lane.first_order().is_some() {
+                self.look_at(&key, now.tick);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! What becomes of the world when something happens.
 
 use crate::{
-    machines::{Machine, Mode, Visible},
+    machines::{Machine, Mode},
+    services::Visible,
     story::{
         AccountChange, DestinationChange, MachineChange, Reload, ServiceChange, StoreChange, What,
     },
@@ -13,7 +14,7 @@ use svcwatch_core::{
     glob::Glob,
     id::{IncidentId, Name},
     observe::{Fault, Refusal, State},
-    plan::{Expect, Plan},
+    plan::{Expect, HostPlan, Plan},
     time::Span,
 };
 
@@ -154,6 +155,17 @@ impl World {
         self.tell(Event::PlanReplaced(Arc::clone(&self.plan)));
     }
 
+    /// Changes a machine in the plan under each of its names, since it may have been renamed.
+    fn replan_host(&mut self, machine: usize, change: impl Fn(&mut HostPlan)) {
+        let names = self.names_of(machine);
+        self.replan(|plan| {
+            let hosts = plan.hosts.iter_mut();
+            hosts
+                .filter(|host| names.contains(&host.name))
+                .for_each(change);
+        });
+    }
+
     fn reload(&mut self, reload: Reload) {
         match reload {
             Reload::RemoveHost(machine) => {
@@ -161,7 +173,7 @@ impl World {
                 self.replan(|plan| plan.hosts.retain(|host| !names.contains(&host.name)));
             }
             Reload::ReturnHost(machine) => {
-                self.plan_host(machine, crate::setup::host_name(machine))
+                self.plan_host(machine, crate::setup::host_name(machine));
             }
             Reload::RenameHost(machine) => {
                 if self.is_itself(machine) {
@@ -169,43 +181,20 @@ impl World {
                 }
             }
             Reload::RemoveService(machine) => {
-                let names = self.names_of(machine);
-                self.replan(|plan| {
-                    for host in plan
-                        .hosts
-                        .iter_mut()
-                        .filter(|host| names.contains(&host.name))
-                    {
-                        if host.services.len() > 1 {
-                            host.services.remove(0);
-                        }
+                self.replan_host(machine, |host| {
+                    if host.services.len() > 1 {
+                        host.services.remove(0);
                     }
                 });
             }
             Reload::ReturnService(machine) => {
-                let names = self.names_of(machine);
                 let services = self.setup.plan.hosts[machine].services.clone();
-                self.replan(|plan| {
-                    for host in plan
-                        .hosts
-                        .iter_mut()
-                        .filter(|host| names.contains(&host.name))
-                    {
-                        host.services.clone_from(&services);
-                    }
-                });
+                self.replan_host(machine, |host| host.services.clone_from(&services));
             }
             Reload::ChangeFor(machine, length) => {
-                let names = self.names_of(machine);
-                self.replan(|plan| {
-                    for host in plan
-                        .hosts
-                        .iter_mut()
-                        .filter(|host| names.contains(&host.name))
-                    {
-                        for entry in &mut host.services {
-                            entry.for_span = Span(length);
-                        }
+                self.replan_host(machine, |host| {
+                    for entry in &mut host.services {
+                        entry.for_span = Span(length);
                     }
                 });
             }
@@ -215,15 +204,8 @@ impl World {
             }
             Reload::ReturnDestination(at) => self.return_destination(at),
             Reload::AllowName(machine) => {
-                let names = self.names_of(machine);
-                self.replan(|plan| {
-                    for host in plan
-                        .hosts
-                        .iter_mut()
-                        .filter(|host| names.contains(&host.name))
-                    {
-                        host.also_known_as = vec![Glob::new("computer*-new")];
-                    }
+                self.replan_host(machine, |host| {
+                    host.also_known_as = vec![Glob::new("computer*-new")];
                 });
             }
             Reload::Same => self.replan(|_| {}),

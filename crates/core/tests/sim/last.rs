@@ -1,7 +1,7 @@
 //! The last look, after a long quiet: everything that was to be told was told or has a reason why not, and the last word
 //! of every message is true (P1, P2, I1, I4).
 
-use crate::{ledger::Belief, machines::Visible, setup::CANARY, store::Recipient, world::World};
+use crate::{heard::Belief, services::Visible, setup::CANARY, store::Recipient, world::World};
 use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
@@ -286,7 +286,7 @@ impl World {
         }
         let lane = (recipient.clone(), incident.subject.clone());
         let heard = self.oracle.ledger.heard.get(&lane);
-        if heard.is_some_and(|heard| heard.heard_of.contains(&incident.id)) {
+        if heard.is_some_and(|heard| heard.known.contains(&incident.id)) {
             return;
         }
         let lost = self.store.deliveries.values().any(|stored| {

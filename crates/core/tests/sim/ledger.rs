@@ -1,8 +1,9 @@
 //! Rules about messages, as they are sent and as destinations take them (P1, I2, I3, I5, limits, asked waits).
 
 use crate::{
+    heard::{Belief, Heard, hear},
     oracle::Oracle,
-    store::{Recipient, Store},
+    store::{Recipient, Store, Stored},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,38 +12,10 @@ use std::{
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, Subject},
     limits,
-    notice::{Kind, Notice, ToldEvent},
+    notice::{Kind, Notice},
     plan::LimitPer,
     record::{DeliveryRow, DeliveryState},
 };
-
-/// What a recipient believes of one subject after a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Belief {
-    /// It is wrong, so.
-    Wrong(ToldEvent),
-    /// It is well.
-    Fine,
-}
-
-/// What a recipient was told of one subject.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Heard {
-    /// The greatest order that arrived.
-    order: u64,
-    /// Incidents that were told as open and not yet as over.
-    pub(crate) open: BTreeSet<IncidentId>,
-    /// Incidents whose opening arrived, and the answer too.
-    opened: BTreeSet<IncidentId>,
-    /// Every incident of which anything arrived.
-    pub(crate) heard_of: BTreeSet<IncidentId>,
-    /// What is believed now.
-    pub(crate) belief: Option<Belief>,
-    /// When something arrived last.
-    pub(crate) at: u64,
-    /// When the message that was taken last was sent first.
-    begun: Option<u64>,
-}
 
 /// A message, by its key.
 #[derive(Debug, Clone)]
@@ -59,6 +32,13 @@ struct Sent {
     payload: Arc<[u8]>,
 }
 
+/// A destination asked us to wait.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    since: u64,
+    until: u64,
+}
+
 /// All messages.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -66,7 +46,7 @@ pub(crate) struct Ledger {
     under_way: BTreeMap<DeliveryKey, Sent>,
     first_sent: BTreeMap<DeliveryKey, u64>,
     /// When each delivery may be tried again, where the destination said so.
-    not_before: BTreeMap<DeliveryKey, u64>,
+    not_before: BTreeMap<DeliveryKey, Asked>,
     /// The latest such time of each recipient.
     pub(crate) recipient_not_before: BTreeMap<Recipient, u64>,
     /// What each recipient heard.
@@ -192,6 +172,34 @@ impl Oracle {
             return None;
         };
         let row = &stored.row;
+        self.judge_content(stored, destination, recipient, payload);
+        self.judge_repeat(key, destination, payload);
+        let lane = (
+            (destination.clone(), Arc::clone(recipient)),
+            row.notice.subject.clone(),
+        );
+        self.judge_order(store, row);
+        let now = self.now;
+        self.ledger.first_sent.entry(key.clone()).or_insert(now);
+        self.ledger.under_way.insert(
+            key.clone(),
+            Sent {
+                lane,
+                payload: Arc::clone(payload),
+            },
+        );
+        Some(Arc::clone(&row.notice))
+    }
+
+    /// What is sent is what the store has frozen, for whom it is, and still owed.
+    fn judge_content(
+        &mut self,
+        stored: &Stored,
+        destination: &Name,
+        recipient: &Arc<str>,
+        payload: &Arc<[u8]>,
+    ) {
+        let (row, key) = (&stored.row, &stored.row.key);
         if !row.frozen || row.payload.as_ref() != Some(payload) {
             self.broken(
                 "I5",
@@ -202,12 +210,16 @@ impl Oracle {
                 "I5",
                 format!("message {key} is sent to {destination} {recipient}, which it is not for"),
             );
-        } else if !stored.waits() {
+        } else if !stored.waits() && row.reason.as_deref() != Some("destination_removed") {
             self.broken(
                 "P1",
                 format!("message {key} is sent although it is {}", row.state),
             );
         }
+    }
+
+    /// A message is tried again only after its last try, unchanged, and not before the destination wants it.
+    fn judge_repeat(&mut self, key: &DeliveryKey, destination: &Name, payload: &Arc<[u8]>) {
         if self.ledger.under_way.contains_key(key) {
             self.broken("P1", format!("message {key} is sent while it is under way"));
         }
@@ -228,26 +240,26 @@ impl Oracle {
             .ledger
             .not_before
             .get(key)
-            .is_some_and(|at| self.now < *at)
+            .is_some_and(|asked| self.now + self.forward_since(asked.since) + 1 < asked.until)
         {
             self.broken(
                 "P1",
                 format!("message {key} is sent earlier than {destination} asked for"),
             );
         }
-        let lane = (
-            (destination.clone(), Arc::clone(recipient)),
-            row.notice.subject.clone(),
-        );
+    }
+
+    /// Nothing is sent while something earlier of the same service waits, or it would arrive in the wrong order.
+    fn judge_order(&mut self, store: &Store, row: &DeliveryRow) {
+        let key = &row.key;
         let earlier = store
             .waiting
             .range(..row.order)
             .map(|(_, key)| key)
             .find(|other| {
                 store.deliveries.get(*other).is_some_and(|other| {
-                    other.row.destination == lane.0.0
-                        && other.row.recipient == lane.0.1
-                        && other.row.notice.subject == lane.1
+                    same_recipient(&other.row, row)
+                        && other.row.notice.subject == row.notice.subject
                 })
             });
         if let Some(earlier) = earlier {
@@ -256,16 +268,6 @@ impl Oracle {
                 format!("message {key} is sent before {earlier} of the same service"),
             );
         }
-        let now = self.now;
-        self.ledger.first_sent.entry(key.clone()).or_insert(now);
-        self.ledger.under_way.insert(
-            key.clone(),
-            Sent {
-                lane,
-                payload: Arc::clone(payload),
-            },
-        );
-        Some(Arc::clone(&row.notice))
     }
 
     /// Whether a message is being sent.
@@ -304,41 +306,9 @@ impl Oracle {
         }
         heard.order = row.order;
         heard.at = now;
-        // An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
-        let lost = row
-            .notice
-            .incident
-            .as_ref()
-            .filter(|_| row.notice.kind == Kind::Resolved)
-            .filter(|one| {
-                store.deliveries.values().any(|stored| {
-                    let other = &stored.row;
-                    matches!(other.state, DeliveryState::Expired | DeliveryState::Parked)
-                        && other.attempts > 0
-                        && (&other.destination, &other.recipient)
-                            == (&row.destination, &row.recipient)
-                        && other
-                            .notice
-                            .incident
-                            .as_ref()
-                            .is_some_and(|incident| incident.id == one.id)
-                })
-            });
-        heard.heard_of.extend(lost.map(|one| one.id.clone()));
+        heard.known.extend(owed_end(store, &row));
         // An end that the destination itself refused is its own loss.
-        heard.open.retain(|id| {
-            !store.deliveries.values().any(|stored| {
-                let other = &stored.row;
-                other.state == DeliveryState::Parked
-                    && other.notice.kind == Kind::Resolved
-                    && (&other.destination, &other.recipient) == (&row.destination, &row.recipient)
-                    && other
-                        .notice
-                        .incident
-                        .as_ref()
-                        .is_some_and(|incident| incident.id == *id)
-            })
-        });
+        heard.open.retain(|id| !refused_end(store, &row, id));
         if let Some(sentence) = hear(&mut heard, &row.notice) {
             let who = &sent.lane.0;
             self.broken(
@@ -347,7 +317,12 @@ impl Oracle {
             );
         }
         self.ledger.heard.insert(sent.lane.clone(), heard);
-        for item in &row.notice.items {
+        self.hears_summary(store, &sent.lane.0, &row.notice);
+    }
+
+    /// A summary tells of many services at once, so each of them counts as heard of.
+    fn hears_summary(&mut self, store: &Store, recipient: &Recipient, notice: &Notice) {
+        for item in &notice.items {
             let subject = match (&item.host, &item.service) {
                 (Some(host), Some(service)) => Subject::Service {
                     host: host.clone(),
@@ -360,12 +335,13 @@ impl Oracle {
             let told = self
                 .ledger
                 .heard
-                .entry((sent.lane.0.clone(), subject))
+                .entry((recipient.clone(), subject))
                 .or_default();
+            told.summarized = true;
             told.belief = Some(Belief::Wrong(item.event));
-            told.at = now;
+            told.at = self.now;
             told.open.extend(open.clone());
-            told.heard_of.extend(open);
+            told.known.extend(open);
         }
     }
 
@@ -386,7 +362,7 @@ impl Oracle {
             && begun >= last
             && begun + 1_000 < last + limit.every.0
             && self.store_slow_at + 60_000 < last
-            && !self.crashes.iter().any(|at| *at >= last)
+            && !self.crashes.iter().any(|at| *at + limit.every.0 >= last)
         {
             let sentence = format!(
                 "{} took two messages within {} ms, of {}",
@@ -429,7 +405,11 @@ impl Oracle {
                     .push(now);
                 if let Some(after) = after {
                     let clamped = after.clamp(limits::RETRY_AFTER_MIN.0, limits::RETRY_AFTER_MAX.0);
-                    self.ledger.not_before.insert(key.clone(), now + clamped);
+                    let asked = Asked {
+                        since: now,
+                        until: now + clamped,
+                    };
+                    self.ledger.not_before.insert(key.clone(), asked);
                     let latest = self
                         .ledger
                         .recipient_not_before
@@ -459,15 +439,48 @@ impl Oracle {
             let stored = store.deliveries.get(key).map(|stored| stored.row.state);
             taken.known = stored == Some(DeliveryState::Delivered);
         }
-        not_before.retain(|key, at| {
+        not_before.retain(|key, asked| {
             store
                 .deliveries
                 .get(key)
-                .is_some_and(|stored| stored.due_at >= *at)
+                .is_some_and(|stored| stored.due_at >= asked.until)
         });
         self.logons.allow(None);
         self.logons.unproven(None);
     }
+}
+
+/// An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
+fn owed_end(store: &Store, row: &DeliveryRow) -> Option<IncidentId> {
+    let id = incident_of(row).filter(|_| row.notice.kind == Kind::Resolved)?;
+    let lost = store.deliveries.values().any(|stored| {
+        let other = &stored.row;
+        matches!(other.state, DeliveryState::Expired | DeliveryState::Parked)
+            && other.attempts > 0
+            && same_recipient(other, row)
+            && incident_of(other) == Some(id)
+    });
+    lost.then(|| id.clone())
+}
+
+/// Whether the recipient of a message refused the end of an incident, which it then cannot know.
+fn refused_end(store: &Store, row: &DeliveryRow, id: &IncidentId) -> bool {
+    store.deliveries.values().any(|stored| {
+        let other = &stored.row;
+        other.state == DeliveryState::Parked
+            && other.notice.kind == Kind::Resolved
+            && same_recipient(other, row)
+            && incident_of(other) == Some(id)
+    })
+}
+
+/// Whether two messages are for the same recipient: what one recipient lost says nothing of another.
+fn same_recipient(one: &DeliveryRow, other: &DeliveryRow) -> bool {
+    (&one.destination, &one.recipient) == (&other.destination, &other.recipient)
+}
+
+fn incident_of(row: &DeliveryRow) -> Option<&IncidentId> {
+    row.notice.incident.as_ref().map(|incident| &incident.id)
 }
 
 /// How a try ended, as the monitor is told.
@@ -479,53 +492,4 @@ pub(crate) enum End {
     Retry(Option<u64>),
     /// Never.
     Rejected,
-}
-
-/// A recipient hears a message; what is wrong with it, where something is.
-fn hear(heard: &mut Heard, notice: &Notice) -> Option<String> {
-    let Some(incident) = &notice.incident else {
-        return None;
-    };
-    let id = &incident.id;
-    let mut wrong = None;
-    let untold: Vec<&IncidentId> = notice
-        .merged
-        .iter()
-        .map(|merged| &merged.incident)
-        .collect();
-    match notice.kind {
-        Kind::Opened | Kind::Updated | Kind::Reminder => {
-            if notice.kind == Kind::Opened && heard.opened.contains(id) {
-                wrong = Some(format!(
-                    "incident {id} is opened a second time with another key"
-                ));
-            } else if let Some(other) = heard.open.iter().find(|other| *other != id) {
-                wrong = Some(format!(
-                    "incident {id} is {} while {other}, told before, was never told to be over",
-                    notice.kind
-                ));
-            }
-            heard.open.insert(id.clone());
-            heard.belief = Some(Belief::Wrong(notice.event));
-            if notice.kind == Kind::Opened {
-                heard.opened.insert(id.clone());
-            }
-        }
-        Kind::Resolved => {
-            if !heard.heard_of.contains(id) && !untold.contains(&id) {
-                wrong = Some(format!(
-                    "incident {id} is resolved, but its opening never arrived"
-                ));
-            }
-            heard.open.remove(id);
-            for merged in &untold {
-                heard.open.remove(*merged);
-            }
-            heard.belief = Some(Belief::Fine);
-        }
-        Kind::Info | Kind::Summary => {}
-    }
-    heard.heard_of.insert(id.clone());
-    heard.heard_of.extend(untold.into_iter().cloned());
-    wrong
 }

@@ -22,6 +22,7 @@ pub(crate) struct Begun {
 #[derive(Debug, Clone)]
 struct Episode {
     since: u64,
+    first: Option<u64>,
     refused: u64,
     most: u64,
 }
@@ -72,6 +73,7 @@ impl Logons {
                 account.clone(),
                 Episode {
                     since: at,
+                    first: None,
                     refused: 0,
                     most,
                 },
@@ -94,9 +96,19 @@ impl Logons {
     pub(crate) fn unproven(&mut self, account: Option<&Name>) {
         self.proven
             .retain(|known, _| account.is_some_and(|account| account != known));
+        self.forget_begun(account);
         if account.is_none() {
             self.begun.clear();
             self.last.clear();
+        }
+    }
+
+    /// What was begun before an account had to be proved anew does not count for its first logon.
+    fn forget_begun(&mut self, account: Option<&Name>) {
+        for begun in self.begun.values_mut() {
+            if account.is_none() || begun.account.as_ref() == account {
+                begun.account = None;
+            }
         }
     }
 }
@@ -164,15 +176,21 @@ impl Oracle {
         self.logons.proven.insert(account.clone(), true);
     }
 
-    /// A host refused a logon.
-    pub(crate) fn logon_refused(&mut self, host: &Name, account: &Name) {
+    /// A host refused a logon that began then. What began before the first refusal could be known does not count: an
+    /// account that was fine is used by many hosts at once.
+    pub(crate) fn logon_refused(&mut self, host: &Name, account: &Name, began: u64) {
         let now = self.now;
         self.logons.proven.insert(account.clone(), false);
         self.logons.refused_at.insert(host.clone(), now);
         self.logons.account_refused_at.insert(account.clone(), now);
+        self.logons.forget_begun(Some(account));
         let Some(episode) = self.logons.episodes.get_mut(account) else {
             return;
         };
+        let first = *episode.first.get_or_insert(now);
+        if began < first && first < now {
+            return;
+        }
         episode.refused += 1;
         // Fewer hosts than pause the account are tried again each hour, one by one.
         let most = episode.most + 2 * ((now - episode.since) / HOUR);

@@ -2,8 +2,9 @@
 
 use crate::{
     rng::Rng,
+    services::{Service, Visible},
     setup::{MachineSetup, SECOND, display_name_of, start_type_of},
-    story::{MachineChange, ServiceChange},
+    story::MachineChange,
 };
 use svcwatch_core::{
     effect::ProbeRequest,
@@ -14,148 +15,6 @@ use svcwatch_core::{
     },
     time::Span,
 };
-
-/// Whether a service can be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Visible {
-    /// In the list.
-    Listed,
-    /// Left out of the list, but it answers when asked.
-    Unlisted,
-    /// Refused with 5.
-    Hidden,
-}
-
-/// A service as it truly is.
-#[derive(Debug, Clone)]
-pub(crate) struct Service {
-    /// Its key name.
-    pub(crate) name: Name,
-    state: State,
-    /// The state that `state` turns into, and the steps until then.
-    then: Option<(State, u32, u64)>,
-    wait_hint: u64,
-    exit_code: u32,
-    pid: u32,
-    since: u64,
-    visible: Visible,
-}
-
-impl Service {
-    /// Its state now, since when, and its checkpoint.
-    pub(crate) fn state(&self, now: u64) -> (State, u64, u32) {
-        let Some((then, steps, step)) = self.then else {
-            return (self.state, self.since, 1);
-        };
-        let passed = now.saturating_sub(self.since) / step.max(1);
-        if passed >= u64::from(steps) {
-            (then, self.since + u64::from(steps) * step, 0)
-        } else {
-            (
-                self.state,
-                self.since,
-                u32::try_from(passed).unwrap_or(0) + 1,
-            )
-        }
-    }
-
-    /// Whether it can be seen.
-    pub(crate) const fn visible(&self) -> Visible {
-        self.visible
-    }
-
-    /// Whether it is in a pending state that nothing ends.
-    pub(crate) const fn hangs(&self) -> bool {
-        self.then.is_none()
-    }
-
-    /// How long it asks to be waited for.
-    pub(crate) const fn wait_hint(&self) -> u64 {
-        self.wait_hint
-    }
-
-    fn enter(&mut self, now: u64, state: State, then: Option<(State, u32, u64)>) {
-        let (before, since, _) = self.state(now);
-        self.since = if before == state && then.is_none() && self.then.is_none() {
-            since
-        } else {
-            now
-        };
-        self.state = state;
-        self.then = then;
-        self.pid = self.pid.wrapping_add(4);
-        self.exit_code = 0;
-        self.wait_hint = 0;
-    }
-
-    /// Something happens to it. What makes no sense for its state does nothing.
-    pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
-        let (state, ..) = self.state(now);
-        if state == State::Missing && change != ServiceChange::Show {
-            return;
-        }
-        match change {
-            ServiceChange::Stop if state == State::Running => self.enter(
-                now,
-                State::StopPending,
-                Some((State::Stopped, 1, 2 * SECOND)),
-            ),
-            ServiceChange::Stop => self.enter(now, State::Stopped, None),
-            ServiceChange::Die(code) => {
-                self.enter(now, State::Stopped, None);
-                self.exit_code = code;
-            }
-            ServiceChange::Start if state == State::Running => {}
-            ServiceChange::Start => self.enter(now, State::Running, None),
-            ServiceChange::SlowStart(steps, step) => self.enter(
-                now,
-                State::StartPending,
-                Some((State::Running, steps, step)),
-            ),
-            ServiceChange::HangStarting(hint) => {
-                self.enter(now, State::StartPending, None);
-                self.wait_hint = hint;
-            }
-            ServiceChange::HangStopping => self.enter(now, State::StopPending, None),
-            ServiceChange::Pause => self.enter(now, State::Paused, None),
-            ServiceChange::Uninstall => self.enter(now, State::Missing, None),
-            ServiceChange::Hide | ServiceChange::Unlist => {
-                self.visible = if change == ServiceChange::Hide {
-                    Visible::Hidden
-                } else {
-                    Visible::Unlisted
-                };
-                self.since = now;
-                self.state = state;
-                self.then = None;
-            }
-            ServiceChange::Show => {
-                let was = self.visible;
-                self.visible = Visible::Listed;
-                if state == State::Missing {
-                    self.enter(now, State::Stopped, None);
-                } else if was != Visible::Listed {
-                    self.since = now;
-                    self.state = state;
-                    self.then = None;
-                }
-            }
-        }
-    }
-
-    fn reading(&self, now: u64) -> Reading {
-        let (state, _, checkpoint) = self.state(now);
-        let runs = !matches!(state, State::Stopped | State::Missing);
-        Reading {
-            state,
-            pid: runs.then_some(self.pid),
-            exit_code: Some(if runs { 0 } else { self.exit_code }),
-            service_exit_code: Some(0),
-            checkpoint: if state.is_pending() { checkpoint } else { 0 },
-            wait_hint: Span(self.wait_hint),
-        }
-    }
-}
 
 /// How a machine answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -328,27 +187,10 @@ impl Machine {
             session_kept: false,
         };
         let mode = self.mode(now);
-        let fault = |fault, refusal| {
-            Outcome::Fault(HostFault {
-                fault,
-                cause: format!("it said {fault}"),
-                refusal,
-            })
-        };
-        match mode {
-            Mode::Fault(reason)
-                if reason != Fault::AccessDenied && reason != Fault::ShuttingDown =>
-            {
-                self.session = None;
-                observation.outcome = fault(reason, None);
-                return observation;
-            }
-            Mode::Hangs | Mode::Silent => {
-                self.session = None;
-                observation.outcome = fault(Fault::Timeout, None);
-                return observation;
-            }
-            _ => {}
+        if let Some(reason) = fault_before_session(mode) {
+            self.session = None;
+            observation.outcome = fault(reason, None);
+            return observation;
         }
         if self.session.is_none() {
             if logs_on && !request.may_log_on {
@@ -368,13 +210,7 @@ impl Machine {
             } else {
                 Logon::None
             };
-            self.session_since = now;
-            let impostor = matches!(mode, Mode::Impostor);
-            self.session = Some(if impostor {
-                "SOMEBODY-ELSE".to_string()
-            } else {
-                self.computer.clone()
-            });
+            self.open_session(now, mode);
         }
         observation.session_kept = true;
         observation.computer_name.clone_from(&self.session);
@@ -384,6 +220,17 @@ impl Machine {
             _ => Outcome::Read(self.list(now, request)),
         };
         observation
+    }
+
+    /// Keeps a session with whoever answers, which need not be the machine itself.
+    fn open_session(&mut self, now: u64, mode: Mode) {
+        self.session_since = now;
+        let impostor = matches!(mode, Mode::Impostor);
+        self.session = Some(if impostor {
+            "SOMEBODY-ELSE".to_string()
+        } else {
+            self.computer.clone()
+        });
     }
 
     fn list(&self, now: u64, request: &ProbeRequest) -> HostReading {
@@ -493,6 +340,25 @@ const FILLERS: [&str; 40] = [
     "Fill27", "Fill28", "Fill29", "Fill30", "Fill31", "Fill32", "Fill33", "Fill34", "Fill35",
     "Fill36", "Fill37", "Fill38", "Fill39",
 ];
+
+/// The fault that lets no session come about or last: a machine that denies or shuts down still has one.
+const fn fault_before_session(mode: Mode) -> Option<Fault> {
+    match mode {
+        Mode::Fault(Fault::AccessDenied | Fault::ShuttingDown) => None,
+        Mode::Fault(reason) => Some(reason),
+        Mode::Hangs | Mode::Silent => Some(Fault::Timeout),
+        _ => None,
+    }
+}
+
+/// What a probe brings back that failed.
+fn fault(fault: Fault, refusal: Option<Refusal>) -> Outcome {
+    Outcome::Fault(HostFault {
+        fault,
+        cause: format!("it said {fault}"),
+        refusal,
+    })
+}
 
 fn line(name: &str, reading: Reading) -> ServiceReading {
     ServiceReading {

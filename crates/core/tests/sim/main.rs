@@ -10,28 +10,29 @@
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
 mod happen;
+mod heard;
 mod last;
 mod ledger;
 mod logons;
 mod machines;
 mod oracle;
+
 mod oracle_tests;
 mod perform;
 mod readings;
 mod rng;
 mod scan;
+mod services;
 mod setup;
 mod shrink;
 mod store;
 mod story;
+mod tale;
 mod world;
 
-use std::{
-    fmt::Write as _,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 use world::Ended;
 
@@ -53,33 +54,29 @@ fn number(name: &str) -> Option<u64> {
 /// Runs the world of a seed.
 fn run_seed(seed: u64) -> Ended {
     let setup = setup::setup(seed);
-    let story = story::story(seed, &setup);
+    let story = tale::story(seed, &setup);
     world::run(seed, &setup, &story)
 }
 
-/// The first of these seeds that breaks a rule, and the sums of all that were run.
-fn first_broken(seeds: std::ops::Range<u64>) -> (Option<(u64, Ended)>, Sums) {
+/// The seeds of these that break a rule, in order, and the sums of all that were run. Unless it is to go on, nothing
+/// after the first of them is run.
+fn broken_seeds(seeds: std::ops::Range<u64>, go_on: bool) -> (Vec<(u64, Ended)>, Sums) {
     let next = AtomicU64::new(seeds.start);
-    let found: Mutex<Option<(u64, Ended)>> = Mutex::new(None);
-    let sums = Mutex::new(Sums::default());
+    let first = AtomicU64::new(u64::MAX);
+    let found = Mutex::new((Vec::new(), Sums::default()));
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::SeqCst);
-            let over = found
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .as_ref()
-                .is_some_and(|(best, _)| *best < seed);
+            let over = !go_on && first.load(Ordering::SeqCst) < seed;
             if seed >= seeds.end || over {
                 return;
             }
             let ended = run_seed(seed);
-            sums.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .add(&ended);
-            let mut best = found.lock().unwrap_or_else(PoisonError::into_inner);
-            if ended.violation.is_some() && best.as_ref().is_none_or(|(other, _)| seed < *other) {
-                *best = Some((seed, ended));
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            found.1.add(&ended);
+            if ended.violation.is_some() {
+                first.fetch_min(seed, Ordering::SeqCst);
+                found.0.push((seed, ended));
             }
         }
     };
@@ -88,10 +85,9 @@ fn first_broken(seeds: std::ops::Range<u64>) -> (Option<(u64, Ended)>, Sums) {
             scope.spawn(work);
         }
     });
-    (
-        found.into_inner().unwrap_or_else(PoisonError::into_inner),
-        sums.into_inner().unwrap_or_else(PoisonError::into_inner),
-    )
+    let (mut broken, sums) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    broken.sort_by_key(|(seed, _)| *seed);
+    (broken, sums)
 }
 
 /// What was run in all.
@@ -117,21 +113,22 @@ impl Sums {
 /// What is told of a seed that breaks a rule: the rule and the shortest story that still breaks it.
 fn report(seed: u64, ended: &Ended) -> String {
     let setup = setup::setup(seed);
-    let (short, end) = shrink::shrink(seed, &setup, &story::story(seed, &setup), ended);
-    let mut text = format!("seed {seed} broke a rule\n");
+    let (short, end) = shrink::shrink(seed, &setup, &tale::story(seed, &setup), ended);
+    let mut lines = vec![format!("seed {seed} broke a rule")];
     for (what, ended) in [("the whole story", ended), ("the short story", &end)] {
         if let Some(violation) = &ended.violation {
-            let _ = writeln!(text, "  {what}: {violation}");
+            lines.push(format!("  {what}: {violation}"));
         }
     }
     for happening in &short {
-        let _ = writeln!(text, "  {happening}");
+        lines.push(format!("  {happening}"));
     }
     if number("SVCWATCH_SIM_ALOUD").is_some() {
         world::run_aloud(seed, &setup, &short);
     }
-    let _ = writeln!(text, "  (run it again with SVCWATCH_SIM_SEED={seed})");
-    text
+    lines.push(format!("  (run it again with SVCWATCH_SIM_SEED={seed})"));
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 #[test]
@@ -141,29 +138,29 @@ fn seeds() {
         Some(seed) => {
             let setup = setup::setup(seed);
             println!("{:#?}", setup.plan);
-            for happening in story::story(seed, &setup) {
+            for happening in tale::story(seed, &setup) {
                 println!("{happening}");
             }
             seed..seed + 1
         }
         None => 0..number("SVCWATCH_SIM_SEEDS").unwrap_or(200),
     };
-    if number("SVCWATCH_SIM_ALL").is_some() {
-        let mut broken = Vec::new();
-        for seed in range {
-            broken.extend(
-                run_seed(seed)
+    let go_on = number("SVCWATCH_SIM_ALL").is_some();
+    let (broken, sums) = broken_seeds(range, go_on);
+    println!("{sums:?}");
+    if go_on {
+        for (seed, ended) in &broken {
+            println!(
+                "seed {seed} {}",
+                ended
                     .violation
-                    .map(|violation| format!("seed {seed} {violation}")),
+                    .as_ref()
+                    .map_or_else(String::new, ToString::to_string)
             );
         }
-        assert!(broken.is_empty(), "{}", broken.join("\n"));
-        return;
     }
-    let (broken, sums) = first_broken(range);
-    println!("{sums:?}");
-    if let Some((seed, ended)) = broken {
-        panic!("{}", report(seed, &ended));
+    if let Some((seed, ended)) = broken.first() {
+        panic!("{}", report(*seed, ended));
     }
     assert!(
         sums.events > 100 * sums.runs,
@@ -206,26 +203,26 @@ fn planted_faults_are_found() {
     use svcwatch_core::planted::{self, Planted};
     let _alone = alone();
     let mut table =
-        String::from("fault | seed | rule that caught it | events in the shrunk story\n");
+        vec!["planted fault | seed | the rule that caught it | events of the story".to_string()];
     let mut missed = Vec::new();
     for fault in Planted::ALL {
         planted::plant(Some(*fault));
-        let (broken, _) = first_broken(0..PLANTED_SEEDS);
-        match broken {
+        let (broken, _) = broken_seeds(0..PLANTED_SEEDS, false);
+        match broken.into_iter().next() {
             Some((seed, ended)) => {
                 let setup = setup::setup(seed);
-                let (short, end) =
-                    shrink::shrink(seed, &setup, &story::story(seed, &setup), &ended);
+                let (short, end) = shrink::shrink(seed, &setup, &tale::story(seed, &setup), &ended);
                 let violation = end.violation.or(ended.violation);
                 let words = violation.map_or_else(String::new, |violation| {
                     format!("{}: {}", violation.rule, violation.sentence)
                 });
-                let _ = writeln!(table, "{fault} | {seed} | {words} | {}", short.len());
+                table.push(format!("{fault} | {seed} | {words} | {}", short.len()));
             }
             None => missed.push(fault.as_str()),
         }
         planted::plant(None);
     }
+    let table = table.join("\n");
     println!("{table}");
     assert!(
         missed.is_empty(),

@@ -128,7 +128,7 @@ impl World {
             match (&observation.outcome, observation.logon) {
                 (_, Logon::Accepted) => self.oracle.logon_accepted(&account),
                 (Outcome::Fault(fault), _) if fault.fault == Fault::LogonRefused => {
-                    self.oracle.logon_refused(host, &account);
+                    self.oracle.logon_refused(host, &account, began);
                 }
                 _ => {}
             }
@@ -165,7 +165,7 @@ impl World {
             Outcome::Read(_) if !right => {
                 self.oracle
                     .readings
-                    .failed(self.now, host, Fault::WrongHost)
+                    .failed(self.now, host, Fault::WrongHost);
             }
             Outcome::Read(reading) => {
                 for service in &reading.services {
@@ -348,10 +348,11 @@ impl World {
             self.say(|| words_of(record));
             self.oracle
                 .before_write(&self.store, writing.window, record);
-            if let Some((rule, sentence)) =
-                self.store
-                    .apply(self.now, wall, std::slice::from_ref(record))
-            {
+            if let Some((rule, sentence)) = self.store.apply(
+                (writing.window.from, self.now),
+                wall,
+                std::slice::from_ref(record),
+            ) {
                 self.oracle.broken(rule, sentence);
             }
         }

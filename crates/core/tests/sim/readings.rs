@@ -176,7 +176,9 @@ pub(crate) fn wrong(entry: &EntryPlan, sight: Sight) -> Option<ToldEvent> {
         return Some(ToldEvent::Hidden);
     };
     match (state, entry.expect) {
-        (State::Missing, _) if entry.required => Some(ToldEvent::Missing),
+        (State::Missing, _) if entry.required || matches!(entry.selector, Selector::Start(_)) => {
+            Some(ToldEvent::Missing)
+        }
         (State::Paused, _) => Some(ToldEvent::Paused),
         (State::Stopped, Expect::Running) => Some(ToldEvent::Stopped),
         (State::Running, Expect::Stopped) => Some(ToldEvent::Started),

@@ -2,15 +2,16 @@
 //! nothing that fails holds up what does not (P3, P4).
 
 use crate::{
-    machines::{Mode, Visible},
+    machines::Mode,
     readings::{Sight, entry_of, wrong},
+    services::Visible,
     setup::{HOUR, MINUTE, SECOND},
     story::{DestinationChange, StoreChange},
     world::World,
 };
 use std::{collections::BTreeSet, sync::Arc};
 use svcwatch_core::{
-    id::Subject,
+    id::{Name, Subject},
     limits,
     notice::ToldEvent,
     observe::{Fault, State},
@@ -160,7 +161,7 @@ impl World {
             .logons
             .refused_at
             .get(&host.name)
-            .is_some_and(|at| at + HOUR + MINUTE > base);
+            .is_some_and(|at| self.anew(*at).max(*at) + HOUR + MINUTE > base);
         let account = host
             .account
             .as_ref()
@@ -242,37 +243,62 @@ impl World {
                 continue;
             }
             let long = (self.now - base.max(since)) / SECOND;
-            let subject = Subject::Service {
-                host: host.name.clone(),
-                service: name.clone(),
-            };
-            let known = self
-                .store
-                .open
-                .get(&subject)
-                .and_then(|id| self.store.incidents.get(id))
-                .map(|row| row.event);
-            if known != expected {
-                let sentence = format!(
-                    "{}/{name} is {sight:?} since {long} s, which is {expected:?}, and its incident is {known:?}",
-                    host.name
-                );
-                self.oracle
-                    .broken(if hidden { "P4" } else { "I1" }, sentence);
-            }
-            let shown = self
-                .page
-                .services
-                .get(&(host.name.clone(), name.clone()))
-                .map(|view| view.as_expected);
-            let green = expected.is_none();
-            if shown != Some(green) && expected != Some(ToldEvent::Stuck) {
-                let sentence = format!(
-                    "{}/{name} is {sight:?} since {long} s and is shown as {shown:?}",
-                    host.name
-                );
-                self.oracle.broken("P4", sentence);
-            }
+            self.judge_incident(host, &name, long, sight, expected);
+            self.judge_shown(host, &name, long, sight, expected);
+        }
+    }
+
+    /// A service has the incident that fits it, and none otherwise: by now the monitor had time to see how it is.
+    fn judge_incident(
+        &mut self,
+        host: &HostPlan,
+        name: &Name,
+        long: u64,
+        sight: Sight,
+        expected: Option<ToldEvent>,
+    ) {
+        let subject = Subject::Service {
+            host: host.name.clone(),
+            service: name.clone(),
+        };
+        let known = self
+            .store
+            .open
+            .get(&subject)
+            .and_then(|id| self.store.incidents.get(id))
+            .map(|row| row.event);
+        if known != expected {
+            let sentence = format!(
+                "{}/{name} is {sight:?} since {long} s, which is {expected:?}, and its incident is {known:?}",
+                host.name
+            );
+            let hidden = matches!(sight, Sight::Hidden);
+            let rule = if hidden { "P4" } else { "I1" };
+            self.oracle.broken(rule, sentence);
+        }
+    }
+
+    /// The page shows whether a service is as expected; of one that is stuck only the incident is judged.
+    fn judge_shown(
+        &mut self,
+        host: &HostPlan,
+        name: &Name,
+        long: u64,
+        sight: Sight,
+        expected: Option<ToldEvent>,
+    ) {
+        let shown = self
+            .page
+            .services
+            .get(&(host.name.clone(), name.clone()))
+            .map(|view| view.as_expected);
+        let green = expected.is_none();
+        if shown != Some(green) && expected != Some(ToldEvent::Stuck) {
+            let sentence = format!(
+                "{}/{name} is {sight:?} since {long} s and is shown as {shown:?}",
+                host.name
+            );
+            self.oracle.broken("P4", sentence);
         }
     }
 
@@ -282,6 +308,17 @@ impl World {
             _ => self.plan.stuck_after.stop,
         };
         least.0.max(3 * wait_hint)
+    }
+
+    /// Until when a wait that was stored may last, where the clock was set back before a start: what is left of it is
+    /// then its full length.
+    fn anew(&self, stored_at: u64) -> u64 {
+        let back = self.oracle.jumps.iter().any(|(_, by)| *by < 0);
+        if back && stored_at < self.up_since {
+            self.up_since + limits::RETRY_AFTER_MAX.0
+        } else {
+            0
+        }
     }
 
     /// A message that is due at a destination that is well is sent.
@@ -296,7 +333,9 @@ impl World {
                 stored.row.destination.clone(),
                 Arc::clone(&stored.row.recipient),
             );
-            if !seen.insert((recipient.clone(), stored.row.notice.subject.clone())) {
+            let lane = (recipient.clone(), stored.row.notice.subject.clone());
+            let moved = self.store.moved.get(&lane).copied().unwrap_or(0);
+            if !seen.insert(lane) {
                 continue;
             }
             let planned = self
@@ -327,8 +366,9 @@ impl World {
             let base = steady
                 .max(known.since)
                 .max(stored.due_at)
-                .max(stored.changed_at)
-                .max(asked);
+                .max(moved)
+                .max(asked)
+                .max(self.anew(stored.changed_at));
             if self.now > base + SEND_WITHIN {
                 let sentence = format!(
                     "message {key} is due at {} since {} s and is not sent",

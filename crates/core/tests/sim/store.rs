@@ -65,6 +65,8 @@ pub(crate) struct Store {
     pub(crate) deliveries: BTreeMap<DeliveryKey, Stored>,
     /// The keys of deliveries that wait, by their order.
     pub(crate) waiting: BTreeMap<u64, DeliveryKey>,
+    /// When something about a lane was last written.
+    pub(crate) moved: BTreeMap<(Recipient, Subject), u64>,
     /// What was not told.
     pub(crate) dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
     /// The greatest number given.
@@ -75,8 +77,13 @@ pub(crate) struct Store {
 pub(crate) type Broken = (&'static str, String);
 
 impl Store {
-    /// Writes a batch. What is told of the first rule that a row broke comes back; the rows are written all the same.
-    pub(crate) fn apply(&mut self, at: u64, wall: Wall, records: &[Record]) -> Option<Broken> {
+    /// Writes a batch that was decided and is written at these times. What is told of the first rule that a row broke comes back; the rows are written all the same.
+    pub(crate) fn apply(
+        &mut self,
+        at: (u64, u64),
+        wall: Wall,
+        records: &[Record],
+    ) -> Option<Broken> {
         let mut broken = None;
         for record in records {
             let fault = self.write(at, wall, record);
@@ -85,7 +92,7 @@ impl Store {
         broken
     }
 
-    fn write(&mut self, at: u64, wall: Wall, record: &Record) -> Option<Broken> {
+    fn write(&mut self, at: (u64, u64), wall: Wall, record: &Record) -> Option<Broken> {
         match record {
             Record::Target(row) => {
                 let key = (row.host.clone(), row.service.clone());
@@ -241,9 +248,17 @@ impl Store {
         })
     }
 
-    fn write_delivery(&mut self, at: u64, wall: Wall, row: &DeliveryRow) -> Option<Broken> {
+    fn write_delivery(
+        &mut self,
+        (decided, at): (u64, u64),
+        wall: Wall,
+        row: &DeliveryRow,
+    ) -> Option<Broken> {
         let due_at = at + row.due.since(wall).0;
         self.last_record = self.last_record.max(row.order);
+        let recipient = (row.destination.clone(), Arc::clone(&row.recipient));
+        self.moved
+            .insert((recipient, row.notice.subject.clone()), at);
         let broken = self
             .deliveries
             .get(&row.key)
@@ -253,7 +268,7 @@ impl Store {
             .entry(row.key.clone())
             .or_insert_with(|| Stored {
                 row: row.clone(),
-                first_at: at,
+                first_at: decided,
                 changed_at: at,
                 due_at,
                 merged: false,

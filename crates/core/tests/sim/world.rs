@@ -104,8 +104,9 @@ impl Item {
             | Self::LateProbe(_)
             | Self::GiveUp(..)
             | Self::Config(..)
-            | Self::Rendered(..) => true,
-            Self::Sent(_) | Self::Committed(..) => true,
+            | Self::Rendered(..)
+            | Self::Sent(_)
+            | Self::Committed(..) => true,
             Self::Happening(_) | Self::Up | Self::Quiet | Self::Canary(_) | Self::End => false,
         }
     }
@@ -281,9 +282,15 @@ impl World {
             setup,
             story,
         };
-        let times: Vec<u64> = world.story.iter().map(|happening| happening.at).collect();
-        let horizon = world.setup.horizon;
-        let every = world
+        world.foresee();
+        world
+    }
+
+    /// Puts all that is certain to happen into the queue, since only what follows from it comes up on the way.
+    fn foresee(&mut self) {
+        let times: Vec<u64> = self.story.iter().map(|happening| happening.at).collect();
+        let horizon = self.setup.horizon;
+        let every = self
             .plan
             .hosts
             .iter()
@@ -292,18 +299,17 @@ impl World {
             .unwrap_or(MINUTE);
         for (at, time) in times.into_iter().enumerate() {
             if time < horizon {
-                world.later(time, Item::Happening(at));
+                self.later(time, Item::Happening(at));
             }
         }
-        world.later(0, Item::Up);
-        world.later(horizon, Item::Quiet);
-        world.later(horizon + CANARY, Item::Canary(false));
-        world.later(
+        self.later(0, Item::Up);
+        self.later(horizon, Item::Quiet);
+        self.later(horizon + CANARY, Item::Canary(false));
+        self.later(
             horizon + CANARY + 2 * every + 7 * MINUTE,
             Item::Canary(true),
         );
-        world.later(horizon + QUIET, Item::End);
-        world
+        self.later(horizon + QUIET, Item::End);
     }
 
     /// Does something at a later time.

@@ -36,7 +36,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.output.output {
         super::Format::Json => output::print_json(&incident)?,
         super::Format::Table => {
-            output::print(&format!("{by} has taken note of {}.\n", incident.id))?
+            output::print(&format!("{by} has taken note of {}.\n", incident.id))?;
         }
     }
     Ok(())

@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let copied = tokio::task::spawn_blocking(move || {
         let progress = Progress::new();
         store::backup(&folder, &target, |at| {
-            progress.at(&format!("{} of {} pages", at.done, at.of))
+            progress.at(&format!("{} of {} pages", at.done, at.of));
         })
     });
     match copied.await {

@@ -291,7 +291,7 @@ async fn read(job: Job) -> (HostFound, Option<Refusal>) {
             return (found, fault.refusal);
         }
         Outcome::LogonNeeded => {
-            found.fault = Some("the session ended before it was used".to_owned())
+            found.fault = Some("the session ended before it was used".to_owned());
         }
     }
     prober.forget(&plan.name).await;
@@ -378,9 +378,9 @@ fn judge(plan: &HostPlan, reading: &HostReading, configs: &[ServiceConfig], foun
     for entry in &plan.services {
         if let Some(lack) = lack(entry, reading, configs) {
             if entry.required {
-                found.lacks.push(lack)
+                found.lacks.push(lack);
             } else {
-                found.notes.push(lack)
+                found.notes.push(lack);
             }
         }
     }

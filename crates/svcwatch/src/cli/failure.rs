@@ -1,7 +1,7 @@
 //! How a command ends that did not do what it was asked, and its exit code.
 
 use crate::{app::StartError, config::ConfigErrors, store::StoreError, web::client::ClientError};
-use std::{io, process::ExitCode};
+use std::{error::Error, io, process::ExitCode};
 
 /// It ran, and found or met a failure.
 const MET: u8 = 1;
@@ -28,16 +28,16 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn met(error: impl ToString) -> Self {
-        Self::Met(error.to_string())
+    pub(super) fn met(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::Met(error.into().to_string())
     }
 
     pub(super) fn usage(sentence: impl Into<String>) -> Self {
         Self::Usage(sentence.into())
     }
 
-    pub(super) fn not_started(error: impl ToString) -> Self {
-        Self::NotStarted(error.to_string())
+    pub(super) fn not_started(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::NotStarted(error.into().to_string())
     }
 
     /// Says it on stderr, and gives the exit code.

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Characters of one cell, at most.
-const CELL_MAX: usize = 120;
+const CELL_MAX: usize = 1_000;
 
 /// A colour of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Table {
                     .fold(head, usize::max)
             })
             .collect();
-        let head = self
+        let head: Vec<(String, Colour)> = self
             .head
             .iter()
             .map(|head| ((*head).to_owned(), Colour::Weak))
@@ -110,7 +110,7 @@ impl Table {
     }
 }
 
-fn line(cells: &Vec<(String, Colour)>, widths: &[usize], colours: bool) -> String {
+fn line(cells: &[(String, Colour)], widths: &[usize], colours: bool) -> String {
     let mut line = String::new();
     let last = cells.len().saturating_sub(1);
     for (column, ((text, colour), width)) in cells.iter().zip(widths).enumerate() {
@@ -191,7 +191,7 @@ mod tests {
         table.row([plain("evil\u{1b}[2J"), maybe(None::<u32>)]);
         assert_eq!(
             table.text(false),
-            "NAME       STATE\nSpooler    running\nevil\u{fffd}[2J  -\n"
+            "NAME      STATE\nSpooler   running\nevil\u{fffd}[2J  -\n"
         );
         assert!(table.text(true).contains("\u{1b}[32mrunning\u{1b}[0m"));
     }

@@ -41,7 +41,7 @@ pub(super) struct Arguments {
 
 /// What one recipient's destination answered.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct Reply {
     destination: String,
     recipient: String,
     key: String,
@@ -101,7 +101,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         progress.at(&format!("Waiting for {} answers …", sending.len()));
     }
     drop(progress);
-    answers.sort_by(|one: &Answer, other| {
+    answers.sort_by(|one: &Reply, other| {
         (&one.destination, &one.recipient).cmp(&(&other.destination, &other.recipient))
     });
     let failed = answers
@@ -135,7 +135,7 @@ async fn send(
     destination: Arc<Destination>,
     recipient: Arc<str>,
     notice: Arc<Notice>,
-) -> Answer {
+) -> Reply {
     let name = destination.name().clone();
     // Each test is a message of its own, also where the destination drops repeats.
     let seq = u64::try_from(notice.at.0).unwrap_or(0);
@@ -156,7 +156,7 @@ async fn send(
         }
         Err(error) => ("rejected", format!("the message cannot be made: {error}")),
     };
-    Answer {
+    Reply {
         destination: name.to_string(),
         recipient: recipient.to_string(),
         key: key.to_string(),
@@ -165,7 +165,7 @@ async fn send(
     }
 }
 
-fn table(answers: &[Answer]) -> Table {
+fn table(answers: &[Reply]) -> Table {
     let mut table = Table::new(&["DESTINATION", "RECIPIENT", "RESULT", "ANSWER"]);
     for answer in answers {
         let colour = if answer.result == Verdict::Delivered.as_str() {

@@ -107,12 +107,12 @@ pub fn load_text(text: &[u8], name: &Path, options: LoadOptions) -> Result<Confi
     Ok(Config { warnings, ..config })
 }
 
-/// The harness of the fuzz target `config`: whatever the bytes are, they are a config, or there is a problem with a
-/// place. Nothing outside the bytes is looked at.
+/// Whatever the bytes are, they are a config, or there is a problem with a place. Nothing outside the bytes is looked
+/// at. It is what the tests with random bytes call.
 ///
 /// # Panics
-/// Where that does not hold, which is what the fuzzer looks for.
-pub fn parse_for_fuzzing(bytes: &[u8]) {
+/// Where that does not hold, which is what those tests look for.
+pub fn parse_any(bytes: &[u8]) {
     match load_text(bytes, Path::new("config.yaml"), LoadOptions { look: false }) {
         Ok(config) => {
             assert_eq!(

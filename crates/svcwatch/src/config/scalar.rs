@@ -70,131 +70,134 @@ fn float(text: &str) -> bool {
             .is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
+/// What the parser complains of: a part of its words, what is wrong in ours, and what to write instead. The first
+/// line that fits counts, so their order matters.
+const COMPLAINTS: &[(&str, &str, &str)] = &[
+    (
+        "tab",
+        "a tab stands where YAML wants spaces",
+        "indent with spaces",
+    ),
+    (
+        "unknown anchor",
+        "this alias repeats a name that no anchor (`&name`) has given",
+        "write the value out",
+    ),
+    (
+        "found unprintable character",
+        "an unprintable character stands here",
+        "remove it, or write it as an escape in double quotes",
+    ),
+    (
+        "byte order mark",
+        "a byte order mark stands inside the file",
+        "remove it",
+    ),
+    (
+        "mapping values are not allowed",
+        "a colon stands where no value may begin",
+        "put the text in quotes, or begin the key on its own line",
+    ),
+    (
+        "simple key expect",
+        "this line is no `key: value`",
+        "write a colon and a space after the key, or indent the line to go on with the text above",
+    ),
+    (
+        "did not find expected key",
+        "this is not a key of the mapping above",
+        "begin it in the same column as the keys above",
+    ),
+    (
+        "did not find expected '-'",
+        "this is not an item of the list above",
+        "begin it with `- ` in the same column as the items above",
+    ),
+    (
+        "flow mapping, did not find",
+        "a mapping in braces goes wrong here",
+        "separate its entries by commas and end it with `}`",
+    ),
+    (
+        "flow sequence, expected",
+        "a list in brackets goes wrong here",
+        "separate its items by commas and end it with `]`",
+    ),
+    (
+        "misplaced bracket",
+        "a bracket closes here that was not opened",
+        "remove it, or put the text in quotes",
+    ),
+    (
+        "recursion limit",
+        "brackets lie too deep in one another",
+        "look for a bracket too many",
+    ),
+    (
+        "unexpected end of stream",
+        "the file ends inside a quoted text",
+        "close the quotes",
+    ),
+    (
+        "unknown escape",
+        "this escape is not one of YAML's",
+        "put the text in single quotes, where `\\` is only itself",
+    ),
+    (
+        "hexadecimal number",
+        "this escape is not one of YAML's",
+        "put the text in single quotes, where `\\` is only itself",
+    ),
+    (
+        "Unicode character escape",
+        "this escape is no character",
+        "put the text in single quotes, where `\\` is only itself",
+    ),
+    (
+        "trailing content after double-quoted",
+        "something follows the closing quote",
+        "put the whole text in quotes",
+    ),
+    (
+        "unexpected character",
+        "no value may begin with this character",
+        "put the text in quotes",
+    ),
+    (
+        "invalid indentation",
+        "this line is indented less than what it belongs to",
+        "indent it with more spaces",
+    ),
+    (
+        "block sequence entries are not allowed",
+        "a list may not begin here",
+        "begin it on a line of its own",
+    ),
+    (
+        "block scalar",
+        "a text after `|` or `>` goes wrong here",
+        "indent every line of it alike, with spaces",
+    ),
+    (
+        "directive",
+        "lines that begin with `%` are not read",
+        "remove the line",
+    ),
+    (
+        "document",
+        "something stands here that belongs to no value",
+        "remove it, or indent it under its key",
+    ),
+    (
+        "expected node content",
+        "a value is missing here",
+        "write one, or remove the key",
+    ),
+];
+
 /// The parser's complaint as a sentence of ours: what is wrong, and what to write instead.
 pub(crate) fn syntax(info: &str) -> (String, &'static str) {
-    let known: &[(&str, &str, &str)] = &[
-        (
-            "tab",
-            "a tab stands where YAML wants spaces",
-            "indent with spaces",
-        ),
-        (
-            "unknown anchor",
-            "this alias repeats a name that no anchor (`&name`) has given",
-            "write the value out",
-        ),
-        (
-            "found unprintable character",
-            "an unprintable character stands here",
-            "remove it, or write it as an escape in double quotes",
-        ),
-        (
-            "byte order mark",
-            "a byte order mark stands inside the file",
-            "remove it",
-        ),
-        (
-            "mapping values are not allowed",
-            "a colon stands where no value may begin",
-            "put the text in quotes, or begin the key on its own line",
-        ),
-        (
-            "simple key expect",
-            "this line is no `key: value`",
-            "write a colon and a space after the key, or indent the line to go on with the text above",
-        ),
-        (
-            "did not find expected key",
-            "this is not a key of the mapping above",
-            "begin it in the same column as the keys above",
-        ),
-        (
-            "did not find expected '-'",
-            "this is not an item of the list above",
-            "begin it with `- ` in the same column as the items above",
-        ),
-        (
-            "flow mapping, did not find",
-            "a mapping in braces goes wrong here",
-            "separate its entries by commas and end it with `}`",
-        ),
-        (
-            "flow sequence, expected",
-            "a list in brackets goes wrong here",
-            "separate its items by commas and end it with `]`",
-        ),
-        (
-            "misplaced bracket",
-            "a bracket closes here that was not opened",
-            "remove it, or put the text in quotes",
-        ),
-        (
-            "recursion limit",
-            "brackets lie too deep in one another",
-            "look for a bracket too many",
-        ),
-        (
-            "unexpected end of stream",
-            "the file ends inside a quoted text",
-            "close the quotes",
-        ),
-        (
-            "unknown escape",
-            "this escape is not one of YAML's",
-            "put the text in single quotes, where `\\` is only itself",
-        ),
-        (
-            "hexadecimal number",
-            "this escape is not one of YAML's",
-            "put the text in single quotes, where `\\` is only itself",
-        ),
-        (
-            "Unicode character escape",
-            "this escape is no character",
-            "put the text in single quotes, where `\\` is only itself",
-        ),
-        (
-            "trailing content after double-quoted",
-            "something follows the closing quote",
-            "put the whole text in quotes",
-        ),
-        (
-            "unexpected character",
-            "no value may begin with this character",
-            "put the text in quotes",
-        ),
-        (
-            "invalid indentation",
-            "this line is indented less than what it belongs to",
-            "indent it with more spaces",
-        ),
-        (
-            "block sequence entries are not allowed",
-            "a list may not begin here",
-            "begin it on a line of its own",
-        ),
-        (
-            "block scalar",
-            "a text after `|` or `>` goes wrong here",
-            "indent every line of it alike, with spaces",
-        ),
-        (
-            "directive",
-            "lines that begin with `%` are not read",
-            "remove the line",
-        ),
-        (
-            "document",
-            "something stands here that belongs to no value",
-            "remove it, or indent it under its key",
-        ),
-        (
-            "expected node content",
-            "a value is missing here",
-            "write one, or remove the key",
-        ),
-    ];
-    known
+    COMPLAINTS
         .iter()
         .find(|(part, _, _)| info.contains(part))
         .map_or_else(

@@ -198,16 +198,20 @@ impl Metrics {
             "Tries to write records that failed",
             self.commit_failures.clone(),
         );
-        let info = Family::<BuildLabels, Gauge>::default();
-        let Build { version, commit } = build;
-        info.get_or_create(&BuildLabels { version, commit }).set(1);
-        registry.register(
-            "svcwatch_build_info",
-            "Always 1; its labels say which program this is",
-            info,
-        );
+        register_build(registry, build);
         self
     }
+}
+
+fn register_build(registry: &mut Registry, build: Build) {
+    let info = Family::<BuildLabels, Gauge>::default();
+    let Build { version, commit } = build;
+    info.get_or_create(&BuildLabels { version, commit }).set(1);
+    registry.register(
+        "svcwatch_build_info",
+        "Always 1; its labels say which program this is",
+        info,
+    );
 }
 
 /// The word of a change of a service: that of what is told, or, where nothing is, that of its state.

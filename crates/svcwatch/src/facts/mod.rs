@@ -6,6 +6,7 @@
 //! the log field `error`.
 
 mod metrics;
+mod words;
 
 use metrics::{
     ByEventAndSeverity, ByReason, ByResult, CHECK_LATE, CHECK_OK, Metrics, RESULTS, word_of_fault,
@@ -14,7 +15,7 @@ use metrics::{
 use prometheus_client::encoding::text::encode_registry;
 use std::{
     collections::{BTreeSet, HashMap},
-    fmt::{self, Write as _},
+    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -27,6 +28,7 @@ use svcwatch_core::{
     time::Span,
     view::View,
 };
+use words::{about, name, plain};
 
 use crate::board::Board;
 
@@ -300,55 +302,6 @@ fn milliseconds(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A text that a host or a destination may have chosen: control characters are escaped, so that it cannot begin a
-/// line of its own in the log.
-struct Plain<'a>(&'a str);
-
-const fn plain(text: &str) -> Plain<'_> {
-    Plain(text)
-}
-
-fn name(name: &Name) -> Plain<'_> {
-    Plain(name.as_str())
-}
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            if character.is_control() {
-                write!(formatter, "{}", character.escape_default())?;
-            } else {
-                formatter.write_char(character)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What something is about, in words.
-struct About<'a>(&'a Subject);
-
-const fn about(subject: &Subject) -> About<'_> {
-    About(subject)
-}
-
-impl fmt::Display for About<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Subject::Service { host, service } => {
-                write!(formatter, "{} on {}", name(service), name(host))
-            }
-            Subject::Host(host) => write!(formatter, "host {}", name(host)),
-            Subject::Visibility(host) => write!(formatter, "what host {} shows", name(host)),
-            Subject::Account(account) => write!(formatter, "account {}", name(account)),
-            Subject::Destination(destination) => {
-                write!(formatter, "destination {}", name(destination))
-            }
-            Subject::Fleet => formatter.write_str("all hosts"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -507,13 +460,5 @@ mod tests {
         facts.committed(&[incident(ToldEvent::Paused, true)], Duration::ZERO);
         has(&facts, &line("paused", 0));
         has(&facts, "svcwatch_commit_duration_seconds_count 4");
-    }
-
-    #[test]
-    fn a_text_from_outside_cannot_begin_a_line_of_the_log() {
-        assert_eq!(
-            plain("a\nlevel=error\u{1b}[31m é").to_string(),
-            "a\\nlevel=error\\u{1b}[31m é"
-        );
     }
 }

@@ -41,7 +41,7 @@ pub enum Transport {
     Loopback,
 }
 
-/// How a host is reached and as whom. A session that was opened with another access is not used.
+/// How a host is reached and as whom. A kept session is used only where nothing but the password differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// Name or IP address to connect to.

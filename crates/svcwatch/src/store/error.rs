@@ -149,6 +149,9 @@ pub enum StoreError {
     /// The thread that writes is gone.
     #[error("the writer of the store has ended; start svcwatch again")]
     WriterGone,
+    /// The thread that was to read is gone.
+    #[error("a question to the store came to no answer; ask again")]
+    NoAnswer,
     /// A thread could not be started.
     #[error(
         "the thread {name} cannot be started: {source}; raise the limit of processes of the user that runs svcwatch"
@@ -159,9 +162,6 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
-    /// The system gave no random bytes for the identity of a new store.
-    #[error("the system gave no random bytes for a new store: {0}; try again")]
-    NoRandomness(getrandom::Error),
     /// The file that a backup is to be written to exists.
     #[error("{} exists already; give a backup a new name", path.display())]
     BackupExists {

@@ -193,5 +193,5 @@ where
     tokio::task::spawn_blocking(move || question(&store))
         .await
         // The thread is lost only where the question panicked or the program is ending.
-        .unwrap_or(Err(StoreError::WriterGone))
+        .unwrap_or(Err(StoreError::NoAnswer))
 }

@@ -390,7 +390,7 @@ prop_compose! {
         (at, since, subject, seq) in (any_wall(), option::of(any_wall()), any_subject(), any::<u64>()),
         (site, display_name, friendly_name) in (any_arc(), any_arc(), any_arc()),
         (state, previous_state) in (option::of(select(State::ALL)), option::of(select(State::ALL))),
-        (start_type, selected_start) in (option::of(select(StartType::ALL)), option::of(select(StartType::ALL))),
+        start_type in option::of(select(StartType::ALL)),
         (exit_code, service_exit_code) in any::<(Option<u32>, Option<u32>)>(),
         cause in option::of(any_text()),
         labels in vec((any_text(), any_text()), 0..3),

@@ -179,8 +179,11 @@ impl<'a> Work<'a> {
             return;
         }
         self.restless = false;
-        if let Err(error) = self.store.rest() {
-            tracing::warn!(%error, "the rest of the store");
+        match self.store.rest() {
+            // It was said when it got full, and is tried again every second until there is room.
+            Err(error) if error.is_disk_full() => tracing::debug!(%error, "the rest of the store"),
+            Err(error) => tracing::warn!(%error, "the rest of the store"),
+            Ok(()) => {}
         }
     }
 

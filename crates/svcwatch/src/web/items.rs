@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use svcwatch_core::{plan::Labels, record::HistoryRow, view::HostView};
 
+pub use super::explanation::{Explanation, ExplanationLine};
+
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct List<T> {
@@ -172,26 +174,6 @@ pub struct HistoryItem {
     pub pid: Option<u32>,
     /// Why, in one sentence.
     pub cause: Option<String>,
-}
-
-/// Why a host or service is told or not, as the engine explains it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The host.
-    pub host: String,
-    /// The service; none where the host itself is explained.
-    pub service: Option<String>,
-    /// The sentences, in the order in which they matter.
-    pub lines: Vec<ExplanationLine>,
-}
-
-/// One sentence of an explanation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExplanationLine {
-    /// What it is about, in one word: `selector`, `expected`, `state`, `for`, `route`, `limit`, `told` and the like.
-    pub about: String,
-    /// The sentence.
-    pub text: String,
 }
 
 /// What an acknowledgement says.

@@ -4,6 +4,7 @@
 mod api;
 mod ask;
 pub mod client;
+mod explanation;
 pub mod guard;
 pub mod items;
 pub mod listen;

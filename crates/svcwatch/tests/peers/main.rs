@@ -2,8 +2,10 @@
 //!
 //! These need root and the Debian packages that `cargo xtask peers` installs; without them they fail and say so.
 
+mod cli;
 mod hostile;
 mod samba;
+mod story;
 mod support;
 mod wine;
 

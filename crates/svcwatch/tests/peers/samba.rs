@@ -94,7 +94,7 @@ async fn a_configuration_is_read_as_far_as_samba_knows_it() {
 }
 
 #[tokio::test]
-async fn a_refused_logon_says_so_and_a_changed_password_logs_on_anew() {
+async fn a_refused_logon_says_so_and_a_changed_password_is_for_the_next_logon() {
     let samba = Samba::start(&Settings::default());
     let prober = Prober::new();
     let mut access = administrator(&samba);
@@ -122,6 +122,8 @@ async fn a_refused_logon_says_so_and_a_changed_password_logs_on_anew() {
     kept.may_log_on = false;
     read(prober.check(&kept, &access).await);
     access.password = Secret::new("Other0!Word");
+    read(prober.check(&kept, &access).await);
+    prober.forget(&kept.host).await;
     assert_eq!(
         prober.check(&kept, &access).await.outcome,
         Outcome::LogonNeeded

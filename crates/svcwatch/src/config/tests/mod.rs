@@ -407,7 +407,7 @@ fn repeated_pieces_take_no_time_out_of_proportion() {
         let text = piece.repeat(160_000 / piece.len());
         let begun = Instant::now();
         for before in ["", "a: ", "hosts: ["] {
-            parse_for_fuzzing(format!("{before}{text}").as_bytes());
+            parse_any(format!("{before}{text}").as_bytes());
         }
         // It takes a fraction of a second; work that grows with the square of the length would take minutes.
         assert!(
@@ -426,12 +426,12 @@ fn all_texts() -> Vec<Vec<u8>> {
 proptest! {
     #[test]
     fn random_bytes_are_a_config_or_have_a_problem(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        parse_for_fuzzing(&bytes);
+        parse_any(&bytes);
     }
 
     #[test]
     fn random_yaml_is_a_config_or_has_a_problem(text in "[-a-c:, \\[\\]{}&*!|>'\"%@?#\n\t0.]{0,60}") {
-        parse_for_fuzzing(text.as_bytes());
+        parse_any(text.as_bytes());
     }
 
     #[test]
@@ -446,6 +446,18 @@ proptest! {
             let end = (start + length).min(bytes.len());
             bytes.splice(start..end, put.bytes());
         }
-        parse_for_fuzzing(&bytes);
+        parse_any(&bytes);
     }
+}
+
+#[test]
+fn texts_that_once_were_hard_are_still_answered() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config-any");
+    let mut texts = 0;
+    for entry in fs::read_dir(&folder).expect("the folder of hard texts") {
+        let path = entry.expect("a hard text").path();
+        parse_any(&fs::read(&path).expect("a hard text can be read"));
+        texts += 1;
+    }
+    assert!(texts > 0, "{} is empty", folder.display());
 }

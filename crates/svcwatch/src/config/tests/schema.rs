@@ -44,54 +44,12 @@ fn refused(root: &Json, schema: &Json, value: &Json, path: &str) -> Option<Strin
     let rules = schema.as_object().unwrap();
     rules.iter().find_map(|(word, rule)| {
         let good = match word.as_str() {
-            "$schema" | "title" | "description" | "default" | "$defs" => true,
             "$ref" => {
                 let target = root
                     .pointer(rule.as_str().unwrap().trim_start_matches('#'))
                     .unwrap();
                 return refused(root, target, value, path);
             }
-            "type" => match rule {
-                Json::Array(types) => types
-                    .iter()
-                    .any(|name| has_type(value, name.as_str().unwrap())),
-                name => has_type(value, name.as_str().unwrap()),
-            },
-            "enum" => rule.as_array().unwrap().contains(value),
-            "const" => rule == value,
-            "minimum" => value
-                .as_i64()
-                .is_none_or(|number| number >= rule.as_i64().unwrap()),
-            "maximum" => value
-                .as_i64()
-                .is_none_or(|number| number <= rule.as_i64().unwrap()),
-            "minLength" => value
-                .as_str()
-                .is_none_or(|text| text.chars().count() as u64 >= rule.as_u64().unwrap()),
-            "maxLength" => value
-                .as_str()
-                .is_none_or(|text| text.chars().count() as u64 <= rule.as_u64().unwrap()),
-            "maxItems" => value
-                .as_array()
-                .is_none_or(|items| items.len() as u64 <= rule.as_u64().unwrap()),
-            "maxProperties" => value
-                .as_object()
-                .is_none_or(|all| all.len() as u64 <= rule.as_u64().unwrap()),
-            "pattern" => value
-                .as_str()
-                .is_none_or(|text| match rule.as_str().unwrap() {
-                    "^[0-9]+ *(ms|s|m|h|d)$" => duration(text).is_ok() && text != "0",
-                    "^[hH][tT][tT][pP][sS]?://" => {
-                        text.starts_with("http://") || text.starts_with("https://")
-                    }
-                    other => panic!("the validator does not know the pattern {other}"),
-                }),
-            "required" => value.as_object().is_none_or(|all| {
-                rule.as_array()
-                    .unwrap()
-                    .iter()
-                    .all(|key| all.contains_key(key.as_str().unwrap()))
-            }),
             "anyOf" => rule
                 .as_array()
                 .unwrap()
@@ -128,10 +86,59 @@ fn refused(root: &Json, schema: &Json, value: &Json, path: &str) -> Option<Strin
                     }
                 });
             }
-            other => panic!("the validator does not know the word {other}"),
+            other => fits(other, rule, value),
         };
         (!good).then(|| format!("{path}: {word} {rule} refuses {value}"))
     })
+}
+
+/// Whether a value fits a word of the schema that has no schema below it.
+fn fits(word: &str, rule: &Json, value: &Json) -> bool {
+    match word {
+        "$schema" | "title" | "description" | "default" | "$defs" => true,
+        "type" => match rule {
+            Json::Array(types) => types
+                .iter()
+                .any(|name| has_type(value, name.as_str().unwrap())),
+            name => has_type(value, name.as_str().unwrap()),
+        },
+        "enum" => rule.as_array().unwrap().contains(value),
+        "const" => rule == value,
+        "minimum" => value
+            .as_i64()
+            .is_none_or(|number| number >= rule.as_i64().unwrap()),
+        "maximum" => value
+            .as_i64()
+            .is_none_or(|number| number <= rule.as_i64().unwrap()),
+        "minLength" => value
+            .as_str()
+            .is_none_or(|text| text.chars().count() as u64 >= rule.as_u64().unwrap()),
+        "maxLength" => value
+            .as_str()
+            .is_none_or(|text| text.chars().count() as u64 <= rule.as_u64().unwrap()),
+        "maxItems" => value
+            .as_array()
+            .is_none_or(|items| items.len() as u64 <= rule.as_u64().unwrap()),
+        "maxProperties" => value
+            .as_object()
+            .is_none_or(|all| all.len() as u64 <= rule.as_u64().unwrap()),
+        "pattern" => value
+            .as_str()
+            .is_none_or(|text| match rule.as_str().unwrap() {
+                "^[0-9]+ *(ms|s|m|h|d)$" => duration(text).is_ok() && text != "0",
+                "^[hH][tT][tT][pP][sS]?://" => {
+                    text.starts_with("http://") || text.starts_with("https://")
+                }
+                other => panic!("the validator does not know the pattern {other}"),
+            }),
+        "required" => value.as_object().is_none_or(|all| {
+            rule.as_array()
+                .unwrap()
+                .iter()
+                .all(|key| all.contains_key(key.as_str().unwrap()))
+        }),
+        other => panic!("the validator does not know the word {other}"),
+    }
 }
 
 fn has_type(value: &Json, name: &str) -> bool {

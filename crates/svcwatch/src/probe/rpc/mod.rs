@@ -150,9 +150,23 @@ impl Session {
         })
     }
 
-    /// Whether it was opened in the way that is asked for now, with the same password.
+    /// Whether it was opened in the way that is asked for now. With which password does not matter: a session stays
+    /// good when the password of its account is changed, and only the next logon needs the new one.
     pub(super) fn is_for(&self, access: &Access) -> bool {
-        self.access == *access
+        let Access {
+            address,
+            port,
+            transport,
+            user,
+            password: _,
+        } = &self.access;
+        (address, port, transport, user)
+            == (
+                &access.address,
+                &access.port,
+                &access.transport,
+                &access.user,
+            )
     }
 
     /// The name by which the computer called itself at the logon.

@@ -12,7 +12,7 @@ use crate::store::{
 use svcwatch_core::{
     id::{Name, Subject},
     notice::{Kind, Severity, ToldEvent, Why},
-    record::{DeliveryState, HistoryRow, Record},
+    record::{DeliveryRow, DeliveryState, HistoryRow, Record},
     time::Wall,
 };
 
@@ -116,84 +116,34 @@ pub(in crate::store) fn incidents_are_found_by_each_filter(store: &impl Store) {
     let mut batch: Vec<_> = rows.iter().cloned().map(Record::Incident).collect();
     batch.push(Record::Delivery(delivery_row("srv01", "Spooler", 4)));
     store.commit(&batch).unwrap();
-    let found = |query: IncidentQuery| -> Vec<u64> {
-        let query = IncidentQuery { limit: 1, ..query };
+
+    let found = |ask: &dyn Fn(&mut IncidentQuery)| -> Vec<u64> {
+        let mut query = IncidentQuery {
+            limit: 1,
+            ..IncidentQuery::default()
+        };
+        ask(&mut query);
         let items = incidents_of(store, &query);
         items.iter().map(|item| item.incident.seq).collect()
     };
-    let any = IncidentQuery::default;
-    assert_eq!(found(any()), [4, 3, 2, 1]);
-    for (query, expected) in [
-        (
-            IncidentQuery {
-                open: Some(true),
-                ..any()
-            },
-            vec![4, 3, 2],
-        ),
-        (
-            IncidentQuery {
-                open: Some(false),
-                ..any()
-            },
-            vec![1],
-        ),
-        (
-            IncidentQuery {
-                host: Some("SRV01".into()),
-                ..any()
-            },
-            vec![4, 3, 1],
-        ),
-        (
-            IncidentQuery {
-                service: Some("spooler".into()),
-                ..any()
-            },
-            vec![4, 1],
-        ),
-        (
-            IncidentQuery {
-                event: Some(ToldEvent::Paused),
-                ..any()
-            },
-            vec![2],
-        ),
-        (
-            IncidentQuery {
-                severity: Some(Severity::Critical),
-                ..any()
-            },
-            vec![4, 3, 1],
-        ),
-        (
-            IncidentQuery {
-                id: Some(rows[1].id.clone()),
-                ..any()
-            },
-            vec![2],
-        ),
-        (
-            IncidentQuery {
-                host: Some("srv01".into()),
-                open: Some(false),
-                ..any()
-            },
-            vec![1],
-        ),
-        (
-            IncidentQuery {
-                host: Some("srv09".into()),
-                ..any()
-            },
-            vec![],
-        ),
-    ] {
-        assert_eq!(found(query.clone()), expected, "{query:?}");
-    }
-    let page = store
-        .incidents(&IncidentQuery { limit: 1, ..any() })
-        .unwrap();
+    let host = |name: &str| Some(Name::new(name));
+    assert_eq!(found(&|_| {}), [4, 3, 2, 1]);
+    assert_eq!(found(&|query| query.open = Some(true)), [4, 3, 2]);
+    assert_eq!(found(&|query| query.open = Some(false)), [1]);
+    assert_eq!(found(&|query| query.host = host("SRV01")), [4, 3, 1]);
+    assert_eq!(found(&|query| query.host = host("srv09")), [0_u64; 0]);
+    assert_eq!(found(&|query| query.service = host("spooler")), [4, 1]);
+    assert_eq!(found(&|query| query.event = Some(ToldEvent::Paused)), [2]);
+    let critical = Some(Severity::Critical);
+    assert_eq!(found(&|query| query.severity = critical), [4, 3, 1]);
+    assert_eq!(found(&|query| query.id = Some(rows[1].id.clone())), [2]);
+    let both = |query: &mut IncidentQuery| {
+        query.host = host("srv01");
+        query.open = Some(false);
+    };
+    assert_eq!(found(&both), [1]);
+
+    let page = store.incidents(&IncidentQuery::default()).unwrap();
     assert_eq!(page.items[0].incident, rows[3]);
     assert_eq!(page.items[0].deliveries, 1);
 }
@@ -213,71 +163,43 @@ pub(in crate::store) fn deliveries_are_found_by_each_filter(store: &impl Store) 
     let rows = [mail, hook, over];
     let batch: Vec<_> = rows.iter().cloned().map(Record::Delivery).collect();
     store.commit(&batch).unwrap();
-    let any = DeliveryQuery::default;
-    let incident = rows[1]
-        .notice
-        .incident
-        .as_ref()
-        .map(|incident| incident.id.clone());
-    for (query, expected) in [
-        (any(), vec![3, 2, 1]),
-        (
-            DeliveryQuery {
-                key: Some(rows[0].key.clone()),
-                ..any()
-            },
-            vec![1],
-        ),
-        (
-            DeliveryQuery {
-                destination: Some("hook".into()),
-                ..any()
-            },
-            vec![2],
-        ),
-        (
-            DeliveryQuery {
-                recipient: Some("ops@corp.example".to_owned()),
-                ..any()
-            },
-            vec![3, 1],
-        ),
-        (
-            DeliveryQuery {
-                recipient: Some(String::new()),
-                ..any()
-            },
-            vec![2],
-        ),
-        (DeliveryQuery { incident, ..any() }, vec![2]),
-        (
-            DeliveryQuery {
-                kind: Some(Kind::Resolved),
-                ..any()
-            },
-            vec![3],
-        ),
-        (
-            DeliveryQuery {
-                state: Some(DeliveryState::Delivered),
-                ..any()
-            },
-            vec![1],
-        ),
-        (
-            DeliveryQuery {
-                state: Some(DeliveryState::Expired),
-                ..any()
-            },
-            vec![],
-        ),
-    ] {
-        let query = DeliveryQuery { limit: 2, ..query };
+
+    let found = |ask: &dyn Fn(&mut DeliveryQuery)| -> Vec<u64> {
+        let mut query = DeliveryQuery {
+            limit: 2,
+            ..DeliveryQuery::default()
+        };
+        ask(&mut query);
         let items = deliveries_of(store, &query);
-        let found: Vec<_> = items.iter().map(|item| item.delivery.order).collect();
-        assert_eq!(found, expected, "{query:?}");
+        items.iter().map(|item| item.delivery.order).collect()
+    };
+    let to = |recipient: &str| Some(recipient.to_owned());
+    let of = |row: &DeliveryRow| row.notice.incident.as_ref().map(|one| one.id.clone());
+    assert_eq!(found(&|_| {}), [3, 2, 1]);
+    assert_eq!(found(&|query| query.key = Some(rows[0].key.clone())), [1]);
+    assert_eq!(found(&|query| query.destination = Some("hook".into())), [2]);
+    assert_eq!(
+        found(&|query| query.recipient = to("ops@corp.example")),
+        [3, 1]
+    );
+    assert_eq!(found(&|query| query.recipient = to("")), [2]);
+    assert_eq!(found(&|query| query.incident = of(&rows[1])), [2]);
+    assert_eq!(found(&|query| query.kind = Some(Kind::Resolved)), [3]);
+    for (state, expected) in [
+        (DeliveryState::Pending, vec![2]),
+        (DeliveryState::Sending, vec![]),
+        (DeliveryState::Delivered, vec![1]),
+        (DeliveryState::Parked, vec![3]),
+        (DeliveryState::Expired, vec![]),
+    ] {
+        assert_eq!(
+            found(&|query| query.state = Some(state)),
+            expected,
+            "{state}"
+        );
     }
-    assert_eq!(deliveries_of(store, &any())[0].delivery, rows[2]);
+    let page = store.deliveries(&DeliveryQuery::default()).unwrap();
+    assert_eq!(page.items[0].delivery, rows[2]);
 }
 
 pub(in crate::store) fn deliveries_come_with_their_last_tries(store: &impl Store) {

@@ -61,7 +61,7 @@ pub(super) use conformance;
 /// All that can be asked of a store, for comparing.
 #[derive(Debug, PartialEq)]
 pub(super) struct Everything {
-    pub(super) restored: Restored,
+    restored: Restored,
     incidents: Vec<IncidentItem>,
     history: Vec<HistoryRow>,
     deliveries: Vec<DeliveryItem>,
@@ -116,7 +116,11 @@ fn dropped_of(store: &impl Store, query: &DroppedQuery) -> Vec<DroppedRow> {
 }
 
 pub(super) fn everything(store: &impl Store) -> Everything {
-    let limit = 3;
+    everything_in_pages(store, 200)
+}
+
+/// The same, with lists in pages of so many rows.
+pub(super) fn everything_in_pages(store: &impl Store, limit: usize) -> Everything {
     let mut dropped = dropped_of(
         store,
         &DroppedQuery {

@@ -46,19 +46,20 @@ pub fn backup(
     if schema::form_of(&source, &path)? == 0 {
         return Err(StoreError::NoDatabase { path });
     }
-    let partial = partial_of(target);
+    let partial = with_ending(target, ".partial");
     let copied = copy(&source, &path, &partial, progress)
         .and_then(|()| fs::rename(&partial, target).map_err(|error| not_written(&partial, &error)));
     if copied.is_err() {
         // What is there of the copy is of no use. Where it cannot be removed, the error says where it is.
         drop(fs::remove_file(&partial));
+        drop(fs::remove_file(with_ending(&partial, "-journal")));
     }
     copied
 }
 
-fn partial_of(target: &Path) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(".partial");
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
     PathBuf::from(name)
 }
 

@@ -30,11 +30,13 @@ use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use std::{
     fs::OpenOptions,
     io,
+    num::NonZero,
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 use svcwatch_core::{
     id::{Name, StoreId},
@@ -45,6 +47,10 @@ use write::Writing;
 
 /// The name of the database in the data folder.
 pub const DATABASE_FILE: &str = "svcwatch.db";
+
+/// Threads that read the targets at a start, at most.
+const LOADERS_MAX: usize = 4;
+const LOADING: &str = "it was read at the start";
 
 /// How the connection that writes is set up. A commit is durable when it returns (`synchronous`). The log is moved into
 /// the database while the writer rests; a commit does it only where the log has grown to 64 MiB without any rest.
@@ -237,26 +243,20 @@ fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Makes an empty file for its owner alone where there is none; SQLite gives the files beside it the same rights.
+/// Makes an empty file for its owner alone where there is none; SQLite gives the files beside it the same rights. One
+/// that is there is not opened: on Unix, closing it would give up the locks of other connections of this process.
 fn make_file(path: &Path) -> Result<(), StoreError> {
-    private(
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false),
-    )
-    .open(path)
-    .map(drop)
-    .map_err(|error| match error.kind() {
-        io::ErrorKind::StorageFull => StoreError::DiskFull {
+    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(StoreError::DiskFull {
             path: path.to_path_buf(),
-        },
-        _ => StoreError::NotOpened {
+        }),
+        Err(error) => Err(StoreError::NotOpened {
             path: path.to_path_buf(),
             detail: error.to_string(),
-        },
-    })
+        }),
+    }
 }
 
 fn identity(connection: &Connection, path: &Path) -> Result<StoreId, StoreError> {
@@ -275,9 +275,48 @@ impl Store for SqliteStore {
     }
 
     fn load(&self) -> Result<Restored, StoreError> {
-        self.pool.ask("it was read at the start", |reading| {
-            load::load(reading, self.id)
-        })
+        // Nothing is written meanwhile, so that all parts are of the same moment.
+        let writing = self.writing.as_ref().map(locked);
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let parts = if writing.is_some() {
+            cores.min(LOADERS_MAX)
+        } else {
+            1
+        };
+        let ask = |from: &str, to: Option<&str>| {
+            self.pool
+                .ask(LOADING, |reading| load::targets(reading, from, to))
+        };
+        let borders = self
+            .pool
+            .ask(LOADING, |reading| load::borders(reading, parts))?;
+        let (mut restored, others) = thread::scope(|scope| {
+            let ask = &ask;
+            let others: Vec<_> = (1..)
+                .zip(&borders)
+                .map(|(next, from)| {
+                    let to = borders.get(next).map(String::as_str);
+                    scope.spawn(move || ask(from, to))
+                })
+                .collect();
+            let own = self.pool.ask(LOADING, |reading| {
+                let mut restored = load::load(reading, self.id)?;
+                let to = borders.first().map(String::as_str);
+                restored.targets = load::targets(reading, "", to)?;
+                Ok(restored)
+            });
+            let others: Vec<_> = others
+                .into_iter()
+                .map(|other| other.join().unwrap_or(Err(StoreError::NoAnswer)))
+                .collect();
+            (own, others)
+        });
+        if let Ok(restored) = &mut restored {
+            for other in others {
+                restored.targets.append(&mut other?);
+            }
+        }
+        restored
     }
 
     fn commit(&self, records: &[Record]) -> Result<(), StoreError> {

@@ -3,8 +3,7 @@
 use crate::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::{
-    fs::File,
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, PoisonError},
     time::Duration,
@@ -45,10 +44,10 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|error| StoreError::of_sqlite(path, "it was opened for reading", error))
 }
 
-/// The system says more about a file that cannot be opened than the database does.
+/// The system says more about a file that cannot be opened than the database does. The file is not opened for that: on
+/// Unix, closing it would give up the locks that other connections of this process hold on it.
 fn look_at(path: &Path) -> Result<(), StoreError> {
-    let opened = File::open(path).and_then(|file| file.metadata());
-    let detail = match opened {
+    let detail = match fs::metadata(path) {
         Ok(found) if found.is_file() => return Ok(()),
         Ok(_) => "it is not a file".to_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

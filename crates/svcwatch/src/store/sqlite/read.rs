@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, typ
 use std::{cmp::Reverse, collections::BinaryHeap};
 use svcwatch_core::{
     id::{DeliveryKey, Name},
-    record::{AttemptRow, DroppedRow, HistoryRow, HostRow, TargetRow},
+    record::{AttemptRow, DeliveryState, DroppedRow, HistoryRow, HostRow, TargetRow},
 };
 
 /// Conditions that all must hold, with their values.
@@ -249,11 +249,10 @@ pub(super) fn deliveries(
             "kind = ?",
             query.kind.map(|kind| Conditions::text(kind.as_str())),
         )
-        .and(
-            "state = ?",
-            query.state.map(|state| Conditions::text(state.as_str())),
-        )
         .and("number < ?", query.before.map(stored));
+    if let Some(state) = query.state {
+        conditions.sql.push_str(in_state(state));
+    }
     let select = format!("SELECT {} FROM delivery WHERE 1", rows::DELIVERY);
     let found = conditions.rows(
         reading,
@@ -272,6 +271,17 @@ pub(super) fn deliveries(
         items,
         next: page.next,
     })
+}
+
+/// The condition of a state, with the words of the index that serves it. What is delivered needs none: it is nearly all.
+const fn in_state(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Pending => " AND state IN ('pending', 'sending') AND state = 'pending'",
+        DeliveryState::Sending => " AND state IN ('pending', 'sending') AND state = 'sending'",
+        DeliveryState::Delivered => " AND state = 'delivered'",
+        DeliveryState::Parked => " AND state IN ('parked', 'expired') AND state = 'parked'",
+        DeliveryState::Expired => " AND state IN ('parked', 'expired') AND state = 'expired'",
+    }
 }
 
 fn attempts(reading: &Connection, key: &DeliveryKey) -> rusqlite::Result<Vec<AttemptRow>> {

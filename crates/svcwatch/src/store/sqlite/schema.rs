@@ -237,7 +237,7 @@ CREATE TABLE delivery (
     payload BLOB
 ) STRICT;
 CREATE INDEX delivery_waiting ON delivery (place) WHERE state IN ('pending', 'sending');
-CREATE INDEX delivery_state ON delivery (state);
+CREATE INDEX delivery_undelivered ON delivery (number) WHERE state IN ('parked', 'expired');
 CREATE INDEX delivery_destination ON delivery (destination);
 CREATE INDEX delivery_incident ON delivery (incident);
 CREATE INDEX delivery_settled ON delivery (created) WHERE state NOT IN ('pending', 'sending');

@@ -156,11 +156,14 @@ async fn a_session_that_is_over_is_no_fault_where_logging_on_is_not_allowed() {
 }
 
 #[tokio::test]
-async fn another_password_means_another_logon() {
+async fn another_user_means_another_logon_and_another_password_none() {
     let (host, mut access) = Host::start(Trick::None).await;
     let prober = Prober::new();
     prober.check(&request(true, &[]), &access).await;
     access.password = Secret::new("changed");
+    let kept = prober.check(&request(false, &[]), &access).await;
+    assert_eq!((listed(&kept), kept.logon), (81, Logon::None));
+    access.user = "another".into();
     let denied = prober.check(&request(false, &[]), &access).await;
     assert_eq!(denied.outcome, Outcome::LogonNeeded);
     let allowed = prober.check(&request(true, &[]), &access).await;

@@ -1,0 +1,152 @@
+//! A service as it truly is.
+
+use crate::{setup::SECOND, story::ServiceChange};
+use svcwatch_core::{
+    id::Name,
+    observe::{Reading, State},
+    time::Span,
+};
+
+/// Whether a service can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visible {
+    /// In the list.
+    Listed,
+    /// Left out of the list, but it answers when asked.
+    Unlisted,
+    /// Refused with 5.
+    Hidden,
+}
+
+/// A service as it truly is.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    /// Its key name.
+    pub(crate) name: Name,
+    pub(crate) state: State,
+    /// The state that `state` turns into, and the steps until then.
+    pub(crate) then: Option<(State, u32, u64)>,
+    pub(crate) wait_hint: u64,
+    pub(crate) exit_code: u32,
+    pub(crate) pid: u32,
+    pub(crate) since: u64,
+    pub(crate) visible: Visible,
+}
+
+impl Service {
+    /// Its state now, since when, and its checkpoint.
+    pub(crate) fn state(&self, now: u64) -> (State, u64, u32) {
+        let Some((then, steps, step)) = self.then else {
+            return (self.state, self.since, 1);
+        };
+        let passed = now.saturating_sub(self.since) / step.max(1);
+        if passed >= u64::from(steps) {
+            (then, self.since + u64::from(steps) * step, 0)
+        } else {
+            (
+                self.state,
+                self.since,
+                u32::try_from(passed).unwrap_or(0) + 1,
+            )
+        }
+    }
+
+    /// Whether it can be seen.
+    pub(crate) const fn visible(&self) -> Visible {
+        self.visible
+    }
+
+    /// Whether it is in a pending state that nothing ends.
+    pub(crate) const fn hangs(&self) -> bool {
+        self.then.is_none()
+    }
+
+    /// How long it asks to be waited for.
+    pub(crate) const fn wait_hint(&self) -> u64 {
+        self.wait_hint
+    }
+
+    /// It enters a state, which turns into another one after so many steps of so long each.
+    pub(crate) fn enter(&mut self, now: u64, state: State, then: Option<(State, u32, u64)>) {
+        let (before, since, _) = self.state(now);
+        self.since = if before == state && then.is_none() && self.then.is_none() {
+            since
+        } else {
+            now
+        };
+        self.state = state;
+        self.then = then;
+        self.pid = self.pid.wrapping_add(4);
+        self.exit_code = 0;
+        self.wait_hint = 0;
+    }
+
+    /// Something happens to it. What makes no sense for its state does nothing.
+    pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
+        let (state, ..) = self.state(now);
+        if state == State::Missing && change != ServiceChange::Show {
+            return;
+        }
+        match change {
+            ServiceChange::Stop if state == State::Running => self.enter(
+                now,
+                State::StopPending,
+                Some((State::Stopped, 1, 2 * SECOND)),
+            ),
+            ServiceChange::Stop => self.enter(now, State::Stopped, None),
+            ServiceChange::Die(code) => {
+                self.enter(now, State::Stopped, None);
+                self.exit_code = code;
+            }
+            ServiceChange::Start if state == State::Running => {}
+            ServiceChange::Start => self.enter(now, State::Running, None),
+            ServiceChange::SlowStart(steps, step) => self.enter(
+                now,
+                State::StartPending,
+                Some((State::Running, steps, step)),
+            ),
+            ServiceChange::HangStarting(hint) => {
+                self.enter(now, State::StartPending, None);
+                self.wait_hint = hint;
+            }
+            ServiceChange::HangStopping => self.enter(now, State::StopPending, None),
+            ServiceChange::Pause => self.enter(now, State::Paused, None),
+            ServiceChange::Uninstall => self.enter(now, State::Missing, None),
+            ServiceChange::Hide | ServiceChange::Unlist => {
+                self.visible = if change == ServiceChange::Hide {
+                    Visible::Hidden
+                } else {
+                    Visible::Unlisted
+                };
+                self.since = now;
+                self.state = state;
+                self.then = None;
+            }
+            ServiceChange::Show => {
+                let was = self.visible;
+                self.visible = Visible::Listed;
+                if state == State::Missing {
+                    self.enter(now, State::Stopped, None);
+                } else if was != Visible::Listed {
+                    self.since = now;
+                    self.state = state;
+                    self.then = None;
+                }
+            }
+        }
+    }
+
+    /// What a probe reads of it.
+    pub(crate) fn reading(&self, now: u64) -> Reading {
+        let (state, _, checkpoint) = self.state(now);
+        let runs = !matches!(state, State::Stopped | State::Missing);
+        Reading {
+            state,
+            pid: runs.then_some(self.pid),
+            exit_code: Some(if runs { 0 } else { self.exit_code }),
+            service_exit_code: Some(0),
+            checkpoint: if state.is_pending() { checkpoint } else { 0 },
+            wait_hint: Span(self.wait_hint),
+        }
+    }
+}

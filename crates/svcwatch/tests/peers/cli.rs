@@ -1,0 +1,133 @@
+//! The commands that look at hosts, against real ones.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::samba::{COMPUTER_NAME, Samba, Settings};
+use crate::support::wine::WineHost;
+use crate::support::{ADMINISTRATOR, PASSWORD, USER};
+
+/// What a command came to: its exit code, and what it printed.
+fn svcwatch(arguments: &[&str], password: &str) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_svcwatch"))
+        .args(arguments)
+        .env("SVCWATCH_PASSWORD", password)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .output()
+        .expect("svcwatch can be started");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+fn services(port: u16, user: &str, password: &str, more: &[&str]) -> (Option<i32>, String, String) {
+    let port = port.to_string();
+    let arguments = ["services", "127.0.0.1", "--port", &port, "--user", user];
+    svcwatch(&[&arguments, more].concat(), password)
+}
+
+#[test]
+fn services_prints_a_real_samba_and_says_what_is_wrong_with_a_logon() {
+    let samba = Samba::start(&Settings {
+        extra: vec!["[IPC$]", "path = /tmp", "invalid users = svcuser"],
+        ..Settings::default()
+    });
+    let (code, out, err) = services(samba.port(), ADMINISTRATOR, PASSWORD, &[]);
+    assert_eq!(code, Some(0), "{err}\n{}", samba.logs());
+    assert!(out.starts_with("NAME "), "{out}");
+    let spooler = out.lines().find(|line| line.starts_with("Spooler "));
+    assert!(
+        spooler.is_some_and(|line| line.contains("Print Spooler")),
+        "{out}"
+    );
+
+    let (code, out, err) = services(samba.port(), ADMINISTRATOR, "wrong", &[]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(
+        err.contains("logon_refused") && !err.contains("panicked"),
+        "{err}"
+    );
+    assert_eq!(err.trim_end().lines().count(), 1, "one sentence: {err}");
+
+    let (code, _, err) = services(samba.port(), USER, PASSWORD, &[]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("access_denied"), "{err}");
+}
+
+#[test]
+fn services_and_check_read_a_real_wine_host() {
+    let host = WineHost::start();
+    host.start_service("Spooler");
+    let (code, out, err) = services(host.port(), ADMINISTRATOR, PASSWORD, &["-o", "json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let answer: Value = serde_json::from_str(&out).expect("JSON");
+    let list = answer["services"].as_array().expect("a list");
+    assert!(list.len() >= 10, "{out}");
+    let spooler = list.iter().find(|service| service["name"] == "Spooler");
+    let spooler = spooler.expect("the spooler is there");
+    assert_eq!(
+        (&spooler["state"], &spooler["start_type"]),
+        (&"running".into(), &"manual".into())
+    );
+    assert!(
+        spooler["pid"].as_u64().is_some_and(|pid| pid > 4),
+        "{spooler}"
+    );
+
+    check(&host);
+}
+
+fn check(host: &WineHost) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let password = folder.path().join("password");
+    fs::write(&password, PASSWORD).expect("a file can be written");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let config = folder.path().join("svcwatch.yaml");
+    let port = host.port();
+    let text = format!(
+        "credentials: {{ ops: {{ user: {ADMINISTRATOR}, password: {{ file: password }} }} }}\n\
+         defaults: {{ credentials: ops, timeout: 30s }}\n\
+         hosts:\n\
+         \x20 - {{ name: lab, address: 127.0.0.1, port: {port}, services: [Spooler, NoSuch, 'Plug*', {{ start: automatic }}] }}\n\
+         \x20 - {{ name: dead, address: 127.0.0.1, port: 1, services: [Spooler] }}\n\
+         destinations: {{ out: {{ type: log, path: notices.log }} }}\n"
+    );
+    fs::write(&config, text).expect("a file can be written");
+    let config = config.to_str().expect("a path in UTF-8");
+    let (code, out, err) = svcwatch(&["check", "-c", config, "--connect", "-o", "json"], "");
+    assert_eq!(code, Some(1), "{err}");
+    let found: Value = serde_json::from_str(&out).expect("JSON");
+    let hosts = &found["connected"]["hosts"];
+    assert!(
+        hosts[0]["fault"]
+            .as_str()
+            .is_some_and(|fault| fault.starts_with("unreachable")),
+        "{out}"
+    );
+    let lab = &hosts[1];
+    assert_eq!(lab["computer_name"], COMPUTER_NAME, "{out}");
+    assert!(
+        lab["visible"].as_u64().is_some_and(|count| count >= 10),
+        "{out}"
+    );
+    assert_eq!(
+        lab["lacks"],
+        serde_json::json!(["NoSuch is not installed"]),
+        "{out}"
+    );
+    assert_eq!(found["connected"]["destinations"][0]["reached"], true);
+
+    let (code, out, _) = svcwatch(&["check", "-c", config, "--connect"], "");
+    assert_eq!(code, Some(1));
+    assert!(
+        out.contains("NoSuch is not installed") && out.contains("The configuration is good"),
+        "{out}"
+    );
+}

@@ -5,14 +5,16 @@ use crate::table::{Promise, Table, per_second, percentile, seconds};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use svcwatch::store::query::HistoryQuery;
-use svcwatch::store::{AnyStore, Store, StoreOptions, Writer, WriterSettings};
+use svcwatch::store::{AnyStore, Store, StoreError, StoreOptions, Writer, WriterSettings};
 use svcwatch_core::effect::{Effect, ProbeRequest};
 use svcwatch_core::engine::Engine;
 use svcwatch_core::event::Event;
 use svcwatch_core::id::{Name, Subject};
+use svcwatch_core::limits::BATCH_EVENTS_MAX;
 use svcwatch_core::observe::State;
-use svcwatch_core::pipeline::{Action, Pipeline};
+use svcwatch_core::pipeline::{Action, BatchId, Pipeline};
 use svcwatch_core::record::{HistoryRow, Record, Restored};
+use tokio::task::JoinHandle;
 
 /// This part, for the table.
 const PART: &str = "store";
@@ -43,40 +45,32 @@ pub(crate) fn measure(table: &mut Table) {
 /// The engine, its pipeline and the real writer, without the network.
 struct Carried {
     pipeline: Pipeline,
-    writer: Writer,
+    writer: Arc<Writer>,
     now: u64,
     probes: Vec<ProbeRequest>,
-    /// Lines of history that are durable.
+    /// The transaction that is being written; meanwhile the next one is gathered.
+    writing: Option<(BatchId, JoinHandle<Result<(), StoreError>>)>,
+    /// Lines of history that are durable, or being written.
     lines: u64,
     commits: u64,
 }
 
 impl Carried {
-    /// Carries out what the pipeline wants until it wants nothing.
-    async fn carry(&mut self) {
-        loop {
-            // What is gathered for less than the pipeline's own wait is written too.
-            self.now += 5;
-            let actions = self.pipeline.poll(made::at(self.now));
-            if actions.is_empty() {
-                return;
-            }
-            for action in actions {
-                self.act(action).await;
-            }
-        }
+    /// Does what the pipeline wants now.
+    fn turn(&mut self) {
+        let actions = self.pipeline.poll(made::at(self.now));
+        self.act(actions);
     }
 
-    async fn act(&mut self, action: Action) {
-        let mut waiting = vec![action];
-        while let Some(action) = waiting.pop() {
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
             match action {
                 Action::Do(effects) => {
-                    self.probes
-                        .extend(effects.into_iter().filter_map(|effect| match effect {
-                            Effect::Probe(request) => Some(request),
-                            _ => None,
-                        }));
+                    let probes = effects.into_iter().filter_map(|effect| match effect {
+                        Effect::Probe(request) => Some(request),
+                        _ => None,
+                    });
+                    self.probes.extend(probes);
                 }
                 Action::Commit { batch, records } => {
                     let lines = records
@@ -84,34 +78,51 @@ impl Carried {
                         .filter(|record| matches!(record, Record::History(_)));
                     self.lines += u64::try_from(lines.count()).unwrap_or(0);
                     self.commits += 1;
-                    self.writer
-                        .write(records)
-                        .await
-                        .expect("the store takes rows");
-                    waiting.extend(self.pipeline.committed(made::at(self.now), batch));
+                    let writer = Arc::clone(&self.writer);
+                    let task = tokio::spawn(async move { writer.write(records).await });
+                    self.writing = Some((batch, task));
                 }
             }
         }
     }
 
-    /// Answers every probe of one round.
+    /// Waits until the transaction that is being written is durable.
+    async fn written(&mut self) {
+        if let Some((batch, task)) = self.writing.take() {
+            let written = task.await.expect("writing does not break");
+            written.expect("the store takes rows");
+            let actions = self.pipeline.committed(made::at(self.now), batch);
+            self.act(actions);
+        }
+    }
+
+    /// Answers every probe of one round as fast as it is asked, and waits until all of it is durable. As in the
+    /// program, the next transaction is gathered while one is being written.
     async fn round(&mut self, stopped: impl Fn(usize) -> bool + Copy) {
-        let mut answered = 0;
+        let (mut answered, mut gathered) = (0, 0);
         while answered < HOSTS {
-            self.carry().await;
-            if self.probes.is_empty() {
-                let next = self.pipeline.next_deadline();
-                let next = next.map_or(self.now, |tick| tick.0.saturating_sub(made::at(0).tick.0));
-                self.now = next.max(self.now + 1);
-            }
+            self.turn();
             for request in std::mem::take(&mut self.probes) {
                 answered += 1;
+                gathered += 1;
                 let observation = made::answer(&request, SERVICES, stopped);
-                self.pipeline
-                    .push(made::at(self.now), Event::Observed(observation));
+                let event = Event::Observed(observation);
+                self.pipeline.push(made::at(self.now), event);
+            }
+            if gathered >= BATCH_EVENTS_MAX {
+                self.written().await;
+                gathered = 0;
+            } else if self.probes.is_empty() {
+                let next = self.pipeline.next_deadline();
+                let next = next.map_or(self.now, |tick| tick.0 - made::at(0).tick.0);
+                self.now = next.max(self.now + 1);
             }
         }
-        self.carry().await;
+        while !self.pipeline.is_idle() {
+            self.written().await;
+            self.now += 5;
+            self.turn();
+        }
     }
 }
 
@@ -132,7 +143,10 @@ fn transitions(table: &mut Table) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
     let mut carried = Carried {
         pipeline: Pipeline::new(engine, first),
-        writer: Writer::start(Arc::clone(&store), settings).expect("a thread can be made"),
+        writer: Arc::new(
+            Writer::start(Arc::clone(&store), settings).expect("a thread can be made"),
+        ),
+        writing: None,
         now: 0,
         probes: Vec::new(),
         lines: 0,
@@ -161,7 +175,7 @@ fn transitions(table: &mut Table) {
     );
     table.promised(
         PART,
-        format!("transitions from event to committed ({lines} in {commits} transactions, each with its incident)"),
+        format!("transitions from event to committed ({lines} in {commits} transactions, each with what becomes of its incident)"),
         crate::check::to_f64(lines) / took.as_secs_f64(),
         (Promise::AtLeast, PROMISED_RATE),
         per_second,

@@ -224,15 +224,7 @@ impl Lane {
             };
             self.waiting.push(row);
         }
-        // An end that is made only now comes before what waited already: the order of all follows.
-        let mut last = self.head.as_ref().map_or(0, |head| head.order);
-        for row in &mut self.waiting {
-            if row.order <= last {
-                *orders = orders.saturating_add(1);
-                row.order = *orders;
-            }
-            last = row.order;
-        }
+        self.number_in_order(orders);
         step.commit
             .extend(self.waiting.iter().cloned().map(Record::Delivery));
         before
@@ -243,6 +235,18 @@ impl Lane {
                 row.key
             })
             .collect()
+    }
+
+    /// Gives what waits rising numbers: an end that is made only now comes before what waited already.
+    fn number_in_order(&mut self, orders: &mut u64) {
+        let mut last = self.head.as_ref().map_or(0, |head| head.order);
+        for row in &mut self.waiting {
+            if row.order <= last {
+                *orders = orders.saturating_add(1);
+                row.order = *orders;
+            }
+            last = row.order;
+        }
     }
 
     /// Takes out what has waited for longer than the expiry.

@@ -2,7 +2,7 @@
 
 use crate::{
     id::{IncidentId, Name, Subject},
-    observe::{StartType, State},
+    observe::{ServiceDetails, StartType, State},
     plan::Labels,
     time::Wall,
 };
@@ -157,6 +157,8 @@ pub struct Notice {
     pub since: Option<Wall>,
     /// How the service is started.
     pub start_type: Option<StartType>,
+    /// What else is known of the service's configuration.
+    pub details: Option<Arc<ServiceDetails>>,
     /// Win32's exit code.
     pub exit_code: Option<u32>,
     /// The service's own exit code, where `exit_code` is 1066.
@@ -194,6 +196,7 @@ impl Notice {
             previous_state: None,
             since: None,
             start_type: None,
+            details: None,
             exit_code: None,
             service_exit_code: None,
             cause: None,

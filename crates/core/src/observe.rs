@@ -1,7 +1,7 @@
 //! What a probe saw, or why it saw nothing.
 
 use crate::{id::Name, time::Span};
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 words! {
     /// The state of a service: the seven of the service control manager (MS-SCMR 2.2.47, dwCurrentState) and two of ours.
@@ -205,6 +205,17 @@ pub struct Observation {
     pub outcome: Outcome,
     /// Whether a session is kept open for the next check.
     pub session_kept: bool,
+}
+
+/// What is kept of a service's configuration beside how it starts. What was denied or never read is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServiceDetails {
+    /// What it runs, with arguments; what looks like a secret in them is masked before it comes here.
+    pub binary_path: Option<Arc<str>>,
+    /// The account it runs as.
+    pub run_as: Option<Arc<str>>,
+    /// The services and groups (`+name`) it depends on.
+    pub dependencies: Option<Arc<[Arc<str>]>>,
 }
 
 /// The configuration of one service. What was denied or is not supported by the host is `None`, never a default.

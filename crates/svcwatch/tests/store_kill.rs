@@ -63,6 +63,7 @@ fn delivery(batch: u64) -> Record {
         previous_state: None,
         since: None,
         start_type: None,
+        details: None,
         exit_code: None,
         service_exit_code: None,
         cause: None,

@@ -109,13 +109,15 @@ impl Carried {
                 let event = Event::Observed(observation);
                 self.pipeline.push(made::at(self.now), event);
             }
-            if gathered >= BATCH_EVENTS_MAX {
+            let deadline = self.pipeline.next_deadline();
+            let next = deadline.map(|tick| tick.0.saturating_sub(made::at(0).tick.0));
+            // Ticks fill a transaction too; then what is due waits for the store, and there is no deadline.
+            let held_up = self.probes.is_empty() && next.is_none_or(|next| next < self.now);
+            if self.writing.is_some() && (held_up || gathered >= BATCH_EVENTS_MAX) {
                 self.written().await;
                 gathered = 0;
             } else if self.probes.is_empty() {
-                let next = self.pipeline.next_deadline();
-                let next = next.map_or(self.now, |tick| tick.0 - made::at(0).tick.0);
-                self.now = next.max(self.now + 1);
+                self.now = next.unwrap_or(0).max(self.now + 1);
             }
         }
         while !self.pipeline.is_idle() {

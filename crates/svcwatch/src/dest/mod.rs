@@ -186,6 +186,7 @@ pub fn test_notice(now: Wall) -> Notice {
         previous_state: None,
         since: None,
         start_type: None,
+        details: None,
         exit_code: None,
         service_exit_code: None,
         cause: None,

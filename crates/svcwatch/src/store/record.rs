@@ -10,7 +10,7 @@ use std::{borrow::Cow, sync::Arc};
 use svcwatch_core::{
     id::{IncidentId, Name, Subject},
     notice::{IncidentRef, Item, Kind, Merged, Notice, Severity, ToldEvent},
-    observe::{Fault, Refusal, StartType, State},
+    observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{DeliveryState, TargetRow},
     time::Wall,
 };
@@ -225,6 +225,8 @@ struct StoredNotice<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start_type: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    details: Option<StoredDetails<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     exit_code: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service_exit_code: Option<u32>,
@@ -275,6 +277,36 @@ struct StoredItem<'a> {
     event: Cow<'a, str>,
 }
 
+#[derive(Serialize, Deserialize)]
+struct StoredDetails<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    binary_path: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run_as: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dependencies: Option<Vec<Cow<'a, str>>>,
+}
+
+impl<'a> StoredDetails<'a> {
+    fn of(details: &'a ServiceDetails) -> Self {
+        let list = |names: &'a Arc<[Arc<str>]>| names.iter().map(|name| text(name)).collect();
+        Self {
+            binary_path: details.binary_path.as_deref().map(text),
+            run_as: details.run_as.as_deref().map(text),
+            dependencies: details.dependencies.as_ref().map(list),
+        }
+    }
+
+    fn into_details(self) -> ServiceDetails {
+        let list = |names: Vec<Cow<'_, str>>| names.into_iter().map(Arc::from).collect();
+        ServiceDetails {
+            binary_path: self.binary_path.map(Arc::from),
+            run_as: self.run_as.map(Arc::from),
+            dependencies: self.dependencies.map(list),
+        }
+    }
+}
+
 fn text(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
@@ -305,6 +337,7 @@ impl<'a> StoredNotice<'a> {
             previous_state: notice.previous_state.map(|state| text(state.as_str())),
             since: notice.since.map(|since| since.0),
             start_type: notice.start_type.map(|start| text(start.as_str())),
+            details: notice.details.as_deref().map(StoredDetails::of),
             exit_code: notice.exit_code,
             service_exit_code: notice.service_exit_code,
             cause: notice.cause.as_deref().map(text),
@@ -368,6 +401,7 @@ impl<'a> StoredNotice<'a> {
             previous_state: self.previous_state.as_deref().map(state),
             since: self.since.map(Wall),
             start_type: self.start_type.as_deref().and_then(start_type),
+            details: self.details.map(|details| Arc::new(details.into_details())),
             exit_code: self.exit_code,
             service_exit_code: self.service_exit_code,
             cause: self.cause.map(Cow::into_owned),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{IncidentRef, Item, Kind, Merged, Notice, Severity, ToldEvent, Why},
-    observe::{Fault, Refusal, StartType, State},
+    observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{
         AccountRow, Acknowledged, AttemptRow, DeliveryRow, DeliveryState, DestinationRow,
         DroppedRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow, Told,
@@ -117,6 +117,11 @@ pub(super) fn notice(host: &str, name: &str, number: u64) -> Notice {
         previous_state: Some(State::Running),
         since: Some(at(number)),
         start_type: Some(StartType::Automatic),
+        details: Some(Arc::new(ServiceDetails {
+            binary_path: Some(Arc::from(r"C:\Windows\System32\spoolsv.exe")),
+            run_as: Some(Arc::from("LocalSystem")),
+            dependencies: Some(Arc::from([Arc::from("RPCSS"), Arc::from("http")])),
+        })),
         exit_code: Some(1_067),
         service_exit_code: None,
         cause: Some("ended by itself".to_owned()),
@@ -385,12 +390,23 @@ fn any_arc() -> impl Strategy<Value = Option<Arc<str>>> {
 }
 
 prop_compose! {
+    fn any_details()(
+        (binary_path, run_as) in (any_arc(), any_arc()),
+        dependencies in option::of(vec(any_text(), 0..3)),
+    ) -> ServiceDetails {
+        let dependencies = dependencies.map(|names| names.into_iter().map(Arc::from).collect());
+        ServiceDetails { binary_path, run_as, dependencies }
+    }
+}
+
+prop_compose! {
     pub(super) fn any_notice()(
         (kind, event, severity) in (select(Kind::ALL), select(ToldEvent::ALL), select(Severity::ALL)),
         (at, since, subject, seq) in (any_wall(), option::of(any_wall()), any_subject(), any::<u64>()),
         (site, display_name, friendly_name) in (any_arc(), any_arc(), any_arc()),
         (state, previous_state) in (option::of(select(State::ALL)), option::of(select(State::ALL))),
         start_type in option::of(select(StartType::ALL)),
+        details in option::of(any_details()),
         (exit_code, service_exit_code) in any::<(Option<u32>, Option<u32>)>(),
         cause in option::of(any_text()),
         labels in vec((any_text(), any_text()), 0..3),
@@ -400,7 +416,7 @@ prop_compose! {
     ) -> Notice {
         Notice {
             kind, event, at, severity, subject, site, display_name, friendly_name, state, previous_state, since,
-            start_type, exit_code, service_exit_code, cause, labels: labels.into(),
+            start_type, details: details.map(Arc::new), exit_code, service_exit_code, cause, labels: labels.into(),
             incident: incident.map(|(id, opened_at)| IncidentRef { id, opened_at }),
             merged, items, counts, seq,
         }

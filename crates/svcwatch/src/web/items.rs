@@ -425,6 +425,7 @@ mod tests {
             previous_state: Some(State::Running),
             since: None,
             start_type: None,
+            details: None,
             exit_code: None,
             service_exit_code: None,
             cause: None,

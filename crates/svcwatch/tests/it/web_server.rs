@@ -385,6 +385,7 @@ fn delivery(seq: u64, destination: &str, state: DeliveryState) -> DeliveryRow {
         previous_state: Some(State::Running),
         since: None,
         start_type: None,
+        details: None,
         exit_code: None,
         service_exit_code: None,
         cause: None,

@@ -2,6 +2,7 @@
 //! (reply → verdict), both pure. Sending is done by [`crate::transport`] alone; [`sender`] puts the two together.
 
 pub mod body;
+pub mod butler;
 pub mod clean;
 pub mod codes;
 pub mod email;

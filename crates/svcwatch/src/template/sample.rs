@@ -1,7 +1,7 @@
 //! A notice with which `check` tries each template: with everything that can be known, and with the characters that
 //! real names and paths have.
 
-use super::{Link, Word};
+use super::Word;
 use std::sync::Arc;
 use svcwatch_core::{
     id::{IncidentId, Subject},
@@ -56,14 +56,4 @@ pub fn sample(word: Word) -> Notice {
         }),
         ..Notice::new(kind, event, AT, subject, 7)
     }
-}
-
-/// The links of the sample where the configuration has none.
-pub(super) fn links() -> Vec<Link> {
-    vec![Link {
-        id: "runbook".to_owned(),
-        text: "What to do".to_owned(),
-        comment: String::new(),
-        url: "https://wiki.example/run?book=1&page=2".to_owned(),
-    }]
 }

@@ -14,6 +14,15 @@ fn render(source: &str, target: Target, variables: &Value) -> Result<String, Fai
     text(source, target).render(variables)
 }
 
+fn links() -> Vec<Link> {
+    vec![Link {
+        id: "runbook".to_owned(),
+        text: "What to do".to_owned(),
+        comment: String::new(),
+        url: "https://wiki.example/run?book=1&page=2".to_owned(),
+    }]
+}
+
 fn of_sample() -> Value {
     let notice = sample(Word::Any);
     let key = DeliveryKey::new(&"duty".into(), "", "x", "opened", 7);
@@ -21,7 +30,7 @@ fn of_sample() -> Value {
         base_url: Some(Arc::from("http://127.0.0.1:7467")),
         now: notice.at,
     };
-    variables(&key, &notice, &context, &sample::links())
+    variables(&key, &notice, &context, &links())
 }
 
 fn line(source: &str) -> String {

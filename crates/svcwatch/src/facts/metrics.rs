@@ -182,11 +182,6 @@ impl Metrics {
             self.deliveries.clone(),
         );
         registry.register(
-            "svcwatch_template_failures",
-            "Templates that were not used, so that the built-in message was sent, by destination",
-            self.fallbacks.family(),
-        );
-        registry.register(
             "svcwatch_accounts_paused",
             "Accounts that are not used for logons until they are mended",
             self.accounts_paused.clone(),
@@ -206,9 +201,18 @@ impl Metrics {
             "Tries to write records that failed",
             self.commit_failures.clone(),
         );
+        register_fallbacks(registry, &self.fallbacks);
         register_build(registry, build);
         self
     }
+}
+
+fn register_fallbacks(registry: &mut Registry, fallbacks: &Fallbacks) {
+    registry.register(
+        "svcwatch_template_failures",
+        "Templates that were not used, so that the built-in message was sent, by destination",
+        fallbacks.family(),
+    );
 }
 
 fn register_build(registry: &mut Registry, build: Build) {

@@ -243,6 +243,7 @@ impl Engine {
             return;
         };
         host.config_asked = None;
+        host.calm = None;
         // What could not be read now is asked for again with the next check.
         let Ok(services) = services else { return };
         let mut changed = Vec::new();

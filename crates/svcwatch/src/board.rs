@@ -249,6 +249,7 @@ impl Shown {
             } => {
                 self.outbox.insert(destination, pending);
             }
+            View::Complete => {}
         }
     }
 

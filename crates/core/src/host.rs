@@ -4,7 +4,7 @@ use crate::{
     id::Name,
     limits,
     notice::ToldEvent,
-    observe::{Asked, Fault, HostFault, HostReading, ServiceReading, StartType},
+    observe::{Asked, Fault, HostFault, HostReading, Reading, ServiceReading, StartType},
     plan::{HostPlan, Selector},
     policy::confirm::Candidate,
     record::HostRow,
@@ -24,6 +24,13 @@ pub struct Line {
     pub name: Arc<str>,
     /// Its place among the targets.
     pub target: Option<usize>,
+}
+
+/// A reading after which nothing was to be done, kept so that the same reading once more costs next to nothing.
+#[derive(Debug, Clone)]
+pub struct Calm {
+    /// What the lines of targets said, with their places in the list.
+    readings: Vec<(usize, Reading)>,
 }
 
 /// What is known of a service that is listed, for selection by start type.
@@ -64,6 +71,8 @@ pub struct Host {
     pub refusal: Option<HostFault>,
     /// Its list as last read.
     pub lines: Vec<Line>,
+    /// The last reading, where it was as expected in every way. Whatever changes anything else takes it away.
+    pub calm: Option<Calm>,
     /// Its targets, sorted by key name.
     pub targets: Vec<Target>,
     /// Start types of listed services, kept only where a selector asks for them.
@@ -124,6 +133,7 @@ impl Host {
                 .map(|at| now.tick_of(at, limits::REFUSED_WAIT)),
             refusal: None,
             lines: Vec::new(),
+            calm: None,
             targets: Vec::new(),
             listed: BTreeMap::new(),
             relink: true,
@@ -155,6 +165,7 @@ impl Host {
 
     /// Adds a target. Whoever adds or removes some calls [`Self::targets_changed`] when done.
     pub fn insert(&mut self, target: Target) {
+        self.calm = None;
         let place = self
             .targets
             .binary_search_by(|known| known.row.service.cmp(&target.row.service));
@@ -165,11 +176,13 @@ impl Host {
 
     /// Takes a target away.
     pub fn remove(&mut self, service: &Name) -> Option<Target> {
+        self.calm = None;
         self.find(service).map(|place| self.targets.remove(place))
     }
 
     /// Finds the targets in the list that was read last, and the names to ask for, anew.
     pub fn targets_changed(&mut self) {
+        self.calm = None;
         self.choose_ask();
         let places: Vec<Option<usize>> = self
             .lines
@@ -229,6 +242,49 @@ impl Host {
                 .all(|(line, service)| *line.name == *service.name)
     }
 
+    /// Remembers a reading after which nothing was to be done.
+    pub fn calm_down(&mut self, reading: &HostReading) {
+        let settled = self.absent == 0 && self.vanished.is_empty() && self.row.fault.is_none();
+        if !settled || !self.is_quiet(reading) {
+            return;
+        }
+        let lines = self.lines.iter().zip(&reading.services).enumerate();
+        let readings = lines
+            .filter(|(_, (line, _))| line.target.is_some())
+            .map(|(place, (_, service))| (place, service.reading))
+            .collect();
+        self.calm = Some(Calm { readings });
+    }
+
+    /// Whether a reading says in every way what the last one said, and nothing was to be done about that one.
+    pub fn is_as_before(&self, now: Tick, reading: &HostReading) -> bool {
+        let Some(calm) = &self.calm else { return false };
+        let as_before = now < self.config_due
+            && self.same_list(&reading.services)
+            && calm.readings.iter().all(|(place, known)| {
+                let service = reading.services.get(*place);
+                service.is_some_and(|service| service.reading == *known)
+            });
+        debug_assert!(
+            !as_before || self.wrong_since.is_none() && self.is_quiet(reading),
+            "{:?} was taken for as before",
+            self.row.host
+        );
+        as_before
+    }
+
+    /// Whether nothing would be done about any line of a reading, looked at one by one.
+    fn is_quiet(&self, reading: &HostReading) -> bool {
+        self.lines
+            .iter()
+            .zip(&reading.services)
+            .all(|(line, service)| {
+                line.target
+                    .and_then(|place| self.targets.get(place))
+                    .is_none_or(|target| target.is_quiet(&service.reading))
+            })
+    }
+
     /// Keeps start types of the services that are listed, and of no others.
     pub fn keep_listed(&mut self, names: &[Name]) {
         let present: BTreeSet<&Name> = names.iter().collect();
@@ -243,6 +299,7 @@ impl Host {
 
     /// Looks at the next list as if it were new.
     pub fn forget_list(&mut self) {
+        self.calm = None;
         self.relink = true;
     }
 

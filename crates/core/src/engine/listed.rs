@@ -260,6 +260,7 @@ impl Engine {
         };
         host.config_asked = None;
         self.first_look.looked(name);
+        host.calm = None;
         // What could not be read now is asked for again with the next check.
         let Ok(services) = services else { return };
         let mut changed = Vec::new();

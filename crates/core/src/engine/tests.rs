@@ -11,8 +11,8 @@ use crate::{
         Refusal, ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
-        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
-        StuckAfter,
+        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
+        RoutePlan, Selector, StuckAfter,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -254,6 +254,38 @@ fn a_service_stops_and_starts() {
         ]
     );
     assert_eq!(story.told[0].incident, story.told[1].incident);
+}
+
+#[test]
+fn who_wants_ends_alone_gets_them_without_an_opening() {
+    let mut planned = plan(vec![host("srv01", &["Spooler"])]);
+    planned.destinations.push(DestinationPlan {
+        name: "ends".into(),
+        ..planned.destinations[0].clone()
+    });
+    let route = |to: &str, kind: &[Kind]| RoutePlan {
+        matcher: Matcher {
+            kind: kind.to_vec(),
+            ..Matcher::default()
+        },
+        to: vec![to.into()],
+        go_on: true,
+        reminder: None,
+    };
+    planned.routes = vec![
+        route("ends", &[Kind::Resolved]),
+        route("hook", &[Kind::Opened, Kind::Updated]),
+    ];
+    let mut story = Story::new(planned);
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Running)]));
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Running)]));
+    assert_eq!(
+        story.words()[1..],
+        [(Kind::Resolved, ToldEvent::Started)],
+        "once, and not to who wants openings alone"
+    );
 }
 
 #[test]

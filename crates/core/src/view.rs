@@ -3,7 +3,7 @@
 use crate::{
     id::{IncidentId, Name},
     notice::Why,
-    observe::{Fault, StartType, State},
+    observe::{Fault, ServiceDetails, StartType, State},
     plan::{Expect, Labels},
     time::Wall,
 };
@@ -89,6 +89,8 @@ pub struct ServiceView {
     pub as_expected: bool,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// What else is known of its configuration.
+    pub details: Option<Arc<ServiceDetails>>,
     /// The process.
     pub pid: Option<u32>,
     /// Win32's exit code.

@@ -145,7 +145,11 @@ impl Engine {
 
     /// Tells that a host was looked at, whatever was seen.
     fn checked(&mut self, now: Now, name: &Name, step: &mut Step) {
-        self.first_look.looked(name);
+        // A first look is over when it is also known how the services are set up, so that it can be told with them.
+        let asks = |host: &Host| host.config_asked.is_some();
+        if self.first_look.waits_for(name) && !self.hosts.get(name).is_some_and(asks) {
+            self.first_look.looked(name);
+        }
         step.effects.push(Effect::Show(View::Checked {
             host: name.clone(),
             at: now.wall,

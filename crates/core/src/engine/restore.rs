@@ -53,6 +53,7 @@ impl Engine {
             outbox,
             schedule: Schedule::default(),
             names: BTreeSet::new(),
+            details: BTreeSet::new(),
             first_look: FirstLook::default(),
             unshown: BTreeSet::new(),
             stopping: false,

@@ -213,7 +213,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
             destinations: destination_plans,
             routes,
             notices: NoticePlan {
-                summary_above: notices.whole("summary_above").unwrap_or(5),
+                summary_above: notices.whole_or_off("summary_above").unwrap_or(5),
                 reminder: notices.duration_or_off("reminder"),
                 expiry: notices.duration("expiry"),
             },

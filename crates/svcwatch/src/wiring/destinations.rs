@@ -81,6 +81,7 @@ pub(super) fn email(
             port: Some(settings.smtp.port),
             tls: match settings.smtp.tls {
                 config::SmtpTls::StartTls => dest::email::Encryption::Starttls,
+                config::SmtpTls::Preferred => dest::email::Encryption::Preferred,
                 config::SmtpTls::Implicit => dest::email::Encryption::Implicit,
                 config::SmtpTls::Off => dest::email::Encryption::Off,
             },

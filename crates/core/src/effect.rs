@@ -5,6 +5,7 @@ use crate::{
     notice::{Notice, ToldEvent, Why},
     observe::{Fault, ProbeId, State},
     record::Record,
+    silence::SilenceId,
     time::Span,
     view::View,
 };
@@ -181,6 +182,28 @@ pub enum Fact {
         account: Name,
         /// Whether it is.
         paused: bool,
+    },
+    /// A silence was added.
+    Silenced {
+        /// Which.
+        silence: SilenceId,
+        /// Who wants it.
+        author: String,
+        /// Why.
+        comment: String,
+    },
+    /// A silence is over.
+    SilenceEnded {
+        /// Which.
+        silence: SilenceId,
+        /// Who ended it before its time.
+        by: Option<String>,
+    },
+    /// A silence was not added, because there are too many or it is over already, or cannot be ended, because there is
+    /// none.
+    SilenceRefused {
+        /// Which.
+        silence: SilenceId,
     },
     /// An acknowledgement named an incident that is not open.
     NotOpen {

@@ -4,9 +4,10 @@ use crate::{
     id::{DeliveryKey, IncidentId, Name},
     observe::{HostFault, Observation, ServiceConfig},
     plan::Plan,
-    time::Span,
+    silence::{SilenceId, SilenceRow},
+    time::{Span, Wall},
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 /// Everything that can happen to the engine.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,17 @@ pub enum Event {
         /// What they wrote.
         note: String,
     },
+    /// Somebody wants to hear nothing of something for a while.
+    Silence(Box<SilenceRow>),
+    /// A silence is not wanted any more.
+    EndSilence {
+        /// Which.
+        id: SilenceId,
+        /// Who ends it.
+        by: String,
+    },
+    /// The times of maintenance windows, as far as they are known now; those of other windows stay.
+    Calendar(Arc<[(Name, Arc<[(Wall, Wall)]>)]>),
     /// A new configuration.
     PlanReplaced(Arc<Plan>),
     /// The secret of an account is another one than at its last logon.

@@ -156,6 +156,11 @@ impl Host {
         self.row.fault.is_none()
     }
 
+    /// Whether what is known of its services is what its last check since the start has said.
+    pub const fn is_in_sight(&self) -> bool {
+        self.readable() && self.looked && self.failed == 0
+    }
+
     /// The place of a target, by its key name.
     pub fn find(&self, service: &Name) -> Option<usize> {
         self.targets

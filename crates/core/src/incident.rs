@@ -2,6 +2,7 @@
 
 use crate::{
     id::{IncidentId, Name, Subject},
+    notice::{ToldEvent, Why},
     record::IncidentRow,
     time::{Now, Span, Tick},
 };
@@ -31,6 +32,11 @@ pub struct Incidents {
     open: BTreeMap<Subject, Incident>,
     subjects: BTreeMap<IncidentId, Subject>,
     agenda: BTreeSet<(Tick, Subject)>,
+    /// Subjects of which something is held back for now.
+    withheld: BTreeSet<Subject>,
+    /// Incidents that are over and whose end is held back: at most one of a subject, because nothing later of it is
+    /// told before.
+    owed_ends: BTreeMap<Subject, IncidentRow>,
 }
 
 impl Incidents {
@@ -61,6 +67,9 @@ impl Incidents {
         let reminded = Tick(now.tick.0.saturating_sub(told_ago.0));
         let held_until = row.held_until.map(|until| now.tick_of(until, hold));
         self.subjects.insert(row.id.clone(), subject.clone());
+        if row.muted.is_some() {
+            self.withheld.insert(subject.clone());
+        }
         if let Some(at) = held_until {
             self.agenda.insert((at, subject.clone()));
         }
@@ -80,6 +89,7 @@ impl Incidents {
     pub fn end(&mut self, subject: &Subject) -> Option<Incident> {
         let incident = self.open.remove(subject)?;
         self.subjects.remove(&incident.row.id);
+        self.withheld.remove(subject);
         for at in [incident.held_until, incident.remind_at]
             .into_iter()
             .flatten()
@@ -87,6 +97,66 @@ impl Incidents {
             self.agenda.remove(&(at, subject.clone()));
         }
         Some(incident)
+    }
+
+    /// Notes that something of an incident is held back, or not any more; its row.
+    pub fn set_muted(
+        &mut self,
+        subject: &Subject,
+        muted: Option<Why>,
+        untold: Option<ToldEvent>,
+    ) -> Option<IncidentRow> {
+        let incident = self.open.get_mut(subject)?;
+        incident.row.muted = muted;
+        incident.row.untold = untold;
+        if muted.is_some() {
+            self.withheld.insert(subject.clone());
+        } else {
+            self.withheld.remove(subject);
+        }
+        Some(incident.row.clone())
+    }
+
+    /// A host and its services, as far as something of them is held back.
+    pub fn withheld_of(&self, host: &Name) -> Vec<Subject> {
+        if self.withheld.is_empty() {
+            return Vec::new();
+        }
+        let first = Subject::Service {
+            host: host.clone(),
+            service: "".into(),
+        };
+        let services = self.withheld.range(first..).take_while(
+            |subject| matches!(subject, Subject::Service { host: of, .. } if of == host),
+        );
+        let own = [
+            Subject::Host(host.clone()),
+            Subject::Visibility(host.clone()),
+        ];
+        let own = own
+            .into_iter()
+            .filter(|subject| self.withheld.contains(subject));
+        services.cloned().chain(own).collect()
+    }
+
+    /// Notes that the end of an incident is to be told when nothing covers it any more.
+    pub fn owe_end(&mut self, row: IncidentRow) {
+        self.owed_ends.insert(row.subject.clone(), row);
+    }
+
+    /// Subjects of which an end is owed.
+    pub fn owed_ends(&self) -> impl Iterator<Item = &Subject> {
+        self.owed_ends.keys()
+    }
+
+    /// The incident of a subject whose end is owed.
+    pub fn owed_end(&self, subject: &Subject) -> Option<&IncidentRow> {
+        self.owed_ends.get(subject)
+    }
+
+    /// Takes the incident whose end is owed.
+    pub fn take_owed_end(&mut self, subject: &Subject) -> Option<IncidentRow> {
+        self.owed_ends.remove(subject)
     }
 
     /// Ends the hold of an incident.

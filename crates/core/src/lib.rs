@@ -44,6 +44,7 @@ pub mod planted;
 pub mod policy;
 pub mod record;
 pub mod schedule;
+pub mod silence;
 pub mod target;
 pub mod time;
 pub mod view;

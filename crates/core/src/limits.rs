@@ -83,6 +83,12 @@ pub const ANSWER_CHARACTERS_MAX: usize = 300;
 pub const CAUSE_CHARACTERS_MAX: usize = 500;
 /// Characters of the note of an acknowledgement that are kept.
 pub const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// Silences that are not over, at most.
+pub const SILENCES_MAX: usize = 20_000;
+/// Patterns in the matcher of a silence, at most.
+pub const SILENCE_PATTERNS_MAX: usize = 200;
+/// Silences and windows whose hosts are looked for one by one when they begin or end; more concern every host.
+pub const MUTES_SHOWN_EACH_MAX: usize = 8;
 /// Services whose configuration is read in one go, at most.
 pub const CONFIGS_PER_READ_MAX: usize = 400;
 /// Distinct service names that are kept once for all hosts, at most.

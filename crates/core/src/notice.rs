@@ -229,6 +229,10 @@ words! {
         MergedLater = "merged",
         /// Somebody has acknowledged the incident, so it is not repeated.
         Acknowledged = "acknowledged",
+        /// A silence covers it.
+        Silenced = "silenced",
+        /// A maintenance window covers it.
+        Maintenance = "maintenance",
         /// It could not be delivered before its expiry.
         Expired = "expired",
         /// The destination will never take it.

@@ -110,6 +110,9 @@ impl Pipeline {
             | Event::Settled { .. }
             | Event::Acknowledge { .. }
             | Event::PlanReplaced(_)
+            | Event::Silence(_)
+            | Event::EndSilence { .. }
+            | Event::Calendar(_)
             | Event::SecretChanged { .. }
             | Event::ClockJumped { .. }
             | Event::Stop => {}

@@ -5,7 +5,7 @@ use crate::{
     id::Name,
     notice::{Kind, Severity, ToldEvent},
     observe::StartType,
-    time::Span,
+    time::{Span, Wall},
 };
 use alloc::{format, string::String, sync::Arc, vec::Vec};
 
@@ -27,6 +27,20 @@ pub struct Plan {
     pub notices: NoticePlan,
     /// When a pending state is stuck.
     pub stuck_after: StuckAfter,
+    /// When what is not told because it is expected; names are unique.
+    pub maintenance: Vec<MaintenancePlan>,
+}
+
+/// A maintenance window, as far as its times are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaintenancePlan {
+    /// Its identity.
+    pub name: Name,
+    /// What is not told in it. Its kinds of notice play no part.
+    pub matcher: Matcher,
+    /// From when until before when, in order. Whoever makes the plan gives them for some days ahead, and again before
+    /// they run out ([`crate::event::Event::Calendar`]).
+    pub ranges: Arc<[(Wall, Wall)]>,
 }
 
 /// One host.

@@ -42,6 +42,20 @@ words! {
         DestinationBlocksAll = "destination_blocks_all",
         /// What expired is not followed by the current state.
         ExpiredForgotten = "expired_forgotten",
+        /// Changes are told in a silence all the same.
+        SilenceTellsChanges = "silence_tells_changes",
+        /// Reminders are told in a silence all the same.
+        SilenceTellsReminders = "silence_tells_reminders",
+        /// An end that a silence held back is never told.
+        SilencedEndForgotten = "silenced_end_forgotten",
+        /// What a silence held back is not told when it is over.
+        SilencedOpeningForgotten = "silenced_opening_forgotten",
+        /// Silences are not restored.
+        SilencesForgotten = "silences_forgotten",
+        /// A silence ends the incidents that it covers.
+        SilenceEndsIncidents = "silence_ends_incidents",
+        /// A maintenance window silences nothing.
+        WindowIgnored = "window_ignored",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

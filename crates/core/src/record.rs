@@ -5,6 +5,7 @@ use crate::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{Notice, Severity, ToldEvent, Why},
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
+    silence::SilenceRow,
     time::Wall,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -34,6 +35,8 @@ pub enum Record {
     Attempt(AttemptRow),
     /// Something that was not told. Key: subject, seq and destination.
     Dropped(DroppedRow),
+    /// A silence. Key: its id.
+    Silence(SilenceRow),
 }
 
 /// What is known of a target: a service on a host.
@@ -178,6 +181,10 @@ pub struct IncidentRow {
     pub first_look: bool,
     /// When it was last told or repeated, for reminders.
     pub reminded_at: Option<Wall>,
+    /// Why something of it is not told for now: it is told when that is over.
+    pub muted: Option<Why>,
+    /// What was not told because of that, last: its opening, a change of it, or its end.
+    pub untold: Option<ToldEvent>,
 }
 
 /// A line of history.
@@ -330,7 +337,7 @@ pub struct Restored {
     /// Targets, removed ones too, sorted by host key and service key; those of one host are one list. There may be
     /// millions of them, so each list is let go of as soon as it was taken in.
     pub targets: Vec<Vec<TargetRow>>,
-    /// Open incidents.
+    /// Open incidents, and those that are over but whose end is still to be told (`untold`).
     pub incidents: Vec<IncidentRow>,
     /// Accounts.
     pub accounts: Vec<AccountRow>,
@@ -340,6 +347,8 @@ pub struct Restored {
     pub lanes: Vec<LaneRow>,
     /// Deliveries that are pending or being sent, or parked because their destination was removed, in order.
     pub deliveries: Vec<DeliveryRow>,
+    /// Silences that are not known to be over, by their identity.
+    pub silences: Vec<SilenceRow>,
 }
 
 impl Restored {

@@ -5,6 +5,7 @@ use crate::{
     notice::Why,
     observe::{Fault, ServiceDetails, StartType, State},
     plan::{Expect, Labels},
+    silence::{SilenceId, SilenceRow},
     time::Wall,
 };
 use alloc::{string::String, sync::Arc};
@@ -34,6 +35,10 @@ pub enum View {
         /// The service.
         service: Name,
     },
+    /// A silence.
+    Silence(SilenceView),
+    /// A silence is over.
+    SilenceGone(SilenceId),
     /// How many deliveries wait at a destination.
     Outbox {
         /// The destination.
@@ -66,6 +71,15 @@ pub struct HostView {
     pub watched: u32,
     /// Its labels.
     pub labels: Labels,
+}
+
+/// A silence as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SilenceView {
+    /// The silence.
+    pub row: SilenceRow,
+    /// Whether it holds now; one that does not is yet to begin.
+    pub holds: bool,
 }
 
 /// A service as it is shown.

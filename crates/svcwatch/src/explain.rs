@@ -253,6 +253,8 @@ const fn reason(why: Why) -> &'static str {
         Why::Summarized => "it stands in a summary",
         Why::MergedLater => "a later notice says it too",
         Why::Acknowledged => "somebody has taken note",
+        Why::Silenced => "a silence covers it",
+        Why::Maintenance => "a maintenance window covers it",
         Why::Expired => "it could not be delivered in time",
         Why::Parked => "the destination will never take it",
         Why::DestinationRemoved => "its destination is not in the config any more",

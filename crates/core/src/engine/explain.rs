@@ -6,9 +6,10 @@ use crate::{
     notice::{Kind, Severity, Why},
     observe::{Fault, StartType, State},
     plan::{Expect, Limit},
+    silence::{By, Mute},
     time::{Now, Span, Wall},
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 /// What applies to a host or one of its services, and why it is told or not.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +81,8 @@ pub struct ServiceExplained {
     pub acknowledged_by: Option<String>,
     /// Why it is not told.
     pub muted: Option<Why>,
+    /// The silence or maintenance window that covers it, in words, with its end.
+    pub muted_by: Option<(String, Wall)>,
     /// Where it would be told, with the state of each lane.
     pub lanes: Vec<LaneExplained>,
 }
@@ -179,9 +182,25 @@ impl Engine {
                 .map(|note| note.by.clone()),
             muted: target
                 .muted(entry)
+                .or_else(|| self.mute_of(&subject))
                 .or(host.row.fault.map(|_| Why::HostFault)),
+            muted_by: self.mute_for(&subject).map(|mute| self.mute_in_words(mute)),
             lanes: self.explain_lanes(now, &subject, entry),
         })
+    }
+
+    fn mute_in_words(&self, mute: &Mute) -> (String, Wall) {
+        let words = match &mute.by {
+            By::Window(name) => format!("maintenance window {name}"),
+            By::Silence(id) => {
+                let said = self
+                    .mutes
+                    .silence(id)
+                    .map(|row| format!(" of {}: {}", row.author, row.comment));
+                format!("silence {id}{}", said.unwrap_or_default())
+            }
+        };
+        (words, mute.until)
     }
 
     fn explain_lanes(

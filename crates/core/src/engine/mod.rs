@@ -6,6 +6,7 @@
 
 mod explain;
 mod listed;
+mod muted;
 mod observed;
 mod opened;
 mod probing;
@@ -34,12 +35,14 @@ use crate::{
     plan::Plan,
     record::{Acknowledged, HostRow, Record},
     schedule::Schedule,
+    silence::Mutes,
     time::{Now, Tick},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     string::String,
     sync::Arc,
+    vec::Vec,
 };
 
 /// All that is decided, and what it is decided from.
@@ -62,7 +65,11 @@ pub struct Engine {
     /// Configurations of services, once for all hosts.
     details: BTreeSet<Arc<ServiceDetails>>,
     first_look: FirstLook,
-    /// Hosts of which nothing was shown yet since the start.
+    /// What is not told for a while.
+    mutes: Mutes,
+    /// Hosts that can be read again: what a mute held back of their services is judged anew.
+    recovered: Vec<Name>,
+    /// Hosts of which nothing was shown yet since the start, or that are to be shown anew.
     unshown: BTreeSet<Name>,
     stopping: bool,
 }
@@ -79,10 +86,15 @@ impl Engine {
     /// may make the others late.
     pub fn take(&mut self, now: Now, event: Event) -> Step {
         let mut step = Step::default();
+        self.look_at_mutes(now, &mut step);
         match event {
-            // Deadlines run on the tick clock; what is stored is made from both clocks at each write, so a wall
-            // clock that was set changes nothing by itself.
-            Event::Tick | Event::ClockJumped { .. } => {}
+            Event::Tick => {}
+            // Deadlines run on the tick clock, and what is stored is made from both clocks at each write. Only what
+            // people agreed on by the wall clock is another time now.
+            Event::ClockJumped { .. } => self.mutes.clock_set(),
+            Event::Silence(row) => self.silence(now, *row, &mut step),
+            Event::EndSilence { id, by } => self.end_silence(now, &id, by, &mut step),
+            Event::Calendar(times) => self.mutes.set_times(&times),
             Event::Observed(observation) => self.observed(now, observation, &mut step),
             Event::ConfigRead { host, services } => {
                 self.config_read(now, &host, services, &mut step);
@@ -116,6 +128,7 @@ impl Engine {
         if !self.unshown.is_empty() {
             self.show_more(step);
         }
+        self.look_at_mutes(now, step);
         for subject in self.incidents.due(now.tick) {
             self.incident_due(now, &subject, step);
         }
@@ -145,6 +158,7 @@ impl Engine {
         let shows = (!self.unshown.is_empty()).then_some(Tick(0));
         [
             shows,
+            self.mutes.deadline(),
             self.incidents.deadline(),
             self.first_look.deadline(),
             probes,

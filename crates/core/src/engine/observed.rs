@@ -163,6 +163,9 @@ impl Engine {
         };
         let event = host::told_event(fault.fault);
         let first = !host.looked;
+        if first {
+            self.recovered.push(name.clone());
+        }
         host.looked = true;
         host.checked_at = Some(now.wall);
         host.config_asked = None;
@@ -286,6 +289,9 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
+        if !host.looked || host.failed > 0 || host.row.fault.is_some() {
+            self.recovered.push(name.clone());
+        }
         host.looked = true;
         host.checked_at = Some(now.wall);
         host.calm = None;

@@ -124,6 +124,8 @@ impl Engine {
             held_until,
             first_look,
             reminded_at: None,
+            muted: None,
+            untold: None,
         };
         step.commit.push(Record::Incident(row.clone()));
         let incident = row.id.clone();
@@ -141,7 +143,7 @@ impl Engine {
     }
 
     /// Severity, the state before, and how long the opening is held.
-    fn circumstances(
+    pub(super) fn circumstances(
         &self,
         subject: &Subject,
         event: ToldEvent,
@@ -186,10 +188,16 @@ impl Engine {
         if cause.is_some() {
             incident.row.cause = cause;
         }
+        let (told, muted) = (incident.row.told, incident.row.muted.is_some());
         step.commit.push(Record::Incident(incident.row.clone()));
         // What is not told yet is told with its newest word.
-        if incident.row.told {
-            self.tell(now, subject, Kind::Updated, step);
+        if told {
+            if planted::is(Planted::SilenceTellsChanges) || !self.withholds(now, subject, step) {
+                self.note_muted(subject, None, None, step);
+                self.tell(now, subject, Kind::Updated, step);
+            }
+        } else if muted {
+            self.tell_opening(now, subject, step);
         }
     }
 
@@ -199,16 +207,18 @@ impl Engine {
             return;
         };
         incident.row.resolved_at = Some(now.wall);
-        let (row, told) = (incident.row.clone(), incident.row.told);
+        let muted = incident.row.muted.take();
+        incident.row.untold = None;
+        let (mut row, told) = (incident.row.clone(), incident.row.told);
         step.effects.push(Effect::Note(Fact::IncidentResolved {
             incident: row.id.clone(),
             subject: subject.clone(),
             event,
         }));
-        if told {
+        if !told {
+            self.not_told(now, subject, row.event, muted.unwrap_or(Why::Settled), step);
+        } else if !self.withholds_end(now, subject, &mut row, event, step) {
             self.tell_end(now, subject, event, step);
-        } else {
-            self.not_told(now, subject, row.event, Why::Settled, step);
         }
         self.first_look.drop_one(subject);
         step.commit.push(Record::Incident(row));
@@ -249,10 +259,13 @@ impl Engine {
             | Subject::Destination(_)
             | Subject::Fleet => true,
         };
-        if let Ruling::Drop(why) = mute::repeats(acknowledged, readable) {
-            let event = incident.row.event;
+        let event = incident.row.event;
+        let muted = self
+            .mute_of(subject)
+            .filter(|_| !planted::is(Planted::SilenceTellsReminders));
+        if let Ruling::Drop(why) = mute::repeats(acknowledged, readable, muted) {
             self.not_told(now, subject, event, why, step);
-            if why == Why::HostFault {
+            if why != Why::Acknowledged {
                 if let Some(incident) = self.incidents.of_mut(subject) {
                     incident.reminded = now.tick;
                     incident.reminded_of.clear();

@@ -18,6 +18,7 @@ impl Engine {
     /// Replaces the plan as one.
     pub(super) fn replace_plan(&mut self, now: Now, plan: &Arc<Plan>, step: &mut Step) {
         self.plan = Arc::clone(plan);
+        self.mutes.set_windows(&plan.maintenance);
         let planned: BTreeSet<&Name> = plan.hosts.iter().map(|host| &host.name).collect();
         let gone: Vec<Name> = self
             .hosts

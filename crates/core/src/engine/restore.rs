@@ -14,6 +14,7 @@ use crate::{
     planted::{self, Planted},
     record::{HostRow, IncidentRow, Restored, TargetRow},
     schedule::Schedule,
+    silence::Mutes,
     target::Target,
     time::{Now, Span},
 };
@@ -38,6 +39,7 @@ impl Engine {
             destinations,
             lanes,
             deliveries,
+            silences,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
         let outbox = Outbox::restore(now, plan, destinations, lanes, deliveries);
@@ -55,6 +57,12 @@ impl Engine {
             names: BTreeSet::new(),
             details: BTreeSet::new(),
             first_look: FirstLook::default(),
+            mutes: Mutes::restored(if planted::is(Planted::SilencesForgotten) {
+                Vec::new()
+            } else {
+                silences
+            }),
+            recovered: Vec::new(),
             unshown: BTreeSet::new(),
             stopping: false,
         };
@@ -71,7 +79,11 @@ impl Engine {
             engine.restore_incidents(now, incidents);
         }
         let mut step = Step::default();
+        engine.mutes.set_windows(&plan.maintenance);
+        engine.mutes.look(now.wall);
+        engine.show_silences(&mut step);
         engine.replace_plan(now, plan, &mut step);
+        engine.look_at_mutes(now, &mut step);
         engine.show_more(&mut step);
         (engine, step)
     }
@@ -146,12 +158,18 @@ impl Engine {
         for row in incidents {
             let subject = row.subject.clone();
             let gathered = row.first_look && !row.told;
-            let told = row.told;
+            let (told, muted) = (row.told, row.muted.is_some());
+            if row.resolved_at.is_some() {
+                self.incidents.owe_end(row);
+                continue;
+            }
             self.incidents.add(now, row, limits::FIRST_LOOK_MAX);
             if gathered {
                 self.first_look.gather(now, subject);
             } else if told {
                 self.plan_reminder(now, &subject);
+            } else if muted {
+                // It is told when nothing covers it any more.
             } else if self
                 .incidents
                 .of(&subject)

@@ -113,6 +113,10 @@ impl Engine {
 
     /// Tells of an opening, once its hold is over.
     pub(super) fn tell_opening(&mut self, now: Now, subject: &Subject, step: &mut Step) {
+        if self.withholds(now, subject, step) {
+            return;
+        }
+        self.tell_owed_end(now, subject, step);
         self.mark_told(now, subject, step);
         self.tell(now, subject, Kind::Opened, step);
         self.plan_reminder(now, subject);
@@ -127,7 +131,7 @@ impl Engine {
         incident.row.first_look = false;
         incident.row.reminded_at = Some(now.wall);
         incident.reminded = now.tick;
-        step.commit.push(Record::Incident(incident.row.clone()));
+        self.note_muted(subject, None, None, step);
     }
 
     /// Tells of an open incident to everyone who is to know.
@@ -181,7 +185,12 @@ impl Engine {
         };
         notice.event = event;
         notice.cause = None;
-        let notice = Arc::new(notice);
+        self.tell_end_to_all(now, &Arc::new(notice), step);
+    }
+
+    /// Puts the end of an incident into the lanes of everyone who knows of it.
+    pub(super) fn tell_end_to_all(&mut self, now: Now, notice: &Arc<Notice>, step: &mut Step) {
+        let subject = &notice.subject;
         let lanes: Vec<LaneKey> = self
             .outbox
             .lanes_of(subject)
@@ -192,12 +201,12 @@ impl Engine {
             .collect();
         let mut orders = self.last_record;
         for key in &lanes {
-            self.outbox.enqueue(now, key, &notice, &mut orders, step);
+            self.outbox.enqueue(now, key, notice, &mut orders, step);
         }
         self.last_record = orders;
-        for destination in self.waiting_for_ends(&notice) {
+        for destination in self.waiting_for_ends(notice) {
             if !lanes.iter().any(|key| key.destination == destination) {
-                self.tell_one(now, &notice, &destination, step);
+                self.tell_one(now, notice, &destination, step);
             }
         }
     }
@@ -217,14 +226,26 @@ impl Engine {
 
     /// Tells what was already wrong when we began to look: one summary for each destination that would get too many.
     pub(super) fn tell_first_look(&mut self, now: Now, step: &mut Step) {
-        let subjects: Vec<Subject> = self
-            .first_look
-            .take()
-            .into_iter()
+        let found = self.first_look.take().into_iter();
+        let mut subjects: Vec<Subject> = found
             .filter(|subject| self.incidents.of(subject).is_some())
             .collect();
+        subjects.retain(|subject| !self.withholds(now, subject, step));
+        let cause = "already wrong when svcwatch began to look";
+        self.tell_together(now, subjects, cause, step);
+    }
+
+    /// Tells of openings that come at once: one summary for each destination that would get too many.
+    pub(super) fn tell_together(
+        &mut self,
+        now: Now,
+        subjects: Vec<Subject>,
+        cause: &str,
+        step: &mut Step,
+    ) {
         let mut by_destination: BTreeMap<Name, Vec<(Subject, Notice)>> = BTreeMap::new();
         for subject in subjects {
+            self.tell_owed_end(now, &subject, step);
             self.mark_told(now, &subject, step);
             let seq = self.seq_of(&subject);
             let Some(notice) = self.notice(now, &subject, Kind::Opened, seq) else {
@@ -249,7 +270,7 @@ impl Engine {
                 .partition(|(subject, _)| self.outbox.may_summarize(&destination, subject));
             let many = summed.len() > self.plan.notices.summary_above;
             if many {
-                self.summarize(now, &destination, &summed, step);
+                self.summarize(now, &destination, &summed, cause, step);
             }
             for (_, notice) in single.iter().chain(summed.iter().filter(|_| !many)) {
                 self.tell_one(now, notice, &destination, step);
@@ -263,6 +284,7 @@ impl Engine {
         now: Now,
         destination: &Name,
         notices: &[(Subject, Notice)],
+        cause: &str,
         step: &mut Step,
     ) {
         let mut counts: BTreeMap<ToldEvent, u64> = BTreeMap::new();
@@ -297,7 +319,7 @@ impl Engine {
             });
         let mut summary = Notice::new(Kind::Summary, worst.event, now.wall, Subject::Fleet, seq);
         summary.severity = worst.severity;
-        summary.cause = Some("already wrong when svcwatch began to look".to_string());
+        summary.cause = Some(cause.to_string());
         summary.items = items.collect();
         summary.counts = counts.into_iter().collect();
         self.tell_one(now, &summary, destination, step);
@@ -316,6 +338,9 @@ impl Engine {
     /// Tells a destination that works again how things stand where it may not know.
     pub(super) fn pay_debts(&mut self, now: Now, owing: Vec<LaneKey>, step: &mut Step) {
         for key in owing {
+            if self.withholds_debt(&key) {
+                continue;
+            }
             let told = self
                 .outbox
                 .lane(&key)
@@ -348,7 +373,7 @@ impl Engine {
     }
 
     /// The end of an incident that is over and of which only the recipient still knows.
-    fn end_of(&self, now: Now, subject: &Subject, told: &Told, seq: u64) -> Notice {
+    pub(super) fn end_of(&self, now: Now, subject: &Subject, told: &Told, seq: u64) -> Notice {
         let event = match subject {
             Subject::Service { .. } => self.end_event(subject),
             Subject::Host(_) => ToldEvent::HostRecovered,

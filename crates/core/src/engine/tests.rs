@@ -77,6 +77,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
+        maintenance: Vec::new(),
     }
 }
 

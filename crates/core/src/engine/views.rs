@@ -3,11 +3,12 @@
 use super::Engine;
 use crate::{
     effect::{Effect, Step},
+    glob::Glob,
     host::Host,
     id::{Name, Subject},
     limits,
     notice::Why,
-    plan::Labels,
+    plan::{Labels, Matcher},
     target::Target,
     view::{HostView, ServiceView, View},
 };
@@ -72,14 +73,17 @@ impl Engine {
             host: row.host.clone(),
             service: row.service.clone(),
         };
-        let muted = target.muted(entry).or_else(|| {
-            let fault = host.row.fault?;
-            Some(if fault == crate::observe::Fault::AccountPaused {
-                Why::AccountPaused
-            } else {
-                Why::HostFault
-            })
-        });
+        let muted = target
+            .muted(entry)
+            .or_else(|| self.mute_of(&subject))
+            .or_else(|| {
+                let fault = host.row.fault?;
+                Some(if fault == crate::observe::Fault::AccountPaused {
+                    Why::AccountPaused
+                } else {
+                    Why::HostFault
+                })
+            });
         Some(ServiceView {
             host: host.plan.name.clone(),
             service: row.service.clone(),
@@ -101,6 +105,15 @@ impl Engine {
             labels: labels_of(&host.plan.labels, &entry.labels),
         })
     }
+}
+
+/// Whether a matcher may mean something of this host.
+pub(super) fn host_means(matcher: &Matcher, host: &Host) -> bool {
+    let any = |globs: &[Glob], text: Option<&str>| {
+        globs.is_empty() || text.is_some_and(|text| globs.iter().any(|glob| glob.matches(text)))
+    };
+    any(&matcher.host, Some(host.plan.name.as_str()))
+        && any(&matcher.site, host.plan.site.as_deref())
 }
 
 fn host_view(host: &Host) -> HostView {

@@ -311,6 +311,11 @@ impl Outbox {
         overdue
     }
 
+    /// Lanes whose debt might not be told before now, and perhaps may now.
+    pub fn overdue_too(&mut self, keys: impl IntoIterator<Item = LaneKey>) {
+        self.overdue.extend(keys);
+    }
+
     fn is_idle(&self, key: &LaneKey) -> bool {
         !planted::is(Planted::ExpiredForgotten)
             && self

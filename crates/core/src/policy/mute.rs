@@ -25,13 +25,23 @@ pub fn hold(now: Tick, settle: Span) -> Ruling {
     }
 }
 
-/// Whether an open incident is repeated: not where somebody took note, and not where nobody can see how it stands.
-pub fn repeats(acknowledged: bool, host_readable: bool) -> Ruling {
-    if acknowledged {
-        Ruling::Drop(Why::Acknowledged)
-    } else if host_readable {
-        Ruling::Pass
-    } else {
-        Ruling::Drop(Why::HostFault)
+/// Whether something of an incident may be told: not in a silence or a window, and what one of them held back not
+/// before its host can be read again, because nobody knows whether it is still so.
+pub fn tells(mute: Option<Why>, held_back: bool, host_in_sight: bool) -> Ruling {
+    match mute {
+        Some(why) => Ruling::Drop(why),
+        None if held_back && !host_in_sight => Ruling::Drop(Why::HostFault),
+        None => Ruling::Pass,
+    }
+}
+
+/// Whether an open incident is repeated: not where somebody took note, not in a silence or a window, and not where
+/// nobody can see how it stands.
+pub fn repeats(acknowledged: bool, host_readable: bool, mute: Option<Why>) -> Ruling {
+    match mute {
+        _ if acknowledged => Ruling::Drop(Why::Acknowledged),
+        Some(why) => Ruling::Drop(why),
+        None if host_readable => Ruling::Pass,
+        None => Ruling::Drop(Why::HostFault),
     }
 }

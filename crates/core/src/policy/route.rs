@@ -5,6 +5,7 @@ use crate::{
     id::Name,
     notice::{Kind, Notice},
     plan::{Matcher, Plan, RoutePlan},
+    silence::About,
     time::Span,
 };
 use alloc::vec::Vec;
@@ -47,18 +48,21 @@ pub fn wants(plan: &Plan, destination: &Name, kind: Kind) -> bool {
 
 /// Whether a notice is meant by a matcher.
 pub fn matches(matcher: &Matcher, notice: &Notice) -> bool {
-    let host = notice.subject.host().map(Name::as_str);
-    let service = notice.subject.service().map(Name::as_str);
-    any(&matcher.host, host)
-        && any(&matcher.site, notice.site.as_deref())
-        && any(&matcher.service, service)
-        && member(&matcher.severity, &notice.severity)
-        && member(&matcher.kind, &notice.kind)
-        && member(&matcher.event, &notice.event)
+    member(&matcher.kind, &notice.kind) && means(matcher, &About::of(notice))
+}
+
+/// Whether a matcher means this, whatever the kind of notice.
+pub fn means(matcher: &Matcher, about: &About<'_>) -> bool {
+    any(&matcher.host, about.host.map(Name::as_str))
+        && any(&matcher.site, about.site)
+        && any(&matcher.service, about.service.map(Name::as_str))
+        && member(&matcher.severity, &about.severity)
+        && member(&matcher.event, &about.event)
         && matcher.labels.iter().all(|(name, wanted)| {
-            let value = notice
+            let value = about
                 .labels
                 .iter()
+                .flat_map(|labels| labels.iter())
                 .find(|(known, _)| known == name)
                 .map(|(_, value)| value.as_str());
             any(wanted, value)

@@ -57,6 +57,7 @@ impl World {
             Item::Committed(batch, written, counts) => self.committed(batch, written, counts),
             Item::Up => self.come_up(),
             Item::Quiet => self.quiet(),
+            Item::Unmute => self.end_all_silences(),
             Item::Canary(back) => self.canary(back),
             Item::End => {}
         }
@@ -79,7 +80,10 @@ impl World {
                 self.wall_off += by;
                 self.oracle.jumps.push((self.now, *by));
                 self.tell(Event::ClockJumped { by: *by });
+                self.calendar();
             }
+            What::Silence(about, wait, length) => self.silence(*about, *wait, *length),
+            What::EndSilence(which) => self.end_silence(*which),
             What::Crash(down) => self.crash(*down),
             What::CrashAtCommit(down) => self.dies_at_commit = Some(*down),
             What::Reload(reload) => self.reload(*reload),
@@ -147,7 +151,7 @@ impl World {
     }
 
     /// Gives the monitor a changed configuration.
-    fn replan(&mut self, change: impl FnOnce(&mut Plan)) {
+    pub(crate) fn replan(&mut self, change: impl FnOnce(&mut Plan)) {
         let mut plan = Plan::clone(&self.plan);
         change(&mut plan);
         self.plan = Arc::new(plan);
@@ -264,6 +268,7 @@ impl World {
     fn quiet(&mut self) {
         self.quiet_since = Some(self.now);
         self.dies_at_commit = None;
+        self.end_all_silences();
         for machine in 0..self.machines.len() {
             if self.machines[machine].mode != Mode::Well || !self.is_itself(machine) {
                 self.machines[machine].change(self.now, &MachineChange::Heal);

@@ -273,7 +273,9 @@ impl World {
                 row.why,
                 Why::Expired | Why::Parked | Why::MergedLater | Why::DestinationRemoved
             );
-            at.as_ref().is_none_or(|at| at == destination) && (lost_counts || !lost)
+            // What a mute held back is told when it is over.
+            let later = matches!(row.why, Why::Silenced | Why::Maintenance);
+            at.as_ref().is_none_or(|at| at == destination) && (lost_counts || !(lost || later))
         });
         let own = incident.subject == Subject::Destination(destination.clone());
         dropped || own

@@ -16,6 +16,7 @@ mod last;
 mod ledger;
 mod logons;
 mod machines;
+mod mutes;
 mod oracle;
 
 mod oracle_tests;

@@ -144,7 +144,12 @@ impl Oracle {
             Record::Incident(row) => self.judge_incident(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
             Record::Host(row) => self.judge_host(store, window, row),
-            Record::Delivery(row) => self.judge_delivery(store, row),
+            Record::Delivery(row) => {
+                if !store.deliveries.contains_key(&row.key) {
+                    self.judge_muted(store, window, row);
+                }
+                self.judge_delivery(store, row);
+            }
             _ => {}
         }
     }

@@ -188,6 +188,8 @@ fn incident(subject: &Subject, seq: u64, event: ToldEvent) -> IncidentRow {
         held_until: None,
         first_look: false,
         reminded_at: None,
+        muted: None,
+        untold: None,
     }
 }
 

@@ -384,7 +384,11 @@ impl World {
             View::ServiceGone { host, service } => {
                 self.page.services.remove(&(host, service));
             }
-            View::Checked { .. } | View::Outbox { .. } | View::Complete => {}
+            View::Checked { .. }
+            | View::Outbox { .. }
+            | View::Silence(_)
+            | View::SilenceGone(_)
+            | View::Complete => {}
         }
     }
 

@@ -130,6 +130,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
                 stop: Span(2 * MINUTE),
             },
         ]),
+        maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
     };
     Setup {
         machines,

@@ -12,6 +12,7 @@ use svcwatch_core::{
         AccountRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, HistoryRow, HostRow,
         IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
+    silence::{SilenceId, SilenceRow},
     time::Wall,
 };
 
@@ -75,6 +76,10 @@ pub(crate) struct Store {
     pub(crate) lost: BTreeMap<(Recipient, Subject), BTreeSet<DeliveryKey>>,
     /// What was not told.
     pub(crate) dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
+    /// Silences.
+    pub(crate) silences: BTreeMap<SilenceId, SilenceRow>,
+    /// When each silence was first written, in the world's time.
+    pub(crate) silenced_at: BTreeMap<SilenceId, u64>,
     /// The greatest number given.
     pub(crate) last_record: u64,
 }
@@ -162,6 +167,13 @@ impl Store {
                 let key = (row.subject.clone(), row.seq, row.destination.clone());
                 self.dropped.insert(key, row.clone());
                 None
+            }
+            Record::Silence(row) => {
+                self.silenced_at.entry(row.id.clone()).or_insert(at.1);
+                let before = self.silences.insert(row.id.clone(), row.clone());
+                let again = before.is_some_and(|before| before.ended_at.is_some())
+                    && row.ended_at.is_none();
+                again.then(|| ("P5", format!("silence {} was over and holds again", row.id)))
             }
         }
     }
@@ -333,16 +345,22 @@ impl Store {
             targets: Restored::by_host::<Infallible>(self.targets.values().cloned().map(Ok))
                 .unwrap_or_default(),
             incidents: self
-                .open
+                .incidents
                 .values()
-                .filter_map(|id| self.incidents.get(id))
+                .filter(|row| row.resolved_at.is_none() || row.untold.is_some())
                 .cloned()
                 .collect(),
             accounts: self.accounts.values().cloned().collect(),
             destinations: self.destinations.values().cloned().collect(),
             lanes: self.lanes.values().cloned().collect(),
             deliveries,
+            silences: self.open_silences().cloned().collect(),
         }
+    }
+
+    /// Silences that are not known to be over.
+    pub(crate) fn open_silences(&self) -> impl Iterator<Item = &SilenceRow> {
+        self.silences.values().filter(|row| row.ended_at.is_none())
     }
 }
 

@@ -1,6 +1,9 @@
 //! What happens to the world: a list made up front from the seed, so that it can be cut to what matters.
 
-use crate::setup::{HOUR, MINUTE, SECOND};
+use crate::{
+    mutes::Quiet,
+    setup::{HOUR, MINUTE, SECOND},
+};
 use std::fmt;
 use svcwatch_core::observe::Refusal;
 
@@ -36,6 +39,10 @@ pub(crate) enum What {
     Reload(Reload),
     /// Somebody acknowledges one of the open incidents.
     Acknowledge(u64),
+    /// Somebody wants to hear nothing of something: about what, from how long on, for how long.
+    Silence(Quiet, u64, u64),
+    /// Somebody ends one of the silences.
+    EndSilence(u64),
 }
 
 /// What becomes of a service.

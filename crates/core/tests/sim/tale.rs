@@ -1,6 +1,7 @@
 //! Makes a story up from a seed.
 
 use crate::{
+    mutes::Quiet,
     rng::Rng,
     setup::{HOUR, MINUTE, SECOND, Setup},
     story::{
@@ -56,8 +57,54 @@ pub(crate) fn story(seed: u64, setup: &Setup) -> Vec<Happening> {
             }),
         }
     }
+    silences(seed, setup, &mut story);
     story.sort_by_key(|happening| happening.at);
     story
+}
+
+/// Some stories have silences, with a chance of their own, so that all else is as it was without them.
+fn silences(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
+    let mut rng = Rng::new(seed, 8);
+    if rng.chance(40) {
+        return;
+    }
+    for _ in 0..rng.between(1, 8) {
+        let at = rng.between(20 * SECOND, setup.horizon);
+        let machine = rng.index(setup.machines.len());
+        let about = match rng.below(6) {
+            0..3 => Quiet::Machine(machine),
+            3 => Quiet::Service(machine, rng.index(setup.machines[machine].services.len())),
+            4 => Quiet::Hosts,
+            _ => Quiet::Site,
+        };
+        let wait = rng.pick(&[0, 0, MINUTE, 10 * MINUTE]);
+        let length = rng.pick(&[SECOND, 10 * MINUTE, 40 * MINUTE, 2 * HOUR, 5 * HOUR]);
+        story.push(Happening {
+            at,
+            what: What::Silence(about, wait, length),
+        });
+        if rng.chance(30) {
+            story.push(Happening {
+                at: at + rng.between(MINUTE, HOUR),
+                what: What::EndSilence(rng.next()),
+            });
+        }
+        // What happens in a silence is what a wrong monitor tells or forgets.
+        if let Quiet::Machine(machine) | Quiet::Service(machine, _) = about
+            && rng.chance(70)
+        {
+            let begin = at.saturating_sub(rng.pick(&[0, 5 * MINUTE])) + wait;
+            let during = begin + rng.between(1, length.max(MINUTE));
+            service_of(&mut rng, setup, machine, during, story);
+            if rng.chance(40) {
+                let crash = What::Crash(rng.pick(&[MINUTE, 30 * MINUTE]));
+                story.push(Happening {
+                    at: begin + rng.between(1, length.max(MINUTE)),
+                    what: crash,
+                });
+            }
+        }
+    }
 }
 
 /// A time after `at`: mostly soon, sometimes long after.
@@ -73,6 +120,10 @@ fn later(rng: &mut Rng, at: u64) -> u64 {
 
 fn service(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
     let machine = rng.index(setup.machines.len());
+    service_of(rng, setup, machine, at, story);
+}
+
+fn service_of(rng: &mut Rng, setup: &Setup, machine: usize, at: u64, story: &mut Vec<Happening>) {
     let service = rng.index(setup.machines[machine].services.len());
     let mut push = |at, change| {
         story.push(Happening {

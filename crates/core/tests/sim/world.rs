@@ -24,7 +24,7 @@ use svcwatch_core::{
 };
 
 /// The wall clock at the beginning of the world.
-const WALL: i64 = 1_790_000_000_000;
+pub(crate) const WALL: i64 = 1_790_000_000_000;
 /// Times in a row that the monitor may ask to be looked at for something that is already due, without doing anything.
 const SPINS_MAX: u32 = 2_000;
 /// Steps of one run at most; more is a monitor that runs in circles.
@@ -90,6 +90,8 @@ pub(crate) enum Item {
     Up,
     /// From now on everything is well.
     Quiet,
+    /// Whatever still mutes ends.
+    Unmute,
     /// One service of each host goes down, or comes back.
     Canary(bool),
     /// The last moment.
@@ -107,7 +109,12 @@ impl Item {
             | Self::Rendered(..)
             | Self::Sent(_)
             | Self::Committed(..) => true,
-            Self::Happening(_) | Self::Up | Self::Quiet | Self::Canary(_) | Self::End => false,
+            Self::Happening(_)
+            | Self::Up
+            | Self::Quiet
+            | Self::Unmute
+            | Self::Canary(_)
+            | Self::End => false,
         }
     }
 }

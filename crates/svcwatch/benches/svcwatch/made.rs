@@ -69,6 +69,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
+        maintenance: Vec::new(),
     }
 }
 

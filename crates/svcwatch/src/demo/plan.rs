@@ -155,6 +155,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         }],
         routes: Vec::new(),
         notices: NoticePlan::default(),
+        maintenance: Vec::new(),
         stuck_after: StuckAfter {
             start: pace.stuck,
             stop: pace.stuck,

@@ -351,6 +351,8 @@ mod tests {
             held_until: None,
             first_look: false,
             reminded_at: None,
+            muted: None,
+            untold: None,
         })
     }
 

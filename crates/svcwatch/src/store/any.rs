@@ -131,12 +131,14 @@ prop_compose! {
         previous_state in option::of(select(State::ALL)),
         (told, first_look) in any::<(bool, bool)>(),
         (held_until, reminded_at) in (option::of(any_wall()), option::of(any_wall())),
+        (muted, untold) in (option::of(select(Why::ALL)), option::of(select(ToldEvent::ALL))),
     ) -> IncidentRow {
         IncidentRow {
             id: IncidentId::new(STORE, &subject, seq),
             subject, seq, event, severity, opened_at, resolved_at,
             acknowledged: acknowledged.map(|(by, at, note)| Acknowledged { by, at, note }),
             cause, previous_state, told, held_until, reminded_at, first_look,
+            muted, untold,
         }
     }
 }

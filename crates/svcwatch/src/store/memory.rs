@@ -17,6 +17,7 @@ use svcwatch_core::{
         AccountRow, AttemptRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, HistoryRow,
         HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
+    silence::{SilenceId, SilenceRow},
     time::Wall,
 };
 
@@ -42,6 +43,7 @@ struct Tables {
     deliveries: BTreeMap<DeliveryKey, (u64, DeliveryRow)>,
     attempts: BTreeMap<(DeliveryKey, u32), AttemptRow>,
     dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
+    silences: BTreeMap<SilenceId, SilenceRow>,
 }
 
 impl MemoryStore {
@@ -122,6 +124,9 @@ impl Tables {
                 let key = (row.subject.clone(), row.seq, row.destination.clone());
                 self.dropped.insert(key, row.clone());
             }
+            Record::Silence(row) => {
+                self.silences.insert(row.id.clone(), row.clone());
+            }
         }
     }
 
@@ -158,7 +163,7 @@ impl Store for MemoryStore {
         let mut incidents: Vec<_> = tables
             .incidents
             .values()
-            .filter(|(_, row)| row.resolved_at.is_none())
+            .filter(|(_, row)| row.resolved_at.is_none() || row.untold.is_some())
             .cloned()
             .collect();
         incidents.sort_by_key(|(number, _)| *number);
@@ -179,6 +184,12 @@ impl Store for MemoryStore {
             destinations: tables.destinations.values().cloned().collect(),
             lanes: tables.lanes.values().cloned().collect(),
             deliveries,
+            silences: tables
+                .silences
+                .values()
+                .filter(|row| row.ended_at.is_none())
+                .cloned()
+                .collect(),
         })
     }
 
@@ -291,9 +302,12 @@ impl Store for MemoryStore {
         let mut tables = self.tables();
         tables.history.retain(|_, row| row.at >= before);
         tables.dropped.retain(|_, row| row.at >= before);
+        tables.incidents.retain(|_, (_, row)| {
+            row.untold.is_some() || row.resolved_at.is_none_or(|at| at >= before)
+        });
         tables
-            .incidents
-            .retain(|_, (_, row)| row.resolved_at.is_none_or(|at| at >= before));
+            .silences
+            .retain(|_, row| row.ended_at.is_none_or(|at| at >= before));
         tables.deliveries.retain(|_, (_, row)| {
             row.created >= before
                 || matches!(row.state, DeliveryState::Pending | DeliveryState::Sending)

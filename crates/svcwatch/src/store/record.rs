@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use svcwatch_core::{
     id::{Name, Subject},
-    notice::{Kind, Severity, ToldEvent},
+    notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, Refusal, StartType, State},
     record::{DeliveryState, TargetRow},
 };
@@ -79,6 +79,11 @@ pub(super) fn refusal(word: &str) -> Refusal {
 /// A stored severity; a word of a newer version is worth a look.
 pub(super) fn severity(word: &str) -> Severity {
     Severity::parse(word).unwrap_or(Severity::Warning)
+}
+
+/// Why something is not told; a word of a newer version is still a reason to hold it back until it is looked at again.
+pub(super) fn muted(word: &str) -> Why {
+    Why::parse(word).unwrap_or(Why::Silenced)
 }
 
 /// A stored kind of notice; a word of a newer version is good to know.
@@ -210,6 +215,8 @@ mod tests {
         assert_eq!(refusal("mood"), Refusal::Other);
         assert_eq!(severity("fatal"), Severity::Warning);
         assert_eq!(kind("rumour"), Kind::Info);
+        assert_eq!(muted("holiday"), Why::Silenced);
+        assert_eq!(muted("maintenance"), Why::Maintenance);
         assert_eq!(delivery_state("postponed"), DeliveryState::Parked);
         assert_eq!(result("maybe"), "unknown");
         assert_eq!(event("flapping", &service), ToldEvent::Stopped);

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 use svcwatch_core::{
+    glob::Glob,
     id::{DeliveryKey, IncidentId, StoreId, Subject},
     notice::{IncidentRef, Kind, Notice, Severity, ToldEvent, Why},
     observe::{Fault, ServiceDetails, StartType, State},
+    plan::Matcher,
     record::{
         AttemptRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow, IncidentRow,
         LaneRow, TargetRow, Told,
     },
+    silence::{SilenceId, SilenceRow},
     time::Wall,
 };
 
@@ -108,6 +111,31 @@ pub(super) fn incident_row(host: &str, name: &str, number: u64) -> IncidentRow {
         held_until: None,
         reminded_at: None,
         first_look: false,
+        muted: None,
+        untold: None,
+    }
+}
+
+/// A silence that is not over.
+pub(super) fn silence_row(id: &str) -> SilenceRow {
+    let globs = |text: &str| vec![Glob::new(text)];
+    SilenceRow {
+        id: SilenceId(Arc::from(id)),
+        matcher: Matcher {
+            host: globs("Web-*"),
+            site: globs("oslo"),
+            service: globs("W3SVC"),
+            severity: vec![Severity::Critical],
+            kind: Vec::new(),
+            event: vec![ToldEvent::Stopped],
+            labels: vec![("team".to_owned(), globs("d*"))],
+        },
+        author: "anna".to_owned(),
+        comment: "a new disk".to_owned(),
+        from: at(1),
+        until: at(2),
+        ended_at: None,
+        ended_by: None,
     }
 }
 

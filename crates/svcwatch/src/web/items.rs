@@ -391,6 +391,8 @@ mod tests {
             held_until: None,
             first_look: false,
             reminded_at: None,
+            muted: None,
+            untold: None,
         };
         let item = |incident: &IncidentRow| {
             IncidentItem::from(IncidentRead {

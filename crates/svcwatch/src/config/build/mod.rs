@@ -222,6 +222,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
                 reminder: notices.duration_or_off("reminder"),
                 expiry: notices.duration("expiry"),
             },
+            maintenance: Vec::new(),
             stuck_after: StuckAfter {
                 start: stuck_after.duration("start"),
                 stop: stuck_after.duration("stop"),

@@ -9,11 +9,11 @@ use super::{
     },
     samples::{
         attempt_row, delivery_row, dropped_row, history_row, host_row, incident_row, lane_row,
-        target_row,
+        silence_row, target_row,
     },
 };
 use svcwatch_core::{
-    notice::Why,
+    notice::{ToldEvent, Why},
     observe::{Refusal, State},
     record::{
         AccountRow, Acknowledged, DeliveryState, DestinationRow, DroppedRow, HistoryRow, Record,
@@ -41,6 +41,7 @@ macro_rules! conformance {
             a_later_row_replaces_an_earlier_one
             what_never_changes_stays_as_it_was_first_written
             a_start_gives_back_only_what_is_open_or_waits
+            what_a_silence_holds_back_comes_back
             the_last_number_never_goes_back
             history_comes_newest_first_in_pages
             history_of_a_host_is_that_of_all_its_subjects
@@ -196,6 +197,7 @@ fn one_of_each() -> Vec<Record> {
         Record::Attempt(attempt_row(&delivery.key, 1)),
         Record::Delivery(delivery),
         Record::Dropped(dropped_row("srv01", "Spooler", 1)),
+        Record::Silence(silence_row("a1")),
     ]
 }
 
@@ -229,6 +231,7 @@ pub(super) fn a_start_gives_back_what_was_written(store: &impl Store) {
         destinations: vec![destination_row()],
         lanes: vec![lane_row("srv01", "Spooler")],
         deliveries: vec![delivery_row("srv01", "Spooler", 2)],
+        silences: vec![silence_row("a1")],
     };
     assert_eq!(restored, expected);
 }
@@ -335,6 +338,38 @@ pub(super) fn a_start_gives_back_only_what_is_open_or_waits(store: &impl Store) 
     );
     let all = deliveries_of(store, &DeliveryQuery::default());
     assert_eq!(all.len(), 5, "the merged one is no more");
+}
+
+pub(super) fn what_a_silence_holds_back_comes_back(store: &impl Store) {
+    let mut open = incident_row("srv01", "Spooler", 1);
+    open.muted = Some(Why::Silenced);
+    open.untold = Some(ToldEvent::Stopped);
+    let mut owed = incident_row("srv01", "W32Time", 2);
+    owed.resolved_at = Some(Wall(9));
+    owed.muted = Some(Why::Maintenance);
+    owed.untold = Some(ToldEvent::Started);
+    let mut over = silence_row("b2");
+    over.ended_at = Some(Wall(9));
+    over.ended_by = Some("bo".to_owned());
+    let records = [
+        Record::Incident(open.clone()),
+        Record::Incident(owed.clone()),
+        Record::Silence(silence_row("c3")),
+        Record::Silence(silence_row("b2")),
+        Record::Silence(silence_row("a1")),
+        Record::Silence(over),
+    ];
+    store.commit(&records).unwrap();
+    // Not even an old end goes while it is still to be told.
+    while store.expire(Wall(i64::MAX)).unwrap() {}
+    let restored = store.load().unwrap();
+    assert_eq!(restored.incidents, [open, owed.clone()]);
+    assert_eq!(restored.silences, [silence_row("a1"), silence_row("c3")]);
+    owed.muted = None;
+    owed.untold = None;
+    store.commit(&[Record::Incident(owed)]).unwrap();
+    while store.expire(Wall(i64::MAX)).unwrap() {}
+    assert_eq!(store.load().unwrap().incidents.len(), 1);
 }
 
 pub(super) fn the_last_number_never_goes_back(store: &impl Store) {

@@ -42,11 +42,14 @@ pub(super) fn load(reading: &Connection, store: StoreId) -> rusqlite::Result<Res
         deliveries: all(reading, rows::DELIVERY, WAITING_DELIVERIES, |row| {
             Ok(rows::delivery(row)?.map(|(_, delivery)| delivery))
         })?,
+        silences: all(reading, rows::SILENCE, OPEN_SILENCES, rows::silence)?,
     })
 }
 
-const OPEN_INCIDENTS: &str =
-    "incident i JOIN subject s ON s.id = i.subject WHERE i.resolved_at IS NULL ORDER BY i.number";
+const OPEN_INCIDENTS: &str = "incident i JOIN subject s ON s.id = i.subject
+    WHERE i.resolved_at IS NULL OR i.untold IS NOT NULL ORDER BY i.number";
+
+const OPEN_SILENCES: &str = "silence WHERE ended_at IS NULL ORDER BY id";
 
 const WAITING_DELIVERIES: &str = "delivery WHERE state IN ('pending', 'sending') ORDER BY place";
 

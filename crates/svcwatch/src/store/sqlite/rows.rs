@@ -3,10 +3,11 @@
 //! A row that this version cannot use (a subject of an unknown kind, a notice that does not parse) is left out and said
 //! in the log; it stays in the database for the version that can.
 
+use crate::store::matcher::matcher_of_json;
 use crate::store::notice::{details_of_json, notice_of_json};
 use crate::store::record::{
-    TargetFlags, counted, delivery_state, event, fault, names_of_json, refusal, result, severity,
-    start_type, state, subject,
+    TargetFlags, counted, delivery_state, event, fault, muted, names_of_json, refusal, result,
+    severity, start_type, state, subject,
 };
 use rusqlite::{Connection, Row};
 use std::{collections::HashMap, sync::Arc};
@@ -18,6 +19,7 @@ use svcwatch_core::{
         AccountRow, Acknowledged, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, HistoryRow,
         HostRow, IncidentRow, LaneRow, TargetRow, Told,
     },
+    silence::{SilenceId, SilenceRow},
     time::Wall,
 };
 
@@ -40,8 +42,11 @@ pub(super) const DESTINATION: &str =
 pub(super) const INCIDENT: &str = concat!(
     subject_columns!(),
     ", i.id, i.seq, i.event, i.severity, i.opened_at, i.resolved_at, i.acknowledged_by, i.acknowledged_at,
-    i.acknowledged_note, i.cause, i.previous_state, i.told, i.held_until, i.reminded_at, i.number, i.first_look"
+    i.acknowledged_note, i.cause, i.previous_state, i.told, i.held_until, i.reminded_at, i.number, i.first_look,
+    i.muted, i.untold"
 );
+pub(super) const SILENCE: &str =
+    "id, matcher, author, comment, from_at, until_at, ended_at, ended_by";
 pub(super) const HISTORY: &str = concat!(
     subject_columns!(),
     ", h.record, h.seq, h.at, h.from_state, h.to_state, h.fault, h.event, h.incident, h.exit_code, h.service_exit_code,
@@ -208,9 +213,33 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Option<(u64, IncidentR
         held_until: wall(row, 15)?,
         reminded_at: wall(row, 16)?,
         first_look: row.get(18)?,
+        muted: meaning(row, 19, muted)?,
+        untold: meaning(row, 20, |word| event(word, &subject))?,
         subject,
     };
     Ok(Some((number(row, 17)?, found)))
+}
+
+pub(super) fn silence(row: &Row<'_>) -> rusqlite::Result<Option<SilenceRow>> {
+    let id = SilenceId(row.get(0)?);
+    let matcher = match matcher_of_json(row.get_ref(1)?.as_str()?) {
+        Ok(matcher) => matcher,
+        Err(error) => {
+            // A silence that is understood only in part could silence too much.
+            tracing::warn!(silence = %id, error = %error, "a stored silence cannot be used and silences nothing");
+            return Ok(None);
+        }
+    };
+    Ok(Some(SilenceRow {
+        id,
+        matcher,
+        author: row.get(2)?,
+        comment: row.get(3)?,
+        from: Wall(row.get(4)?),
+        until: Wall(row.get(5)?),
+        ended_at: wall(row, 6)?,
+        ended_by: word(row, 7)?,
+    }))
 }
 
 pub(super) fn history(row: &Row<'_>) -> rusqlite::Result<Option<HistoryRow>> {

@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -102,6 +102,28 @@ CREATE TABLE details (
     text TEXT NOT NULL UNIQUE
 ) STRICT;
 ALTER TABLE target ADD COLUMN details INTEGER;
+";
+
+/// Silences, and what of an incident is not told for now.
+fn form_3(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(FORM_3)
+}
+
+const FORM_3: &str = "
+-- matcher is JSON.
+CREATE TABLE silence (
+    id TEXT PRIMARY KEY,
+    matcher TEXT NOT NULL,
+    author TEXT NOT NULL,
+    comment TEXT NOT NULL,
+    from_at INTEGER NOT NULL,
+    until_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    ended_by TEXT
+) STRICT, WITHOUT ROWID;
+ALTER TABLE incident ADD COLUMN muted TEXT;
+ALTER TABLE incident ADD COLUMN untold TEXT;
+CREATE INDEX incident_untold ON incident (number) WHERE untold IS NOT NULL;
 ";
 
 /// Rows of details above which a start looks for those that no target has any more: it reads all targets for it.
@@ -314,7 +336,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(form_of(&connection, path()).unwrap(), 0);
         migrate(&mut connection, path(), MIGRATIONS).unwrap();
-        assert_eq!(form_of(&connection, path()).unwrap(), 2);
+        assert_eq!(form_of(&connection, path()).unwrap(), 3);
         assert_eq!(
             tables(&connection),
             [
@@ -329,6 +351,7 @@ mod tests {
                 "incident",
                 "lane",
                 "meta",
+                "silence",
                 "subject",
                 "target"
             ]
@@ -379,6 +402,26 @@ mod tests {
             })
             .unwrap();
         assert_eq!(kept, (7, None));
+    }
+
+    #[test]
+    fn a_database_of_form_2_keeps_its_incidents() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, path(), &[form_1, form_2]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO subject (id, host, name, kind) VALUES (1, 'h', 's', 'service');
+                 INSERT INTO incident (id, subject, seq, event, severity, opened_at, told, first_look)
+                 VALUES ('a-1', 1, 1, 'stopped', 'critical', 5, 1, 0)",
+            )
+            .unwrap();
+        migrate(&mut connection, path(), MIGRATIONS).unwrap();
+        let kept: (i64, Option<String>, Option<String>) = connection
+            .query_row("SELECT opened_at, muted, untold FROM incident", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(kept, (5, None, None));
     }
 
     #[test]

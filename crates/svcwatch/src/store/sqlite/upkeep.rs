@@ -13,7 +13,7 @@ const DELIVERIES_CHUNK: u64 = 100;
 pub(super) fn expire(connection: &mut Connection, before: Wall) -> rusqlite::Result<bool> {
     let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut left = CHUNK;
-    for sql in [HISTORY, DROPPED, INCIDENTS] {
+    for sql in [HISTORY, DROPPED, INCIDENTS, SILENCES] {
         left = left.saturating_sub(delete(&step, sql, before, left)?);
     }
     let deliveries = left.min(DELIVERIES_CHUNK);
@@ -37,7 +37,11 @@ const DROPPED: &str = "DELETE FROM dropped WHERE (subject, seq, destination) IN
     (SELECT subject, seq, destination FROM dropped WHERE at < ?1 ORDER BY at LIMIT ?2)";
 
 const INCIDENTS: &str = "DELETE FROM incident WHERE number IN
-    (SELECT number FROM incident WHERE resolved_at IS NOT NULL AND resolved_at < ?1 ORDER BY resolved_at LIMIT ?2)";
+    (SELECT number FROM incident WHERE resolved_at IS NOT NULL AND untold IS NULL AND resolved_at < ?1
+        ORDER BY resolved_at LIMIT ?2)";
+
+const SILENCES: &str = "DELETE FROM silence WHERE id IN
+    (SELECT id FROM silence WHERE ended_at IS NOT NULL AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)";
 
 /// The tries of the deliveries that [`DELIVERIES`] removes next.
 const ATTEMPTS: &str = "DELETE FROM attempt WHERE delivery IN

@@ -1,17 +1,19 @@
 //! Writing rows: each by its natural key, so that writing it again changes nothing.
 
+use crate::store::matcher::matcher_to_json;
 use crate::store::notice::{details_to_json, notice_to_json};
 use crate::store::record::{SubjectParts, TargetFlags, names_to_json, shown, stored};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, Subject},
-    notice::ToldEvent,
+    notice::{ToldEvent, Why},
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{
         AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, HistoryRow, HostRow,
         IncidentRow, LaneRow, Record, TargetRow,
     },
+    silence::SilenceRow,
     time::Wall,
 };
 
@@ -115,6 +117,7 @@ impl Batch<'_> {
             Record::DeliveryMerged(key) => self.run(DELIVERY_MERGED, params![key.as_str()]),
             Record::Attempt(row) => self.attempt(row),
             Record::Dropped(row) => self.dropped(row),
+            Record::Silence(row) => self.silence(row),
         }
     }
 
@@ -265,6 +268,24 @@ impl Batch<'_> {
                 wall(row.held_until),
                 wall(row.reminded_at),
                 row.first_look,
+                row.muted.map(Why::as_str),
+                row.untold.map(ToldEvent::as_str),
+            ],
+        )
+    }
+
+    fn silence(&self, row: &SilenceRow) -> rusqlite::Result<()> {
+        self.run(
+            SILENCE,
+            params![
+                row.id.as_str(),
+                matcher_to_json(&row.matcher).map_err(unstorable)?,
+                row.author,
+                row.comment,
+                row.from.0,
+                row.until.0,
+                wall(row.ended_at),
+                row.ended_by,
             ],
         )
     }
@@ -369,6 +390,9 @@ impl Batch<'_> {
     }
 }
 
+const SILENCE: &str = "INSERT OR REPLACE INTO silence (id, matcher, author, comment, from_at, until_at, ended_at, ended_by)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
 /// Reads the identity of the store.
 pub(super) fn store_id(connection: &Connection) -> rusqlite::Result<Option<[u8; 16]>> {
     connection
@@ -412,14 +436,15 @@ const DESTINATION: &str = "INSERT OR REPLACE INTO destination (destination, dest
     VALUES (?1, ?2, ?3, ?4, ?5)";
 
 const INCIDENT: &str = "INSERT INTO incident (id, subject, seq, event, severity, opened_at, resolved_at, acknowledged_by,
-        acknowledged_at, acknowledged_note, cause, previous_state, told, held_until, reminded_at, first_look)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        acknowledged_at, acknowledged_note, cause, previous_state, told, held_until, reminded_at, first_look, muted,
+        untold)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
     ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, seq = excluded.seq, event = excluded.event,
         severity = excluded.severity, opened_at = excluded.opened_at, resolved_at = excluded.resolved_at,
         acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at,
         acknowledged_note = excluded.acknowledged_note, cause = excluded.cause, previous_state = excluded.previous_state,
         told = excluded.told, held_until = excluded.held_until, reminded_at = excluded.reminded_at,
-        first_look = excluded.first_look";
+        first_look = excluded.first_look, muted = excluded.muted, untold = excluded.untold";
 
 const HISTORY: &str = "INSERT INTO history (subject, seq, record, at, from_state, to_state, fault, event, incident, exit_code,
         service_exit_code, pid, cause)

@@ -16,6 +16,7 @@ Parts (all, where none is named):
   check    one check of a real Samba, against another library for the same protocol
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
+  silences  what 10,000 silences cost a notice
   fleet    5,000 simulated hosts, each read every 30 s
 
 Examples:
@@ -24,7 +25,7 @@ Examples:
 ";
 
 /// The parts that there are.
-const PARTS: [&str; 4] = ["check", "engine", "store", "fleet"];
+const PARTS: [&str; 5] = ["check", "engine", "store", "silences", "fleet"];
 
 /// Runs the command.
 pub(crate) fn run(project: &Project, arguments: Arguments) -> Result<(), Failure> {

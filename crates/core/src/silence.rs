@@ -349,3 +349,6 @@ impl Mutes {
         self.deadline
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,7 +114,7 @@ impl App {
 
         let shown = Shown::new(&config, &restored);
         let logons = Arc::new(Logons::default());
-        let plan = Arc::new(config.core.clone());
+        let plan = Arc::new(config.plan(clock::wall()));
         let (engine, first) = Engine::restore(restored, &plan, clock::now());
         let mut performer = Performer::new(Reach::new(&config), destinations, Arc::clone(&logons));
         performer.count_fallbacks_in(shown.facts.fallbacks());

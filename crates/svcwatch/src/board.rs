@@ -14,8 +14,9 @@ use svcwatch_core::{
     notice::Why,
     observe::{Fault, ServiceDetails, StartType, State},
     plan::{Expect, Labels},
+    silence::SilenceId,
     time::Wall,
-    view::{HostView, ServiceView, View},
+    view::{HostView, ServiceView, SilenceView, View},
 };
 
 /// Rows that are looked at under one lock, at most: some hundred microseconds.
@@ -33,6 +34,7 @@ pub struct Board {
 struct Shown {
     hosts: BTreeMap<Name, Slot>,
     outbox: BTreeMap<Name, u64>,
+    silences: BTreeMap<SilenceId, SilenceView>,
 }
 
 /// One host with its services, which are sorted by name: a list takes a third of a map's room.
@@ -161,6 +163,11 @@ impl Board {
             .collect()
     }
 
+    /// The silences that are not over, by their identity.
+    pub fn silences(&self) -> Vec<SilenceView> {
+        self.read().silences.values().cloned().collect()
+    }
+
     /// Walks over the hosts behind `after` (all where it is none), at most `most` of them, until `visit` breaks off.
     /// Gives the last host that was visited where there are more.
     pub fn walk_hosts(
@@ -250,6 +257,12 @@ impl Shown {
                 pending,
             } => {
                 self.outbox.insert(destination, pending);
+            }
+            View::Silence(view) => {
+                self.silences.insert(view.row.id.clone(), view);
+            }
+            View::SilenceGone(id) => {
+                self.silences.remove(&id);
             }
             View::Complete => {}
         }

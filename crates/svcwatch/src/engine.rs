@@ -4,10 +4,8 @@
 use crate::{
     acks::Acks,
     clock::{self, Clock},
-    explain,
     parts::{Order, Parts},
     store::StoreError,
-    web::Ask,
     writing::Writing,
 };
 use std::time::Duration;
@@ -28,7 +26,7 @@ const COMPARE_CLOCKS: Duration = Duration::from_secs(1);
 pub struct Loop {
     pub(crate) parts: Parts,
     clock: Clock,
-    acks: Acks,
+    pub(crate) acks: Acks,
     pub(crate) writing: Writing,
     stopping: bool,
 }
@@ -70,7 +68,7 @@ impl Loop {
         self.act(actions);
     }
 
-    fn push(&mut self, event: Event) {
+    pub(crate) fn push(&mut self, event: Event) {
         self.parts.pipeline.push(clock::now(), event);
     }
 
@@ -103,8 +101,10 @@ impl Loop {
                 Some(Effect::Show(View::Complete)) => self.parts.ready.loaded(),
                 Some(Effect::Show(view)) => self.parts.board.apply(view),
                 Some(Effect::Note(fact)) => {
-                    if let Fact::NotOpen { incident } = &fact {
-                        self.acks.not_open(incident);
+                    match &fact {
+                        Fact::NotOpen { incident } => self.acks.not_open(incident),
+                        Fact::SilenceRefused { silence } => self.acks.silence_refused(silence),
+                        _ => {}
                     }
                     self.parts.facts.note(&fact);
                 }
@@ -145,31 +145,6 @@ impl Loop {
         }
     }
 
-    fn asked(&mut self, ask: Ask) {
-        match ask {
-            Ask::Ack {
-                incident,
-                by,
-                note,
-                reply,
-            } => {
-                self.acks.wait(incident.clone(), reply);
-                self.push(Event::Acknowledge { incident, by, note });
-            }
-            Ask::Explain {
-                host,
-                service,
-                reply,
-            } => {
-                let engine = self.parts.pipeline.engine();
-                let explained = engine.explain(clock::now(), &host, service.as_ref());
-                // Who asked may be gone, and then nobody misses the answer.
-                let words = |found| explain::in_words(&found, service.as_ref());
-                drop(reply.send(explained.map(words)));
-            }
-        }
-    }
-
     fn ordered(&mut self, order: Order) {
         match order {
             Order::Replace(change) => {
@@ -181,6 +156,7 @@ impl Loop {
                 self.push(Event::PlanReplaced(change.plan));
             }
             Order::Destinations(others) => self.parts.performer.replace_destinations(*others),
+            Order::Calendar(times) => self.push(Event::Calendar(times)),
             Order::SecretChanged(account) => self.push(Event::SecretChanged { account }),
             Order::Stop => {
                 self.stopping = true;

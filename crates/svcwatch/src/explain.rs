@@ -159,6 +159,15 @@ impl Lines {
         if let Some(why) = service.muted {
             self.add("muted", format!("it is not told: {} ({why})", reason(why)));
         }
+        if let Some((by, until)) = &service.muted_by {
+            self.add(
+                "silence",
+                format!(
+                    "{by}; until {}, and then what is still wrong is told",
+                    text::moment(*until)
+                ),
+            );
+        }
         if service.lanes.is_empty() {
             self.add(
                 "route",

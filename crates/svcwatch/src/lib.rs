@@ -2,7 +2,9 @@
 
 mod acks;
 pub mod app;
+mod asked;
 pub mod board;
+pub mod calendar;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -2,6 +2,7 @@
 
 use crate::{
     board::Board,
+    calendar::Ranges,
     dest::sender::Destinations,
     facts::Facts,
     perform::Performer,
@@ -43,6 +44,8 @@ pub enum Order {
     Destinations(Box<Destinations>),
     /// The secret of an account is another one than at its last logon.
     SecretChanged(Name),
+    /// To go by these times of maintenance windows from now on.
+    Calendar(Arc<[(Name, Ranges)]>),
     /// To begin nothing new, let what is under way settle, and end.
     Stop,
 }

@@ -2,6 +2,8 @@
 //! every two seconds; a signal does it at once.
 
 use crate::{
+    calendar::AGAIN_EVERY,
+    clock::{self, Clock},
     config::{self, Config, LoadOptions},
     dest::sender::Destinations,
     os::{self, Stamp},
@@ -13,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use svcwatch_core::id::Name;
+use svcwatch_core::{id::Name, time::Tick};
 use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval, sleep},
@@ -25,6 +27,31 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const STEADY_FOR: Duration = Duration::from_millis(200);
 /// How often a file that does not come to rest is looked at again within one look.
 const STEADY_LOOKS: u32 = 20;
+
+/// Knows when the times of maintenance windows are to be given anew: hourly, and when the clock was set.
+#[derive(Debug)]
+struct Keeper {
+    clock: Clock,
+    given: Tick,
+}
+
+impl Keeper {
+    fn new() -> Self {
+        Self {
+            clock: Clock::new(),
+            given: clock::now().tick,
+        }
+    }
+
+    fn is_due(&mut self) -> bool {
+        let now = clock::now().tick;
+        let due = self.clock.jump().is_some() || now.since(self.given) >= AGAIN_EVERY;
+        if due {
+            self.given = now;
+        }
+        due
+    }
+}
 
 /// Takes another configuration over.
 #[derive(Debug)]
@@ -114,7 +141,7 @@ impl Reloader {
             tracing::warn!(error = %warning, "the configuration");
         }
         let change = Change {
-            plan: Arc::new(config.core.clone()),
+            plan: Arc::new(config.plan(clock::wall())),
             reach: Reach::new(&config),
             destinations,
         };
@@ -142,6 +169,7 @@ impl Reloader {
 
     /// Looks at files and secrets again and again. Ends only where it is broken off.
     pub async fn watch(self: Arc<Self>) {
+        let mut keeper = Keeper::new();
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -152,7 +180,21 @@ impl Reloader {
                 drop(self.reload().await);
             }
             self.look_at_secrets().await;
+            if keeper.is_due() {
+                self.give_times().await;
+            }
         }
+    }
+
+    /// Gives the times of maintenance windows anew.
+    async fn give_times(&self) {
+        let config = Arc::clone(&self.lock().config);
+        if config.calendar.windows.is_empty() {
+            return;
+        }
+        let times = config.calendar.times(clock::wall());
+        // Where nobody takes orders the program is ending.
+        drop(self.orders.send(Order::Calendar(times)).await);
     }
 
     /// Whether a file of the configuration is another one than when it was read, and has come to rest.

@@ -7,6 +7,7 @@ mod check;
 mod engine;
 mod fleet;
 mod made;
+mod mutes;
 mod store;
 #[path = "../../tests/peers/support/mod.rs"]
 mod support;
@@ -25,6 +26,7 @@ Parts:
   check    one check of a real Samba, against impacket's library (needs root, and `cargo xtask peers`)
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
+  silences  what 10,000 silences cost a notice
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
 
 Without a part all of them are measured, one after another.
@@ -33,10 +35,11 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
+    ("silences", mutes::measure),
     ("fleet", fleet::measure),
 ];
 

@@ -17,6 +17,7 @@ mod password;
 mod run;
 mod schema;
 mod services;
+mod silence;
 mod test;
 
 use crate::{COMMIT, VERSION};
@@ -63,6 +64,7 @@ enum Command {
     Incidents(incidents::Arguments),
     History(history::Arguments),
     Ack(ack::Arguments),
+    Silence(silence::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
@@ -157,6 +159,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Incidents(arguments) => incidents::run(arguments).await,
         Command::History(arguments) => history::run(arguments).await,
         Command::Ack(arguments) => ack::run(arguments).await,
+        Command::Silence(arguments) => silence::run(arguments).await,
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

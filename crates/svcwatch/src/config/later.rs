@@ -11,7 +11,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "noise",
             "instant",
             "hosts_from",
-            "maintenance",
             "probe",
             "evidence",
             "remedy",

@@ -28,6 +28,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::duration::duration;
+pub(crate) use self::near::{meant_word, nearest};
+
 pub use self::chat::{
     NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
     TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,

@@ -40,6 +40,21 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
     best.map(|(_, candidate)| candidate).or(elsewhere.copied())
 }
 
+/// Whether a pattern matches one of these words; what to write instead where it does not.
+pub(crate) fn meant_word<'a>(
+    pattern: &str,
+    words: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), String> {
+    let glob = svcwatch_core::glob::Glob::new(pattern);
+    if words.clone().any(|word| glob.matches(word)) {
+        return Ok(());
+    }
+    Err(match nearest(pattern, words.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("write {}", super::problem::listed(words)),
+    })
+}
+
 /// Letter case and the choice between `-` and `_` are no difference.
 fn plain(word: &str) -> String {
     word.to_lowercase().replace('-', "_")

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::plan::Plan;
-use svcwatch_core::time::Span;
+use svcwatch_core::time::{Span, Wall};
 
 use super::chat::{NewRelicSettings, SlackSettings, TeamsSettings, WordingSettings};
 use super::problem::Warning;
 use super::source::SecretSource;
+use crate::calendar::Calendar;
 use crate::secret::Secret;
 use crate::template::Link;
 
@@ -20,6 +21,8 @@ use crate::template::Link;
 pub struct Config {
     /// What is to be watched and told, for the core.
     pub core: Plan,
+    /// When the maintenance windows of the plan are; whoever uses the plan gives it their times.
+    pub calendar: Calendar,
     /// How each host is read, by its name. There is one for each host of the plan.
     pub connections: BTreeMap<Name, Connection>,
     /// The accounts that hosts are read with.
@@ -43,6 +46,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// The plan for the core, with the times of its maintenance windows as they are known now.
+    pub fn plan(&self, now: Wall) -> Plan {
+        let mut plan = self.core.clone();
+        self.calendar.fill(&mut plan, now);
+        plan
+    }
+
     /// The base of links in notices: as configured, or the address that is listened on.
     pub fn web_url(&self, listen: SocketAddr) -> String {
         self.web_url

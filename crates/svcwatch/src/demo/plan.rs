@@ -113,6 +113,7 @@ pub fn config(
     };
     let terminal = Name::new(TERMINAL);
     Config {
+        calendar: crate::calendar::Calendar::default(),
         core: plan(world, pace),
         connections: connections.collect(),
         credentials: BTreeMap::from([(Name::new(ACCOUNT), credential)]),

@@ -107,6 +107,20 @@ impl Facts {
             Fact::LateAnswer { host } => self.late_answer(host),
             Fact::AccountPaused { account, paused } => self.account_paused(account, *paused),
             Fact::NotOpen { incident } => self.not_open(incident),
+            Fact::Silenced {
+                silence,
+                author,
+                comment,
+            } => tracing::info!(
+                silence = %silence, author = %plain(author), comment = %plain(comment), "silence was added"
+            ),
+            Fact::SilenceEnded { silence, by } => {
+                let by = by.as_deref().map(plain);
+                tracing::info!(silence = %silence, by = by.as_ref().map(tracing::field::display), "silence is over");
+            }
+            Fact::SilenceRefused { silence } => {
+                tracing::warn!(silence = %silence, "silence was not added or ended");
+            }
         }
     }
 

@@ -2,7 +2,10 @@
 
 use super::{items::Explanation, problem::Problem};
 use std::time::Duration;
-use svcwatch_core::id::{IncidentId, Name};
+use svcwatch_core::{
+    id::{IncidentId, Name},
+    silence::{SilenceId, SilenceRow},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -27,6 +30,22 @@ pub enum Ask {
         /// Answered once it is durable.
         reply: oneshot::Sender<AckReply>,
     },
+    /// Hold back what a silence is about.
+    Silence {
+        /// The silence.
+        row: Box<SilenceRow>,
+        /// Answered once it is durable.
+        reply: oneshot::Sender<SilenceReply>,
+    },
+    /// End a silence before its time.
+    EndSilence {
+        /// Which.
+        id: SilenceId,
+        /// Who ends it.
+        by: String,
+        /// Answered once its end is durable.
+        reply: oneshot::Sender<SilenceReply>,
+    },
     /// Say why a host or a service is told or not.
     Explain {
         /// The host.
@@ -45,6 +64,15 @@ pub enum AckReply {
     Acknowledged,
     /// The incident is not open.
     NotOpen,
+}
+
+/// What became of a silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SilenceReply {
+    /// It is written down, or its end is.
+    Done,
+    /// There is no room for it, or there is none to end.
+    Refused,
 }
 
 /// Asks the loop and waits for its answer.

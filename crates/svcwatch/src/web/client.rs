@@ -1,8 +1,9 @@
-//! The other side of the API, for the command line: `incidents`, `history`, `ack` and `explain`.
+//! The other side of the API, for the command line: `incidents`, `history`, `ack`, `silence` and `explain`.
 
 use super::{
     items::{AckBody, Explanation, HistoryItem, IncidentItem, List},
     problem::ProblemBody,
+    silences::{EndBody, SilenceBody, SilenceItem},
 };
 use reqwest::{Method, StatusCode, Url, header, redirect::Policy};
 use serde::de::DeserializeOwned;
@@ -140,6 +141,32 @@ impl Client {
         };
         let body = serde_json::to_vec(&body).map_err(|error| self.not_ours(error.to_string()))?;
         self.send(Method::POST, url, Some(body)).await
+    }
+
+    /// Silences that are not over; `filters` are those of `/api/v1/silences`.
+    pub async fn silences(
+        &self,
+        filters: &[(&str, &str)],
+    ) -> Result<List<SilenceItem>, ClientError> {
+        self.get("api/v1/silences", filters).await
+    }
+
+    /// Silences something for a while.
+    pub async fn silence(&self, body: &SilenceBody) -> Result<SilenceItem, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.not_ours(error.to_string()))?;
+        let url = self.url("api/v1/silences", &[]);
+        self.send(Method::POST, url, Some(body)).await
+    }
+
+    /// Ends a silence before its time.
+    pub async fn end_silence(&self, id: &str, by: &str) -> Result<SilenceItem, ClientError> {
+        let mut url = self.url("api/v1/silences", &[]);
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(id);
+        }
+        let body = EndBody { by: by.to_owned() };
+        let body = serde_json::to_vec(&body).map_err(|error| self.not_ours(error.to_string()))?;
+        self.send(Method::DELETE, url, Some(body)).await
     }
 
     async fn get<T: DeserializeOwned>(

@@ -1,5 +1,5 @@
-//! What svcwatch says over HTTP: /metrics, /-/healthy, /-/ready and /api/v1. It only reads; the one thing that
-//! changes something, acknowledging an incident, is asked of the loop.
+//! What svcwatch says over HTTP: /metrics, /-/healthy, /-/ready and /api/v1. It only reads; what
+//! changes something, acknowledging an incident and silencing, is asked of the loop.
 
 mod api;
 mod ask;
@@ -12,8 +12,9 @@ pub mod metrics;
 pub mod problem;
 pub mod query;
 mod ready;
+pub mod silences;
 
-pub use ask::{ASKS_MAX, AckReply, Ask};
+pub use ask::{ASKS_MAX, AckReply, Ask, SilenceReply};
 pub use listen::{Bound, ListenError, Names};
 pub use ready::Readiness;
 
@@ -24,7 +25,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     middleware,
     response::Response,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use problem::Problem;
 use std::{future::Future, io, sync::Arc, time::Duration};
@@ -99,6 +100,8 @@ impl Web {
             .route("/api/v1/incidents/{id}/ack", post(api::acknowledge))
             .route("/api/v1/deliveries", get(api::deliveries))
             .route("/api/v1/history", get(api::history))
+            .route("/api/v1/silences", get(silences::list).post(silences::add))
+            .route("/api/v1/silences/{id}", delete(silences::end))
             .route("/api/v1/explain", get(api::explain))
             .fallback(no_such_path)
             .method_not_allowed_fallback(no_such_method)
@@ -128,7 +131,7 @@ async fn ready_or_not(State(web): State<Web>) -> Result<&'static str, Problem> {
 
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
-        "There is nothing at {}. There are /api/v1/hosts, services, incidents, deliveries, history and explain, /metrics, /-/healthy and /-/ready.",
+        "There is nothing at {}. There are /api/v1/hosts, services, incidents, deliveries, history, silences and explain, /metrics, /-/healthy and /-/ready.",
         query::quoted(uri.path())
     ))
 }
@@ -136,6 +139,6 @@ async fn no_such_path(uri: Uri) -> Problem {
 async fn no_such_method() -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        "This method does nothing here. Use GET, or POST for /api/v1/incidents/ID/ack.",
+        "This method does nothing here. Use GET, POST for /api/v1/incidents/ID/ack and /api/v1/silences, or DELETE for /api/v1/silences/ID.",
     )
 }

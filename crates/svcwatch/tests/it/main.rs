@@ -12,6 +12,7 @@ mod dest_http_hostile;
 mod dest_smtp;
 mod dest_support;
 mod run_secrets;
+mod run_silences;
 mod run_story;
 mod run_support;
 mod run_templates;

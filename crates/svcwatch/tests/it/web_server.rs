@@ -11,7 +11,7 @@ use svcwatch::{
     facts::{Build, Facts},
     store::{AnyStore, Store as _, StoreOptions, query::IncidentQuery},
     web::{
-        AckReply, Ask, Bound, Names, Readiness, Web,
+        AckReply, Ask, Bound, Names, Readiness, SilenceReply, Web,
         items::{Explanation, ExplanationLine},
     },
 };
@@ -254,6 +254,10 @@ async fn answer(mut questions: mpsc::Receiver<Ask>, store: Arc<AnyStore>, held: 
                 };
                 reply.send(answer).unwrap();
             }
+            // The tests of the whole program silence.
+            Ask::Silence { reply, .. } | Ask::EndSilence { reply, .. } => {
+                drop(reply.send(SilenceReply::Refused));
+            }
             Ask::Explain { ref host, .. } if *host == Name::new("silent") => {
                 held.lock().unwrap().push(question);
             }
@@ -368,6 +372,8 @@ fn incident(seq: u64, resolved: bool) -> IncidentRow {
         held_until: None,
         first_look: false,
         reminded_at: None,
+        muted: None,
+        untold: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod destinations;
 mod fields;
 mod groups;
 mod hosts;
+mod maintenance;
 mod routes;
 mod services;
 
@@ -205,6 +206,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
     let (hosts, connections) = hosts::read(&mut build);
     let (destination_plans, destinations) = destinations::read(&mut build);
     let routes = routes::read(&mut build, &destination_plans);
+    let (maintenance, calendar) = maintenance::read(&mut build);
     let top = Fields::new(Some(root), &CONFIG);
     let notices = Fields::new(root.get("notices"), &NOTICES);
     let stuck_after = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
@@ -222,12 +224,13 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
                 reminder: notices.duration_or_off("reminder"),
                 expiry: notices.duration("expiry"),
             },
-            maintenance: Vec::new(),
+            maintenance,
             stuck_after: StuckAfter {
                 start: stuck_after.duration("start"),
                 stop: stuck_after.duration("stop"),
             },
         },
+        calendar,
         connections,
         credentials,
         destinations,

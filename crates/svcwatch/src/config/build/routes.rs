@@ -58,7 +58,7 @@ pub(super) fn read(build: &mut Build<'_>, destinations: &[DestinationPlan]) -> V
     routes
 }
 
-fn matcher(node: Option<&Node>) -> Matcher {
+pub(super) fn matcher(node: Option<&Node>) -> Matcher {
     let fields = Fields::new(node, &MATCH);
     let labels = fields
         .get("labels")

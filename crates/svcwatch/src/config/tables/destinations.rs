@@ -309,6 +309,6 @@ fn notice_kinds() -> Vec<&'static str> {
     NoticeKind::ALL.iter().map(|word| word.as_str()).collect()
 }
 
-fn events() -> Vec<&'static str> {
+pub(super) fn events() -> Vec<&'static str> {
     ToldEvent::ALL.iter().map(|word| word.as_str()).collect()
 }

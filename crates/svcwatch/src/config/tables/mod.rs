@@ -5,6 +5,7 @@
 mod chat;
 mod destinations;
 mod hosts;
+mod maintenance;
 
 pub(crate) use self::chat::{
     ACCOUNT, LINK, NEWRELIC, RESOLVED_CARD, RESOLVED_CHAT, RESOLVED_MAIL, SLACK, TEAMS,
@@ -13,6 +14,7 @@ pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
 pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, SECRET, SERVICE};
+pub(crate) use self::maintenance::WINDOW;
 
 use super::shape::{Key, Kind, Shape};
 use super::text::Form;
@@ -182,6 +184,15 @@ pub(crate) static CONFIG: Shape = Shape {
             },
             "",
             "Which notices go where; the first that matches wins. Without any everything goes to every destination.",
+        ),
+        optional(
+            "maintenance",
+            Kind::List {
+                of: &Kind::Map(&WINDOW),
+                most: 1_000,
+            },
+            "",
+            "When what is not told because it is expected; what is still wrong afterwards is told then.",
         ),
     ]],
     one_of: &[],

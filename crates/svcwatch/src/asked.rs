@@ -1,0 +1,40 @@
+//! What the API asks of the loop.
+
+use crate::{clock, engine::Loop, explain, web::Ask};
+use svcwatch_core::event::Event;
+
+impl Loop {
+    /// Carries a question to the engine; who asked is answered when its answer is durable.
+    pub(crate) fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Ack {
+                incident,
+                by,
+                note,
+                reply,
+            } => {
+                self.acks.wait(incident.clone(), reply);
+                self.push(Event::Acknowledge { incident, by, note });
+            }
+            Ask::Silence { row, reply } => {
+                self.acks.wait_for_silence(row.id.clone(), false, reply);
+                self.push(Event::Silence(row));
+            }
+            Ask::EndSilence { id, by, reply } => {
+                self.acks.wait_for_silence(id.clone(), true, reply);
+                self.push(Event::EndSilence { id, by });
+            }
+            Ask::Explain {
+                host,
+                service,
+                reply,
+            } => {
+                let engine = self.parts.pipeline.engine();
+                let explained = engine.explain(clock::now(), &host, service.as_ref());
+                // Who asked may be gone, and then nobody misses the answer.
+                let words = |found| explain::in_words(&found, service.as_ref());
+                drop(reply.send(explained.map(words)));
+            }
+        }
+    }
+}

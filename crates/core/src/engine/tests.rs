@@ -19,6 +19,8 @@ use crate::{
 };
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
+mod muted;
+
 /// An engine with a clock, and a world that answers at once.
 struct Story {
     engine: Engine,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app, clock,
-    config::Config,
+    config::{Config, LoadOptions},
     explain,
     store::{AnyStore, Store, StoreError},
     web::{
@@ -46,7 +46,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let config = load(arguments.files.config).await?;
+    let options = LoadOptions {
+        accounts: false,
+        ..LoadOptions::default()
+    };
+    let config = load(arguments.files.config, options).await?;
     let (host, service) = (
         Name::new(&arguments.host),
         arguments.service.as_deref().map(Name::new),

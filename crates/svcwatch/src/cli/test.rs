@@ -7,7 +7,9 @@ use super::{
     run::load,
 };
 use crate::{
-    clock, dest,
+    clock,
+    config::LoadOptions,
+    dest,
     dest::sender::{Destination, Senders},
     wiring,
 };
@@ -50,7 +52,12 @@ struct Reply {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let config = load(arguments.files.config).await?;
+    // No host is read, so none needs an account.
+    let options = LoadOptions {
+        accounts: false,
+        ..LoadOptions::default()
+    };
+    let config = load(arguments.files.config, options).await?;
     let wanted = wanted(
         &config
             .core

@@ -8,7 +8,7 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::Plan;
 use svcwatch_core::time::Span;
 
-use super::problem::Warning;
+use super::problem::{Notes, Warning};
 use super::source::SecretSource;
 use crate::secret::Secret;
 
@@ -33,6 +33,8 @@ pub struct Config {
     pub retention: Span,
     /// What works and yet is probably not meant.
     pub warnings: Vec<Warning>,
+    /// What is to be known of Butler files among its files.
+    pub notes: Notes,
     /// The files that it was read from; a change of one calls for a reload.
     pub files: Vec<PathBuf>,
 }

@@ -4,8 +4,8 @@ use super::Settings;
 use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
-    Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, SecretSource,
-    Transport,
+    Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
+    SecretSource, Transport,
 };
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,6 +121,7 @@ pub fn config(
         web_url: None,
         retention: Span::hours(24),
         warnings: Vec::new(),
+        notes: Notes::default(),
         files: Vec::new(),
     }
 }

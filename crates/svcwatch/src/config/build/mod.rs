@@ -16,8 +16,9 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
 
 use self::fields::Fields;
+use super::LoadOptions;
 use super::near::nearest;
-use super::problem::{Position, Problems, quoted};
+use super::problem::{Notes, Position, Problems, quoted};
 use super::scalar::Plain;
 use super::settings::{Config, Credential};
 use super::source::SecretSource;
@@ -35,6 +36,8 @@ pub(super) struct Build<'run> {
     problems: &'run mut Problems,
     /// Whether files and environment variables that the config names are looked at.
     look: bool,
+    /// Whether each host must have an account.
+    need_accounts: bool,
     /// The accounts by their names in lower case.
     accounts: BTreeMap<String, Name>,
     texts: HashMap<String, Arc<str>>,
@@ -188,11 +191,12 @@ impl Build<'_> {
 }
 
 /// Builds the config; it may be used only where no problem was found.
-pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config {
+pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
     let mut build = Build {
         root,
         problems,
-        look,
+        look: options.look,
+        need_accounts: options.accounts,
         accounts: BTreeMap::new(),
         texts: HashMap::new(),
     };
@@ -233,6 +237,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
             .map(|url| url.trim_end_matches('/').to_owned()),
         retention: store.duration("retention"),
         warnings: Vec::new(),
+        notes: Notes::default(),
         files: Vec::new(),
     }
 }

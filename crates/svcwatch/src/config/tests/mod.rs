@@ -126,7 +126,14 @@ fn the_examples_load() {
                 .is_some_and(|extension| extension == "yaml")
         });
         files.sort_by_key(|path| !path.ends_with("svcwatch.yaml"));
-        let config = load(&files, LoadOptions { look: false }).unwrap();
+        let config = load(
+            &files,
+            LoadOptions {
+                look: false,
+                ..LoadOptions::default()
+            },
+        )
+        .unwrap();
         assert_eq!(config.warnings, []);
         count += 1;
     }

@@ -5,7 +5,7 @@ use crate::{
     limits,
     notice::ToldEvent,
     observe::{Asked, Fault, HostFault, HostReading, Reading, ServiceReading, StartType},
-    plan::{HostPlan, Selector},
+    plan::HostPlan,
     policy::confirm::Candidate,
     record::HostRow,
     target::Target,
@@ -201,34 +201,6 @@ impl Host {
             .iter()
             .map(|target| target.row.service.clone())
             .collect();
-    }
-
-    /// Whether a selector needs the start types of services that are not targets.
-    pub fn selects_by_start(&self) -> bool {
-        self.plan
-            .services
-            .iter()
-            .any(|entry| matches!(entry.selector, Selector::Start(_)))
-    }
-
-    /// The first entry of the plan that means this service. Exact names come first, then the rest as they stand.
-    pub fn entry_for(
-        &self,
-        service: &Name,
-        display_name: Option<&str>,
-        start_type: Option<StartType>,
-    ) -> Option<usize> {
-        self.plan
-            .services
-            .iter()
-            .position(|entry| match &entry.selector {
-                Selector::Name(name) => name == service,
-                Selector::NameGlob(glob) => glob.matches(service.as_str()),
-                Selector::DisplayName(glob) => {
-                    display_name.is_some_and(|shown| glob.matches(shown))
-                }
-                Selector::Start(wanted) => start_type == Some(*wanted),
-            })
     }
 
     /// Whether the list is the one that was read last, name by name.

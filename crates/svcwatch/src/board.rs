@@ -251,6 +251,7 @@ impl Shown {
             } => {
                 self.outbox.insert(destination, pending);
             }
+            View::Complete => {}
         }
     }
 

@@ -37,7 +37,9 @@ fn select(host: &Host, names: &[Name], reading: &HostReading) -> Vec<Selected> {
             .and_then(|listed| listed.start_type);
         if added.len() < room
             && host.find(service).is_none()
-            && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
+            && let Some(entry) = host
+                .plan
+                .entry_for(service, Some(&line.display_name), start_type)
         {
             added.push(Selected {
                 service: service.clone(),
@@ -162,7 +164,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        let by_start = host.selects_by_start();
+        let by_start = host.plan.selects_by_start();
         let names: Vec<Name> = reading
             .services
             .iter()
@@ -282,7 +284,8 @@ impl Engine {
                     changed.push(service);
                 }
             } else if let Some(entry) =
-                host.entry_for(&service, config.display_name.as_deref(), config.start_type)
+                host.plan
+                    .entry_for(&service, config.display_name.as_deref(), config.start_type)
             {
                 selected.push(Selected {
                     service,

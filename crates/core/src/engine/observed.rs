@@ -65,6 +65,15 @@ fn check_name(
     }
 }
 
+/// The fault of a host that lists more than is read.
+fn too_many(services: usize) -> HostFault {
+    HostFault {
+        fault: Fault::ProtocolError,
+        cause: format!("the host lists {services} services, which is more than svcwatch reads"),
+        refusal: None,
+    }
+}
+
 impl Engine {
     /// Takes in the answer of a probe. A late one is dropped.
     pub(super) fn observed(&mut self, now: Now, observation: Observation, step: &mut Step) {
@@ -126,16 +135,7 @@ impl Engine {
         match outcome {
             Outcome::Read(_) if as_before => self.checked(now, &name, step),
             Outcome::Read(reading) if reading.services.len() > limits::SERVICES_PER_HOST_MAX => {
-                let cause = format!(
-                    "the host lists {} services, which is more than svcwatch reads",
-                    reading.services.len()
-                );
-                let fault = HostFault {
-                    fault: Fault::ProtocolError,
-                    cause,
-                    refusal: None,
-                };
-                self.faulted(now, &name, &fault, step);
+                self.faulted(now, &name, &too_many(reading.services.len()), step);
             }
             Outcome::Read(reading) => self.read(now, &name, &reading, step),
             Outcome::Fault(fault) => self.faulted(now, &name, &fault, step),

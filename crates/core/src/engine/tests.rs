@@ -67,7 +67,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
 
 fn plan(hosts: Vec<HostPlan>) -> Plan {
     Plan {
-        hosts,
+        hosts: hosts.into_iter().map(Arc::new).collect(),
         accounts: Vec::new(),
         destinations: vec![DestinationPlan {
             name: "hook".into(),
@@ -133,7 +133,7 @@ impl Story {
                 store: StoreId([1; 16]),
                 ..Restored::default()
             },
-            Arc::new(plan),
+            &Arc::new(plan),
             at(0),
         );
         let mut story = Self {
@@ -424,9 +424,10 @@ fn hidden_and_missing_are_not_stopped() {
 
 #[test]
 fn a_limit_merges_and_never_drops_the_last_word() {
-    let mut planned = plan(vec![host("srv01", &["Spooler"])]);
-    planned.hosts[0].settle = Span::ZERO;
-    planned.hosts[0].every = Span::seconds(5);
+    let mut often = host("srv01", &["Spooler"]);
+    often.settle = Span::ZERO;
+    often.every = Span::seconds(5);
+    let mut planned = plan(vec![often]);
     planned.destinations[0].limit = Some(Limit {
         per: LimitPer::Service,
         every: Span::minutes(10),

@@ -60,7 +60,7 @@ impl Spent {
 
 fn events(table: &mut Table) {
     let plan = Arc::new(made::plan(HOSTS, WATCHED));
-    let (mut engine, first) = Engine::restore(Restored::default(), plan, made::at(0));
+    let (mut engine, first) = Engine::restore(Restored::default(), &plan, made::at(0));
     let (mut ticks, mut same, mut changed) = (Spent::default(), Spent::default(), Spent::default());
     let mut now = 0;
     let mut probes = Vec::new();
@@ -165,7 +165,7 @@ fn start(table: &mut Table) {
     let read = begun.elapsed();
     let before = thread_time();
     let states = restored.targets.len();
-    let (engine, _) = Engine::restore(restored, plan, made::at(0));
+    let (engine, _) = Engine::restore(restored, &plan, made::at(0));
     let decided = thread_time().saturating_sub(before);
     let whole = begun.elapsed();
     assert_eq!(states, STORED_HOSTS * STORED_SERVICES);

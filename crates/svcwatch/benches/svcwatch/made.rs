@@ -63,7 +63,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         services: entries.clone(),
     });
     Plan {
-        hosts: hosts.collect(),
+        hosts: hosts.map(Arc::new).collect(),
         accounts: vec![ACCOUNT.into()],
         destinations: Vec::new(),
         routes: Vec::new(),

@@ -212,7 +212,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     let data = top.get("data").and_then(|node| build.path(node));
     Config {
         core: Plan {
-            hosts,
+            hosts: hosts.into_iter().map(Arc::new).collect(),
             accounts: build.accounts.into_values().collect(),
             destinations: destination_plans,
             routes,

@@ -6,6 +6,7 @@
 
 mod build;
 mod butler;
+mod chat;
 mod check;
 mod duration;
 mod later;
@@ -30,10 +31,14 @@ use std::path::{Path, PathBuf};
 
 pub use self::butler::{DIFFERENCES, Difference as ButlerDifference};
 pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
+pub use self::chat::{
+    NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
+    TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
+};
 pub use self::schema::schema;
 pub use self::settings::{
-    Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption, LogSettings,
-    Method, Priority, SmtpSettings, SmtpTls, Transport, WebhookSettings,
+    Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
+    LogSettings, Method, Priority, ResolvedMail, SmtpSettings, SmtpTls, Transport, WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 

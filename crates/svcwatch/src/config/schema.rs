@@ -149,7 +149,7 @@ fn any_of(mut forms: Vec<Value>) -> Value {
 fn of_form(form: Form) -> Value {
     let (least, most) = form.length();
     let mut schema = json!({ "type": ["string", "number"], "minLength": least, "maxLength": most });
-    if let (Form::Url, Some(schema)) = (form, schema.as_object_mut()) {
+    if let (Form::Url | Form::SecretUrl, Some(schema)) = (form, schema.as_object_mut()) {
         schema.insert("pattern".into(), json!("^[hH][tT][tT][pP][sS]?://"));
     }
     schema

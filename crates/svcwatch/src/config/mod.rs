@@ -30,11 +30,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 pub use self::butler::{DIFFERENCES, Difference as ButlerDifference};
-pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::chat::{
     NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
     TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
 };
+pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
     Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,

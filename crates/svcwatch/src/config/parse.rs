@@ -54,6 +54,7 @@ pub(crate) fn parse(text: &[u8], file: u16, problems: &mut Problems) -> Option<N
         value: Value::Map(Vec::new()),
     });
     if root.get(butler::ROOT).is_some() {
+        problems.name_paths(&root);
         butler::resolve(&mut root, &builder.merges, problems);
     } else {
         for at in builder.merges {

@@ -9,8 +9,8 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::Plan;
 use svcwatch_core::time::Span;
 
-use super::problem::{Notes, Warning};
 use super::chat::{NewRelicSettings, SlackSettings, TeamsSettings, WordingSettings};
+use super::problem::{Notes, Warning};
 use super::source::SecretSource;
 use crate::secret::Secret;
 use crate::template::Link;
@@ -144,6 +144,8 @@ pub struct WebhookSettings {
     pub wording: WordingSettings,
     /// Certificates that are trusted besides the system's own.
     pub ca: Option<PathBuf>,
+    /// Whether the receiver's certificate is checked.
+    pub verify: bool,
     /// How long one request may take in all.
     pub timeout: Span,
 }

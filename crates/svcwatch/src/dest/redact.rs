@@ -118,7 +118,7 @@ fn json_inside(text: &str) -> String {
 }
 
 /// The text with `%XX` taken for the byte XX (RFC 3986 2.1); other percent signs stay.
-pub(crate) fn percent_decode(text: &str) -> String {
+fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -135,7 +135,7 @@ pub(crate) fn percent_decode(text: &str) -> String {
 }
 
 /// Base64 with padding (RFC 4648 4).
-pub(crate) fn base64(bytes: &[u8]) -> String {
+fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -58,6 +58,7 @@ pub(super) fn webhook(
             .transpose()?,
         wording: wording(&settings.wording, links),
         ca: settings.ca.clone(),
+        verify: settings.verify,
         timeout: duration(settings.timeout),
     })
 }

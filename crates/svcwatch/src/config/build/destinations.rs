@@ -185,6 +185,14 @@ fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
             "write `method: POST`, or remove the template",
         );
     }
+    if !fields.switch("verify") {
+        build.warn(
+            node.get("verify").map_or(node.at, |verify| verify.at),
+            &format!("{path}.verify"),
+            "the receiver's certificate is not checked",
+            "remove `verify: false` and name its authority's file as `ca`",
+        );
+    }
     WebhookSettings {
         url: Secret::new(fields.text("url").unwrap_or_default()),
         method,
@@ -201,6 +209,7 @@ fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
             subject: Vec::new(),
         },
         ca: ca(build, node, path),
+        verify: fields.switch("verify"),
         timeout: fields.duration("timeout"),
     }
 }

@@ -27,11 +27,14 @@ pub(super) fn slack(
         section.node.at,
         [("type", made::text(section.node.at, "slack"))],
     );
-    made.put_some("url", url(reader, &stopped, on));
+    made.put_some("url", url(reader, &stopped, "slack.url", on));
     let mut resolved = made::map(started.node.at, []);
     resolved.put_some(
         "url",
-        same_or(url(reader, &started, on), made_of(&made, "url")),
+        same_or(
+            url(reader, &started, "slack.resolved.url", on),
+            made_of(&made, "url"),
+        ),
     );
     for (key, ours) in [
         ("channel", "channel"),
@@ -85,11 +88,14 @@ pub(super) fn teams(
         section.node.at,
         [("type", made::text(section.node.at, "teams"))],
     );
-    made.put_some("url", url(reader, &stopped, on));
+    made.put_some("url", url(reader, &stopped, "teams.url", on));
     let mut resolved = made::map(started.node.at, []);
     resolved.put_some(
         "url",
-        same_or(url(reader, &started, on), made_of(&made, "url")),
+        same_or(
+            url(reader, &started, "teams.resolved.url", on),
+            made_of(&made, "url"),
+        ),
     );
     finish(
         reader,
@@ -154,11 +160,11 @@ fn made_of(made: &Made, key: &str) -> Option<Made> {
     }
 }
 
-fn url(reader: &mut Reader<'_>, section: &Section<'_>, on: bool) -> Option<Made> {
+/// The address; services like these put their token into it.
+fn url(reader: &mut Reader<'_>, section: &Section<'_>, name: &str, on: bool) -> Option<Made> {
     let text = reader.needed(section, "webhookURL", on)?;
     let at = section.at("webhookURL");
-    let hint = format!("the webhookURL of line {} of the Butler file", at.line);
-    Some(made::text(at, text).hidden(Hint::Placeholder(hint)))
+    Some(made::text(at, text).hidden(Hint::File(name.to_owned())))
 }
 
 /// Limit and templates, which Slack and Teams have alike.

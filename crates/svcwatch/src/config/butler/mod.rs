@@ -51,7 +51,6 @@ impl Translated {
 
 /// Translates a file; what is wrong with it is among the problems.
 pub(super) fn translate(root: &Node, problems: &mut Problems, look: bool) -> Translated {
-    problems.name_paths(root);
     let at = root.entry(ROOT).map_or(root.at, |entry| entry.value.at);
     let folder = problems.file(at).parent().unwrap_or(Path::new(""));
     let folder = folder.to_owned();
@@ -140,7 +139,16 @@ fn links(reader: &mut Reader<'_>, root: &Section<'_>) -> Made {
             } else {
                 reader.text(&one, key).filter(|text| !text.is_empty())
             };
-            link.put_some(ours, text.map(|text| made::text(one.at(key), text)));
+            let shown = match text {
+                // A link that shows nothing shows what it is called.
+                None if ours == "text" => one
+                    .node
+                    .get("id")
+                    .and_then(Node::scalar)
+                    .map(|id| &*id.text),
+                text => text,
+            };
+            link.put_some(ours, shown.map(|text| made::text(one.at(key), text)));
         }
         reader.finish(&one);
         links.push(link);

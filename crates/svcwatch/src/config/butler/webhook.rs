@@ -5,7 +5,6 @@ use super::differences as differ;
 use super::made::{self, Hint, Made};
 use super::monitor::Gates;
 use super::reader::{Reader, Section};
-use crate::dest::redact;
 
 /// The section.
 pub(super) fn read(
@@ -67,7 +66,9 @@ fn one(reader: &mut Reader<'_>, hook: &Section<'_>, limit: Option<Made>, on: boo
         [("type", made::text(hook.node.at, "webhook"))],
     );
     if let Some(url) = url {
-        put_url(&mut made, hook, url);
+        let at = hook.at("webhookURL");
+        let hint = format!("the webhookURL of line {} of the Butler file", at.line);
+        made.put("url", made::text(at, url).hidden(Hint::Placeholder(hint)));
     }
     if let Some(method) = method {
         if method == "GET" && on {
@@ -94,30 +95,6 @@ fn one(reader: &mut Reader<'_>, hook: &Section<'_>, limit: Option<Made>, on: boo
     }
     reader.finish(hook);
     url.map(|_| made)
-}
-
-/// The address. A user and password in it are sent as Butler's HTTP client sends them, in a header.
-fn put_url(made: &mut Made, hook: &Section<'_>, text: &str) {
-    let at = hook.at("webhookURL");
-    let mut plain = text.to_owned();
-    let mut logon = None;
-    if let Ok(mut url) = reqwest::Url::parse(text)
-        && !(url.username().is_empty() && url.password().is_none())
-    {
-        let user = redact::percent_decode(url.username());
-        let password = redact::percent_decode(url.password().unwrap_or_default());
-        let token = redact::base64(format!("{user}:{password}").as_bytes());
-        if url.set_username("").is_ok() && url.set_password(None).is_ok() {
-            logon = Some(format!("Basic {token}"));
-            plain = url.to_string();
-        }
-    }
-    let hint = format!("the webhookURL of line {} of the Butler file", at.line);
-    made.put("url", made::text(at, plain).hidden(Hint::Placeholder(hint)));
-    if let Some(logon) = logon {
-        let header = made::text(at, logon).hidden(Hint::File("webhook.authorization".into()));
-        made.put("headers", made::map(at, [("Authorization", header)]));
-    }
 }
 
 fn method(reader: &mut Reader<'_>, hook: &Section<'_>) -> Option<String> {

@@ -127,6 +127,12 @@ pub(crate) static WEBHOOK: Shape = Shape {
                 "svcwatch",
                 "Whose body is sent: our own, or Butler's fields in Butler's order.",
             ),
+            optional(
+                "verify",
+                Kind::Switch,
+                "true",
+                "Whether the receiver's certificate is checked.",
+            ),
         ],
     ],
     one_of: &[],

@@ -23,6 +23,7 @@ pub fn status(notice: &Notice) -> String {
         _ => None,
     };
     let word = of_state.unwrap_or(match (notice.kind, notice.event) {
+        (Kind::Summary, _) => Kind::Summary.as_str(),
         (Kind::Resolved, ToldEvent::HostUnreachable) | (_, ToldEvent::HostRecovered) => "reachable",
         (_, ToldEvent::HostUnreachable) => "unreachable",
         (_, ToldEvent::Started) => State::Running.as_str(),

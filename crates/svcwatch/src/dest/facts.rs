@@ -29,7 +29,7 @@ pub(super) fn facts(notice: &Notice) -> Vec<(String, String)> {
         ("Site", shown(notice.site.as_deref())),
         ("Service", shown(service)),
         ("Display name", other(notice.display_name.as_deref())),
-        ("Called", other(notice.friendly_name.as_deref())),
+        ("Friendly name", other(notice.friendly_name.as_deref())),
         ("Account", shown(account)),
         (
             "State",

@@ -342,6 +342,8 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 }
 
 #[cfg(test)]
+mod chat_tests;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,8 @@
 //! The program against the outside world: each file tests one part with servers that it starts itself.
 
+mod butler_golden;
+mod butler_json;
+mod butler_support;
 mod cli_bad_input;
 mod cli_destinations;
 mod cli_help;

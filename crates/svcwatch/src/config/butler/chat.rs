@@ -60,7 +60,7 @@ pub(super) fn slack(
         "slack",
     );
     if on {
-        for difference in [&differ::SLACK_TYPE, &differ::BUTTONS] {
+        for difference in [&differ::SLACK_TYPE, &differ::SLACK_TEXT, &differ::BUTTONS] {
             reader.everywhere(root, "slackNotification", difference);
         }
         escapes(reader, root, "slackNotification");
@@ -97,6 +97,19 @@ pub(super) fn teams(
             made_of(&made, "url"),
         ),
     );
+    // One-line messages are plain cards, as Butler sends them: who takes these today need not take another kind.
+    let (first, second) = (format_of(&stopped), format_of(&started));
+    if let Some(first) = first.clone() {
+        made.put("format", first);
+    }
+    let usual = made::text(stopped.node.at, "card");
+    resolved.put_some(
+        "format",
+        same_or(
+            second.or_else(|| Some(usual.clone())),
+            first.or(Some(usual)),
+        ),
+    );
     finish(
         reader,
         made,
@@ -107,11 +120,16 @@ pub(super) fn teams(
         "teams",
     );
     if on {
-        for difference in [&differ::TEAMS_CARD, &differ::BUTTONS] {
-            reader.everywhere(root, "teamsNotification", difference);
-        }
+        reader.everywhere(root, "teamsNotification", &differ::BUTTONS);
         escapes(reader, root, "teamsNotification");
     }
+}
+
+/// The format of one-line messages.
+fn format_of(section: &Section<'_>) -> Option<Made> {
+    let kind = section.node.get("messageType")?;
+    let text = kind.scalar()?.text.trim().to_lowercase();
+    (text == "basic").then(|| made::text(kind.at, "text"))
 }
 
 /// What is different about templates.

@@ -143,10 +143,10 @@ differences! {
         "posts JSON to Slack as `application/x-www-form-urlencoded`",
         "posts it as `application/json`",
         "Slack asks for that";
-    TEAMS_CARD "teams_card" [],
-        "sends one-line messages to Teams as a MessageCard",
-        "sends them as an Adaptive Card",
-        "the connectors that took MessageCards are gone; Workflows take Adaptive Cards";
+    SLACK_TEXT "slack_text" [],
+        "sends one-line messages to Slack as blocks alone",
+        "adds the line as `text`",
+        "notifications and screen readers show it";
     MAIL_PARTS "mail_parts" [26],
         "sends HTML alone",
         "sends HTML with a text part, a date, a message id and the thread of the incident",

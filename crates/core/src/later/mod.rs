@@ -1,0 +1,155 @@
+//! Schedules as data: when something happens that is said by the calendar and not by a length of time, and the search
+//! for the next time.
+//!
+//! A schedule has alternatives, of which any may fire, and exceptions, which take away every moment at which one of
+//! them holds. Each is a [`Rule`]. Everything is in UTC, and to the second.
+//!
+//! **The search always ends.** It looks at one day after the other, and for each alternative at no more days than lie
+//! between the time it is asked for and 400 years after the beginning of 2100, or after that time if it is later. That
+//! is enough: years are named up to 2099 only, and from 2100 on dates and weekdays repeat every 400 years exactly, so
+//! whether a moment holds, and whether it is the first of its period that does, is the same 400 years later. So where
+//! there is no occurrence among those days, there is none afterwards. Of one day it looks at 1,440 minutes at most, and
+//! where the exceptions of a day leave nothing of it, no second time for another day with the same ones. There are at
+//! most [`ALTERNATIVES_MAX`] alternatives and [`EXCEPTIONS_MAX`] exceptions.
+
+mod calendar;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+pub use self::rule::{Constraint, Field, Rule, Test, steps};
+
+use self::calendar::{CYCLE, DAY, Day, first_of_year};
+use crate::time::{Span, Wall};
+use alloc::{sync::Arc, vec::Vec};
+
+/// Alternatives of one schedule, at most.
+pub const ALTERNATIVES_MAX: usize = 16;
+/// Exceptions of one schedule, at most.
+pub const EXCEPTIONS_MAX: usize = 8;
+
+/// The first second after the year 9999, since 1970: nothing is looked for from there on.
+const END: i64 = 253_402_300_800;
+
+/// When something happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrences {
+    /// As somebody wrote it.
+    text: Arc<str>,
+    alternatives: Vec<Rule>,
+    exceptions: Vec<Rule>,
+}
+
+impl Occurrences {
+    /// A schedule, with the text that it was written as. Nothing where it has too many alternatives or exceptions.
+    pub fn new(text: &str, alternatives: Vec<Rule>, exceptions: Vec<Rule>) -> Option<Self> {
+        let fits = alternatives.len() <= ALTERNATIVES_MAX && exceptions.len() <= EXCEPTIONS_MAX;
+        fits.then(|| Self {
+            text: text.into(),
+            alternatives,
+            exceptions,
+        })
+    }
+
+    /// The text that it was written as.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The first occurrence that comes after this time, and not at it. Nothing before 1970 and after 9999 is found.
+    pub fn next(&self, after: Wall) -> Option<Wall> {
+        let after = after.0.div_euclid(1_000).max(-1);
+        if after >= END {
+            return None;
+        }
+        self.alternatives
+            .iter()
+            .filter_map(|rule| self.next_of(rule, after))
+            .min()
+            .map(|second| Wall(second.saturating_mul(1_000)))
+    }
+
+    /// How long it is from one occurrence to the next one; nothing where there is no next one.
+    pub fn gap(&self, at: Wall) -> Option<Span> {
+        self.next(at).map(|next| next.since(at))
+    }
+
+    /// The first second after this one at which a rule fires and no exception holds.
+    fn next_of(&self, rule: &Rule, after: i64) -> Option<i64> {
+        let period = rule.period()?;
+        let (first, last) = days_to_look_at(rule, after + 1);
+        let mut counted = None;
+        let mut barren: Vec<u64> = Vec::new();
+        // From the beginning of the period, for a day of it that was earlier may have been its first.
+        for number in Day::from_number(first).begin(period)..=last {
+            let day = Day::from_number(number);
+            if !rule.holds_on(&day) {
+                continue;
+            }
+            let begin = day.begin(period);
+            if counted == Some(begin) && !period.is_of_day() {
+                continue;
+            }
+            counted = Some(begin);
+            let from = (after + 1 - number * DAY).max(0);
+            if from >= DAY {
+                continue;
+            }
+            let excepting = self.excepting(&day);
+            if from == 0 && barren.contains(&excepting) {
+                continue;
+            }
+            let from = u32::try_from(from).unwrap_or_default();
+            if let Some(second) = self.first_of_day(rule, excepting, from) {
+                return Some(number * DAY + i64::from(second));
+            }
+            if from == 0 {
+                barren.push(excepting);
+            }
+        }
+        None
+    }
+
+    /// Which exceptions may hold on a day, as bits.
+    fn excepting(&self, day: &Day) -> u64 {
+        let holding = self.exceptions.iter().enumerate();
+        holding
+            .filter(|(_, rule)| rule.holds_on(day))
+            .fold(0, |bits, (index, _)| bits | 1 << index)
+    }
+
+    /// The first second of a day, not before `from`, at which a rule fires and none of these exceptions holds.
+    fn first_of_day(&self, rule: &Rule, excepting: u64, from: u32) -> Option<u32> {
+        let mut minute = from / 60;
+        let mut wanted = u64::MAX << (from % 60);
+        while minute < 1_440 {
+            if rule.skips_hour(minute / 60) {
+                minute = minute - minute % 60 + 60;
+                wanted = u64::MAX;
+                continue;
+            }
+            let mut left = rule.fires_in(minute) & wanted;
+            for (index, exception) in self.exceptions.iter().enumerate() {
+                if left != 0 && excepting >> index & 1 == 1 {
+                    left &= !exception.holds_in(minute);
+                }
+            }
+            if left != 0 {
+                return Some(minute * 60 + left.trailing_zeros());
+            }
+            minute += 1;
+            wanted = u64::MAX;
+        }
+        None
+    }
+}
+
+/// The days among which a rule fires from a second on, if it ever does: see the module.
+fn days_to_look_at(rule: &Rule, from: i64) -> (i64, i64) {
+    let (first_year, last_year) = rule.years();
+    let first = from.div_euclid(DAY).max(first_of_year(first_year));
+    let (_, last_named) = Field::Year.range();
+    let whole = first.max(first_of_year(last_named + 1)) + CYCLE;
+    let last = last_year.map_or(whole, |year| whole.min(first_of_year(year + 1) - 1));
+    (first, last)
+}

@@ -62,94 +62,121 @@ impl Occurrences {
         if after >= END {
             return None;
         }
-        self.alternatives
+        let mut scans: Vec<Scan<'_>> = self
+            .alternatives
             .iter()
-            .filter_map(|rule| self.next_of(rule, after))
-            .min()
-            .map(|second| Wall(second.saturating_mul(1_000)))
+            .filter_map(|rule| Scan::new(rule, after + 1))
+            .collect();
+        let begin = scans.iter().map(|scan| scan.begin).min()?;
+        let last = scans.iter().map(|scan| scan.last).max()?;
+        for number in begin..=last {
+            let day = Day::from_number(number);
+            let found = scans
+                .iter_mut()
+                .filter_map(|scan| scan.first_on(&day, &self.exceptions))
+                .min();
+            if let Some(second) = found {
+                return Some(Wall((number * DAY + i64::from(second)) * 1_000));
+            }
+        }
+        None
     }
 
     /// How long it is from one occurrence to the next one; nothing where there is no next one.
     pub fn gap(&self, at: Wall) -> Option<Span> {
         self.next(at).map(|next| next.since(at))
     }
+}
 
-    /// The first second after this one at which a rule fires and no exception holds.
-    fn next_of(&self, rule: &Rule, after: i64) -> Option<i64> {
+/// The search of one alternative, day by day.
+struct Scan<'rule> {
+    rule: &'rule Rule,
+    /// The field whose periods it counts.
+    period: Field,
+    /// The second from which on something is looked for.
+    from: i64,
+    /// The first day that is looked at. It may be before the one that is asked for: an earlier day of the same period
+    /// may have been the first that holds, and then the period is over.
+    begin: i64,
+    /// The last day that is looked at.
+    last: i64,
+    /// The beginning of the last period in which a day held.
+    counted: Option<i64>,
+    /// Sets of exceptions that leave nothing of a whole day.
+    barren: Vec<u64>,
+}
+
+impl<'rule> Scan<'rule> {
+    /// Looks for what comes from this second on.
+    fn new(rule: &'rule Rule, from: i64) -> Option<Self> {
         let period = rule.period()?;
-        let (first, last) = days_to_look_at(rule, after + 1);
-        let mut counted = None;
-        let mut barren: Vec<u64> = Vec::new();
-        // From the beginning of the period, for a day of it that was earlier may have been its first.
-        for number in Day::from_number(first).begin(period)..=last {
-            let day = Day::from_number(number);
-            if !rule.holds_on(&day) {
-                continue;
-            }
-            let begin = day.begin(period);
-            if counted == Some(begin) && !period.is_of_day() {
-                continue;
-            }
-            counted = Some(begin);
-            let from = (after + 1 - number * DAY).max(0);
-            if from >= DAY {
-                continue;
-            }
-            let excepting = self.excepting(&day);
-            if from == 0 && barren.contains(&excepting) {
-                continue;
-            }
-            let from = u32::try_from(from).unwrap_or_default();
-            if let Some(second) = self.first_of_day(rule, excepting, from) {
-                return Some(number * DAY + i64::from(second));
-            }
-            if from == 0 {
-                barren.push(excepting);
-            }
-        }
-        None
+        let (first_year, last_year) = rule.years();
+        let first = from.div_euclid(DAY).max(first_of_year(first_year));
+        // See the module: what is not found among these days, is never.
+        let (_, last_named) = Field::Year.range();
+        let whole = first.max(first_of_year(last_named + 1)) + CYCLE;
+        Some(Self {
+            rule,
+            period,
+            from,
+            begin: Day::from_number(first).begin(period),
+            last: last_year.map_or(whole, |year| whole.min(first_of_year(year + 1) - 1)),
+            counted: None,
+            barren: Vec::new(),
+        })
     }
 
-    /// Which exceptions may hold on a day, as bits.
-    fn excepting(&self, day: &Day) -> u64 {
-        let holding = self.exceptions.iter().enumerate();
-        holding
+    /// The first second of a day at which the rule fires and no exception holds. Days are given one after the other.
+    fn first_on(&mut self, day: &Day, exceptions: &[Rule]) -> Option<u32> {
+        if day.number < self.begin || day.number > self.last || !self.rule.holds_on(day) {
+            return None;
+        }
+        let begin = day.begin(self.period);
+        if self.counted == Some(begin) {
+            return None;
+        }
+        self.counted = Some(begin);
+        let from = u32::try_from(self.from - day.number * DAY).unwrap_or_default();
+        if i64::from(from) >= DAY {
+            return None;
+        }
+        let excepting = exceptions
+            .iter()
+            .enumerate()
             .filter(|(_, rule)| rule.holds_on(day))
-            .fold(0, |bits, (index, _)| bits | 1 << index)
-    }
-
-    /// The first second of a day, not before `from`, at which a rule fires and none of these exceptions holds.
-    fn first_of_day(&self, rule: &Rule, excepting: u64, from: u32) -> Option<u32> {
-        let mut minute = from / 60;
-        let mut wanted = u64::MAX << (from % 60);
-        while minute < 1_440 {
-            if rule.skips_hour(minute / 60) {
-                minute = minute - minute % 60 + 60;
-                wanted = u64::MAX;
-                continue;
-            }
-            let mut left = rule.fires_in(minute) & wanted;
-            for (index, exception) in self.exceptions.iter().enumerate() {
-                if left != 0 && excepting >> index & 1 == 1 {
-                    left &= !exception.holds_in(minute);
-                }
-            }
-            if left != 0 {
-                return Some(minute * 60 + left.trailing_zeros());
-            }
-            minute += 1;
-            wanted = u64::MAX;
+            .fold(0_u64, |bits, (index, _)| bits | 1 << index);
+        if from == 0 && self.barren.contains(&excepting) {
+            return None;
         }
-        None
+        let found = first_left(self.rule, exceptions, excepting, from);
+        if found.is_none() && from == 0 {
+            self.barren.push(excepting);
+        }
+        found
     }
 }
 
-/// The days among which a rule fires from a second on, if it ever does: see the module.
-fn days_to_look_at(rule: &Rule, from: i64) -> (i64, i64) {
-    let (first_year, last_year) = rule.years();
-    let first = from.div_euclid(DAY).max(first_of_year(first_year));
-    let (_, last_named) = Field::Year.range();
-    let whole = first.max(first_of_year(last_named + 1)) + CYCLE;
-    let last = last_year.map_or(whole, |year| whole.min(first_of_year(year + 1) - 1));
-    (first, last)
+/// The first second of a day, not before `from`, at which a rule fires and none of the exceptions of these bits holds.
+fn first_left(rule: &Rule, exceptions: &[Rule], excepting: u64, from: u32) -> Option<u32> {
+    let mut minute = from / 60;
+    let mut wanted = u64::MAX << (from % 60);
+    while minute < 1_440 {
+        if rule.skips_hour(minute / 60) {
+            minute = minute - minute % 60 + 60;
+            wanted = u64::MAX;
+            continue;
+        }
+        let mut left = rule.fires_in(minute) & wanted;
+        for (index, exception) in exceptions.iter().enumerate() {
+            if left != 0 && excepting >> index & 1 == 1 {
+                left &= !exception.holds_in(minute);
+            }
+        }
+        if left != 0 {
+            return Some(minute * 60 + left.trailing_zeros());
+        }
+        minute += 1;
+        wanted = u64::MAX;
+    }
+    None
 }

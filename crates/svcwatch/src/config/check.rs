@@ -6,7 +6,7 @@
 use svcwatch_core::time::Span;
 
 use super::duration::{duration, duration_text};
-use super::later;
+use super::unbuilt;
 use super::near::nearest;
 use super::problem::{Position, Problems, listed, quoted};
 use super::scalar::Plain;
@@ -119,7 +119,7 @@ impl<'tree> Walk<'_, 'tree> {
 
     fn known(&mut self, entry: &'tree Entry, shape: &'static Shape, key: &'static Key) {
         if let Value::Scalar(scalar) = &entry.value.value
-            && later::value(shape.name, key.name, &scalar.text)
+            && unbuilt::value(shape.name, key.name, &scalar.text)
         {
             let what = format!(
                 "{} is not carried out by this version",
@@ -136,7 +136,7 @@ impl<'tree> Walk<'_, 'tree> {
     }
 
     fn unknown(&mut self, entry: &Entry, shape: &'static Shape) {
-        if later::key(shape.name, &entry.key) {
+        if unbuilt::key(shape.name, &entry.key) {
             self.error(
                 entry.key_at,
                 format!("`{}` is not carried out by this version", entry.key),
@@ -237,7 +237,7 @@ impl<'tree> Walk<'_, 'tree> {
             return;
         }
         self.below(Step::Key("type"), |walk| {
-            if later::value("destination", "type", text) {
+            if unbuilt::value("destination", "type", text) {
                 let instead = format!("write {}, or remove the destination", listed(names()));
                 walk.error(
                     entry.value.at,

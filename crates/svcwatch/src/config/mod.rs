@@ -22,6 +22,7 @@ mod tables;
 mod tests;
 mod text;
 mod tree;
+mod unbuilt;
 
 use std::fs::File;
 use std::io::{self, Read};

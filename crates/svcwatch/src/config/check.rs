@@ -6,13 +6,13 @@
 use svcwatch_core::time::Span;
 
 use super::duration::{duration, duration_text};
-use super::unbuilt;
 use super::near::nearest;
 use super::problem::{Position, Problems, listed, quoted};
 use super::scalar::Plain;
 use super::shape::{Key, Kind, Shape, Step, as_choice, as_switch, keys_wanted, path_text};
 use super::text::Form;
 use super::tree::{Entry, Node, Scalar, Value};
+use super::unbuilt;
 
 /// Checks a whole tree against a shape.
 pub(crate) fn walk(root: &Node, shape: &'static Shape, problems: &mut Problems) {

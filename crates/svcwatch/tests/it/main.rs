@@ -2,6 +2,7 @@
 
 mod cli_bad_input;
 mod cli_help;
+mod cli_schedule;
 mod cli_support;
 mod demo_fleet;
 mod demo_program;

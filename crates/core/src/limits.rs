@@ -12,6 +12,9 @@ pub const BATCH_WAIT: Span = Span(5);
 /// How long until a failed commit is tried again.
 pub const COMMIT_RETRY: Span = Span(1_000);
 
+/// Services that are shown in one step after a start, about.
+pub const SHOWN_AT_ONCE: usize = 10_000;
+
 /// Hosts that answered last time and are being read at once, at most.
 pub const LIVE_PROBES_MAX: usize = 256;
 /// Hosts that did not answer last time and are being tried at once, at most.
@@ -84,3 +87,5 @@ pub const NOTE_CHARACTERS_MAX: usize = 1_000;
 pub const CONFIGS_PER_READ_MAX: usize = 400;
 /// Distinct service names that are kept once for all hosts, at most.
 pub const NAMES_MAX: usize = 1_000_000;
+/// Distinct configurations of services that are kept once for all hosts, at most.
+pub const DETAILS_MAX: usize = 1_000_000;

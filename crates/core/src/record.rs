@@ -4,7 +4,7 @@
 use crate::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{Notice, Severity, ToldEvent, Why},
-    observe::{Fault, Refusal, StartType, State},
+    observe::{Fault, Refusal, ServiceDetails, StartType, State},
     time::Wall,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -71,6 +71,8 @@ pub struct TargetRow {
     pub per_user: Option<bool>,
     /// Its display name.
     pub display_name: Option<Arc<str>>,
+    /// What else is known of its configuration. Services that are set up alike share it.
+    pub details: Option<Arc<ServiceDetails>>,
     /// The start type by which a `start` entry selected it: such a selection stays when the start type changes.
     pub selected_start: Option<StartType>,
     /// Whether it is not watched any more: the row stays so that `seq` never goes back.
@@ -325,8 +327,9 @@ pub struct Restored {
     pub last_record: u64,
     /// Hosts, removed ones too.
     pub hosts: Vec<HostRow>,
-    /// Targets, removed ones too, sorted by host key and service key.
-    pub targets: Vec<TargetRow>,
+    /// Targets, removed ones too, sorted by host key and service key; those of one host are one list. There may be
+    /// millions of them, so each list is let go of as soon as it was taken in.
+    pub targets: Vec<Vec<TargetRow>>,
     /// Open incidents.
     pub incidents: Vec<IncidentRow>,
     /// Accounts.
@@ -337,4 +340,27 @@ pub struct Restored {
     pub lanes: Vec<LaneRow>,
     /// Deliveries that are pending or being sent, or parked because their destination was removed, in order.
     pub deliveries: Vec<DeliveryRow>,
+}
+
+impl Restored {
+    /// Targets that come sorted by host, as one list for each host.
+    pub fn by_host<E>(
+        rows: impl IntoIterator<Item = Result<TargetRow, E>>,
+    ) -> Result<Vec<Vec<TargetRow>>, E> {
+        let mut hosts = Vec::new();
+        let mut targets: Vec<TargetRow> = Vec::new();
+        for row in rows {
+            let row = row?;
+            if targets.last().is_some_and(|last| last.host != row.host) {
+                // Most hosts have about as many as the one before.
+                let next = Vec::with_capacity(targets.len());
+                hosts.push(core::mem::replace(&mut targets, next));
+            }
+            targets.push(row);
+        }
+        if !targets.is_empty() {
+            hosts.push(targets);
+        }
+        Ok(hosts)
+    }
 }

@@ -3,7 +3,7 @@
 use crate::{
     id::Name,
     notice::{ToldEvent, Why},
-    observe::{Reading, ServiceConfig, State},
+    observe::{Reading, ServiceConfig, ServiceDetails, State},
     plan::{EntryPlan, Expect, StuckAfter},
     planted::{self, Planted},
     policy::{
@@ -14,7 +14,7 @@ use crate::{
     record::TargetRow,
     time::{Now, Span, Tick},
 };
-use alloc::{string::String, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc};
 
 /// What one check says of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,8 @@ pub struct Target {
     pub hint: Option<String>,
     wrong_since: Option<Tick>,
     candidate: Option<Candidate<(State, bool)>>,
-    progress: Option<Progress>,
+    /// Few are on their way between two states, and there may be millions of targets.
+    progress: Option<Box<Progress>>,
 }
 
 impl Target {
@@ -112,6 +113,7 @@ impl Target {
             trigger_start: None,
             per_user: None,
             display_name: None,
+            details: None,
             selected_start: None,
             removed: false,
         };
@@ -270,18 +272,19 @@ impl Target {
                 return false;
             }
         };
-        let moved = self.progress.is_none_or(|known| {
+        let moved = self.progress.as_ref().is_none_or(|known| {
             known.state != reading.state || known.checkpoint != reading.checkpoint
         });
         if moved {
-            self.progress = Some(Progress {
+            self.progress = Some(Box::new(Progress {
                 state: reading.state,
                 checkpoint: reading.checkpoint,
                 since: now.tick,
-            });
+            }));
         }
         let bound = reading.wait_hint.times(3).max(least);
         self.progress
+            .as_ref()
             .is_some_and(|known| now.tick.since(known.since) >= bound)
     }
 
@@ -333,8 +336,12 @@ impl Target {
         }
     }
 
-    /// Takes in its configuration; whether something is new.
-    pub fn configure(&mut self, config: &ServiceConfig) -> bool {
+    /// Takes in its configuration, of which the details come from `details`; whether something is new.
+    pub fn configure(
+        &mut self,
+        config: &ServiceConfig,
+        details: Option<Arc<ServiceDetails>>,
+    ) -> bool {
         self.config_read = true;
         let row = &mut self.row;
         let display_name = config
@@ -344,11 +351,13 @@ impl Target {
             .or_else(|| row.display_name.clone());
         let known = (row.start_type, row.trigger_start, row.per_user);
         let new = known != (config.start_type, config.trigger_start, config.per_user)
-            || row.display_name != display_name;
+            || row.display_name != display_name
+            || row.details != details;
         row.start_type = config.start_type;
         row.trigger_start = config.trigger_start;
         row.per_user = config.per_user;
         row.display_name = display_name;
+        row.details = details;
         new
     }
 

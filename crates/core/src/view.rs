@@ -3,7 +3,7 @@
 use crate::{
     id::{IncidentId, Name},
     notice::Why,
-    observe::{Fault, StartType, State},
+    observe::{Fault, ServiceDetails, StartType, State},
     plan::{Expect, Labels},
     time::Wall,
 };
@@ -12,6 +12,8 @@ use alloc::{string::String, sync::Arc};
 /// The newest state of one thing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum View {
+    /// Everything that was there at the start has been shown.
+    Complete,
     /// A host.
     Host(HostView),
     /// A host was checked and is as before.
@@ -87,6 +89,8 @@ pub struct ServiceView {
     pub as_expected: bool,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// What else is known of its configuration.
+    pub details: Option<Arc<ServiceDetails>>,
     /// The process.
     pub pid: Option<u32>,
     /// Win32's exit code.

@@ -12,7 +12,7 @@ use std::{
 use svcwatch_core::{
     id::{IncidentId, Name},
     notice::Why,
-    observe::{Fault, StartType, State},
+    observe::{Fault, ServiceDetails, StartType, State},
     plan::{Expect, Labels},
     time::Wall,
     view::{HostView, ServiceView, View},
@@ -21,7 +21,7 @@ use svcwatch_core::{
 /// Rows that are looked at under one lock, at most: some hundred microseconds.
 pub const PIECE_ROWS: usize = 2_000;
 /// Bytes that the row of one service takes, at most, its texts not counted.
-pub const ROW_BYTES_MAX: usize = 136;
+pub const ROW_BYTES_MAX: usize = 144;
 
 /// The newest view of everything.
 #[derive(Debug, Default)]
@@ -51,6 +51,8 @@ pub struct Row {
     pub display_name: Option<Arc<str>>,
     /// What people call it.
     pub friendly_name: Option<Arc<str>>,
+    /// What else is known of its configuration.
+    pub details: Option<Arc<ServiceDetails>>,
     /// Labels of the host and its own.
     pub labels: Labels,
     /// Its open incident.
@@ -249,6 +251,7 @@ impl Shown {
             } => {
                 self.outbox.insert(destination, pending);
             }
+            View::Complete => {}
         }
     }
 
@@ -313,6 +316,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         expected,
         as_expected,
         start_type,
+        details,
         pid,
         exit_code,
         incident,
@@ -323,6 +327,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         service,
         display_name,
         friendly_name,
+        details,
         labels,
         incident,
         since,
@@ -367,6 +372,7 @@ pub(crate) mod tests {
             expected: Expect::Running,
             as_expected: true,
             start_type: None,
+            details: None,
             pid: Some(4),
             exit_code: Some(0),
             incident: None,

@@ -16,6 +16,7 @@ use svcwatch_core::{
     event::Event,
     limits,
     pipeline::{Action, BatchId},
+    view::View,
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -99,6 +100,7 @@ impl Loop {
         let now = clock::now();
         for effect in effects {
             match self.parts.performer.begin(now, effect) {
+                Some(Effect::Show(View::Complete)) => self.parts.ready.loaded(),
                 Some(Effect::Show(view)) => self.parts.board.apply(view),
                 Some(Effect::Note(fact)) => {
                     if let Fact::NotOpen { incident } = &fact {

@@ -6,7 +6,7 @@ use crate::{
     host::{Host, Line, Listed},
     id::Name,
     limits,
-    observe::{Asked, HostFault, HostReading, ServiceConfig, StartType, State},
+    observe::{Asked, HostFault, HostReading, ServiceConfig, ServiceDetails, StartType, State},
     planted::{self, Planted},
     record::Record,
     target::{Sight, Target},
@@ -37,7 +37,9 @@ fn select(host: &Host, names: &[Name], reading: &HostReading) -> Vec<Selected> {
             .and_then(|listed| listed.start_type);
         if added.len() < room
             && host.find(service).is_none()
-            && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
+            && let Some(entry) = host
+                .plan
+                .entry_for(service, Some(&line.display_name), start_type)
         {
             added.push(Selected {
                 service: service.clone(),
@@ -60,6 +62,22 @@ fn intern(names: &mut BTreeSet<Arc<str>>, name: &str) -> Arc<str> {
         names.insert(Arc::clone(&name));
     }
     name
+}
+
+/// The one copy of a configuration that many hosts have.
+fn share(
+    known: &mut BTreeSet<Arc<ServiceDetails>>,
+    config: &ServiceConfig,
+) -> Option<Arc<ServiceDetails>> {
+    let details = ServiceDetails::of(config)?;
+    if let Some(known) = known.get(&details) {
+        return Some(Arc::clone(known));
+    }
+    let details = Arc::new(details);
+    if known.len() < limits::DETAILS_MAX {
+        known.insert(Arc::clone(&details));
+    }
+    Some(details)
 }
 
 /// Where somebody wrote a display name for a key name, what the service is really called.
@@ -146,7 +164,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        let by_start = host.selects_by_start();
+        let by_start = host.plan.selects_by_start();
         let names: Vec<Name> = reading
             .services
             .iter()
@@ -243,6 +261,8 @@ impl Engine {
             return;
         };
         host.config_asked = None;
+        self.first_look.looked(name);
+        host.calm = None;
         // What could not be read now is asked for again with the next check.
         let Ok(services) = services else { return };
         let mut changed = Vec::new();
@@ -259,12 +279,13 @@ impl Engine {
                 .find(&service)
                 .and_then(|place| host.targets.get_mut(place))
             {
-                if target.configure(config) {
+                if target.configure(config, share(&mut self.details, config)) {
                     step.commit.push(Record::Target(target.row.clone()));
                     changed.push(service);
                 }
             } else if let Some(entry) =
-                host.entry_for(&service, config.display_name.as_deref(), config.start_type)
+                host.plan
+                    .entry_for(&service, config.display_name.as_deref(), config.start_type)
             {
                 selected.push(Selected {
                     service,

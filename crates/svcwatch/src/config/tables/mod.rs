@@ -205,12 +205,12 @@ pub(crate) static NOTICES: Shape = Shape {
     keys: &[&[
         optional(
             "summary_above",
-            Kind::Whole {
+            Kind::WholeOrOff {
                 least: 0,
                 most: 1_000_000,
             },
             "5",
-            "When more than so many targets are already wrong at a start or a reload, they are told as one.",
+            "When more than so many targets are already wrong at a start or a reload, they are told as one; with `off` never.",
         ),
         optional(
             "reminder",
@@ -276,6 +276,7 @@ fn below(kind: &Kind, found: &mut Vec<&'static Shape>) {
         }
         Kind::Text(_)
         | Kind::Whole { .. }
+        | Kind::WholeOrOff { .. }
         | Kind::Switch
         | Kind::Duration { .. }
         | Kind::Choice(_) => {}

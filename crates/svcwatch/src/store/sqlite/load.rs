@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
     id::{Name, StoreId},
+    observe::ServiceDetails,
     record::{LaneRow, Restored, TargetRow},
 };
 
@@ -96,7 +97,7 @@ pub(super) fn targets(
     reading: &Connection,
     from: &str,
     to: Option<&str>,
-) -> rusqlite::Result<Vec<TargetRow>> {
+) -> rusqlite::Result<Vec<Vec<TargetRow>>> {
     let sql = format!(
         "SELECT {} FROM target WHERE host >= ?1 {} ORDER BY host, service",
         rows::TARGET,
@@ -107,13 +108,9 @@ pub(super) fn targets(
         },
     );
     let mut statement = reading.prepare(&sql)?;
-    let mut found = statement.query(params![from, to])?;
-    let mut shared = Shared::default();
-    let mut targets = Vec::new();
-    while let Some(row) = found.next()? {
-        targets.push(shared.target(row)?);
-    }
-    Ok(targets)
+    let mut shared = Shared::of(reading)?;
+    let found = statement.query_map(params![from, to], |row| shared.target(row))?;
+    Restored::by_host(found)
 }
 
 /// Names and texts that were met already.
@@ -126,9 +123,18 @@ pub(super) struct Shared {
     now: Vec<(Name, Option<Arc<str>>)>,
     names: HashMap<Box<str>, Name>,
     texts: HashMap<Box<str>, Arc<str>>,
+    details: HashMap<i64, Arc<ServiceDetails>>,
 }
 
 impl Shared {
+    /// Nothing met yet; all details at hand, because a target only names them.
+    pub(super) fn of(reading: &Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            details: rows::details(reading)?,
+            ..Self::default()
+        })
+    }
+
     /// The target of a row with the columns [`rows::TARGET`].
     pub(super) fn target(&mut self, row: &Row<'_>) -> rusqlite::Result<TargetRow> {
         let host = self.host(row.get_ref(1)?.as_str()?);
@@ -145,7 +151,7 @@ impl Shared {
         if self.now.len() < SHARED_MAX {
             self.now.push(shared.clone());
         }
-        rows::target(row, host, shared.0, shared.1)
+        rows::target(row, host, shared.0, shared.1, &self.details)
     }
 
     /// The rows of a host stand together.

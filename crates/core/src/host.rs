@@ -91,8 +91,8 @@ pub struct Host {
     pub absent: usize,
     /// Whether the number of visible services has just changed.
     pub visible_changed: bool,
-    /// The names that every check asks for where the list lacks them.
-    pub ask: Arc<[Name]>,
+    /// The names that every check asks for where the list lacks them, once they were needed.
+    ask: Option<Arc<[Name]>>,
     /// When the configuration is read next.
     pub config_due: Tick,
     /// Since when an answer with configuration is waited for.
@@ -143,7 +143,7 @@ impl Host {
             absent: 0,
             hidden: BTreeSet::new(),
             visible_changed: false,
-            ask: Arc::from([]),
+            ask: None,
             config_due: Tick(0),
             config_asked: None,
             plan,
@@ -194,13 +194,16 @@ impl Host {
         }
     }
 
-    /// Makes the names to ask for anew.
+    /// Makes the names to ask for anew when they are needed next.
     pub fn choose_ask(&mut self) {
-        self.ask = self
-            .targets
-            .iter()
-            .map(|target| target.row.service.clone())
-            .collect();
+        self.ask = None;
+    }
+
+    /// The names that every check asks for where the list lacks them.
+    pub fn ask(&mut self) -> Arc<[Name]> {
+        let targets = self.targets.iter();
+        let names = || targets.map(|target| target.row.service.clone()).collect();
+        Arc::clone(self.ask.get_or_insert_with(names))
     }
 
     /// Whether the list is the one that was read last, name by name.

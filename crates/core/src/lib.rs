@@ -34,6 +34,7 @@ pub mod glob;
 pub mod host;
 pub mod id;
 pub mod incident;
+pub mod later;
 pub mod limits;
 pub mod notice;
 pub mod observe;

@@ -12,7 +12,7 @@ use crate::{
     schedule::Due,
     time::{Now, Span, Tick},
 };
-use alloc::{format, string::ToString, sync::Arc, vec::Vec};
+use alloc::{format, string::ToString, vec::Vec};
 
 /// Whether a host that is due may be asked.
 enum Permit {
@@ -109,7 +109,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(&due.host) else {
             return;
         };
-        let mut ask = Arc::clone(&host.ask);
+        let mut ask = host.ask();
         if !host.vanished.is_empty() || host.absent > limits::ASKED_MAX {
             // Not all can be asked for in one check: the rest has its turn in the next ones.
             let mut turns: Vec<Name> = ask.to_vec();

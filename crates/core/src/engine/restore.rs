@@ -83,7 +83,7 @@ impl Engine {
         now: Now,
         plan: &Plan,
         hosts: Vec<HostRow>,
-        targets: Vec<TargetRow>,
+        targets: Vec<Vec<TargetRow>>,
     ) {
         let planned: BTreeMap<&Name, &Arc<HostPlan>> =
             plan.hosts.iter().map(|host| (&host.name, host)).collect();
@@ -98,21 +98,15 @@ impl Engine {
             self.hosts
                 .insert(row.host.clone(), Host::new(host_plan, Some(row), now));
         }
-        let mut targets = targets.into_iter().peekable();
-        while let Some(first) = targets.peek() {
-            let host_name = first.host.clone();
-            let rows = core::iter::from_fn(|| targets.next_if(|row| row.host == host_name));
-            self.restore_targets(now, &host_name, rows);
+        for rows in targets {
+            if let Some(host_name) = rows.first().map(|row| row.host.clone()) {
+                self.restore_targets(now, &host_name, rows);
+            }
         }
     }
 
     /// The targets of one host. There may be millions of them in all, so each is moved once.
-    fn restore_targets(
-        &mut self,
-        now: Now,
-        host_name: &Name,
-        rows: impl Iterator<Item = TargetRow>,
-    ) {
+    fn restore_targets(&mut self, now: Now, host_name: &Name, rows: Vec<TargetRow>) {
         let Some(host) = self.hosts.get_mut(host_name) else {
             for row in rows {
                 self.retired_targets
@@ -122,7 +116,7 @@ impl Engine {
         };
         let plan = Arc::clone(&host.plan);
         let mut named = Named::of(&plan);
-        host.targets.reserve(plan.services.len());
+        host.targets.reserve_exact(rows.len());
         for row in rows {
             if row.removed {
                 self.retired_targets

@@ -295,7 +295,7 @@ fn what_was_wrong_already_is_told_with_how_the_service_is_set_up() {
         host("srv02", &["Spooler"]),
     ]);
     for host in &mut plan.hosts {
-        host.settle = Span::ZERO;
+        Arc::make_mut(host).settle = Span::ZERO;
     }
     let mut story = Story::new(plan);
     story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));

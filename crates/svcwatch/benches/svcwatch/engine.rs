@@ -164,7 +164,7 @@ fn start(table: &mut Table) {
     let restored = store.load().expect("the store can be read");
     let read = begun.elapsed();
     let before = thread_time();
-    let states = restored.targets.len();
+    let states: usize = restored.targets.iter().map(Vec::len).sum();
     let (engine, _) = Engine::restore(restored, &plan, made::at(0));
     let decided = thread_time().saturating_sub(before);
     let whole = begun.elapsed();

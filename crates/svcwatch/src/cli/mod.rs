@@ -16,6 +16,7 @@ mod incidents;
 mod output;
 mod password;
 mod run;
+mod schedule;
 mod schema;
 mod services;
 mod test;
@@ -65,6 +66,7 @@ enum Command {
     History(history::Arguments),
     Ack(ack::Arguments),
     Import(import::Arguments),
+    Schedule(schedule::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
@@ -160,6 +162,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::History(arguments) => history::run(arguments).await,
         Command::Ack(arguments) => ack::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
+        Command::Schedule(arguments) => schedule::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

@@ -6,13 +6,13 @@
 use svcwatch_core::time::Span;
 
 use super::duration::{duration, duration_text};
-use super::later;
 use super::near::nearest;
 use super::problem::{Position, Problems, listed, quoted};
 use super::scalar::Plain;
 use super::shape::{Key, Kind, Shape, Step, as_choice, as_switch, keys_wanted, path_text};
 use super::text::Form;
 use super::tree::{Entry, Node, Scalar, Value};
+use super::unbuilt;
 
 /// Checks a whole tree against a shape.
 pub(crate) fn walk(root: &Node, shape: &'static Shape, problems: &mut Problems) {
@@ -124,7 +124,7 @@ impl<'tree> Walk<'_, 'tree> {
 
     fn known(&mut self, entry: &'tree Entry, shape: &'static Shape, key: &'static Key) {
         if let Value::Scalar(scalar) = &entry.value.value
-            && later::value(shape.name, key.name, &scalar.text)
+            && unbuilt::value(shape.name, key.name, &scalar.text)
         {
             let what = format!(
                 "{} is not carried out by this version",
@@ -141,7 +141,7 @@ impl<'tree> Walk<'_, 'tree> {
     }
 
     fn unknown(&mut self, entry: &Entry, shape: &'static Shape) {
-        if later::key(shape.name, &entry.key) {
+        if unbuilt::key(shape.name, &entry.key) {
             self.error(
                 entry.key_at,
                 format!("`{}` is not carried out by this version", entry.key),
@@ -242,7 +242,7 @@ impl<'tree> Walk<'_, 'tree> {
             return;
         }
         self.below(Step::Key("type"), |walk| {
-            if later::value("destination", "type", text) {
+            if unbuilt::value("destination", "type", text) {
                 let instead = format!("write {}, or remove the destination", listed(names()));
                 walk.error(
                     entry.value.at,

@@ -24,6 +24,7 @@ mod tables;
 mod tests;
 mod text;
 mod tree;
+mod unbuilt;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -34,6 +35,7 @@ pub use self::chat::{
     NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
     TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
 };
+pub use self::later::{Note, Refusal, ScheduleText, parse as parse_schedule};
 pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{

@@ -11,7 +11,7 @@ use super::tree::Scalar;
 /// The keys of one mapping.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    /// What it is called in the schema and in the list of later keys.
+    /// What it is called in the schema and in the list of keys that are not built yet.
     pub(crate) name: &'static str,
     /// What it is.
     pub(crate) doc: &'static str,

@@ -250,7 +250,8 @@ fn comparable(mut record: Json) -> Json {
         influx_kept(&mut record);
     }
     // Line ends of mails are those of the network, and no difference.
-    if let (true, Some(Json::Text(body))) = (record.text("dest") == "smtp", record.get_mut("body")) {
+    if let (true, Some(Json::Text(body))) = (record.text("dest") == "smtp", record.get_mut("body"))
+    {
         *body = body.replace("\r\n", "\n").trim_end().to_owned();
     }
     if let Some(headers) = record.get_mut("headers") {

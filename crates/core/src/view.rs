@@ -3,7 +3,7 @@
 use crate::{
     id::{IncidentId, Name},
     notice::Why,
-    observe::{Fault, StartType, State},
+    observe::{Fault, ServiceDetails, StartType, State},
     plan::{Expect, Labels},
     time::Wall,
 };
@@ -14,12 +14,14 @@ use alloc::{string::String, sync::Arc};
 pub enum View {
     /// A host.
     Host(HostView),
-    /// A host was checked and is as before.
+    /// A check of a host has ended, and all that it changed was shown before.
     Checked {
         /// The host.
         host: Name,
         /// When.
         at: Wall,
+        /// Whether the host was read. Otherwise it has a fault that was known before, or is not confirmed yet.
+        read: bool,
     },
     /// A host is not watched any more; its services are gone with it.
     HostGone(Name),
@@ -87,6 +89,8 @@ pub struct ServiceView {
     pub as_expected: bool,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// What else is known of its configuration.
+    pub details: Option<Arc<ServiceDetails>>,
     /// The process.
     pub pid: Option<u32>,
     /// Win32's exit code.

@@ -12,7 +12,7 @@ use std::{
 use svcwatch_core::{
     id::{IncidentId, Name},
     notice::Why,
-    observe::{Fault, StartType, State},
+    observe::{Fault, ServiceDetails, StartType, State},
     plan::{Expect, Labels},
     time::Wall,
     view::{HostView, ServiceView, View},
@@ -21,7 +21,7 @@ use svcwatch_core::{
 /// Rows that are looked at under one lock, at most: some hundred microseconds.
 pub const PIECE_ROWS: usize = 2_000;
 /// Bytes that the row of one service takes, at most, its texts not counted.
-pub const ROW_BYTES_MAX: usize = 136;
+pub const ROW_BYTES_MAX: usize = 144;
 
 /// The newest view of everything.
 #[derive(Debug, Default)]
@@ -69,6 +69,8 @@ pub struct Row {
     pub as_expected: bool,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// What else is known of its configuration.
+    pub details: Option<Arc<ServiceDetails>>,
     /// Why it is not told although it is not as expected.
     pub muted: Option<Why>,
 }
@@ -229,7 +231,7 @@ impl Shown {
                 let slot = self.hosts.entry(view.name.clone()).or_default();
                 slot.view = Some(view);
             }
-            View::Checked { host, at } => {
+            View::Checked { host, at, read: _ } => {
                 if let Some(view) = self
                     .hosts
                     .get_mut(&host)
@@ -313,6 +315,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         expected,
         as_expected,
         start_type,
+        details,
         pid,
         exit_code,
         incident,
@@ -332,6 +335,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         expected,
         as_expected,
         start_type,
+        details,
         muted,
     };
     (host, row)
@@ -367,6 +371,7 @@ pub(crate) mod tests {
             expected: Expect::Running,
             as_expected: true,
             start_type: None,
+            details: None,
             pid: Some(4),
             exit_code: Some(0),
             incident: None,
@@ -437,6 +442,7 @@ pub(crate) mod tests {
         board.apply(View::Checked {
             host: "srv".into(),
             at: Wall(9),
+            read: true,
         });
         assert_eq!(board.host(&"srv".into()).unwrap().checked_at, Some(Wall(9)));
         let mut states = Vec::new();

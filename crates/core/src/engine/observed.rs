@@ -194,6 +194,7 @@ impl Engine {
             step.effects.push(Effect::Show(View::Checked {
                 host: name.clone(),
                 at: now.wall,
+                read: false,
             }));
         }
         if confirmed {
@@ -306,6 +307,7 @@ impl Engine {
         step.effects.push(Effect::Show(View::Checked {
             host: name.clone(),
             at: now.wall,
+            read: true,
         }));
     }
 

@@ -71,6 +71,7 @@ impl Engine {
             expected: entry.expect,
             as_expected: target.as_expected(entry),
             start_type: row.start_type,
+            details: None,
             pid: row.pid,
             exit_code: row.exit_code,
             incident: self

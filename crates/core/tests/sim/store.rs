@@ -162,6 +162,8 @@ impl Store {
                 self.dropped.insert(key, row.clone());
                 None
             }
+            // The engine writes none.
+            Record::Feed(_) => None,
         }
     }
 
@@ -340,6 +342,7 @@ impl Store {
             destinations: self.destinations.values().cloned().collect(),
             lanes: self.lanes.values().cloned().collect(),
             deliveries,
+            feeds: Vec::new(),
         }
     }
 }

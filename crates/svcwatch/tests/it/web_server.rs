@@ -303,6 +303,7 @@ pub(crate) fn service_view(host: &str, service: &str) -> ServiceView {
         expected: Expect::Running,
         as_expected: true,
         start_type: Some(StartType::Automatic),
+        details: None,
         pid: Some(1_234),
         exit_code: Some(0),
         incident: None,

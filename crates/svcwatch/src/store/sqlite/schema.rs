@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -88,6 +88,17 @@ fn form_1(step: &Transaction<'_>) -> rusqlite::Result<()> {
         [id],
     )?;
     Ok(())
+}
+
+/// How far each feed is.
+fn form_2(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(
+        "CREATE TABLE feed (
+            destination TEXT PRIMARY KEY,
+            destination_shown TEXT,
+            record INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;",
+    )
 }
 
 const FORM_1: &str = "
@@ -282,11 +293,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_database_becomes_form_1() {
+    fn an_empty_database_becomes_the_newest_form() {
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(form_of(&connection, path()).unwrap(), 0);
         migrate(&mut connection, path(), MIGRATIONS).unwrap();
-        assert_eq!(form_of(&connection, path()).unwrap(), 1);
+        assert_eq!(form_of(&connection, path()).unwrap(), newest());
         assert_eq!(
             tables(&connection),
             [
@@ -295,6 +306,7 @@ mod tests {
                 "delivery",
                 "destination",
                 "dropped",
+                "feed",
                 "history",
                 "host",
                 "incident",

@@ -84,3 +84,5 @@ pub const NOTE_CHARACTERS_MAX: usize = 1_000;
 pub const CONFIGS_PER_READ_MAX: usize = 400;
 /// Distinct service names that are kept once for all hosts, at most.
 pub const NAMES_MAX: usize = 1_000_000;
+/// Distinct configurations of services that are kept once for all hosts, at most.
+pub const DETAILS_MAX: usize = 1_000_000;

@@ -208,7 +208,7 @@ pub struct Observation {
 }
 
 /// What is kept of a service's configuration beside how it starts. What was denied or never read is `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ServiceDetails {
     /// What it runs, with arguments; what looks like a secret in them is masked before it comes here.
     pub binary_path: Option<Arc<str>>,
@@ -216,6 +216,21 @@ pub struct ServiceDetails {
     pub run_as: Option<Arc<str>>,
     /// The services and groups (`+name`) it depends on.
     pub dependencies: Option<Arc<[Arc<str>]>>,
+}
+
+impl ServiceDetails {
+    /// What a host told of a service's configuration; none where it told nothing of this.
+    pub fn of(config: &ServiceConfig) -> Option<Self> {
+        let text = |text: &Option<String>| text.as_deref().map(Arc::from);
+        let names =
+            |names: &Vec<String>| names.iter().map(|name| Arc::from(name.as_str())).collect();
+        let details = Self {
+            binary_path: text(&config.binary_path),
+            run_as: text(&config.account),
+            dependencies: config.dependencies.as_ref().map(names),
+        };
+        (details != Self::default()).then_some(details)
+    }
 }
 
 /// The configuration of one service. What was denied or is not supported by the host is `None`, never a default.
@@ -231,7 +246,7 @@ pub struct ServiceConfig {
     pub per_user: Option<bool>,
     /// Its display name.
     pub display_name: Option<String>,
-    /// What it runs, with arguments.
+    /// What it runs, with arguments; what looks like a secret in them is masked before it comes here.
     pub binary_path: Option<String>,
     /// The account it runs as.
     pub account: Option<String>,

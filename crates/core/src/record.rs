@@ -4,7 +4,7 @@
 use crate::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{Notice, Severity, ToldEvent, Why},
-    observe::{Fault, Refusal, StartType, State},
+    observe::{Fault, Refusal, ServiceDetails, StartType, State},
     time::Wall,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -73,6 +73,8 @@ pub struct TargetRow {
     pub per_user: Option<bool>,
     /// Its display name.
     pub display_name: Option<Arc<str>>,
+    /// What else is known of its configuration. Services that are set up alike share it.
+    pub details: Option<Arc<ServiceDetails>>,
     /// The start type by which a `start` entry selected it: such a selection stays when the start type changes.
     pub selected_start: Option<StartType>,
     /// Whether it is not watched any more: the row stays so that `seq` never goes back.

@@ -3,7 +3,7 @@
 use crate::{
     id::Name,
     notice::{ToldEvent, Why},
-    observe::{Reading, ServiceConfig, State},
+    observe::{Reading, ServiceConfig, ServiceDetails, State},
     plan::{EntryPlan, Expect, StuckAfter},
     planted::{self, Planted},
     policy::{
@@ -112,6 +112,7 @@ impl Target {
             trigger_start: None,
             per_user: None,
             display_name: None,
+            details: None,
             selected_start: None,
             removed: false,
         };
@@ -333,8 +334,12 @@ impl Target {
         }
     }
 
-    /// Takes in its configuration; whether something is new.
-    pub fn configure(&mut self, config: &ServiceConfig) -> bool {
+    /// Takes in its configuration, of which the details come from `details`; whether something is new.
+    pub fn configure(
+        &mut self,
+        config: &ServiceConfig,
+        details: Option<Arc<ServiceDetails>>,
+    ) -> bool {
         self.config_read = true;
         let row = &mut self.row;
         let display_name = config
@@ -344,11 +349,13 @@ impl Target {
             .or_else(|| row.display_name.clone());
         let known = (row.start_type, row.trigger_start, row.per_user);
         let new = known != (config.start_type, config.trigger_start, config.per_user)
-            || row.display_name != display_name;
+            || row.display_name != display_name
+            || row.details != details;
         row.start_type = config.start_type;
         row.trigger_start = config.trigger_start;
         row.per_user = config.per_user;
         row.display_name = display_name;
+        row.details = details;
         new
     }
 

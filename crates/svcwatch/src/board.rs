@@ -51,6 +51,8 @@ pub struct Row {
     pub display_name: Option<Arc<str>>,
     /// What people call it.
     pub friendly_name: Option<Arc<str>>,
+    /// What else is known of its configuration.
+    pub details: Option<Arc<ServiceDetails>>,
     /// Labels of the host and its own.
     pub labels: Labels,
     /// Its open incident.
@@ -69,8 +71,6 @@ pub struct Row {
     pub as_expected: bool,
     /// How it is started.
     pub start_type: Option<StartType>,
-    /// What else is known of its configuration.
-    pub details: Option<Arc<ServiceDetails>>,
     /// Why it is not told although it is not as expected.
     pub muted: Option<Why>,
 }
@@ -326,6 +326,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         service,
         display_name,
         friendly_name,
+        details,
         labels,
         incident,
         since,
@@ -335,7 +336,6 @@ fn split(view: ServiceView) -> (Name, Row) {
         expected,
         as_expected,
         start_type,
-        details,
         muted,
     };
     (host, row)

@@ -6,7 +6,7 @@ use crate::{
     host::{Host, Line, Listed},
     id::Name,
     limits,
-    observe::{Asked, HostFault, HostReading, ServiceConfig, StartType, State},
+    observe::{Asked, HostFault, HostReading, ServiceConfig, ServiceDetails, StartType, State},
     planted::{self, Planted},
     record::Record,
     target::{Sight, Target},
@@ -60,6 +60,22 @@ fn intern(names: &mut BTreeSet<Arc<str>>, name: &str) -> Arc<str> {
         names.insert(Arc::clone(&name));
     }
     name
+}
+
+/// The one copy of a configuration that many hosts have.
+fn share(
+    known: &mut BTreeSet<Arc<ServiceDetails>>,
+    config: &ServiceConfig,
+) -> Option<Arc<ServiceDetails>> {
+    let details = ServiceDetails::of(config)?;
+    if let Some(known) = known.get(&details) {
+        return Some(Arc::clone(known));
+    }
+    let details = Arc::new(details);
+    if known.len() < limits::DETAILS_MAX {
+        known.insert(Arc::clone(&details));
+    }
+    Some(details)
 }
 
 /// Where somebody wrote a display name for a key name, what the service is really called.
@@ -243,6 +259,7 @@ impl Engine {
             return;
         };
         host.config_asked = None;
+        self.first_look.looked(name);
         // What could not be read now is asked for again with the next check.
         let Ok(services) = services else { return };
         let mut changed = Vec::new();
@@ -259,7 +276,7 @@ impl Engine {
                 .find(&service)
                 .and_then(|place| host.targets.get_mut(place))
             {
-                if target.configure(config) {
+                if target.configure(config, share(&mut self.details, config)) {
                     step.commit.push(Record::Target(target.row.clone()));
                     changed.push(service);
                 }

@@ -29,6 +29,7 @@ use crate::{
     id::{IncidentId, Name, StoreId, Subject},
     incident::Incidents,
     limits,
+    observe::ServiceDetails,
     outbox::{Outbox, Signal},
     plan::Plan,
     record::{Acknowledged, HostRow, Record},
@@ -58,6 +59,8 @@ pub struct Engine {
     schedule: Schedule,
     /// Names of services, once for all hosts.
     names: BTreeSet<Arc<str>>,
+    /// Configurations of services, once for all hosts.
+    details: BTreeSet<Arc<ServiceDetails>>,
     first_look: FirstLook,
     stopping: bool,
 }

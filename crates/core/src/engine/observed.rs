@@ -303,7 +303,14 @@ impl Engine {
         }
         self.retire(now, name, step);
         self.read_config(now, name, step);
-        self.first_look.looked(name);
+        // A first look is over when it is also known how the services are set up, so that it can be told with them.
+        let asks = self
+            .hosts
+            .get(name)
+            .is_some_and(|host| host.config_asked.is_some());
+        if !asks {
+            self.first_look.looked(name);
+        }
         step.effects.push(Effect::Show(View::Checked {
             host: name.clone(),
             at: now.wall,

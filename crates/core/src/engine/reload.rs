@@ -232,6 +232,7 @@ impl Engine {
         step.commit.push(Record::Target(TargetRow {
             removed: true,
             wrong_since: None,
+            details: None,
             ..target.row
         }));
         step.effects.push(Effect::Show(View::ServiceGone {

@@ -54,6 +54,7 @@ impl Engine {
             outbox,
             schedule: Schedule::default(),
             names: BTreeSet::new(),
+            details: BTreeSet::new(),
             first_look: FirstLook::default(),
             stopping: false,
         };

@@ -62,6 +62,7 @@ impl Engine {
                     notice.previous_state = row.previous_state;
                     notice.since = Some(row.since);
                     notice.start_type = row.start_type;
+                    notice.details.clone_from(&row.details);
                     notice.exit_code = row.exit_code;
                     notice.service_exit_code = row.service_exit_code;
                     if let Some(entry) = host.plan.services.get(target.entry) {

@@ -8,13 +8,13 @@ use crate::{
     notice::{Kind, Notice, ToldEvent},
     observe::{
         Asked, Fault, HostFault, HostReading, Logon, Observation, Outcome, ProbeId, Reading,
-        Refusal, ServiceReading, State,
+        Refusal, ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
         StuckAfter,
     },
-    record::Restored,
+    record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
 };
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
@@ -106,6 +106,18 @@ fn list(services: &[(&str, State)]) -> Outcome {
     })
 }
 
+/// How every service is set up.
+fn config(service: &Name) -> ServiceConfig {
+    ServiceConfig {
+        name: service.as_str().to_string(),
+        start_type: Some(StartType::Manual),
+        binary_path: Some("svchost.exe -k net".to_string()),
+        account: Some("LocalSystem".to_string()),
+        dependencies: Some(vec!["RPCSS".to_string()]),
+        ..ServiceConfig::default()
+    }
+}
+
 fn fault(fault: Fault) -> Outcome {
     Outcome::Fault(HostFault {
         fault,
@@ -171,10 +183,11 @@ impl Story {
                         answer: "200".to_string(),
                     });
                 }
-                Effect::ReadConfig { .. }
-                | Effect::Forget { .. }
-                | Effect::Show(_)
-                | Effect::Note(_) => {}
+                Effect::ReadConfig { host, services } => {
+                    let services = Ok(services.iter().map(config).collect());
+                    self.apply(Event::ConfigRead { host, services });
+                }
+                Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
             }
         }
     }
@@ -241,6 +254,45 @@ fn a_service_stops_and_starts() {
         ]
     );
     assert_eq!(story.told[0].incident, story.told[1].incident);
+}
+
+#[test]
+fn what_was_wrong_already_is_told_with_how_the_service_is_set_up() {
+    let mut plan = plan(vec![
+        host("srv01", &["Spooler"]),
+        host("srv02", &["Spooler"]),
+    ]);
+    for host in &mut plan.hosts {
+        host.settle = Span::ZERO;
+    }
+    let mut story = Story::new(plan);
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));
+    let [first, second] = story.told.as_slice() else {
+        panic!("{:?}", story.words());
+    };
+    let details = first.details.as_ref().expect("they were read before");
+    assert_eq!(details.binary_path.as_deref(), Some("svchost.exe -k net"));
+    assert_eq!(details.run_as.as_deref(), Some("LocalSystem"));
+    assert_eq!(
+        details.dependencies.as_deref(),
+        Some(&[Arc::from("RPCSS")][..])
+    );
+    assert_eq!(first.start_type, Some(StartType::Manual));
+    let other = second.details.as_ref().expect("they were read before");
+    assert!(
+        Arc::ptr_eq(details, other),
+        "services that are set up alike share it"
+    );
+    let written = story.steps.iter().flat_map(|step| &step.commit);
+    let configured = written
+        .filter(
+            |record| matches!(record, Record::Target(row) if row.details.is_some() && row.seq == 1),
+        )
+        .count();
+    assert_eq!(
+        configured, 2,
+        "a row is written where it changed and not at each reading"
+    );
 }
 
 #[test]

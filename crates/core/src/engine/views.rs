@@ -71,7 +71,7 @@ impl Engine {
             expected: entry.expect,
             as_expected: target.as_expected(entry),
             start_type: row.start_type,
-            details: None,
+            details: row.details.clone(),
             pid: row.pid,
             exit_code: row.exit_code,
             incident: self

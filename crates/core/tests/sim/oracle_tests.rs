@@ -243,6 +243,7 @@ fn target(state: State, seq: u64) -> Record {
         trigger_start: None,
         per_user: None,
         display_name: None,
+        details: None,
         selected_start: None,
         removed: false,
     })

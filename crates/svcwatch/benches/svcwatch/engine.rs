@@ -216,6 +216,7 @@ fn fill(store: &AnyStore) {
                 trigger_start: Some(false),
                 per_user: Some(false),
                 display_name: Some(Arc::from(format!("The Service {service:03}"))),
+                details: None,
                 selected_start: None,
                 removed: false,
             })

@@ -4,6 +4,7 @@
 //! saw; whether that is good or bad is decided elsewhere. Nothing here starts or stops a service (P8).
 
 pub mod codes;
+pub mod command_line;
 pub mod hello;
 mod loopback;
 mod rpc;

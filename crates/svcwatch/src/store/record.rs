@@ -277,6 +277,16 @@ struct StoredItem<'a> {
     event: Cow<'a, str>,
 }
 
+/// The details of a service as JSON.
+pub(super) fn details_to_json(details: &ServiceDetails) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&StoredDetails::of(details))
+}
+
+/// The details of a service of their JSON.
+pub(super) fn details_of_json(json: &str) -> Result<ServiceDetails, serde_json::Error> {
+    serde_json::from_str::<StoredDetails<'_>>(json).map(StoredDetails::into_details)
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredDetails<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]

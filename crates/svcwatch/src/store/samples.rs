@@ -40,8 +40,17 @@ pub(super) fn target_row(host: &str, service: &str) -> TargetRow {
         trigger_start: Some(false),
         per_user: None,
         display_name: Some(Arc::from("Print Spooler")),
+        details: Some(Arc::new(details())),
         selected_start: Some(StartType::Automatic),
         removed: false,
+    }
+}
+
+fn details() -> ServiceDetails {
+    ServiceDetails {
+        binary_path: Some(Arc::from(r"C:\Windows\System32\spoolsv.exe")),
+        run_as: Some(Arc::from("LocalSystem")),
+        dependencies: Some(Arc::from([Arc::from("RPCSS"), Arc::from("http")])),
     }
 }
 
@@ -117,11 +126,7 @@ pub(super) fn notice(host: &str, name: &str, number: u64) -> Notice {
         previous_state: Some(State::Running),
         since: Some(at(number)),
         start_type: Some(StartType::Automatic),
-        details: Some(Arc::new(ServiceDetails {
-            binary_path: Some(Arc::from(r"C:\Windows\System32\spoolsv.exe")),
-            run_as: Some(Arc::from("LocalSystem")),
-            dependencies: Some(Arc::from([Arc::from("RPCSS"), Arc::from("http")])),
-        })),
+        details: Some(Arc::new(details())),
         exit_code: Some(1_067),
         service_exit_code: None,
         cause: Some("ended by itself".to_owned()),
@@ -257,12 +262,12 @@ prop_compose! {
         (pid, exit_code, service_exit_code) in any::<(Option<u32>, Option<u32>, Option<u32>)>(),
         (start_type, selected_start) in (option::of(select(StartType::ALL)), option::of(select(StartType::ALL))),
         (trigger_start, per_user) in any::<(Option<bool>, Option<bool>)>(),
-        display_name in option::of(any_text()),
+        (display_name, details) in (option::of(any_text()), option::of(any_details())),
     ) -> TargetRow {
         TargetRow {
             host, service, state, since, previous_state, hidden, seq, seen_running, wrong_since, pid, exit_code,
             service_exit_code, start_type, trigger_start, per_user, display_name: display_name.map(Arc::from),
-            selected_start, removed,
+            details: details.map(Arc::new), selected_start, removed,
         }
     }
 }

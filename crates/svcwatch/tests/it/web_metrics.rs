@@ -105,7 +105,7 @@ async fn promtool_accepts_the_classic_format() {
         "svcwatch_host_up{host=\"srv03\"} 0",
         "svcwatch_host_up{host=\"quo\\\"te\"} 0",
         "svcwatch_faults{fault=\"access_denied\"} 9",
-        "windows_service_info{host=\"new\\nline\",name=\"back\\\\slash\",display_name=\"new\\nline\"} 1",
+        "windows_service_info{host=\"new\\nline\",name=\"back\\\\slash\",display_name=\"new\\nline\",path_name=\"\",run_as=\"\"} 1",
         "svcwatch_checks_total{result=\"ok\"} 1",
     ] {
         assert!(

@@ -6,6 +6,7 @@ use svcwatch_wire::scmr::{self, Code, Config2, Config2Level, Handle, access, ser
 
 use super::channel::{CallError, Channel};
 use super::{Failure, Session, code_failure, codes};
+use crate::probe::command_line;
 
 /// What is being done, for messages.
 const DOING: &str = "reading the configuration of a service";
@@ -94,7 +95,7 @@ fn take(config: &mut ServiceConfig, found: scmr::ServiceConfig) {
     });
     let per_user = service_type::USER_SERVICE | service_type::USER_SERVICE_INSTANCE;
     config.per_user = Some(found.service_type & per_user != 0);
-    config.binary_path = found.binary_path;
+    config.binary_path = found.binary_path.as_deref().map(command_line::masked);
     config.account = found.start_name;
     config.dependencies = found.dependencies;
     config.display_name = found.display_name;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
     id::{Name, StoreId},
+    observe::ServiceDetails,
     record::{LaneRow, Restored, TargetRow},
 };
 
@@ -111,7 +112,7 @@ pub(super) fn targets(
     );
     let mut statement = reading.prepare(&sql)?;
     let mut found = statement.query(params![from, to])?;
-    let mut shared = Shared::default();
+    let mut shared = Shared::of(reading)?;
     let mut targets = Vec::new();
     while let Some(row) = found.next()? {
         targets.push(shared.target(row)?);
@@ -129,9 +130,18 @@ pub(super) struct Shared {
     now: Vec<(Name, Option<Arc<str>>)>,
     names: HashMap<Box<str>, Name>,
     texts: HashMap<Box<str>, Arc<str>>,
+    details: HashMap<i64, Arc<ServiceDetails>>,
 }
 
 impl Shared {
+    /// Nothing met yet; all details at hand, because a target only names them.
+    pub(super) fn of(reading: &Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            details: rows::details(reading)?,
+            ..Self::default()
+        })
+    }
+
     /// The target of a row with the columns [`rows::TARGET`].
     pub(super) fn target(&mut self, row: &Row<'_>) -> rusqlite::Result<TargetRow> {
         let host = self.host(row.get_ref(1)?.as_str()?);
@@ -148,7 +158,7 @@ impl Shared {
         if self.now.len() < SHARED_MAX {
             self.now.push(shared.clone());
         }
-        rows::target(row, host, shared.0, shared.1)
+        rows::target(row, host, shared.0, shared.1, &self.details)
     }
 
     /// The rows of a host stand together.

@@ -240,6 +240,7 @@ fn open_to_write(path: &Path) -> Result<Connection, StoreError> {
     }
     connection.execute_batch(SETTINGS).map_err(of_sqlite)?;
     schema::migrate(&mut connection, path, schema::MIGRATIONS)?;
+    schema::tidy_details(&connection).map_err(of_sqlite)?;
     Ok(connection)
 }
 

@@ -360,7 +360,7 @@ pub(super) fn targets(reading: &Connection, host: &Name) -> rusqlite::Result<Vec
         rows::TARGET
     );
     let mut statement = reading.prepare_cached(&sql)?;
-    let mut shared = Shared::default();
+    let mut shared = Shared::of(reading)?;
     let found = statement.query_map([host.key()], |row| shared.target(row))?;
     found.collect()
 }

@@ -4,15 +4,15 @@
 //! in the log; it stays in the database for the version that can.
 
 use crate::store::record::{
-    TargetFlags, counted, delivery_state, event, fault, names_of_json, notice_of_json, refusal,
-    result, severity, start_type, state, subject,
+    TargetFlags, counted, delivery_state, details_of_json, event, fault, names_of_json,
+    notice_of_json, refusal, result, severity, start_type, state, subject,
 };
-use rusqlite::Row;
-use std::sync::Arc;
+use rusqlite::{Connection, Row};
+use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{ToldEvent, Why},
-    observe::State,
+    observe::{ServiceDetails, State},
     record::{
         AccountRow, Acknowledged, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow,
         HistoryRow, HostRow, IncidentRow, LaneRow, TargetRow, Told,
@@ -28,7 +28,7 @@ macro_rules! subject_columns {
 }
 
 pub(super) const TARGET: &str = "host, coalesce(host_shown, host), coalesce(service_shown, service), state, since, previous_state, flags, seq,
-    wrong_since, pid, exit_code, service_exit_code, start_type, display_name, selected_start";
+    wrong_since, pid, exit_code, service_exit_code, start_type, display_name, selected_start, details";
 pub(super) const HOST: &str =
     "coalesce(host_shown, host), computer_name, fault, cause, wrong_since, since, visible, seq,
     visibility_seq, refused_until, removed";
@@ -95,12 +95,26 @@ fn about(row: &Row<'_>) -> rusqlite::Result<Option<Subject>> {
     Ok(found)
 }
 
-/// A target, with names that the caller makes, because at a start most of them have been made already.
+/// The details of services by their numbers. What cannot be read is left out: it is asked for again.
+pub(super) fn details(reading: &Connection) -> rusqlite::Result<HashMap<i64, Arc<ServiceDetails>>> {
+    let mut statement = reading.prepare_cached("SELECT number, text FROM details")?;
+    let mut found = statement.query([])?;
+    let mut all = HashMap::new();
+    while let Some(row) = found.next()? {
+        if let Ok(details) = must(row, 1, details_of_json)? {
+            all.insert(row.get(0)?, Arc::new(details));
+        }
+    }
+    Ok(all)
+}
+
+/// A target, with names and details that the caller makes, because at a start most of them have been made already.
 pub(super) fn target(
     row: &Row<'_>,
     host: Name,
     service: Name,
     display_name: Option<Arc<str>>,
+    details: &HashMap<i64, Arc<ServiceDetails>>,
 ) -> rusqlite::Result<TargetRow> {
     let flags = TargetFlags(row.get(6)?);
     Ok(TargetRow {
@@ -121,6 +135,9 @@ pub(super) fn target(
         per_user: flags.per_user(),
         selected_start: meaning(row, 14, start_type)?.flatten(),
         display_name,
+        details: row
+            .get::<_, Option<i64>>(15)?
+            .and_then(|number| details.get(&number).cloned()),
         removed: flags.removed(),
     })
 }

@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -90,8 +90,36 @@ fn form_1(step: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// How far each feed is.
+/// What services run, as whom and what they need: few such rows belong to many targets, so a target holds a number.
 fn form_2(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(FORM_2)
+}
+
+const FORM_2: &str = "
+-- text is JSON.
+CREATE TABLE details (
+    number INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE
+) STRICT;
+ALTER TABLE target ADD COLUMN details INTEGER;
+";
+
+/// Rows of details above which a start looks for those that no target has any more: it reads all targets for it.
+const DETAILS_KEPT: i64 = 10_000;
+
+/// Removes details that no target has any more, where there are many.
+pub(super) fn tidy_details(connection: &Connection) -> rusqlite::Result<()> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM details", [], |row| row.get(0))?;
+    if count > DETAILS_KEPT {
+        connection.execute_batch(UNUSED_DETAILS)?;
+    }
+    Ok(())
+}
+
+const UNUSED_DETAILS: &str = "DELETE FROM details WHERE number NOT IN (SELECT details FROM target WHERE details IS NOT NULL)";
+
+/// How far each feed is.
+fn form_3(step: &Transaction<'_>) -> rusqlite::Result<()> {
     step.execute_batch(
         "CREATE TABLE feed (
             destination TEXT PRIMARY KEY,
@@ -305,6 +333,7 @@ mod tests {
                 "attempt",
                 "delivery",
                 "destination",
+                "details",
                 "dropped",
                 "feed",
                 "history",
@@ -328,7 +357,7 @@ mod tests {
 
     #[test]
     fn only_the_steps_that_lack_are_taken() {
-        fn form_2(step: &Transaction<'_>) -> rusqlite::Result<()> {
+        fn moody(step: &Transaction<'_>) -> rusqlite::Result<()> {
             step.execute_batch("ALTER TABLE target ADD COLUMN mood TEXT")
         }
         fn broken(step: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -336,10 +365,10 @@ mod tests {
         }
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, path(), &[form_1]).unwrap();
-        migrate(&mut connection, path(), &[form_1, form_2]).unwrap();
+        migrate(&mut connection, path(), &[form_1, moody]).unwrap();
         assert_eq!(form_of(&connection, path()).unwrap(), 2);
 
-        let error = migrate(&mut connection, path(), &[form_1, form_2, broken]).unwrap_err();
+        let error = migrate(&mut connection, path(), &[form_1, moody, broken]).unwrap_err();
         assert!(matches!(error, StoreError::Database { .. }), "{error}");
         assert_eq!(
             form_of(&connection, path()).unwrap(),
@@ -347,6 +376,45 @@ mod tests {
             "half a step is none"
         );
         assert!(!tables(&connection).contains(&"half".to_owned()));
+    }
+
+    #[test]
+    fn a_database_of_form_1_keeps_its_targets() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, path(), &[form_1]).unwrap();
+        let row = "INSERT INTO target (host, service, state, since, flags, seq) VALUES ('h', 's', 'running', 1, 0, 7)";
+        connection.execute_batch(row).unwrap();
+        migrate(&mut connection, path(), MIGRATIONS).unwrap();
+        let kept: (i64, Option<i64>) = connection
+            .query_row("SELECT seq, details FROM target", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(kept, (7, None));
+    }
+
+    #[test]
+    fn details_that_nobody_has_go_once_they_are_many() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, path(), MIGRATIONS).unwrap();
+        let fill = |count: i64| {
+            format!(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+                 INSERT OR IGNORE INTO details (text) SELECT 'text ' || i FROM n"
+            )
+        };
+        let count = |connection: &Connection| -> i64 {
+            let sql = "SELECT count(*) FROM details";
+            connection.query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        let row = "INSERT INTO target (host, service, state, since, flags, seq, details) VALUES ('h', 's', 'running', 1, 0, 7, 3)";
+        connection.execute_batch(&fill(DETAILS_KEPT)).unwrap();
+        connection.execute_batch(row).unwrap();
+        tidy_details(&connection).unwrap();
+        assert_eq!(count(&connection), DETAILS_KEPT);
+        connection.execute_batch(&fill(DETAILS_KEPT + 1)).unwrap();
+        tidy_details(&connection).unwrap();
+        assert_eq!(count(&connection), 1);
     }
 
     #[test]

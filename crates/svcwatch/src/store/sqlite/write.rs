@@ -1,14 +1,14 @@
 //! Writing rows: each by its natural key, so that writing it again changes nothing.
 
 use crate::store::record::{
-    SubjectParts, TargetFlags, names_to_json, notice_to_json, shown, stored,
+    SubjectParts, TargetFlags, details_to_json, names_to_json, notice_to_json, shown, stored,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::ToldEvent,
-    observe::{Fault, Refusal, StartType, State},
+    observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{
         AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow, HistoryRow,
         HostRow, IncidentRow, LaneRow, Record, TargetRow,
@@ -18,12 +18,15 @@ use svcwatch_core::{
 
 /// Subjects whose numbers are remembered, at most.
 const SUBJECTS_MAX: usize = 65_536;
+/// Details of services whose numbers are remembered, at most.
+const DETAILS_MAX: usize = 16_384;
 
 /// The connection that writes, with what it remembers of the database.
 #[derive(Debug)]
 pub(super) struct Writing {
     pub(super) connection: Connection,
     subjects: HashMap<String, Known>,
+    details: HashMap<Arc<ServiceDetails>, i64>,
 }
 
 /// A subject that is in the database, with its spelling there.
@@ -40,6 +43,7 @@ impl Writing {
         Self {
             connection,
             subjects: HashMap::new(),
+            details: HashMap::new(),
         }
     }
 
@@ -47,8 +51,9 @@ impl Writing {
     pub(super) fn write(&mut self, records: &[Record]) -> rusqlite::Result<()> {
         let result = self.try_write(records);
         if result.is_err() {
-            // Subjects of a transaction that came to nothing have no number any more.
+            // What a transaction that came to nothing has numbered has no number any more.
             self.subjects.clear();
+            self.details.clear();
         }
         result
     }
@@ -57,11 +62,15 @@ impl Writing {
         if self.subjects.len() > SUBJECTS_MAX {
             self.subjects.clear();
         }
+        if self.details.len() > DETAILS_MAX {
+            self.details.clear();
+        }
         let mut batch = Batch {
             step: self
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)?,
             subjects: &mut self.subjects,
+            details: &mut self.details,
             last_record: 0,
         };
         for record in records {
@@ -80,6 +89,7 @@ impl Writing {
 struct Batch<'a> {
     step: Transaction<'a>,
     subjects: &'a mut HashMap<String, Known>,
+    details: &'a mut HashMap<Arc<ServiceDetails>, i64>,
     /// The greatest number of the batch; 0 for none.
     last_record: u64,
 }
@@ -145,7 +155,24 @@ impl Batch<'_> {
         Ok(id)
     }
 
-    fn target(&self, row: &TargetRow) -> rusqlite::Result<()> {
+    /// The number of the details of a service, which are written where they are new.
+    fn details(&mut self, details: &Arc<ServiceDetails>) -> rusqlite::Result<i64> {
+        if let Some(known) = self.details.get(details) {
+            return Ok(*known);
+        }
+        let text = details_to_json(details).map_err(unstorable)?;
+        self.run(DETAILS, [&text])?;
+        let number = self
+            .step
+            .prepare_cached(DETAILS_NUMBER)?
+            .query_row([&text], |row| row.get(0))?;
+        self.details.insert(Arc::clone(details), number);
+        Ok(number)
+    }
+
+    fn target(&mut self, row: &TargetRow) -> rusqlite::Result<()> {
+        let details = row.details.as_ref();
+        let details = details.map(|details| self.details(details)).transpose()?;
         self.run(
             TARGET,
             params![
@@ -165,6 +192,7 @@ impl Batch<'_> {
                 row.display_name.as_deref(),
                 shown(&row.host),
                 row.selected_start.map(StartType::as_str),
+                details,
             ],
         )
     }
@@ -370,14 +398,18 @@ const SUBJECT: &str = "INSERT INTO subject (host, name, kind, host_shown, name_s
 const SUBJECT_ID: &str = "SELECT id FROM subject WHERE host = ?1 AND name = ?2 AND kind = ?3";
 
 const TARGET: &str = "INSERT INTO target (host, service, service_shown, state, since, previous_state, flags, seq, wrong_since,
-        pid, exit_code, service_exit_code, start_type, display_name, host_shown, selected_start)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        pid, exit_code, service_exit_code, start_type, display_name, host_shown, selected_start, details)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
     ON CONFLICT (host, service) DO UPDATE SET service_shown = excluded.service_shown, state = excluded.state,
         since = excluded.since, previous_state = excluded.previous_state, flags = excluded.flags, seq = excluded.seq,
         wrong_since = excluded.wrong_since, pid = excluded.pid, exit_code = excluded.exit_code,
         service_exit_code = excluded.service_exit_code, start_type = excluded.start_type,
         display_name = excluded.display_name, host_shown = excluded.host_shown,
-        selected_start = excluded.selected_start";
+        selected_start = excluded.selected_start, details = excluded.details";
+
+const DETAILS: &str = "INSERT INTO details (text) VALUES (?1) ON CONFLICT (text) DO NOTHING";
+
+const DETAILS_NUMBER: &str = "SELECT number FROM details WHERE text = ?1";
 
 const HOST: &str = "INSERT OR REPLACE INTO host (host, host_shown, computer_name, fault, cause, wrong_since, since, visible, seq,
         visibility_seq, refused_until, removed)

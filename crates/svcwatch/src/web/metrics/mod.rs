@@ -265,7 +265,7 @@ mod tests {
     };
     use svcwatch_core::{
         notice::Why,
-        observe::{Fault, StartType, State},
+        observe::{Fault, ServiceDetails, StartType, State},
         view::View,
     };
 
@@ -327,6 +327,11 @@ mod tests {
         let mut view = service("SRV01", "Spooler");
         view.display_name = Some("Print Spooler".into());
         view.start_type = Some(StartType::AutomaticDelayed);
+        view.details = Some(Arc::new(ServiceDetails {
+            binary_path: Some(r#""C:\print spool.exe" --pin 4711"#.into()),
+            run_as: Some("LocalSystem".into()),
+            dependencies: None,
+        }));
         board.apply(View::Service(view));
         let text = written(board, Format::Classic);
         for line in [
@@ -336,7 +341,7 @@ mod tests {
             "windows_service_state{host=\"SRV01\",name=\"spooler\",state=\"stop pending\"} 0",
             "windows_service_start_mode{host=\"SRV01\",name=\"spooler\",start_mode=\"auto\"} 1",
             "windows_service_start_mode{host=\"SRV01\",name=\"spooler\",start_mode=\"manual\"} 0",
-            "windows_service_info{host=\"SRV01\",name=\"spooler\",display_name=\"Print Spooler\"} 1",
+            "windows_service_info{host=\"SRV01\",name=\"spooler\",display_name=\"Print Spooler\",path_name=\"C:\\\\print spool.exe\",run_as=\"LocalSystem\"} 1",
             "svcwatch_service_muted{host=\"SRV01\",name=\"spooler\"} 0",
             "# TYPE windows_service_state gauge",
         ] {

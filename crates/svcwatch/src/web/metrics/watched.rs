@@ -5,7 +5,10 @@
 //! services keep what was confirmed last, and `svcwatch_host_up` says that they are not seen: so a host that is gone
 //! is one alert and not forty, and is never taken for green.
 
-use crate::board::{Board, PIECE_ROWS, Row};
+use crate::{
+    board::{Board, PIECE_ROWS, Row},
+    probe::command_line,
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder},
@@ -94,13 +97,22 @@ impl Collector for Watched {
         self.services(
             &mut encoder,
             "windows_service_info",
-            "Always 1; its labels say what a service is called",
+            "Always 1; its labels say what a service is called, whose account it runs as and which program it is",
             |metric, host, row| {
-                let display = (
-                    "display_name",
-                    row.display_name.as_deref().unwrap_or_default(),
-                );
-                gauge(metric, &[label(host), name(row), display], true)
+                let details = row.details.as_deref();
+                let run_as = details.and_then(|details| details.run_as.as_deref());
+                // The arguments of a service may hold secrets that nothing can tell from other words.
+                let path = details
+                    .and_then(|details| details.binary_path.as_deref())
+                    .map_or("", command_line::executable);
+                let labels = [
+                    label(host),
+                    name(row),
+                    ("display_name", row.display_name.as_deref().unwrap_or_default()),
+                    ("path_name", path),
+                    ("run_as", run_as.unwrap_or_default()),
+                ];
+                gauge(metric, &labels, true)
             },
         )
     }

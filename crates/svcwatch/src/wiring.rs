@@ -2,10 +2,11 @@
 
 use crate::{
     config::{
-        self, Config, Connection, Credential, DestinationSettings, EmailSettings, SecretError,
-        SecretSource, WebhookSettings,
+        self, Config, Connection, Credential, DestinationSettings, EmailSettings, InfluxdbSettings,
+        MqttSettings, SecretError, SecretSource, WebhookSettings,
     },
     dest::{self, sender::Destinations},
+    feed::influxdb,
     probe::{self, Access},
     secret::Secret,
 };
@@ -125,6 +126,10 @@ pub fn destination_list(config: &Config) -> Result<DestinationList, Vec<String>>
                 webhook_settings(webhook).map(dest::Settings::Webhook)
             }
             DestinationSettings::Email(email) => email_settings(email).map(dest::Settings::Email),
+            DestinationSettings::Mqtt(mqtt) => mqtt_settings(mqtt).map(dest::Settings::Mqtt),
+            DestinationSettings::Influxdb(influxdb) => {
+                influxdb_settings(influxdb).map(dest::Settings::Influxdb)
+            }
         };
         match settings {
             Ok(settings) => list.push((name.clone(), settings)),
@@ -197,6 +202,70 @@ fn email_settings(settings: &EmailSettings) -> Result<dest::email::Settings, Sec
         ca: settings.ca.clone(),
         timeout: duration(settings.timeout),
     })
+}
+
+fn mqtt_settings(settings: &MqttSettings) -> Result<dest::mqtt::Settings, SecretError> {
+    let tls = settings.tls.as_ref().map(|tls| dest::mqtt::Tls {
+        ca: tls.ca.clone(),
+        cert: tls.cert.clone(),
+        key: tls.key.clone(),
+    });
+    let topics = &settings.topics;
+    Ok(dest::mqtt::Settings {
+        host: settings.host.clone(),
+        port: settings.port,
+        tls,
+        user: settings.user.as_deref().map(Secret::from),
+        password: read(settings.password.as_ref())?,
+        client_id: settings.client_id.clone(),
+        version: if settings.five {
+            dest::mqtt::Version::V5
+        } else {
+            dest::mqtt::Version::V4
+        },
+        qos: settings.qos,
+        retain_status: settings.retain_status,
+        topics: dest::mqtt::Topics {
+            stopped: topics.stopped.clone(),
+            running: topics.running.clone(),
+            status: topics.status.clone(),
+        },
+        timeout: duration(settings.timeout),
+        presence: true,
+    })
+}
+
+fn influxdb_settings(settings: &InfluxdbSettings) -> Result<influxdb::Settings, SecretError> {
+    Ok(influxdb::Settings {
+        url: settings.url.clone(),
+        version: match settings.version {
+            1 => influxdb::Version::V1,
+            2 => influxdb::Version::V2,
+            _ => influxdb::Version::V3,
+        },
+        database: settings.database.clone(),
+        retention_policy: settings.retention_policy.clone(),
+        retention: settings
+            .retention
+            .as_ref()
+            .map(|retention| influxdb::Retention {
+                name: retention.name.clone(),
+                duration: retention.duration.clone(),
+            }),
+        org: settings.org.clone(),
+        bucket: settings.bucket.clone(),
+        token: read(settings.token.as_ref())?,
+        user: settings.user.as_deref().map(Secret::from),
+        password: read(settings.password.as_ref())?,
+        tags: settings.tags.clone(),
+        batch: settings.batch,
+        ca: settings.ca.clone(),
+        timeout: duration(settings.timeout),
+    })
+}
+
+fn read(source: Option<&SecretSource>) -> Result<Option<Secret>, SecretError> {
+    source.map(SecretSource::read).transpose()
 }
 
 const fn duration(span: Span) -> Duration {

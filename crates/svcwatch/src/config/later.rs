@@ -54,11 +54,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
     ("webhook_destination", "body", &["butler"]),
-    (
-        "destination",
-        "type",
-        &["slack", "teams", "mqtt", "influxdb", "newrelic"],
-    ),
+    ("destination", "type", &["slack", "teams", "newrelic"]),
 ];
 
 /// Whether a shape will have this key.

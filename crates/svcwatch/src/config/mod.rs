@@ -30,8 +30,9 @@ use std::path::{Path, PathBuf};
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
-    Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption, LogSettings,
-    Method, Priority, SmtpSettings, SmtpTls, Transport, WebhookSettings,
+    Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
+    InfluxdbSettings, LogSettings, Method, MqttSettings, MqttTls, Priority, RetentionSettings,
+    SmtpSettings, SmtpTls, TopicSettings, Transport, WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 
@@ -122,7 +123,11 @@ pub fn parse_any(bytes: &[u8]) {
             );
             assert_eq!(
                 config.core.destinations.len(),
-                config.destinations.len(),
+                config
+                    .destinations
+                    .values()
+                    .filter(|settings| settings.takes_notices())
+                    .count(),
                 "a destination without settings"
             );
         }

@@ -28,6 +28,8 @@ pub(crate) enum Form {
     Url,
     /// A mail address, with or without a name before it.
     Mail,
+    /// The beginning of a topic of MQTT, or nothing.
+    Topic,
     /// The path of a file.
     Path,
     /// The name of an environment variable.
@@ -71,6 +73,7 @@ impl Form {
             Self::Listen => "an address with a port such as `127.0.0.1:7467`".into(),
             Self::Url => "an address such as `https://chat.example/in`".into(),
             Self::Mail => "a mail address such as `ops@corp.example`".into(),
+            Self::Topic => "a topic such as `svcwatch/status`".into(),
             Self::Path => "the path of a file".into(),
             Self::Variable => "the name of an environment variable".into(),
             Self::Header => "the name of a header".into(),
@@ -109,6 +112,7 @@ impl Form {
             Self::Listen => listen(text).map(|_| ()),
             Self::Url => url(text),
             Self::Mail => mail(text),
+            Self::Topic => topic(text),
             Self::Variable => variable(text),
             Self::Header => header(text),
         }
@@ -124,6 +128,7 @@ impl Form {
             Self::Address => (1, 253),
             Self::Listen => (1, 64),
             Self::Url => (1, 2_048),
+            Self::Topic => (0, 1_024),
             Self::Mail => (1, 320),
             Self::Path | Self::Secret => (1, 4_096),
         }
@@ -346,6 +351,16 @@ fn header(text: &str) -> Result<(), Fault> {
             "write one such as `X-Team`, without a colon",
         )
     }
+}
+
+/// Topics with wildcards are for subscribers.
+fn topic(text: &str) -> Result<(), Fault> {
+    crate::dest::mqtt::topic::check(text).or_else(|wrong| {
+        fault(
+            format!("the topic {wrong}"),
+            "write the beginning of a topic, such as `svcwatch/status`",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod email;
 pub mod judge;
 mod layout;
 pub mod log;
+pub mod mqtt;
 pub mod payload;
 pub mod redact;
 pub mod sender;
@@ -15,6 +16,7 @@ mod subject;
 pub mod text;
 pub mod webhook;
 
+use crate::feed::influxdb;
 use payload::Outgoing;
 use std::{sync::Arc, time::Duration};
 use svcwatch_core::{
@@ -56,6 +58,10 @@ pub enum Settings {
     Webhook(webhook::Settings),
     /// `type: email`.
     Email(email::Settings),
+    /// `type: mqtt`.
+    Mqtt(mqtt::Settings),
+    /// `type: influxdb`.
+    Influxdb(influxdb::Settings),
 }
 
 impl Settings {
@@ -65,6 +71,8 @@ impl Settings {
             Self::Log(settings) => settings.check(),
             Self::Webhook(settings) => settings.check(),
             Self::Email(settings) => settings.check(),
+            Self::Mqtt(settings) => settings.check(),
+            Self::Influxdb(settings) => settings.check(),
         };
         if !TIMEOUT_RANGE.contains(&self.timeout()) {
             problems.push(Problem::new("timeout", "must be between 1s and 60s"));
@@ -78,13 +86,16 @@ impl Settings {
             Self::Log(_) => Vec::new(),
             Self::Webhook(settings) => settings.warnings(),
             Self::Email(settings) => settings.warnings(),
+            Self::Mqtt(settings) => settings.warnings(),
+            Self::Influxdb(settings) => settings.warnings(),
         }
     }
 
     /// Who gets deliveries of their own; one empty text where the destination itself is the recipient.
     pub fn recipients(&self) -> Vec<Arc<str>> {
         match self {
-            Self::Log(_) | Self::Webhook(_) => vec![Arc::from("")],
+            Self::Log(_) | Self::Webhook(_) | Self::Mqtt(_) => vec![Arc::from("")],
+            Self::Influxdb(_) => Vec::new(),
             Self::Email(settings) => settings
                 .to
                 .iter()
@@ -99,6 +110,8 @@ impl Settings {
             Self::Log(settings) => settings.timeout,
             Self::Webhook(settings) => settings.timeout,
             Self::Email(settings) => settings.timeout,
+            Self::Mqtt(settings) => settings.timeout,
+            Self::Influxdb(settings) => settings.timeout,
         }
     }
 
@@ -108,6 +121,24 @@ impl Settings {
             Self::Log(_) => "log",
             Self::Webhook(_) => "webhook",
             Self::Email(_) => "email",
+            Self::Mqtt(_) => "mqtt",
+            Self::Influxdb(_) => "influxdb",
+        }
+    }
+
+    /// Whether it takes every reading.
+    pub const fn is_feed(&self) -> bool {
+        match self {
+            Self::Log(_) | Self::Webhook(_) | Self::Email(_) => false,
+            Self::Mqtt(settings) => settings.topics.status.is_some(),
+            Self::Influxdb(_) => true,
+        }
+    }
+
+    /// Makes them fit for a try beside a svcwatch that runs.
+    pub fn trial(&mut self) {
+        if let Self::Mqtt(settings) = self {
+            settings.trial();
         }
     }
 
@@ -127,6 +158,10 @@ impl Settings {
             let outgoing: Outgoing = match self {
                 Self::Log(settings) => settings.render(key, notice, context, lines)?,
                 Self::Webhook(settings) => settings.render(key, notice, context, lines)?,
+                Self::Mqtt(settings) => settings.render(key, notice, context)?,
+                Self::Influxdb(_) => {
+                    return Err("the destination is a feed and takes no notices".to_owned());
+                }
                 Self::Email(settings) => {
                     let letter = email::Letter {
                         destination,

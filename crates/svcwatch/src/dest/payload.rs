@@ -21,6 +21,8 @@ pub enum Form {
     HttpQuery,
     /// A whole mail with its headers (RFC 5322).
     Mail,
+    /// The content of a message that is published under a topic.
+    Publish,
 }
 
 /// What is to be sent.
@@ -34,6 +36,12 @@ pub struct Outgoing {
     pub sender: Option<String>,
     /// The address that a mail goes to (RFC 5321 RCPT TO).
     pub recipient: Option<String>,
+    /// The topic that a message is published under; empty where nobody wants it.
+    pub topic: Option<String>,
+    /// Whether the broker keeps a published message for those who come later.
+    pub retain: bool,
+    /// Names and values beside a published message.
+    pub properties: Vec<(String, String)>,
     /// The bytes to be sent.
     pub bytes: Vec<u8>,
 }
@@ -49,16 +57,25 @@ struct Head {
     sender: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recipient: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    topic: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    retain: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    properties: Vec<(String, String)>,
 }
 
 impl Outgoing {
-    /// A message without the fields that only mails and bodies have.
+    /// A message without the fields that only some kinds have.
     pub const fn new(form: Form, bytes: Vec<u8>) -> Self {
         Self {
             form,
             content_type: None,
             sender: None,
             recipient: None,
+            topic: None,
+            retain: false,
+            properties: Vec::new(),
             bytes,
         }
     }
@@ -71,6 +88,9 @@ impl Outgoing {
             content_type: self.content_type.clone(),
             sender: self.sender.clone(),
             recipient: self.recipient.clone(),
+            topic: self.topic.clone(),
+            retain: self.retain,
+            properties: self.properties.clone(),
         };
         let mut stored = serde_json::to_vec(&head)
             .map_err(|error| format!("the message cannot be written down: {error}"))?;
@@ -106,6 +126,9 @@ impl Outgoing {
             content_type: head.content_type,
             sender: head.sender,
             recipient: head.recipient,
+            topic: head.topic,
+            retain: head.retain,
+            properties: head.properties,
             bytes: bytes.get(1..).unwrap_or_default().to_vec(),
         })
     }
@@ -122,6 +145,12 @@ mod tests {
         outgoing.recipient = Some("c@d.example".to_owned());
         let stored = outgoing.to_bytes().expect("small enough");
         assert_eq!(Outgoing::from_bytes(&stored), Ok(outgoing));
+        let mut published = Outgoing::new(Form::Publish, b"{}".to_vec());
+        published.topic = Some("a/b".to_owned());
+        published.retain = true;
+        published.properties = vec![("key".to_owned(), "k".to_owned())];
+        let stored = published.to_bytes().expect("small enough");
+        assert_eq!(Outgoing::from_bytes(&stored), Ok(published));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! HTTP requests to webhooks: one request, no redirects, no cookies, no decompression, within a total deadline.
+//! HTTP requests: one request, no redirects, no cookies, no decompression, within a total deadline.
 
 use crate::{
     dest::{
@@ -11,11 +11,11 @@ use crate::{
     transport::tls::{self, Roots, TlsError},
 };
 use reqwest::{
-    Client, Response, Url,
+    Client, RequestBuilder, Response, Url,
     header::{self, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, path::Path, time::Duration};
 use svcwatch_core::{id::DeliveryKey, time::Wall};
 use tokio::time::Instant;
 
@@ -72,21 +72,7 @@ impl Http {
             let (name, value) = webhook::parse_header(name, value).map_err(HttpError::Settings)?;
             headers.append(name, value);
         }
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(roots.client(settings.ca.as_deref(), true)?)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .user_agent(USER_AGENT)
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(2);
-        // A proxy could not reach this machine's own addresses.
-        if url.host_str().is_some_and(is_loopback) {
-            builder = builder.no_proxy();
-        }
-        let client = builder
-            .build()
-            .map_err(|error| HttpError::Client(error.without_url().to_string()))?;
+        let client = client(&url, settings.ca.as_deref(), roots)?;
         Ok(Self {
             client,
             method: settings.method,
@@ -120,7 +106,7 @@ impl Http {
         }
         let signed = match outgoing.form {
             Form::HttpQuery => url.query().unwrap_or_default().as_bytes(),
-            Form::HttpBody | Form::Line | Form::Mail => &outgoing.bytes,
+            Form::HttpBody | Form::Line | Form::Mail | Form::Publish => &outgoing.bytes,
         };
         if let Some(secret) = &self.secret {
             let signature = webhook::signature(secret, now, signed);
@@ -152,15 +138,37 @@ impl Http {
         }
     }
 
-    async fn exchange(&self, request: reqwest::RequestBuilder) -> HttpReply {
-        let deadline = Instant::now() + self.timeout;
-        match tokio::time::timeout_at(deadline, request.send()).await {
-            Ok(Ok(response)) => answer(response, deadline).await,
-            Ok(Err(error)) => HttpReply::Failed(format!("{}: {}", place(&self.url), words(error))),
-            Err(_) => {
-                HttpReply::Failed(format!("{}: {}", place(&self.url), too_late(self.timeout)))
-            }
-        }
+    async fn exchange(&self, request: RequestBuilder) -> HttpReply {
+        exchange(request, &self.url, self.timeout).await
+    }
+}
+
+/// A client for one place, which follows nothing and keeps nothing.
+pub(super) fn client(url: &Url, ca: Option<&Path>, roots: &Roots) -> Result<Client, HttpError> {
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(roots.client(ca, true)?)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .user_agent(USER_AGENT)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(2);
+    // A proxy could not reach this machine's own addresses.
+    if url.host_str().is_some_and(is_loopback) {
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| HttpError::Client(error.without_url().to_string()))
+}
+
+/// Sends a request and reads what is needed of its answer, all of it within the deadline.
+pub(super) async fn exchange(request: RequestBuilder, url: &Url, timeout: Duration) -> HttpReply {
+    let deadline = Instant::now() + timeout;
+    match tokio::time::timeout_at(deadline, request.send()).await {
+        Ok(Ok(response)) => answer(response, deadline).await,
+        Ok(Err(error)) => HttpReply::Failed(format!("{}: {}", place(url), words(error))),
+        Err(_) => HttpReply::Failed(format!("{}: {}", place(url), too_late(timeout))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use svcwatch_core::notice::{Kind as NoticeKind, Severity, ToldEvent};
 
+use super::feeds::{INFLUXDB, MQTT};
 use super::{
     A_SECRET, DAY, MINUTE, NAME, PATTERNS, SECOND, duration, duration_or_off, optional, required,
 };
@@ -30,7 +31,7 @@ pub(crate) static LIMIT: Shape = Shape {
     one_of: &[],
 };
 
-const ALL_DESTINATIONS: &[Key] = &[
+pub(super) const ALL_DESTINATIONS: &[Key] = &[
     optional(
         "type",
         Kind::Text(Form::Name),
@@ -51,7 +52,7 @@ const ALL_DESTINATIONS: &[Key] = &[
     ),
 ];
 
-const CA: Key = optional(
+pub(super) const CA: Key = optional(
     "ca",
     Kind::Text(Form::Path),
     "",
@@ -59,8 +60,13 @@ const CA: Key = optional(
 );
 
 /// The types of destinations.
-pub(crate) static DESTINATION_TYPES: &[(&str, &Shape)] =
-    &[("log", &LOG), ("webhook", &WEBHOOK), ("email", &EMAIL)];
+pub(crate) static DESTINATION_TYPES: &[(&str, &Shape)] = &[
+    ("log", &LOG),
+    ("webhook", &WEBHOOK),
+    ("email", &EMAIL),
+    ("mqtt", &MQTT),
+    ("influxdb", &INFLUXDB),
+];
 
 /// A destination of type `log`.
 pub(crate) static LOG: Shape = Shape {

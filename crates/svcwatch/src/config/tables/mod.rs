@@ -3,11 +3,13 @@
 //! The walk, the JSON Schema and the defaults that [`super::build`] fills in all come from these tables.
 
 mod destinations;
+mod feeds;
 mod hosts;
 
 pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
+pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
 pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, SECRET, SERVICE};
 
 use super::shape::{Key, Kind, Shape};

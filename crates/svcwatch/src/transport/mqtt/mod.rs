@@ -9,8 +9,8 @@ pub use packets::Message;
 
 use crate::{
     dest::{
-        judge::{MqttReply, too_late},
-        mqtt::{Settings, Version},
+        judge::too_late,
+        mqtt::{Reply, Settings, Version},
     },
     secret::Secret,
     transport::tls::{Roots, TlsError},
@@ -55,13 +55,13 @@ struct Reach {
 /// A message on its way, and who waits for what becomes of it.
 struct Order {
     message: Message,
-    reply: oneshot::Sender<MqttReply>,
+    reply: oneshot::Sender<Reply>,
 }
 
 /// What becomes of a message that was handed over.
 #[derive(Debug)]
 pub struct Pending {
-    reply: Option<oneshot::Receiver<MqttReply>>,
+    reply: Option<oneshot::Receiver<Reply>>,
     timeout: Duration,
 }
 
@@ -117,7 +117,7 @@ impl Mqtt {
     }
 
     /// Publishes a message and waits until the broker has taken it, or has not in time.
-    pub async fn publish(&self, message: Message) -> MqttReply {
+    pub async fn publish(&self, message: Message) -> Reply {
         self.begin(message).await.reply().await
     }
 
@@ -134,17 +134,17 @@ impl Mqtt {
     }
 
     /// Connects, logs on and goes away again.
-    pub async fn check(&self) -> MqttReply {
+    pub async fn check(&self) -> Reply {
         match tokio::time::timeout(self.reach.timeout, talk::open(&self.reach, false)).await {
             Ok(Ok(connection)) => {
-                connection.leave(None).await;
-                MqttReply::Acknowledged(format!(
+                connection.leave(&self.reach, None).await;
+                Reply::Acknowledged(format!(
                     "{}:{} answers and lets us in",
                     self.reach.host, self.reach.port
                 ))
             }
             Ok(Err(reply)) => reply,
-            Err(_) => MqttReply::Failed(self.reach.late()),
+            Err(_) => Reply::Failed(self.reach.late()),
         }
     }
 
@@ -165,17 +165,17 @@ impl Mqtt {
 
 impl Pending {
     /// What became of the message.
-    pub async fn reply(self) -> MqttReply {
+    pub async fn reply(self) -> Reply {
         let Some(reply) = self.reply else {
-            return MqttReply::Failed(
+            return Reply::Failed(
                 "too many messages wait for the broker; it is tried again".to_owned(),
             );
         };
         // The connection gives up after `timeout`; once more as long is for what waited before it.
         match tokio::time::timeout(self.timeout.saturating_mul(2), reply).await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(_)) => MqttReply::Failed("the connection to the broker broke off".to_owned()),
-            Err(_) => MqttReply::Failed(too_late(self.timeout)),
+            Ok(Err(_)) => Reply::Failed("the connection to the broker broke off".to_owned()),
+            Err(_) => Reply::Failed(too_late(self.timeout)),
         }
     }
 }

@@ -83,13 +83,19 @@ fn malformed(error: MqttError) -> String {
     format!("the broker answers what is no MQTT ({error})")
 }
 
+impl Default for Welcome {
+    fn default() -> Self {
+        welcome_of(&[])
+    }
+}
+
 fn unmade(error: MqttError) -> String {
     format!("the message cannot be written as MQTT ({error})")
 }
 
 /// The introduction.
 pub(super) fn hello(hello: &Hello<'_>) -> Result<Vec<u8>, String> {
-    const GONE: &[u8] = b"offline";
+    const GONE: &str = "offline";
     match hello.version {
         Version::V4 => {
             let mut packet = v3_1_1::Connect::builder()
@@ -100,7 +106,7 @@ pub(super) fn hello(hello: &Hello<'_>) -> Result<Vec<u8>, String> {
             if let Some((user, password)) = hello.logon {
                 packet = packet.user_name(user).map_err(unmade)?;
                 if let Some(password) = password {
-                    packet = packet.password(password.as_bytes()).map_err(unmade)?;
+                    packet = packet.password(password).map_err(unmade)?;
                 }
             }
             if let Some(topic) = hello.presence {
@@ -119,7 +125,7 @@ pub(super) fn hello(hello: &Hello<'_>) -> Result<Vec<u8>, String> {
             if let Some((user, password)) = hello.logon {
                 packet = packet.user_name(user).map_err(unmade)?;
                 if let Some(password) = password {
-                    packet = packet.password(password.as_bytes()).map_err(unmade)?;
+                    packet = packet.password(password).map_err(unmade)?;
                 }
             }
             if let Some(topic) = hello.presence {
@@ -232,18 +238,13 @@ fn read(version: Version, first: u8, body: &[u8]) -> Result<Incoming, String> {
             let (packet, _) = v3_1_1::Connack::parse(body).map_err(malformed)?;
             Ok(Incoming::Welcome(Welcome {
                 code: packet.return_code() as u8,
-                text: None,
-                receive_maximum: RECEIVE_MAXIMUM,
-                packet_maximum: None,
-                acknowledges: true,
-                retains: true,
-                keep_alive: None,
+                ..Welcome::default()
             }))
         }
         // A broker that speaks 3.1.1 alone refuses version 5 in its own form, which is two bytes (MQTT 3.1.1 3.1.2.2).
         (0x20, Version::V5) if body.len() == 2 => Ok(Incoming::Welcome(Welcome {
             code: 0x84,
-            ..welcome_of(&[])
+            ..Welcome::default()
         })),
         (0x20, Version::V5) => {
             let (packet, _) = v5_0::Connack::parse(body).map_err(malformed)?;
@@ -351,7 +352,10 @@ mod tests {
         }
         assert_eq!(taken.len(), 3);
         assert!(matches!(&taken[0], Incoming::Welcome(welcome) if welcome.code == 0));
-        assert!(matches!(&taken[1], Incoming::Acknowledged { id: 7, code: 0, .. }));
+        assert!(matches!(
+            &taken[1],
+            Incoming::Acknowledged { id: 7, code: 0, .. }
+        ));
         assert_eq!(taken[2], Incoming::Pong);
         for end in [0, 1, 3] {
             assert_eq!(take(Version::V4, &bytes[..end]), Ok(None), "{end}");
@@ -366,11 +370,25 @@ mod tests {
             panic!("{packet:?}");
         };
         assert_eq!((welcome.receive_maximum, welcome.retains), (20, false));
-        assert_eq!((welcome.packet_maximum, welcome.keep_alive), (Some(4_096), Some(10)));
-        let old = take(Version::V5, b"\x20\x02\x00\x01").expect("good").expect("whole");
+        assert_eq!(
+            (welcome.packet_maximum, welcome.keep_alive),
+            (Some(4_096), Some(10))
+        );
+        let old = take(Version::V5, b"\x20\x02\x00\x01")
+            .expect("good")
+            .expect("whole");
         assert!(matches!(old.0, Incoming::Welcome(welcome) if welcome.code == 0x84));
-        let refused = take(Version::V5, b"\x40\x03\x00\x07\x87").expect("good").expect("whole");
-        assert!(matches!(refused.0, Incoming::Acknowledged { id: 7, code: 0x87, .. }));
+        let refused = take(Version::V5, b"\x40\x03\x00\x07\x87")
+            .expect("good")
+            .expect("whole");
+        assert!(matches!(
+            refused.0,
+            Incoming::Acknowledged {
+                id: 7,
+                code: 0x87,
+                ..
+            }
+        ));
     }
 
     #[test]
@@ -398,7 +416,9 @@ mod tests {
         }
         for length in 0..64 {
             for first in 0..=255_u8 {
-                let bytes: Vec<u8> = (0..length).map(|byte| first.wrapping_mul(31) ^ byte).collect();
+                let bytes: Vec<u8> = (0..length)
+                    .map(|byte| first.wrapping_mul(31) ^ byte)
+                    .collect();
                 // Whatever it is, it is an answer and no panic.
                 drop(take(Version::V4, &bytes));
                 drop(take(Version::V5, &bytes));

@@ -5,7 +5,10 @@ use super::{
     packets::{self, GOODBYE, Hello, Incoming, PACKET_BYTES_MAX, PING, Welcome},
 };
 use crate::{
-    dest::judge::{self, MqttReply, too_late},
+    dest::{
+        judge::too_late,
+        mqtt::{Code, Reply},
+    },
     secret::Secret,
     transport::tls,
 };
@@ -43,7 +46,7 @@ struct Sent {
     id: u16,
     until: Instant,
     /// Nobody waits for what svcwatch says of itself.
-    reply: Option<oneshot::Sender<MqttReply>>,
+    reply: Option<oneshot::Sender<Reply>>,
 }
 
 /// Publishes what is ordered until nobody can order any more.
@@ -59,7 +62,7 @@ pub(super) async fn run(reach: Arc<Reach>, mut orders: mpsc::Receiver<Order>) {
                 }
             },
             Ok(Err(reply)) => reply,
-            Err(_) => MqttReply::Failed(reach.late()),
+            Err(_) => Reply::Failed(reach.late()),
         };
         answer(first, failed.clone());
         let until = Instant::now() + HOLD_OFF;
@@ -69,14 +72,14 @@ pub(super) async fn run(reach: Arc<Reach>, mut orders: mpsc::Receiver<Order>) {
     }
 }
 
-fn answer(order: Order, reply: MqttReply) {
+fn answer(order: Order, reply: Reply) {
     // Who asked may have stopped waiting.
     drop(order.reply.send(reply));
 }
 
 /// Connects and logs on; with the presence, so that the broker says when we are gone.
-pub(super) async fn open(reach: &Reach, presence: bool) -> Result<Connection, MqttReply> {
-    let failed = |text: &str| MqttReply::Failed(reach.at(text));
+pub(super) async fn open(reach: &Reach, presence: bool) -> Result<Connection, Reply> {
+    let failed = |text: &str| Reply::Failed(reach.at(text));
     let of_io = |error: io::Error| {
         failed(&match tls::find(&error) {
             Some(fault) => tls::describe(fault),
@@ -111,29 +114,32 @@ pub(super) async fn open(reach: &Reach, presence: bool) -> Result<Connection, Mq
         presence: reach.presence.as_deref().filter(|_| presence),
         keep_alive: KEEP_ALIVE,
     })
-    .map_err(MqttReply::Impossible)?;
-    connection.write(&hello).await.map_err(|text| failed(&text))?;
+    .map_err(Reply::Impossible)?;
+    connection
+        .write(&hello)
+        .await
+        .map_err(|text| failed(&text))?;
     match connection.read(reach).await.map_err(|text| failed(&text))? {
         Incoming::Welcome(welcome) if welcome.code == 0 => {
             if reach.acknowledged && !welcome.acknowledges {
-                return Err(MqttReply::Impossible(reach.at(
+                return Err(Reply::Impossible(reach.at(
                     "the broker acknowledges no messages; write qos: 0, which may lose some, or take another broker",
                 )));
             }
             connection.welcome = welcome;
             Ok(connection)
         }
-        Incoming::Welcome(welcome) => Err(MqttReply::Refused {
-            code: judge::MqttCode::Connect(reach.version, welcome.code),
+        Incoming::Welcome(welcome) => Err(Reply::Refused {
+            code: Code::Connect(reach.version, welcome.code),
             text: welcome.text,
         }),
-        Incoming::Goodbye { code, text } => Err(MqttReply::Refused {
-            code: judge::MqttCode::Disconnect(code),
+        Incoming::Goodbye { code, text } => Err(Reply::Refused {
+            code: Code::Disconnect(code),
             text,
         }),
-        Incoming::Acknowledged { .. } | Incoming::Pong => {
-            Err(failed("the broker answers out of turn; look at host and port"))
-        }
+        Incoming::Acknowledged { .. } | Incoming::Pong => Err(failed(
+            "the broker answers out of turn; look at host and port",
+        )),
     }
 }
 
@@ -148,14 +154,14 @@ impl Connection {
         let ended = self.talk(reach, first, orders).await;
         let reason = match ended {
             Ok(()) => {
-                self.leave(reach.presence.as_deref()).await;
+                self.leave(reach, reach.presence.as_deref()).await;
                 return Ok(());
             }
             Err(reason) => reason,
         };
         for sent in self.unacknowledged.drain(..) {
             if let Some(reply) = sent.reply {
-                drop(reply.send(MqttReply::Failed(reach.at(&reason))));
+                drop(reply.send(Reply::Failed(reach.at(&reason))));
             }
         }
         Err(reason)
@@ -169,14 +175,19 @@ impl Connection {
     ) -> Result<(), String> {
         let keep_alive = self.welcome.keep_alive.unwrap_or(KEEP_ALIVE);
         // A broker that wants no pings gets ours all the same, so that a dead connection is noticed.
-        let keep_alive = if keep_alive == 0 { KEEP_ALIVE } else { keep_alive.min(KEEP_ALIVE) };
+        let keep_alive = if keep_alive == 0 {
+            KEEP_ALIVE
+        } else {
+            keep_alive.min(KEEP_ALIVE)
+        };
         let keep_alive = Duration::from_secs(u64::from(keep_alive)).mul_f64(0.8);
         let window = UNACKNOWLEDGED_MAX.min(usize::from(self.welcome.receive_maximum));
         let mut said = Instant::now();
         let mut pong_until: Option<Instant> = None;
         let mut batch = Vec::new();
+        let mut closed = false;
         if let Some(topic) = &reach.presence {
-            self.presence(reach, topic, &mut batch)?;
+            self.presence(reach, topic, "online", &mut batch)?;
         }
         self.add(reach, first, &mut batch);
         loop {
@@ -190,21 +201,22 @@ impl Connection {
                 batch.clear();
                 said = Instant::now();
             }
+            if closed && self.unacknowledged.is_empty() {
+                return Ok(());
+            }
             let free = self.unacknowledged.len() < window;
             let overdue = self.unacknowledged.front().map(|sent| sent.until);
             let late = [overdue, pong_until].into_iter().flatten().min();
             tokio::select! {
-                order = orders.recv(), if free => match order {
+                order = orders.recv(), if free && !closed => match order {
                     Some(order) => self.add(reach, order, &mut batch),
-                    None if self.unacknowledged.is_empty() => return Ok(()),
-                    // Nobody waits for what is unacknowledged now.
-                    None => return Ok(()),
+                    None => closed = true,
                 },
                 packet = self.read(reach) => match packet? {
                     Incoming::Acknowledged { id, code, text } => self.acknowledged(id, code, text)?,
                     Incoming::Pong if pong_until.take().is_some() => {}
                     Incoming::Goodbye { code, text } => {
-                        return Err(judge::MqttCode::Disconnect(code).in_words(text.as_deref()));
+                        return Err(Code::Disconnect(code).in_words(text.as_deref()));
                     }
                     Incoming::Pong | Incoming::Welcome(_) => {
                         return Err("the broker answers out of turn".to_owned());
@@ -221,11 +233,17 @@ impl Connection {
         }
     }
 
-    /// Says that we are there.
-    fn presence(&mut self, reach: &Reach, topic: &str, batch: &mut Vec<u8>) -> Result<(), String> {
+    /// Says whether we are there.
+    fn presence(
+        &self,
+        reach: &Reach,
+        topic: &str,
+        word: &str,
+        batch: &mut Vec<u8>,
+    ) -> Result<(), String> {
         let message = Message {
             topic: topic.to_owned(),
-            payload: b"online".to_vec(),
+            payload: word.as_bytes().to_vec(),
             retain: self.welcome.retains,
             properties: Vec::new(),
         };
@@ -240,12 +258,12 @@ impl Connection {
         let id = reach.acknowledged.then(|| self.next_id());
         let packet = match packets::publish(reach.version, id, &message) {
             Ok(packet) => packet,
-            Err(error) => return drop(reply.send(MqttReply::Impossible(error))),
+            Err(error) => return drop(reply.send(Reply::Impossible(error))),
         };
         let length = u32::try_from(packet.len()).unwrap_or(u32::MAX);
         if let Some(most) = self.welcome.packet_maximum.filter(|most| length > *most) {
             let text = format!("the message has {length} bytes, and the broker takes {most}");
-            return drop(reply.send(MqttReply::Impossible(text)));
+            return drop(reply.send(Reply::Impossible(text)));
         }
         batch.extend(packet);
         match id {
@@ -255,7 +273,9 @@ impl Connection {
                 reply: Some(reply),
             }),
             // It may be lost on its way: that is what qos: 0 means.
-            None => drop(reply.send(MqttReply::Acknowledged("sent, without an acknowledgement".to_owned()))),
+            None => drop(reply.send(Reply::Acknowledged(
+                "sent, without an acknowledgement".to_owned(),
+            ))),
         }
     }
 
@@ -263,7 +283,11 @@ impl Connection {
     fn next_id(&mut self) -> u16 {
         loop {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
-            if self.unacknowledged.iter().all(|sent| sent.id != self.last_id) {
+            if self
+                .unacknowledged
+                .iter()
+                .all(|sent| sent.id != self.last_id)
+            {
                 return self.last_id;
             }
         }
@@ -275,10 +299,10 @@ impl Connection {
             return Err("the broker acknowledges a message that it was not given".to_owned());
         };
         let reply = if code < 0x80 {
-            MqttReply::Acknowledged("acknowledged by the broker".to_owned())
+            Reply::Acknowledged("acknowledged by the broker".to_owned())
         } else {
-            MqttReply::Refused {
-                code: judge::MqttCode::Publish(code),
+            Reply::Refused {
+                code: Code::Publish(code),
                 text,
             }
         };
@@ -324,23 +348,19 @@ impl Connection {
     }
 
     /// Says goodbye, with the word that we are gone where there is a place for it.
-    pub(super) async fn leave(mut self, presence: Option<&str>) {
+    pub(super) async fn leave(mut self, reach: &Reach, presence: Option<&str>) {
         let mut last = Vec::new();
         if let Some(topic) = presence {
-            let message = Message {
-                topic: topic.to_owned(),
-                payload: b"offline".to_vec(),
-                retain: self.welcome.retains,
-                properties: Vec::new(),
-            };
-            // Both versions write an unacknowledged message without properties that matter; the older form would be
-            // wrong for the newer version, so it is made for the one that is spoken.
-            last.extend(packets::publish(self.welcome.version, None, &message).unwrap_or_default());
+            // A word that cannot be written is missed by nobody: the connection ends all the same.
+            drop(self.presence(reach, topic, "offline", &mut last));
         }
         last.extend_from_slice(&GOODBYE);
         let goodbye = async {
             self.write(&last).await?;
-            self.stream.shutdown().await.map_err(|error| error.to_string())
+            self.stream
+                .shutdown()
+                .await
+                .map_err(|error| error.to_string())
         };
         // A connection that is closed badly is closed too.
         drop(tokio::time::timeout(GOODBYE_WAIT, goodbye).await);

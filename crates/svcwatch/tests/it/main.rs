@@ -9,6 +9,8 @@ mod dest_http;
 mod dest_http_hostile;
 mod dest_smtp;
 mod dest_support;
+mod feed_influxdb;
+mod feed_support;
 mod run_secrets;
 mod run_story;
 mod run_support;

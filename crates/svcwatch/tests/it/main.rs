@@ -10,6 +10,7 @@ mod dest_http_hostile;
 mod dest_smtp;
 mod dest_support;
 mod feed_influxdb;
+mod feed_story;
 mod feed_support;
 mod run_secrets;
 mod run_story;

@@ -176,7 +176,9 @@ impl Influx {
         }
         match judge::query(&reply, now, redactor) {
             Ok(databases) if !databases.contains(&self.database) => {
-                self.make_database(now, redactor).await;
+                if let Err(error) = self.make_database(now, redactor).await {
+                    tracing::warn!(database = %self.database, %error, "the database cannot be made in InfluxDB");
+                }
             }
             Ok(_) => {}
             Err(error) => {
@@ -208,27 +210,20 @@ impl Influx {
                 )),
             };
         }
-        if self.make_database(now, redactor).await {
-            Ok(())
-        } else {
-            Err(reason.to_owned())
-        }
+        let made = self.make_database(now, redactor).await;
+        made.map_err(|error| format!("{reason}; and it cannot be made: {error}"))
     }
 
-    async fn make_database(&self, now: Wall, redactor: &Redactor) -> bool {
+    async fn make_database(&self, now: Wall, redactor: &Redactor) -> Result<(), String> {
         let create = format!("CREATE DATABASE {}", quoted(&self.database));
-        let made = judge::query(&self.ask(&create, true).await, now, redactor);
-        if let Err(error) = made {
-            tracing::warn!(database = %self.database, %error, "the database cannot be made in InfluxDB");
-            return false;
-        }
+        judge::query(&self.ask(&create, true).await, now, redactor)?;
         tracing::info!(database = %self.database, "the database was made in InfluxDB");
         if let Some(retention) = &self.retention
             && let Err(error) = self.make_policy(retention, now, redactor).await
         {
             tracing::warn!(database = %self.database, %error, "the retention policy cannot be made in InfluxDB");
         }
-        true
+        Ok(())
     }
 
     async fn make_policy(

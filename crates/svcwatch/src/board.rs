@@ -152,6 +152,37 @@ impl Board {
             .is_some_and(|slot| slot.find(service).is_ok())
     }
 
+    /// The last confirmed state of a service that is shown.
+    pub fn state(&self, host: &Name, service: &Name) -> Option<State> {
+        let shown = self.read();
+        let slot = shown.hosts.get(host)?;
+        let place = slot.find(service).ok()?;
+        slot.services.get(place).map(|row| row.state)
+    }
+
+    /// Looks at one service, where it is shown.
+    pub fn visit_service(&self, host: &Name, service: &Name, mut visit: impl FnMut(Seen<'_>)) {
+        let shown = self.read();
+        let Some((host, slot)) = shown.hosts.get_key_value(host) else {
+            return;
+        };
+        let place = slot.find(service).ok();
+        if let Some(row) = place.and_then(|place| slot.services.get(place)) {
+            visit(slot.seen(host, row));
+        }
+    }
+
+    /// Looks at all services of one host, in their order.
+    pub fn visit_services(&self, host: &Name, mut visit: impl FnMut(Seen<'_>)) {
+        let shown = self.read();
+        let Some((host, slot)) = shown.hosts.get_key_value(host) else {
+            return;
+        };
+        for row in &slot.services {
+            visit(slot.seen(host, row));
+        }
+    }
+
     /// How many deliveries wait at each destination.
     pub fn outbox(&self) -> Vec<(Name, u64)> {
         let shown = self.read();
@@ -201,11 +232,7 @@ impl Board {
             };
             for row in slot.services.get(start..).unwrap_or_default() {
                 visited = visited.saturating_add(1);
-                let seen = Seen {
-                    host,
-                    host_view: slot.view.as_ref(),
-                    row,
-                };
+                let seen = slot.seen(host, row);
                 if visit(seen).is_break() || visited >= most {
                     return Some((host.clone(), row.service.clone()));
                 }
@@ -231,7 +258,7 @@ impl Shown {
                 let slot = self.hosts.entry(view.name.clone()).or_default();
                 slot.view = Some(view);
             }
-            View::Checked { host, at } => {
+            View::Checked { host, at, read: _ } => {
                 if let Some(view) = self
                     .hosts
                     .get_mut(&host)
@@ -291,6 +318,14 @@ impl Shown {
 }
 
 impl Slot {
+    const fn seen<'a>(&'a self, host: &'a Name, row: &'a Row) -> Seen<'a> {
+        Seen {
+            host,
+            host_view: self.view.as_ref(),
+            row,
+        }
+    }
+
     fn find(&self, service: &Name) -> Result<usize, usize> {
         self.services
             .binary_search_by(|row| row.service.cmp(service))
@@ -443,6 +478,7 @@ pub(crate) mod tests {
         board.apply(View::Checked {
             host: "srv".into(),
             at: Wall(9),
+            read: true,
         });
         assert_eq!(board.host(&"srv".into()).unwrap().checked_at, Some(Wall(9)));
         let mut states = Vec::new();

@@ -4,6 +4,7 @@ use crate::{
     board::Board,
     dest::sender::Destinations,
     facts::Facts,
+    feed::Feeds,
     perform::Performer,
     store::Writer,
     web::{Ask, Readiness},
@@ -24,6 +25,8 @@ pub struct Parts {
     pub writer: Arc<Writer>,
     /// What is shown.
     pub board: Arc<Board>,
+    /// What every reading goes to.
+    pub feeds: Feeds,
     /// What is said.
     pub facts: Arc<Facts>,
     /// Whether all is well.
@@ -32,6 +35,20 @@ pub struct Parts {
     pub asks: mpsc::Receiver<Ask>,
     /// What the app asks.
     pub orders: mpsc::Receiver<Order>,
+}
+
+impl Parts {
+    /// From now on through these destinations.
+    pub(crate) fn replace_destinations(&mut self, destinations: Destinations) {
+        self.performer.replace_destinations(destinations);
+        self.feeds.replace(&self.performer.destinations());
+    }
+
+    /// From now on with this configuration, but for its plan.
+    pub(crate) fn replace(&mut self, reach: Reach, destinations: Destinations) {
+        self.performer.replace_reach(reach);
+        self.replace_destinations(destinations);
+    }
 }
 
 /// What the app asks of the loop.

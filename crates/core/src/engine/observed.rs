@@ -153,6 +153,7 @@ impl Engine {
         step.effects.push(Effect::Show(View::Checked {
             host: name.clone(),
             at: now.wall,
+            read: true,
         }));
     }
 
@@ -214,6 +215,7 @@ impl Engine {
             step.effects.push(Effect::Show(View::Checked {
                 host: name.clone(),
                 at: now.wall,
+                read: false,
             }));
         }
         if confirmed {

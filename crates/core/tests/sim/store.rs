@@ -163,6 +163,8 @@ impl Store {
                 self.dropped.insert(key, row.clone());
                 None
             }
+            // The engine writes none.
+            Record::Feed(_) => None,
         }
     }
 
@@ -342,6 +344,7 @@ impl Store {
             destinations: self.destinations.values().cloned().collect(),
             lanes: self.lanes.values().cloned().collect(),
             deliveries,
+            feeds: Vec::new(),
         }
     }
 }

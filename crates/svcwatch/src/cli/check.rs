@@ -137,7 +137,7 @@ fn summary(config: &Config) -> String {
         } else {
             format!("{entries} entries")
         },
-        count(plan.destinations.len(), "destination"),
+        count(config.destinations.len(), "destination"),
         count(plan.routes.len(), "route"),
     )
 }

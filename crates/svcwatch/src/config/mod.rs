@@ -40,7 +40,8 @@ pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
     Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
-    LogSettings, Method, Priority, ResolvedMail, SmtpSettings, SmtpTls, Transport, WebhookSettings,
+    InfluxdbSettings, LogSettings, Method, MqttSettings, MqttTls, Priority, ResolvedMail,
+    RetentionSettings, SmtpSettings, SmtpTls, TopicSettings, Transport, WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 
@@ -196,7 +197,11 @@ pub fn parse_any(bytes: &[u8]) {
             );
             assert_eq!(
                 config.core.destinations.len(),
-                config.destinations.len(),
+                config
+                    .destinations
+                    .values()
+                    .filter(|settings| settings.takes_notices())
+                    .count(),
                 "a destination without settings"
             );
         }

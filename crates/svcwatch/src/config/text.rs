@@ -35,6 +35,8 @@ pub(crate) enum Form {
     Text(usize),
     /// A mail address, with or without a name before it.
     Mail,
+    /// The beginning of a topic of MQTT, or nothing.
+    Topic,
     /// The path of a file.
     Path,
     /// The name of an environment variable.
@@ -79,6 +81,7 @@ impl Form {
             Self::Url | Self::SecretUrl => "an address such as `https://chat.example/in`".into(),
             Self::Link => "an address such as `https://wiki.example/runbook`".into(),
             Self::Mail => "a mail address such as `ops@corp.example`".into(),
+            Self::Topic => "a topic such as `svcwatch/status`".into(),
             Self::Path => "the path of a file".into(),
             Self::Variable => "the name of an environment variable".into(),
             Self::Header => "the name of a header".into(),
@@ -122,6 +125,7 @@ impl Form {
             Self::SecretUrl => url(text).map(|_| ()),
             Self::Link => link(text),
             Self::Mail => mail(text),
+            Self::Topic => topic(text),
             Self::Variable => variable(text),
             Self::Header => header(text),
         }
@@ -137,6 +141,7 @@ impl Form {
             Self::Address => (1, 253),
             Self::Listen => (1, 64),
             Self::Url | Self::SecretUrl | Self::Link => (1, 2_048),
+            Self::Topic => (0, 1_024),
             Self::Mail => (1, 320),
             Self::Path | Self::Secret => (1, 4_096),
         }
@@ -376,6 +381,16 @@ fn header(text: &str) -> Result<(), Fault> {
             "write one such as `X-Team`, without a colon",
         )
     }
+}
+
+/// Topics with wildcards are for subscribers.
+fn topic(text: &str) -> Result<(), Fault> {
+    crate::dest::mqtt::topic::check(text).or_else(|wrong| {
+        fault(
+            format!("the topic {wrong}"),
+            "write the beginning of a topic, such as `svcwatch/status`",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! HTTP requests to webhooks and chat: one request, no redirects, no cookies, no decompression, within a total deadline.
+//! HTTP requests: one request, no redirects, no cookies, no decompression, within a total deadline.
 
 use crate::{
     dest::{
@@ -155,7 +155,7 @@ impl Http {
 }
 
 /// A client that follows nothing and remembers nothing.
-fn client(
+pub(super) fn client(
     ca: Option<&Path>,
     (here, verify): (bool, bool),
     roots: &Roots,
@@ -204,7 +204,7 @@ impl Target {
         }
         let signed = match outgoing.form {
             Form::HttpQuery => url.query().unwrap_or_default().as_bytes(),
-            Form::HttpBody | Form::Line | Form::Mail => &outgoing.bytes,
+            Form::HttpBody | Form::Line | Form::Mail | Form::Publish => &outgoing.bytes,
         };
         if let Some(secret) = &self.secret {
             let signature = webhook::signature(secret, now, signed);
@@ -223,7 +223,12 @@ impl Target {
     }
 }
 
-async fn exchange(request: reqwest::RequestBuilder, url: &Url, timeout: Duration) -> HttpReply {
+/// Sends a request and reads what is needed of its answer, all of it within the deadline.
+pub(super) async fn exchange(
+    request: reqwest::RequestBuilder,
+    url: &Url,
+    timeout: Duration,
+) -> HttpReply {
     let deadline = Instant::now() + timeout;
     match tokio::time::timeout_at(deadline, request.send()).await {
         Ok(Ok(response)) => answer(response, deadline).await,

@@ -179,6 +179,6 @@ pub(super) fn newrelic(
     })
 }
 
-const fn duration(span: Span) -> Duration {
+pub(super) const fn duration(span: Span) -> Duration {
     Duration::from_millis(span.0)
 }

@@ -2,6 +2,7 @@
 
 mod chat;
 mod destinations;
+mod feeds;
 mod fields;
 mod groups;
 mod hosts;
@@ -208,7 +209,11 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     let credentials = build.credentials();
     let (hosts, connections) = hosts::read(&mut build);
     let (destination_plans, destinations) = destinations::read(&mut build);
-    let routes = routes::read(&mut build, &destination_plans);
+    let routes = routes::read(
+        &mut build,
+        &destination_plans,
+        &feeds::only_feeds(&destinations),
+    );
     let top = Fields::new(Some(root), &CONFIG);
     let notices = Fields::new(root.get("notices"), &NOTICES);
     let stuck_after = Fields::new(root.get("stuck_after"), &STUCK_AFTER);

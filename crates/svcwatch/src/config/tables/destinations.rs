@@ -3,6 +3,7 @@
 use svcwatch_core::notice::{Kind as NoticeKind, Severity, ToldEvent};
 
 use super::chat::{NEWRELIC, RESOLVED_MAIL, SLACK, SUBJECTS, TEAMS, TEMPLATE};
+use super::feeds::{INFLUXDB, MQTT};
 use super::{
     A_SECRET, DAY, MINUTE, NAME, PATTERNS, SECOND, duration, duration_or_off, optional, required,
 };
@@ -68,6 +69,8 @@ pub(crate) static DESTINATION_TYPES: &[(&str, &Shape)] = &[
     ("slack", &SLACK),
     ("teams", &TEAMS),
     ("newrelic", &NEWRELIC),
+    ("mqtt", &MQTT),
+    ("influxdb", &INFLUXDB),
 ];
 
 /// A destination of type `log`.

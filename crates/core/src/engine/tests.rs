@@ -286,6 +286,12 @@ fn who_wants_ends_alone_gets_them_without_an_opening() {
         [(Kind::Resolved, ToldEvent::Started)],
         "once, and not to who wants openings alone"
     );
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));
+    assert_eq!(
+        story.words()[2..],
+        [(Kind::Opened, ToldEvent::Stopped)],
+        "the next opening brings no end of the one before"
+    );
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub(crate) fn parse(text: &[u8], file: u16, problems: &mut Problems) -> Option<N
         problems.name_paths(&root);
         butler::resolve(&mut root, &builder.merges, problems);
     } else {
+        butler::leave_out(&mut root, &builder.merges);
         for at in builder.merges {
             problems.error(
                 at,

@@ -22,7 +22,7 @@ use svcwatch::{
 type Change = fn(&mut Json) -> bool;
 
 /// The listed differences that show in these records.
-const LISTED: [(&str, Change); 13] = [
+const LISTED: [(&str, Change); 12] = [
     ("first_look", first_look),
     ("pending_before", pending_before),
     ("escape_plain", escape_plain),
@@ -34,7 +34,6 @@ const LISTED: [(&str, Change); 13] = [
     ("webhook_query", webhook_query),
     ("webhook_headers", webhook_headers),
     ("newrelic_before", newrelic_before),
-    ("mqtt_needs", mqtt_needs),
     ("influx_kept", influx_kept),
 ];
 
@@ -53,7 +52,12 @@ fn replace_before(record: &mut Json, from: &str, to: &str) -> bool {
     edited(record, |key, text| match key {
         "servicePrevStatus" | "prevState" if text == from => to.to_owned(),
         "path" => text.replace(&format!("prevstate={from}"), &format!("prevstate={to}")),
-        "text" | "body" => text.replace(&format!("~{from}~"), &format!("~{to}~")),
+        // The state now stands before it.
+        "text" | "body" => ["RUNNING", "STOPPED"]
+            .iter()
+            .fold(text.to_owned(), |text, now| {
+                text.replace(&format!("~{now}~{from}~"), &format!("~{now}~{to}~"))
+            }),
         _ => text.to_owned(),
     })
 }
@@ -63,8 +67,7 @@ fn first_look(record: &mut Json) -> bool {
 }
 
 fn pending_before(record: &mut Json) -> bool {
-    let running = record.says("RUNNING") && record.says("postgresql");
-    running && replace_before(record, "STOPPED", "START_PENDING")
+    record.says("postgresql") && replace_before(record, "STOPPED", "START_PENDING")
 }
 
 fn unescaped(text: &str) -> String {
@@ -211,19 +214,6 @@ fn newrelic_before(record: &mut Json) -> bool {
     true
 }
 
-fn mqtt_needs(record: &mut Json) -> bool {
-    let needs = record
-        .get_mut("payload")
-        .and_then(|payload| payload.get_mut("serviceDependencies"));
-    match needs {
-        Some(Json::List(names)) if names.as_slice() == [text("")] => {
-            names.clear();
-            true
-        }
-        _ => false,
-    }
-}
-
 /// Requests of InfluxDB differ in how the time is written, which the records do not hold.
 fn influx_kept(record: &mut Json) -> bool {
     edited(record, |key, text| match key {
@@ -232,9 +222,11 @@ fn influx_kept(record: &mut Json) -> bool {
     })
 }
 
-/// What svcwatch tells of a paused service and of one that starts, which Butler took for running.
+/// What svcwatch tells of a paused service and of one that starts, which Butler took for running, and of itself at a
+/// broker.
 fn is_more(record: &Json) -> bool {
-    record.says("PAUSED")
+    record.text("topic").ends_with("/svcwatch")
+        || record.says("PAUSED")
         || record.says("paused")
         || record.says("state_text=\"START_PENDING\"")
         || record

@@ -193,16 +193,12 @@ differences! {
         "a start after a pause is another thing than one after a stop";
     MQTT_QUALITY "mqtt_quality" [21],
         "publishes once and unacknowledged, keeps nothing at the broker and says nothing when it dies",
-        "publishes with acknowledgement (QoS 1), keeps the status topic at the broker, and leaves a last will",
+        "publishes with acknowledgement (QoS 1), keeps the status topic at the broker, and says `online`, and by a last will `offline`, under `svcwatch` below the status topic",
         "who subscribes later must learn how things stand";
     MQTT_BUTLER "mqtt_butler" [],
         "publishes a text to `qliksense/butler/mqtt/status` and subscribes to `subscriptionRootTopic`",
         "does neither",
         "nothing of it concerns services";
-    MQTT_NEEDS "mqtt_needs" [],
-        "publishes a list with one empty text where a service needs no other",
-        "publishes an empty list",
-        "no service has an empty name";
     INFLUX_KEPT "influx_kept" [22],
         "writes each point at once, without a time of its own, and loses it where the database does not answer",
         "writes in batches with the time of the reading, and keeps and repeats them while the database is down",

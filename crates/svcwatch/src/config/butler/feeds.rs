@@ -88,11 +88,7 @@ pub(super) fn mqtt(
     }
     made.put("topics", topics);
     all.add("mqtt", made);
-    for difference in [
-        &differ::MQTT_QUALITY,
-        &differ::MQTT_BUTLER,
-        &differ::MQTT_NEEDS,
-    ] {
+    for difference in [&differ::MQTT_QUALITY, &differ::MQTT_BUTLER] {
         reader.everywhere(root, "mqttConfig", difference);
     }
 }

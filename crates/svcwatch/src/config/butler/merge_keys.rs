@@ -40,6 +40,23 @@ pub(in crate::config) fn resolve(
     }
 }
 
+/// Takes out the merge keys that stand at these places, which were told already.
+pub(in crate::config) fn leave_out(node: &mut Node, places: &BTreeSet<Position>) {
+    if places.is_empty() {
+        return;
+    }
+    match &mut node.value {
+        Value::Scalar(_) => {}
+        Value::List(items) => items.iter_mut().for_each(|item| leave_out(item, places)),
+        Value::Map(entries) => {
+            entries.retain(|entry| !places.contains(&entry.key_at));
+            for entry in entries {
+                leave_out(&mut entry.value, places);
+            }
+        }
+    }
+}
+
 /// The entries that a merge key brings: of one mapping, or of several, of which earlier ones count more.
 fn sources(entry: Entry, problems: &mut Problems) -> Vec<Entry> {
     let at = entry.value.at;

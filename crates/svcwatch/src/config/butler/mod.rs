@@ -17,7 +17,7 @@ mod tests;
 mod webhook;
 
 pub use self::differences::{DIFFERENCES, Difference};
-pub(super) use self::merge_keys::resolve;
+pub(super) use self::merge_keys::{leave_out, resolve};
 
 use std::path::Path;
 

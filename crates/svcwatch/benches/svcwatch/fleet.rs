@@ -204,7 +204,7 @@ fn report(
 /// The demo's configuration, with nothing held and a webhook in place of the terminal.
 fn configured(world: &World, fleet: SocketAddr, hook: SocketAddr, folder: &Path) -> Config {
     let pace = Pace {
-        every: Span(u64::try_from(EVERY.as_millis()).unwrap_or(u64::MAX)).into(),
+        every: Span(u64::try_from(EVERY.as_millis()).unwrap_or(u64::MAX)),
         timeout: Span::seconds(10),
         settle: Span::ZERO,
         ..Pace::new(HOSTS, 1.0)

@@ -128,10 +128,10 @@ fn what_to_write_instead_is_taken() {
         let Some(clause) = refusal.instead.split('`').nth(1) else {
             continue;
         };
-        let begins = |word: &&str| clause.starts_with(&format!("{word} "));
+        let begins = |word: &str| clause.starts_with(&format!("{word} "));
         if ["every", "at", "on", "of", "after"]
             .iter()
-            .any(|word| begins(&word))
+            .any(|word| begins(word))
             && !clause.contains('…')
         {
             let whole = if clause.starts_with("on the 2nd") {

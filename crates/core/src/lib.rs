@@ -44,6 +44,7 @@ pub mod plan;
 pub mod planted;
 pub mod policy;
 pub mod record;
+pub mod rhythm;
 pub mod schedule;
 pub mod target;
 pub mod time;

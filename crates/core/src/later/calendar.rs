@@ -24,7 +24,7 @@ pub(super) struct Day {
     /// The month, from 1.
     pub(super) month: i64,
     /// The day of the month, from 1.
-    pub(super) day: i64,
+    pub(super) of_month: i64,
     /// The day of the week: 1 is Sunday, 7 is Saturday.
     pub(super) weekday: i64,
     /// The day of the year, from 1.
@@ -72,7 +72,7 @@ impl Day {
             number,
             year,
             month,
-            day: of_year - before_month(year, month),
+            of_month: of_year - before_month(year, month),
             // The first of January 1970 was a Thursday.
             weekday: (number + 4).rem_euclid(7) + 1,
             of_year,
@@ -81,7 +81,7 @@ impl Day {
 
     /// The first day of its month, in days since 1970-01-01.
     const fn first_of_month(&self) -> i64 {
-        self.number - self.day + 1
+        self.number - self.of_month + 1
     }
 
     /// Days in its month.
@@ -114,12 +114,12 @@ impl Day {
     pub(super) fn value(&self, field: Field) -> Option<i64> {
         match field {
             Field::Second | Field::Minute | Field::Hour | Field::Time => None,
-            Field::DayOfMonth => Some(self.day),
+            Field::DayOfMonth => Some(self.of_month),
             Field::DayOfWeek => Some(self.weekday),
             Field::DayOfYear => Some(self.of_year),
-            Field::DayInstance => Some((self.day - 1) / 7 + 1),
+            Field::DayInstance => Some((self.of_month - 1) / 7 + 1),
             // Weeks of a month begin on Sunday, the first of them on the first of the month.
-            Field::WeekOfMonth => Some((self.day + self.weekday_of_first() - 2) / 7 + 1),
+            Field::WeekOfMonth => Some((self.of_month + self.weekday_of_first() - 2) / 7 + 1),
             Field::WeekOfYear => Some(self.iso_week()),
             Field::Month => Some(self.month),
             Field::Year => Some(self.year),
@@ -130,12 +130,12 @@ impl Day {
     pub(super) fn is_last(&self, field: Field) -> bool {
         match field {
             Field::Second | Field::Minute | Field::Hour | Field::Time | Field::Year => false,
-            Field::DayOfMonth => self.day == self.length_of_month(),
+            Field::DayOfMonth => self.of_month == self.length_of_month(),
             Field::DayOfWeek => self.weekday == 7,
             Field::DayOfYear => self.of_year == length_of_year(self.year),
             // Each weekday comes for the last time within the last seven days.
-            Field::DayInstance => self.day > self.length_of_month() - 7,
-            Field::WeekOfMonth => self.day + 7 - self.weekday >= self.length_of_month(),
+            Field::DayInstance => self.of_month > self.length_of_month() - 7,
+            Field::WeekOfMonth => self.of_month + 7 - self.weekday >= self.length_of_month(),
             Field::WeekOfYear => self.iso_week() == self.last_iso_week(),
             Field::Month => self.month == 12,
         }
@@ -144,9 +144,14 @@ impl Day {
     /// The day with which its period of a field begins: its week, month or year; itself where that is a day or less.
     pub(super) fn begin(&self, period: Field) -> i64 {
         match period {
-            Field::Second | Field::Minute | Field::Hour | Field::Time => self.number,
-            Field::DayOfMonth | Field::DayOfWeek | Field::DayOfYear => self.number,
-            Field::DayInstance => self.number - (self.day - 1) % 7,
+            Field::Second
+            | Field::Time
+            | Field::Minute
+            | Field::Hour
+            | Field::DayOfWeek
+            | Field::DayOfMonth
+            | Field::DayOfYear => self.number,
+            Field::DayInstance => self.number - (self.of_month - 1) % 7,
             Field::WeekOfMonth => (self.number - self.weekday + 1).max(self.first_of_month()),
             Field::WeekOfYear => self.monday(),
             Field::Month => self.first_of_month(),
@@ -161,7 +166,7 @@ mod tests {
 
     fn date(number: i64) -> (i64, i64, i64) {
         let day = Day::from_number(number);
-        (day.year, day.month, day.day)
+        (day.year, day.month, day.of_month)
     }
 
     #[test]
@@ -190,18 +195,18 @@ mod tests {
         let mut before = Day::from_number(first_of_year(1970));
         for number in before.number + 1..first_of_year(2401) {
             let day = Day::from_number(number);
-            let wanted = if before.day < before.length_of_month() {
-                (before.year, before.month, before.day + 1)
+            let wanted = if before.of_month < before.length_of_month() {
+                (before.year, before.month, before.of_month + 1)
             } else if before.month < 12 {
                 (before.year, before.month + 1, 1)
             } else {
                 (before.year + 1, 1, 1)
             };
-            assert_eq!((day.year, day.month, day.day), wanted);
+            assert_eq!((day.year, day.month, day.of_month), wanted);
             assert_eq!(day.weekday, before.weekday % 7 + 1);
             assert_eq!(
                 day.of_year,
-                if day.month == 1 && day.day == 1 {
+                if day.month == 1 && day.of_month == 1 {
                     1
                 } else {
                     before.of_year + 1

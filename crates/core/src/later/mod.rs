@@ -22,6 +22,7 @@ pub use self::rule::{Constraint, Field, Rule, Test, steps};
 use self::calendar::{CYCLE, DAY, Day, first_of_year};
 use crate::time::{Span, Wall};
 use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
 
 /// Alternatives of one schedule, at most.
 pub const ALTERNATIVES_MAX: usize = 16;
@@ -32,12 +33,19 @@ pub const EXCEPTIONS_MAX: usize = 8;
 const END: i64 = 253_402_300_800;
 
 /// When something happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Occurrences {
     /// As somebody wrote it.
     text: Arc<str>,
     alternatives: Vec<Rule>,
     exceptions: Vec<Rule>,
+}
+
+/// Shown as somebody wrote it: everything else follows from that.
+impl fmt::Debug for Occurrences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Occurrences").field(&self.text).finish()
+    }
 }
 
 impl Occurrences {

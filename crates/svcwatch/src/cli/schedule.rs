@@ -46,7 +46,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let schedule = config::parse_schedule(&text)
         .map_err(|refusal| Failure::usage(format!("the schedule is refused: {refusal}")))?;
     for note in &schedule.notes {
-        output::complain(&format!("note: {} (column {})", note.text, note.column));
+        output::complain(&format!(
+            "note: {} (column {} of the text)",
+            note.text, note.column
+        ));
     }
     let from = arguments.from.unwrap_or_else(clock::wall);
     let occurrences = &schedule.occurrences;

@@ -3,9 +3,12 @@
 //! It tells everything that a table can know: unknown keys, missing keys, wrong types, values out of their
 //! limits. What depends on several places at once (a name that must exist) is told by [`super::build`].
 
+use std::collections::HashSet;
+
 use svcwatch_core::time::Span;
 
 use super::duration::{duration, duration_text};
+use super::later;
 use super::near::nearest;
 use super::problem::{Position, Problems, listed, quoted};
 use super::scalar::Plain;
@@ -19,6 +22,7 @@ pub(crate) fn walk(root: &Node, shape: &'static Shape, problems: &mut Problems) 
     let mut walk = Walk {
         problems,
         path: Vec::new(),
+        schedules: HashSet::new(),
     };
     walk.map(root, shape, None);
 }
@@ -26,6 +30,8 @@ pub(crate) fn walk(root: &Node, shape: &'static Shape, problems: &mut Problems) 
 struct Walk<'run, 'tree> {
     problems: &'run mut Problems,
     path: Vec<Step<'tree>>,
+    /// Schedule texts that are good: many hosts have the same one.
+    schedules: HashSet<String>,
 }
 
 impl<'tree> Walk<'_, 'tree> {
@@ -77,6 +83,9 @@ impl<'tree> Walk<'_, 'tree> {
             (Kind::Switch, Value::Scalar(scalar)) => self.switch(node.at, scalar),
             (Kind::Duration { least, most, off }, Value::Scalar(scalar)) => {
                 self.duration(node.at, scalar, (*least, *most), *off, kind);
+            }
+            (Kind::Rhythm { least, most }, Value::Scalar(scalar)) => {
+                self.rhythm(node.at, scalar, (*least, *most), kind);
             }
             (Kind::Choice(words), Value::Scalar(scalar)) => self.choice(node.at, scalar, words),
             (Kind::List { .. }, Value::Scalar(_) | Value::Map(_)) => {
@@ -327,6 +336,31 @@ impl<'tree> Walk<'_, 'tree> {
             Err((what, instead)) => {
                 let instead = with_unit(scalar, least, most).unwrap_or(instead);
                 self.error(at, what, instead);
+            }
+        }
+    }
+
+    /// A duration where it begins with a digit, else a schedule.
+    fn rhythm(&mut self, at: Position, scalar: &Scalar, limits: (u64, u64), kind: &Kind) {
+        if later::is_length(&scalar.text) {
+            self.duration(at, scalar, limits, false, kind);
+            return;
+        }
+        if self.schedules.contains(&*scalar.text) {
+            return;
+        }
+        match later::parse(&scalar.text) {
+            Ok(_) => {
+                self.schedules.insert(scalar.text.to_string());
+            }
+            Err(refusal) => {
+                let or_else = if refusal.column == 1 {
+                    " (a duration is written `30s`)"
+                } else {
+                    ""
+                };
+                let instead = format!("{}{or_else}", refusal.instead);
+                self.error(at, refusal.problem(), instead);
             }
         }
     }

@@ -75,7 +75,6 @@ pub(crate) async fn receivers(told: &Arc<Told>) -> String {
     });
     let file = std::fs::read_to_string(data().join("butler.yaml")).unwrap();
     let templates = data().join("templates").display().to_string();
-    let file = file.replace("every 2 seconds", "2s"); // TEMPORARY
     file.replace("18080", &http.port().to_string())
         .replace("18086", &influx.port().to_string())
         .replace(

@@ -92,3 +92,39 @@ fn what_is_probably_not_meant_is_noted_beside_the_answer() {
         done.err
     );
 }
+
+#[test]
+fn a_config_takes_a_schedule_and_explain_says_when_it_runs_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("svcwatch.yaml");
+    let text = "credentials: { ops: { user: u, password: { env: PATH } } }\n\
+        defaults: { credentials: ops, every: at 5:00 am on the first day of the year }\n\
+        destinations: { out: { type: log } }\n\
+        hosts: [{ name: srv01, services: [Spooler] }, { name: srv02, every: every 90 seconds, services: [Spooler] }]\n";
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let data = folder.path().join("data");
+    let done = svcwatch(&[
+        "explain",
+        "-c",
+        config,
+        "--data",
+        data.to_str().unwrap(),
+        "srv01",
+    ]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(
+        done.out
+            .contains("by the schedule `at 5:00 am on the first day of the year`, next at ")
+            && done.out.contains("-01-01 05:00:"),
+        "{}",
+        done.out
+    );
+    let done = svcwatch(&["check", "-c", config]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let said = format!("{}{}", done.out, done.err);
+    assert!(
+        said.contains("hosts[1].every") && said.contains("second 0 of each minute alone"),
+        "{said}"
+    );
+}

@@ -31,6 +31,11 @@ pub struct ScheduleText {
     pub notes: Vec<Note>,
 }
 
+/// Whether a value is meant as a length of time and not as a schedule: no clause begins with a digit.
+pub(crate) fn is_length(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+}
+
 /// Reads a schedule text.
 pub fn parse(text: &str) -> Result<ScheduleText, Refusal> {
     let length = text.chars().count();
@@ -64,8 +69,9 @@ pub fn parse(text: &str) -> Result<ScheduleText, Refusal> {
             .map(|clauses| Rule::new(&clauses.constraints))
             .collect()
     };
+    let written: Vec<&str> = text.split_whitespace().collect();
     let occurrences = Occurrences::new(
-        text.trim(),
+        &written.join(" "),
         rules(&said.alternatives),
         rules(&said.exceptions),
     );
@@ -156,6 +162,7 @@ fn too_fine(said: &Said) -> Result<(), Refusal> {
             .min_by_key(|field| field.lasts());
         if let Some(finest) = finest.filter(|field| field.lasts() < period.lasts()) {
             let (fine, coarse) = (words::name(finest), words::name(period));
+            let a = if period == Field::Hour { "an" } else { "a" };
             let example = match period {
                 Field::Minute => "`except on the 14 hour on the 30 minute`",
                 Field::Hour => "`except on the 14 hour`",
@@ -165,7 +172,7 @@ fn too_fine(said: &Said) -> Result<(), Refusal> {
             return Err(Refusal {
                 column: exception.column,
                 what: format!(
-                    "an exception by the {fine} takes away only a part of a {coarse}, and the schedule goes by the {coarse}"
+                    "an exception by the {fine} takes away only a part of {a} {coarse}, and the schedule goes by the {coarse}"
                 ),
                 butler: "ended the schedule for good where it meets one, without a word".into(),
                 instead: format!("write the exception by the {coarse} too, as in {example}"),

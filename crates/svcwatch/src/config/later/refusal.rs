@@ -32,7 +32,7 @@ impl Refusal {
             butler,
             ..
         } = self;
-        format!("{what} (column {column}); Butler would have {butler}")
+        format!("{what} (column {column} of the text); Butler would have {butler}")
     }
 }
 

@@ -163,9 +163,8 @@ impl<'text> Parser<'text> {
         let known = self.current.constraints.iter_mut().find(|constraint| {
             constraint.field == field && matches!(constraint.test, Test::OneOf { .. })
         });
-        let mut backwards = more
-            .windows(2)
-            .any(|pair| matches!(pair, [first, second] if first > second));
+        let falls = |pair: &[i64]| matches!(pair, [first, second] if first > second);
+        let mut backwards = more.windows(2).any(falls) && !is_run(field, more);
         match known.map(|constraint| &mut constraint.test) {
             Some(Test::OneOf { values, last }) => {
                 let greatest = values.iter().max();
@@ -303,6 +302,16 @@ fn out_of_range(column: usize, field: Field, number: i64) -> Refusal {
     let what = format!("there is no {} {number}", words::name(field));
     let instead = format!("write a number from {least} to {greatest}");
     refusal(column, what, OTHER_TIMES, instead)
+}
+
+/// Whether each value follows the one before it in the calendar, as Sunday follows Saturday.
+fn is_run(field: Field, values: &[i64]) -> bool {
+    let (least, greatest) = field.range();
+    let follows = |pair: &[i64]| {
+        matches!(pair, [first, second]
+            if *second == first + 1 || (*first == greatest && *second == least))
+    };
+    values.windows(2).all(follows)
 }
 
 fn sorted(values: &[i64]) -> Vec<i64> {

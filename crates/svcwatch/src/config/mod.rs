@@ -1,7 +1,7 @@
 //! The configuration: files of YAML to a checked [`Config`], or every problem of them at once.
 //!
-//! The way is `parse` (YAML to a tree with places), `butler` (a Butler file as a native tree), `merge` (several files as one), `check` (the walk
-//! that the `tables` drive) and `build` (names that must exist, and the plan of the core). All of it is pure but
+//! The way is `parse` (YAML to a tree with places), `butler` (a Butler file as a native tree), `merge` (several files
+//! as one), `check` (the walk that the `tables` drive) and `build` (names that must exist, and the plan of the core). All of it is pure but
 //! for reading the files themselves and looking at the files and variables that they name.
 
 mod build;

@@ -6,7 +6,7 @@ use svcwatch_core::glob::Glob;
 
 use super::near::nearest;
 use super::problem::{listed, quoted};
-use crate::dest::email::mailbox;
+use crate::dest::mailbox::mailbox;
 
 /// The form of a text.
 #[derive(Clone, Copy, Debug)]

@@ -165,6 +165,8 @@ fn form_encode(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::dest::samples::{AT, stopped};
+    use State as S;
+    use ToldEvent as E;
 
     fn told(event: ToldEvent, kind: Kind, subject: Subject, state: Option<State>) -> String {
         status(&Notice {
@@ -174,86 +176,36 @@ mod tests {
     }
 
     #[test]
-    fn the_status_is_the_true_word() {
-        let service = || Subject::Service {
+    fn the_status_of_a_service_is_the_true_word() {
+        let service = Subject::Service {
             host: "srv01".into(),
             service: "Spooler".into(),
         };
+        for (event, kind, state, word) in [
+            (E::Stopped, Kind::Opened, S::Stopped, "STOPPED"),
+            (E::Started, Kind::Resolved, S::Running, "RUNNING"),
+            (E::Paused, Kind::Opened, S::Paused, "PAUSED"),
+            (E::Stuck, Kind::Updated, S::StartPending, "START_PENDING"),
+            (E::Missing, Kind::Opened, S::Missing, "MISSING"),
+            (E::Hidden, Kind::Opened, S::Unknown, "HIDDEN"),
+            (E::Unwatched, Kind::Resolved, S::Stopped, "UNWATCHED"),
+        ] {
+            assert_eq!(told(event, kind, service.clone(), Some(state)), word);
+        }
+    }
+
+    #[test]
+    fn the_status_of_all_else_is_its_event() {
         let host = || Subject::Host("srv01".into());
-        let cases = [
-            (
-                ToldEvent::Stopped,
-                Kind::Opened,
-                service(),
-                Some(State::Stopped),
-                "STOPPED",
-            ),
-            (
-                ToldEvent::Started,
-                Kind::Resolved,
-                service(),
-                Some(State::Running),
-                "RUNNING",
-            ),
-            (
-                ToldEvent::Paused,
-                Kind::Opened,
-                service(),
-                Some(State::Paused),
-                "PAUSED",
-            ),
-            (
-                ToldEvent::Stuck,
-                Kind::Updated,
-                service(),
-                Some(State::StartPending),
-                "START_PENDING",
-            ),
-            (
-                ToldEvent::Missing,
-                Kind::Opened,
-                service(),
-                Some(State::Missing),
-                "MISSING",
-            ),
-            (
-                ToldEvent::Hidden,
-                Kind::Opened,
-                service(),
-                Some(State::Unknown),
-                "HIDDEN",
-            ),
-            (
-                ToldEvent::Unwatched,
-                Kind::Resolved,
-                service(),
-                Some(State::Stopped),
-                "UNWATCHED",
-            ),
-            (
-                ToldEvent::HostUnreachable,
-                Kind::Opened,
-                host(),
-                None,
-                "UNREACHABLE",
-            ),
-            (
-                ToldEvent::HostRecovered,
-                Kind::Resolved,
-                host(),
-                None,
-                "REACHABLE",
-            ),
-            (
-                ToldEvent::AccessDenied,
-                Kind::Opened,
-                host(),
-                None,
-                "ACCESS_DENIED",
-            ),
-        ];
-        for (event, kind, subject, state, word) in cases {
-            assert_eq!(told(event, kind, subject, state), word);
+        for (event, kind, subject, word) in [
+            (E::HostUnreachable, Kind::Opened, host(), "UNREACHABLE"),
+            (E::HostRecovered, Kind::Resolved, host(), "REACHABLE"),
+            (E::AccessDenied, Kind::Opened, host(), "ACCESS_DENIED"),
+            (E::Hidden, Kind::Resolved, host(), "RESOLVED"),
+            (E::Stopped, Kind::Summary, Subject::Fleet, "SUMMARY"),
+            (E::Test, Kind::Info, Subject::Fleet, "TEST"),
+        ] {
+            assert_eq!(told(event, kind, subject, None), word);
         }
     }
 

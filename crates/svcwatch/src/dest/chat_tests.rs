@@ -1,9 +1,10 @@
 //! Messages of chat and New Relic: as snapshots, against published schemas and rules, and what must hold for all.
 
 use super::{
+    chat_rules::{card_faults, slack_faults},
     newrelic::{self, Account},
     payload::{Form, Outgoing},
-    samples::{hostile, notices, resolved_with_merged, stopped, summary},
+    samples::{notices, resolved_with_merged, stopped},
     slack, teams, webhook,
     wording::Wording,
     *,
@@ -14,7 +15,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
-use svcwatch_core::{notice::Item, observe::ServiceDetails};
+use svcwatch_core::observe::ServiceDetails;
 
 fn links() -> Arc<[Link]> {
     let link = |id: &str, text: &str, url: &str| Link {
@@ -38,11 +39,11 @@ fn worded(word: &str, origin: Origin, target: Target) -> Wording {
     }
 }
 
-fn text_template(word: &str, text: &str, target: Target) -> Wording {
+pub(super) fn text_template(word: &str, text: &str, target: Target) -> Wording {
     worded(word, Origin::Text(text.to_owned()), target)
 }
 
-fn slack_settings() -> slack::Settings {
+pub(super) fn slack_settings() -> slack::Settings {
     let mut settings = slack::Settings::new("https://hooks.slack.example/services/T000");
     settings.usual.channel = Some("alerts".to_owned());
     settings.usual.username = Some("Monitor".to_owned());
@@ -51,13 +52,13 @@ fn slack_settings() -> slack::Settings {
     settings
 }
 
-fn teams_settings() -> teams::Settings {
+pub(super) fn teams_settings() -> teams::Settings {
     let mut settings = teams::Settings::new("https://flow.example/workflows/x?sig=y");
     settings.wording.links = links();
     settings
 }
 
-fn newrelic_settings() -> newrelic::Settings {
+pub(super) fn newrelic_settings() -> newrelic::Settings {
     let account = |name: &str, id, key: &str| Account {
         name: name.to_owned(),
         id,
@@ -73,7 +74,7 @@ fn newrelic_settings() -> newrelic::Settings {
     settings
 }
 
-fn made(settings: &Settings, recipient: &str, notice: &Notice) -> (Outgoing, Made) {
+pub(super) fn made(settings: &Settings, recipient: &str, notice: &Notice) -> (Outgoing, Made) {
     let key = DeliveryKey::new(
         &"duty".into(),
         recipient,
@@ -92,7 +93,7 @@ fn made(settings: &Settings, recipient: &str, notice: &Notice) -> (Outgoing, Mad
     (outgoing, made)
 }
 
-fn body(settings: &Settings, notice: &Notice) -> Value {
+pub(super) fn body(settings: &Settings, notice: &Notice) -> Value {
     let (outgoing, _) = made(settings, "", notice);
     assert_eq!(outgoing.form, Form::HttpBody);
     serde_json::from_slice(&outgoing.bytes).expect("JSON")
@@ -391,303 +392,4 @@ fn a_mail_may_have_a_subject_and_a_page_of_its_own() {
         "{over}"
     );
     assert!(over.contains("X-Priority: 5 (Lowest)\r\n") && over.contains("Importance: Low\r\n"));
-}
-
-/// Names that break what is put together carelessly, each 300 characters long where it can be.
-fn hostile_names() -> Vec<String> {
-    let mut names: Vec<String> = [
-        "\"",
-        "\\",
-        "$(x)`",
-        "\r\n",
-        "{{host}}",
-        "<!channel>",
-        "](http://x)",
-        "\u{202E}",
-        "\u{0}",
-        "é",
-        "👩‍💻",
-        "%s",
-        "</td>",
-    ]
-    .iter()
-    .map(|piece| piece.repeat(300 / piece.chars().count()))
-    .collect();
-    let mixed: String = (0_u32..0x11_0000)
-        .step_by(3_511)
-        .filter_map(char::from_u32)
-        .collect();
-    names.push(mixed);
-    names
-}
-
-#[test]
-fn hostile_names_spoil_no_message() {
-    let json = r#"{"text":"{{host}} {{{serviceName}}} {{serviceDisplayName}} {{#each items}}{{host}}{{/each}}"}"#;
-    let mut formatted = slack_settings();
-    formatted.wording = text_template("any", json, Target::Json);
-    let mut card = teams_settings();
-    card.wording = text_template("any", json, Target::Json);
-    let mut line = slack_settings();
-    line.wording = text_template("any", "down: {{host}} {{{serviceName}}}", Target::Line);
-    let mut hook = webhook::Settings::new("https://hook.example/");
-    hook.body = webhook::Body::Butler;
-    let all = [
-        Settings::Slack(slack_settings()),
-        Settings::Teams(teams_settings()),
-        Settings::Slack(formatted),
-        Settings::Teams(card),
-        Settings::Slack(line),
-        Settings::Webhook(hook),
-        Settings::NewRelic(newrelic_settings()),
-    ];
-    for name in hostile_names() {
-        let text: Arc<str> = Arc::from(name.as_str());
-        let notice = Notice {
-            subject: Subject::Service {
-                host: Name::new(&name),
-                service: Name::new(&name),
-            },
-            display_name: Some(Arc::clone(&text)),
-            friendly_name: Some(Arc::clone(&text)),
-            cause: Some(name.clone()),
-            labels: Arc::from([(name.clone(), name.clone())]),
-            ..hostile()
-        };
-        for settings in &all {
-            let recipient = settings.recipients().first().cloned().unwrap_or_default();
-            let (outgoing, made) = made(settings, &recipient, &notice);
-            assert_eq!(made.fallbacks, [], "{name:?}");
-            let message: Value = serde_json::from_slice(&outgoing.bytes).expect("JSON");
-            match settings {
-                Settings::Slack(_) => {
-                    assert_eq!(slack_faults(&message), Vec::<String>::new(), "{name:?}")
-                }
-                Settings::Teams(_) if message.get("attachments").is_some() => {
-                    assert_eq!(card_faults(&message), Vec::<String>::new(), "{name:?}");
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-#[test]
-fn long_messages_are_cut_to_what_each_service_takes() {
-    let name = Name::new(&"W\u{1F600}".repeat(128));
-    let item = Item {
-        host: Some(name.clone()),
-        service: Some(name),
-        state: None,
-        event: ToldEvent::Stopped,
-    };
-    let label = ("l".repeat(128), "v".repeat(256));
-    let long: Arc<str> = Arc::from("n".repeat(256));
-    let notices = [
-        Notice {
-            items: vec![item; limits::SUMMARY_ITEMS_MAX],
-            labels: (0..64).map(|_| label.clone()).collect(),
-            ..summary()
-        },
-        Notice {
-            display_name: Some(Arc::clone(&long)),
-            friendly_name: Some(long),
-            cause: Some("c".repeat(5_000)),
-            labels: (0..64).map(|_| label.clone()).collect(),
-            ..stopped()
-        },
-    ];
-    let many: Vec<Link> = (0..template::LINKS_MAX)
-        .map(|number| Link {
-            id: number.to_string(),
-            text: "t".repeat(256),
-            comment: String::new(),
-            url: format!("https://wiki.example/{}", "p".repeat(1_900)),
-        })
-        .collect();
-    let (mut slack, mut teams) = (slack_settings(), teams_settings());
-    slack.wording.links = many.clone().into();
-    teams.wording.links = many.into();
-    for notice in &notices {
-        let message = body(&Settings::Slack(slack.clone()), notice);
-        assert_eq!(slack_faults(&message), Vec::<String>::new());
-        let message = body(&Settings::Teams(teams.clone()), notice);
-        assert_eq!(card_faults(&message), Vec::<String>::new());
-        assert!(message.to_string().contains("AdaptiveCard"));
-    }
-}
-
-#[test]
-fn secrets_of_chat_are_in_no_message_and_in_no_debug_text() {
-    let url = "https://canary:canary@chat.example/canary?sig=canary";
-    let mut slack = slack::Settings::new(url);
-    slack.resolved = Some(slack::Envelope {
-        url: Secret::from(url),
-        ..slack.usual.clone()
-    });
-    let mut newrelic = newrelic_settings();
-    newrelic.event_url = Secret::from(url);
-    newrelic.accounts[0].key = Secret::from("canary");
-    newrelic.headers = vec![("X-Token".to_owned(), Secret::from("canary"))];
-    for settings in [
-        Settings::Slack(slack),
-        Settings::Teams(teams::Settings::new(url)),
-        Settings::NewRelic(newrelic),
-    ] {
-        let recipient = settings.recipients().first().cloned().unwrap_or_default();
-        let (_, made) = made(&settings, &recipient, &stopped());
-        let shown = format!(
-            "{settings:?}{:?}{:?}{:?}{}",
-            settings.check(),
-            settings.warnings(),
-            settings.endpoints(),
-            String::from_utf8_lossy(&made.bytes)
-        );
-        assert!(!shown.contains("canary"), "{shown}");
-    }
-}
-
-/// What of a message Slack would refuse, by the rules of its reference of messages and blocks.
-fn slack_faults(message: &Value) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut check = |good: bool, what: &str, of: &Value| {
-        if !good {
-            faults.push(format!("{what}: {of}"));
-        }
-    };
-    let length = |value: &Value| value.as_str().map_or(0, |text| text.chars().count());
-    let keys = |value: &Value| -> Vec<String> {
-        value
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key.clone())
-            .collect()
-    };
-    let known = ["text", "blocks", "channel", "username", "icon_emoji"];
-    check(
-        keys(message)
-            .iter()
-            .all(|key| known.contains(&key.as_str())),
-        "keys",
-        message,
-    );
-    check(
-        (1..=40_000).contains(&length(&message["text"])),
-        "text",
-        message,
-    );
-    let none = Vec::new();
-    let blocks = message
-        .get("blocks")
-        .map_or(&none, |blocks| blocks.as_array().expect("a list"));
-    check(blocks.len() <= 50, "too many blocks", message);
-    for block in blocks {
-        let text = &block["text"];
-        match block["type"].as_str() {
-            Some("header") => {
-                check(text["type"] == "plain_text", "header", block);
-                check((1..=150).contains(&length(&text["text"])), "header", block);
-            }
-            Some("divider") => check(keys(block) == ["type"], "divider", block),
-            Some("section") => {
-                let fields = block["fields"].as_array().unwrap_or(&none);
-                check(
-                    text.is_object() || !fields.is_empty(),
-                    "empty section",
-                    block,
-                );
-                check(fields.len() <= 10, "too many fields", block);
-                let texts = fields
-                    .iter()
-                    .map(|field| (field, 2_000))
-                    .chain(text.is_object().then_some((text, 3_000)));
-                for (text, most) in texts {
-                    check((1..=most).contains(&length(&text["text"])), "length", text);
-                    check(
-                        ["mrkdwn", "plain_text"].contains(&text["type"].as_str().unwrap_or("")),
-                        "type",
-                        text,
-                    );
-                    if text["type"] == "mrkdwn" {
-                        let text_of = text["text"].as_str().unwrap_or("");
-                        let outside = text_of.split('<').skip(1).all(|link| {
-                            link.starts_with("http") && link.contains("|") && link.contains('>')
-                                || link.starts_with("mailto:")
-                        });
-                        check(outside, "a mention or broken link", text);
-                    }
-                }
-            }
-            _ => check(false, "a block that is not known", block),
-        }
-    }
-    faults
-}
-
-/// What of a message Teams would refuse: by the published schema of Adaptive Cards, by the closed lists of its version
-/// 1.4 for what is used here, and by Teams' limits.
-fn card_faults(message: &Value) -> Vec<String> {
-    let mut faults = Vec::new();
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/schemas/adaptive-card.json");
-    let schema: Value =
-        serde_json::from_slice(&std::fs::read(path).expect("the schema")).expect("JSON");
-    let validator = jsonschema::validator_for(&schema).expect("a schema");
-    if message.to_string().len() > 28 * 1_024 {
-        faults.push(format!("{} bytes", message.to_string().len()));
-    }
-    if message["type"] != "message" || message["attachments"].as_array().map(Vec::len) != Some(1) {
-        faults.push("no message with one attachment".to_owned());
-    }
-    let attachment = &message["attachments"][0];
-    if attachment["contentType"] != "application/vnd.microsoft.card.adaptive" {
-        faults.push("no Adaptive Card".to_owned());
-    }
-    let card = &attachment["content"];
-    faults.extend(validator.iter_errors(card).map(|error| error.to_string()));
-    if card["version"] != "1.4" || card["body"].as_array().is_none_or(Vec::is_empty) {
-        faults.push("no version or no body".to_owned());
-    }
-    for element in card["body"].as_array().into_iter().flatten() {
-        let good = match element["type"].as_str() {
-            Some("TextBlock") => {
-                let text = element["text"].as_str().unwrap_or_default();
-                let link = text
-                    .split("](")
-                    .skip(1)
-                    .all(|link| link.starts_with("http") || link.starts_with("mailto:"));
-                !text.is_empty() && link
-            }
-            Some("FactSet") => element["facts"].as_array().is_some_and(|facts| {
-                !facts.is_empty()
-                    && facts
-                        .iter()
-                        .all(|fact| fact["title"].is_string() && fact["value"].is_string())
-            }),
-            _ => false,
-        };
-        if !good {
-            faults.push(element.to_string());
-        }
-    }
-    let actions = card["actions"].as_array();
-    for action in actions.into_iter().flatten() {
-        if action["type"] != "Action.OpenUrl" || action["title"].as_str().is_none_or(str::is_empty)
-        {
-            faults.push(action.to_string());
-        }
-    }
-    if actions.is_some_and(|actions| actions.len() > 6) {
-        faults.push("too many actions".to_owned());
-    }
-    faults
-}
-
-#[test]
-fn the_rules_find_what_is_wrong() {
-    let bad = json!({ "text": "", "blocks": [{ "type": "header", "text": { "type": "mrkdwn", "text": "x".repeat(151) } }, { "type": "image" }, { "type": "section", "text": { "type": "mrkdwn", "text": "<!channel>" } }] });
-    assert_eq!(slack_faults(&bad).len(), 5, "{:?}", slack_faults(&bad));
-    let bad = json!({ "type": "message", "attachments": [{ "contentType": "application/vnd.microsoft.card.adaptive", "content": { "type": "AdaptiveCard", "body": [{ "type": "TextBlock", "text": 1 }], "actions": [{ "type": "Action.OpenUrl" }] } }] });
-    assert!(card_faults(&bad).len() >= 4, "{:?}", card_faults(&bad));
 }

@@ -5,6 +5,7 @@ use crate::{
         Context, Problem, TIMEOUT, clean, is_loopback,
         judge::{self, Judgement, SmtpReply},
         layout,
+        mailbox::mailbox,
         payload::{Form, Outgoing},
         redact::Redactor,
         text,
@@ -13,9 +14,9 @@ use crate::{
     secret::Secret,
 };
 use lettre::{
-    Address, Message,
+    Message,
     message::{
-        Body, Mailbox, MultiPart, SinglePart,
+        Body, MultiPart, SinglePart,
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
@@ -394,41 +395,6 @@ fn subject(notice: &Notice, drawn: &Drawn) -> String {
     };
     let subject = drawn.subject.clone().unwrap_or_else(built_in);
     clean::line(&subject, SUBJECT_CHARACTERS_MAX)
-}
-
-/// An address as people write it, or what is wrong with it. The name before an address may hold what the syntax of
-/// mails takes for a comment, as in `Monitor (no-reply) <monitor@b.example>`.
-pub fn mailbox(text: &str) -> Result<Mailbox, String> {
-    if text.chars().any(char::is_control) {
-        return Err("holds a line end or control character; write a@b.example".to_owned());
-    }
-    let wrong = || format!("{text:?} is no mail address; write a@b.example or Name <a@b.example>");
-    let mailbox = match text
-        .trim()
-        .strip_suffix('>')
-        .and_then(|rest| rest.rsplit_once('<'))
-    {
-        Some((name, address)) => {
-            let name = name.trim();
-            let bare = name
-                .strip_prefix('"')
-                .and_then(|name| name.strip_suffix('"'));
-            let name = bare.unwrap_or(name);
-            let name = (!name.is_empty()).then(|| name.replace(['"', '\\'], ""));
-            Mailbox::new(
-                name,
-                address.trim().parse::<Address>().map_err(|_| wrong())?,
-            )
-        }
-        None => Mailbox::new(None, text.trim().parse::<Address>().map_err(|_| wrong())?),
-    };
-    if mailbox.email.to_string().is_ascii() {
-        Ok(mailbox)
-    } else {
-        Err(format!(
-            "{text:?} has letters beyond ASCII, which many servers refuse; write its domain in the xn-- form"
-        ))
-    }
 }
 
 /// The key of the message that opened an incident: core makes it from the sequence number in the incident's identity.

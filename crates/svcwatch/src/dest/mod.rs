@@ -11,12 +11,14 @@ mod facts;
 pub mod judge;
 mod layout;
 pub mod log;
+pub mod mailbox;
 pub mod mqtt;
 pub mod newrelic;
 pub mod payload;
 pub mod redact;
 pub mod sender;
 pub mod slack;
+mod slack_words;
 pub mod teams;
 pub mod text;
 pub mod webhook;
@@ -383,6 +385,10 @@ pub(crate) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+#[cfg(test)]
+mod chat_hostile_tests;
+#[cfg(test)]
+mod chat_rules;
 #[cfg(test)]
 mod chat_tests;
 #[cfg(test)]

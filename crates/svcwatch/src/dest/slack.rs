@@ -11,6 +11,7 @@ use crate::{
         judge::{self, HttpReply, Judgement},
         payload::{Form, Outgoing},
         redact::Redactor,
+        slack_words::{Said, known, word},
         text,
         wording::{Drawn, Filled, Wording},
     },
@@ -33,8 +34,12 @@ const HEADER_CHARACTERS: usize = 140;
 const SECTION_CHARACTERS: usize = 2_900;
 /// Fields of a section.
 const FIELDS: usize = 10;
-/// Characters of a field; it may have 2,000, and nobody reads them.
+/// Characters of a field of ours; nobody reads more.
 const FIELD_CHARACTERS: usize = 600;
+/// Characters of a field, fewer than 2,000.
+const FIELD_CHARACTERS_MAX: usize = 1_900;
+/// Blocks of a message.
+const BLOCKS: usize = 50;
 /// Sections of fields and of lines that one message has, at most, so that all blocks together are fewer than 50.
 const FIELD_SECTIONS: usize = 5;
 const LINE_SECTIONS: usize = 10;
@@ -157,6 +162,7 @@ impl Settings {
                 let whole: Map<String, Value> = serde_json::from_str(text)
                     .map_err(|error| format!("the template gave no JSON: {error}"))?;
                 message.extend(whole);
+                fit(&mut message);
             }
             (Some(Filled { text, .. }), Format::Blocks) => {
                 message.insert("text".to_owned(), json!(escape(text)));
@@ -233,70 +239,6 @@ impl Settings {
             }
         }
     }
-}
-
-/// The word of an answer: the whole body where it is one word, or the error of `{"ok": false, "error": …}`.
-fn word(body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    let is_word = |text: &str| {
-        (1..=64).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-    };
-    if is_word(text) {
-        return Some(text.to_owned());
-    }
-    let answer: Value = serde_json::from_str(text).ok()?;
-    let error = answer.get("error")?.as_str()?;
-    is_word(error).then(|| error.to_owned())
-}
-
-/// What a word means.
-enum Said {
-    Later,
-    Never(&'static str),
-}
-
-/// Words of Slack's incoming webhooks that tell a failure.
-fn known(word: &str) -> Option<Said> {
-    Some(match word {
-        "rate_limited"
-        | "ratelimited"
-        | "rollup_error"
-        | "internal_error"
-        | "fatal_error"
-        | "service_unavailable"
-        | "request_timeout"
-        | "team_added_to_org" => Said::Later,
-        "invalid_payload"
-        | "invalid_blocks"
-        | "invalid_blocks_format"
-        | "invalid_attachments"
-        | "no_text"
-        | "missing_text_or_fallback_or_attachments"
-        | "too_many_attachments"
-        | "msg_too_long"
-        | "msg_blocks_too_long" => {
-            Said::Never("it does not understand the message; look at the template")
-        }
-        "channel_not_found" | "user_not_found" => {
-            Said::Never("there is no such channel; look at `channel`, or invite the app to it")
-        }
-        "channel_is_archived" => Said::Never("the channel is archived; choose another one"),
-        "no_service" | "no_service_id" | "invalid_token" | "no_active_hooks" | "invalid_auth"
-        | "token_revoked" | "account_inactive" => Said::Never(
-            "the incoming webhook is gone or disabled; make a new one and write its url",
-        ),
-        "no_team" | "team_disabled" => Said::Never("the workspace is gone or disabled"),
-        "action_prohibited"
-        | "posting_to_general_channel_denied"
-        | "not_in_channel"
-        | "restricted_action"
-        | "access_denied" => Said::Never("the workspace does not allow it; ask its administrator"),
-        _ => return None,
-    })
 }
 
 /// The line at the head of a message: how bad it is and what happened.
@@ -397,6 +339,39 @@ fn plain(notice: &Notice, context: &Context, wording: &Wording) -> String {
         text = format!("{text} {}", link(name, url));
     }
     text
+}
+
+/// Cuts what a template gave to what Slack takes, so that a long name in it cannot spoil the message.
+fn fit(message: &mut Map<String, Value>) {
+    let Some(Value::Array(blocks)) = message.get_mut("blocks") else {
+        return;
+    };
+    blocks.truncate(BLOCKS);
+    for block in blocks {
+        let most = if block["type"] == "header" {
+            HEADER_CHARACTERS
+        } else {
+            SECTION_CHARACTERS
+        };
+        if let Some(text) = block.pointer_mut("/text/text") {
+            cut(text, most);
+        }
+        let fields = block.get_mut("fields").and_then(Value::as_array_mut);
+        for field in fields.into_iter().flatten() {
+            if let Some(text) = field.get_mut("text") {
+                cut(text, FIELD_CHARACTERS_MAX);
+            }
+        }
+    }
+}
+
+fn cut(text: &mut Value, most: usize) {
+    if let Value::String(long) = text
+        && long.chars().count() > most
+    {
+        let short: String = long.chars().take(most - 1).collect();
+        *long = format!("{short}…");
+    }
 }
 
 /// A text without what Slack takes for markup of links and mentions.

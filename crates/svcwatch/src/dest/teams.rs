@@ -136,7 +136,15 @@ impl Settings {
                     target: Target::Json,
                 }),
                 _,
-            ) => text.clone(),
+            ) => {
+                if text.len() > MESSAGE_BYTES {
+                    return Err(format!(
+                        "the template gave {} bytes; Teams takes {MESSAGE_BYTES}",
+                        text.len()
+                    ));
+                }
+                text.clone()
+            }
             (Some(Filled { text, .. }), Format::Text) => plain(text, None, PLAIN_COLOUR),
             (Some(Filled { text, .. }), Format::Card) => {
                 message(&title(text, Tone::of(notice)), &[], &[]).to_string()

@@ -207,11 +207,6 @@ impl Metrics {
             &self.feed_waiting,
         );
         registry.register(
-            "svcwatch_template_failures",
-            "Templates that were not used, so that the built-in message was sent, by destination",
-            self.fallbacks.family(),
-        );
-        registry.register(
             "svcwatch_accounts_paused",
             "Accounts that are not used for logons until they are mended",
             self.accounts_paused.clone(),
@@ -231,6 +226,7 @@ impl Metrics {
             "Tries to write records that failed",
             self.commit_failures.clone(),
         );
+        register_fallbacks(registry, &self.fallbacks);
         register_build(registry, build);
         self
     }
@@ -256,6 +252,14 @@ fn register_feeds(
         "svcwatch_feed_waiting",
         "Readings that wait for a destination",
         waiting.clone(),
+    );
+}
+
+fn register_fallbacks(registry: &mut Registry, fallbacks: &Fallbacks) {
+    registry.register(
+        "svcwatch_template_failures",
+        "Templates that were not used, so that the built-in message was sent, by destination",
+        fallbacks.family(),
     );
 }
 

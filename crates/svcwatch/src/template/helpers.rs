@@ -14,10 +14,12 @@ use std::{
 pub(super) const STEP: &str = "svcwatch_step";
 /// What the counter says where the steps are used up.
 pub(super) const STEPS_USED_UP: &str = "svcwatch: the steps are used up";
+/// What it says where the time is.
+pub(super) const TIME_USED_UP: &str = "it took too long on this machine";
 /// Elements that a template may carry out, at most. A message of a hundred lines takes a few thousand.
-const STEPS_MAX: u64 = 100_000;
+const STEPS_MAX: u64 = 20_000;
 /// How long it may take at the very most, where the machine is slow.
-const TIME_MAX: Duration = Duration::from_secs(3);
+const TIME_MAX: Duration = Duration::from_secs(5);
 
 thread_local! {
     /// What is left of the steps of the template that this thread carries out, and until when.
@@ -93,15 +95,18 @@ impl HelperDef for Step {
         _: &mut dyn Output,
     ) -> HelperResult {
         let taken = helper.param(0).and_then(|taken| taken.value().as_u64());
-        let left = LEFT.get().and_then(|(left, until)| {
-            let left = left.checked_sub(taken.unwrap_or(1))?;
-            (Instant::now() < until).then_some((left, until))
-        });
-        LEFT.set(left);
-        match left {
-            Some(_) => Ok(()),
-            None => Err(RenderErrorReason::Other(STEPS_USED_UP.to_owned()).into()),
+        let used_up = |what: &str| Err(RenderErrorReason::Other(what.to_owned()).into());
+        let Some((left, until)) = LEFT.get() else {
+            return used_up(STEPS_USED_UP);
+        };
+        let Some(left) = left.checked_sub(taken.unwrap_or(1)) else {
+            return used_up(STEPS_USED_UP);
+        };
+        if Instant::now() >= until {
+            return used_up(TIME_USED_UP);
         }
+        LEFT.set(Some((left, until)));
+        Ok(())
     }
 }
 

@@ -7,6 +7,8 @@ use super::{Failure, NESTING_MAX};
 const BRACKETS_MAX: usize = 8;
 /// `else if` of one block, at most.
 const ELSES_MAX: usize = 16;
+/// Tags of one template, at most: the time that the parser takes grows with their number times the length.
+const TAGS_MAX: usize = 500;
 
 /// Refuses what nests too deep. What is no template at all is left to the parser.
 pub(super) fn measure(source: &str) -> Result<(), Failure> {
@@ -15,7 +17,13 @@ pub(super) fn measure(source: &str) -> Result<(), Failure> {
         at: 0,
         blocks: Vec::new(),
     };
-    while scan.next_tag()? {}
+    let mut tags = 0;
+    while scan.next_tag()? {
+        tags += 1;
+        if tags > TAGS_MAX {
+            return Err(Failure::TooManyTags { most: TAGS_MAX });
+        }
+    }
     Ok(())
 }
 
@@ -84,12 +92,12 @@ impl Scan<'_> {
         } else if inside.starts_with('/') {
             self.blocks.pop();
         } else if inside.starts_with("else ") || inside.starts_with('^') {
-            let most = self.too_deep("`else if` of one block", ELSES_MAX);
-            if let Some(elses) = self.blocks.last_mut() {
+            let elses = self.blocks.last_mut().map_or(0, |elses| {
                 *elses += 1;
-                if *elses > ELSES_MAX {
-                    return Err(most);
-                }
+                *elses
+            });
+            if elses > ELSES_MAX {
+                return Err(self.too_deep("`else if` of one block", ELSES_MAX));
             }
         }
         self.at += 2;
@@ -108,7 +116,6 @@ impl Scan<'_> {
                 (Some(_), _) if escaped => escaped = false,
                 (Some(_), '\\') => escaped = true,
                 (Some(mark), character) if mark == character => quote = None,
-                (Some(_), _) => {}
                 (None, '"' | '\'') => quote = Some(character),
                 (None, '(' | '[' | '{') => {
                     open += 1;
@@ -116,13 +123,12 @@ impl Scan<'_> {
                         return Err(self.too_deep("brackets", BRACKETS_MAX));
                     }
                 }
-                (None, ')' | ']') => open = open.saturating_sub(1),
                 (None, '}') if rest.get(place..).is_some_and(|end| end.starts_with("}}")) => {
                     self.at += place + 2;
                     return Ok(());
                 }
-                (None, '}') => open = open.saturating_sub(1),
-                (None, _) => {}
+                (None, ')' | ']' | '}') => open = open.saturating_sub(1),
+                (Some(_) | None, _) => {}
             }
         }
         self.at = self.source.len();

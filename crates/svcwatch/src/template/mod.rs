@@ -87,6 +87,12 @@ pub enum Failure {
         /// How many may.
         most: usize,
     },
+    /// It has more tags than are allowed.
+    #[error("it has more than {most} tags in double braces; shorten it")]
+    TooManyTags {
+        /// How many may be.
+        most: usize,
+    },
     /// A partial that includes itself, at once or by way of others.
     #[error("the partial {0} includes itself; take that away")]
     Recursive(String),

@@ -59,10 +59,12 @@ pub(super) fn run(
 }
 
 fn failure(error: &RenderError) -> Failure {
-    if let RenderErrorReason::Other(said) = error.reason()
-        && said == helpers::STEPS_USED_UP
-    {
-        return Failure::Steps;
+    if let RenderErrorReason::Other(said) = error.reason() {
+        match said.as_str() {
+            helpers::STEPS_USED_UP => return Failure::Steps,
+            helpers::TIME_USED_UP => return Failure::Run(said.clone()),
+            _ => {}
+        }
     }
     let what = guard::plain(&error.reason().to_string());
     match error.line_no {

@@ -178,15 +178,16 @@ fn a_template_that_would_never_end_ends_soon_and_is_not_tried_again() {
         "{{#each @root.items}}".repeat(8),
         "{{/each}}".repeat(8)
     );
-    let partials: String = (1..=20)
+    let partials: Vec<String> = (1..=20)
         .map(|number| {
-            format!(
-                "{{{{#*inline \"p{number}\"}}}}{{{{> p{next}}}}}{{{{> p{next}}}}}{{{{/inline}}}}",
-                next = number - 1
-            )
+            let call = format!("{{{{> p{}}}}}", number - 1);
+            format!("{{{{#*inline \"p{number}\"}}}}{call}{call}{{{{/inline}}}}")
         })
         .collect();
-    let partials = format!("{{{{#*inline \"p0\"}}}}{{{{/inline}}}}{partials}{{{{> p20}}}}");
+    let partials = format!(
+        "{{{{#*inline \"p0\"}}}}{{{{/inline}}}}{}{{{{> p20}}}}",
+        partials.concat()
+    );
     for source in [loops, partials] {
         let template = text(&source, Target::Line);
         let began = Instant::now();
@@ -240,7 +241,7 @@ fn what_is_too_long_or_gives_too_much_is_refused() {
         render(&long, Target::Line, &json!({})),
         Err(Failure::TooLong)
     );
-    let much = "{{text}}".repeat(1_000);
+    let much = "{{text}}".repeat(300);
     let variables = json!({ "text": "x".repeat(1_000) });
     assert_eq!(
         render(&much, Target::Html, &variables),
@@ -311,5 +312,43 @@ fn no_text_breaks_the_engine() {
         for target in [Target::Html, Target::Json, Target::Line] {
             drop(render(&source, target, &variables));
         }
+    }
+}
+
+#[test]
+fn the_worst_that_the_parser_can_be_given_is_refused_soon() {
+    let big = |piece: &str| piece.repeat(SOURCE_BYTES_MAX / piece.len());
+    for source in [
+        big("{{"),
+        big("{{{"),
+        big("{{#if a}}{{/if"),
+        big("{{#if a}}x{{/if}}"),
+        big("{{a "),
+        big("\\{{"),
+        format!(
+            "{}{}",
+            "{{#if a}}".repeat(8),
+            big("{{b}} ").get(..200_000).unwrap_or("")
+        ),
+        format!("{{{{a {}}}}}", big("b=c ").get(..200_000).unwrap_or("")),
+        format!("{{{{a \"{}", big("x").get(..200_000).unwrap_or("")),
+        big("{{{{a}}}}"),
+        big("{{^}}"),
+        format!(
+            "{}{}",
+            "{{a}}{{#if b}}c{{/if}}".repeat(160),
+            big("x").get(..250_000).unwrap_or("")
+        ),
+        format!(
+            "{}{}",
+            big("x").get(..250_000).unwrap_or(""),
+            "{{#if b}}{{eq a b}}{{/if}}".repeat(160)
+        ),
+    ] {
+        let began = Instant::now();
+        drop(render(&source, Target::Line, &of_sample()));
+        let took = began.elapsed();
+        assert!(took < Duration::from_mins(1), "{}: {took:?}", &source[..20]);
+        println!("{}: {took:?}", &source[..20]);
     }
 }

@@ -145,7 +145,7 @@ impl Http {
             let request = target.client.head(root.clone());
             match exchange(request, &root, self.timeout).await {
                 HttpReply::Answer { status, .. } => {
-                    answers.push(format!("{place} answers (HTTP {status})"))
+                    answers.push(format!("{place} answers (HTTP {status})"));
                 }
                 HttpReply::Failed(error) => return Err(error),
             }

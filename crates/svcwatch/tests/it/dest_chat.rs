@@ -52,7 +52,7 @@ fn answer(path: &str, uri: &Uri) -> (StatusCode, Option<&'static str>, String) {
         "/slack/forbidden" => (403, None, "action_prohibited"),
         "/slack/channel" => (404, None, "channel_not_found"),
         "/slack/gone" => (404, None, "no_service"),
-        "/slack/archived" => (410, None, "channel_is_archived"),
+        "/slack/old" => (410, None, "channel_is_archived"),
         "/slack/limited" => (429, Some("30"), "rate_limited"),
         "/slack/broken" => (500, None, "rollup_error"),
         "/teams/ok" => (202, None, ""),
@@ -171,7 +171,7 @@ async fn slack_answers_with_words() {
         ("forbidden", "rejected", "administrator"),
         ("channel", "rejected", "no such channel"),
         ("gone", "rejected", "make a new one"),
-        ("archived", "rejected", "archived"),
+        ("old", "rejected", "archived"),
         ("limited", "retry", "rate_limited"),
         ("broken", "retry", "rollup_error"),
     ] {

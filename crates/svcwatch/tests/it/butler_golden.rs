@@ -244,7 +244,8 @@ fn comparable(mut record: Json) -> Json {
     // Line ends of mails are those of the network, and no difference.
     if let (true, Some(Json::Text(body))) = (record.text("dest") == "smtp", record.get_mut("body"))
     {
-        *body = body.replace("\r\n", "\n").trim_end().to_owned();
+        let plain = body.replace("\r\n", "\n");
+        plain.trim_end().clone_into(body);
     }
     if let Some(headers) = record.get_mut("headers") {
         *headers = headers.clone().sorted();

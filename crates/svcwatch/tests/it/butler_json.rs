@@ -11,9 +11,9 @@ pub(crate) enum Json {
     /// A number, a switch or nothing, as it is written.
     Other(String),
     /// A list.
-    List(Vec<Json>),
+    List(Vec<Self>),
     /// A mapping in the order in which it was written.
-    Map(Vec<(String, Json)>),
+    Map(Vec<(String, Self)>),
 }
 
 pub(crate) fn text(text: impl Into<String>) -> Json {

@@ -46,7 +46,7 @@ pub(super) fn slack(
             Some(made::text(section.at(key), text))
         };
         let (first, second) = (value(&stopped), value(&started));
-        let second = same_or(second, first.clone());
+        let second = same_or(second, first.as_ref());
         made.put_some(ours, first);
         resolved.put_some(ours, second);
     }
@@ -107,7 +107,7 @@ pub(super) fn teams(
         "format",
         same_or(
             second.or_else(|| Some(usual.clone())),
-            first.or(Some(usual)),
+            first.as_ref().or(Some(&usual)),
         ),
     );
     finish(
@@ -168,12 +168,12 @@ pub(super) fn missing(reader: &mut Reader<'_>, section: &Section<'_>, on: bool) 
     }
 }
 
-fn made_of(made: &Made, key: &str) -> Option<Made> {
+fn made_of<'a>(made: &'a Made, key: &str) -> Option<&'a Made> {
     match &made.what {
         made::What::Map(entries) => entries
             .iter()
             .find(|(known, _)| known == key)
-            .map(|(_, made)| made.clone()),
+            .map(|(_, made)| made),
         made::What::Scalar(_) | made::What::List(_) => None,
     }
 }

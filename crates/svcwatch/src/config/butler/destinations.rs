@@ -97,12 +97,12 @@ impl Destinations {
 }
 
 /// A value for ends, unless it is the one that holds anyway.
-pub(super) fn same_or(value: Option<Made>, usual: Option<Made>) -> Option<Made> {
+pub(super) fn same_or(value: Option<Made>, usual: Option<&Made>) -> Option<Made> {
     let text = |made: &Made| match &made.what {
         What::Scalar(scalar) => Some(scalar.text.clone()),
         What::List(_) | What::Map(_) => None,
     };
-    value.filter(|value| usual.as_ref().and_then(text) != text(value))
+    value.filter(|value| usual.and_then(text) != text(value))
 }
 
 /// `limit` of a destination: that of the stopped section, which counts for both.

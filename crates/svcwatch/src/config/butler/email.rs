@@ -76,7 +76,7 @@ pub(super) fn read(
         made.put("to", made::list(stopped.at("recipients"), to));
         made
     };
-    add(&first, &second, limit, base, all);
+    add(&first, &second, limit.as_ref(), base, all);
     for difference in [
         &differ::ESCAPE_PLAIN,
         &differ::FALLBACK,
@@ -90,7 +90,7 @@ pub(super) fn read(
 fn add(
     first: &Letter,
     second: &Letter,
-    limit: Option<Made>,
+    limit: Option<&Made>,
     base: impl Fn(Vec<Made>) -> Made,
     all: &mut Destinations,
 ) {
@@ -115,12 +115,14 @@ fn add(
             }
             made.put_some("subject", Some(subjects).filter(|made| !made.is_empty()));
             made.put_some("template", Some(templates).filter(|made| !made.is_empty()));
-            made.put_some("limit", limit.clone());
+            made.put_some("limit", limit.cloned());
             if let Some(ends) = ends {
                 let mut resolved = made::map(made.at, []);
-                resolved.put_some("from", same_or(ends.from.clone(), main.from.clone()));
-                let usual = main.priority.clone();
-                resolved.put_some("priority", same_or(ends.priority.clone(), usual));
+                resolved.put_some("from", same_or(ends.from.clone(), main.from.as_ref()));
+                resolved.put_some(
+                    "priority",
+                    same_or(ends.priority.clone(), main.priority.as_ref()),
+                );
                 made.put_some("resolved", Some(resolved).filter(|made| !made.is_empty()));
             }
             made

@@ -1,6 +1,6 @@
 //! `serviceMonitor`: hosts, their services, how often they are read, and which destinations are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::differences as differ;
 use super::made::{self, Made};
@@ -143,7 +143,7 @@ fn gates(reader: &mut Reader<'_>, section: &Section<'_>) -> Gates {
 fn hosts(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<Made> {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let mut hosts: Vec<(Position, String, Vec<Made>)> = Vec::new();
-    let mut services: Vec<BTreeMap<String, ()>> = Vec::new();
+    let mut services: Vec<BTreeSet<String>> = Vec::new();
     for host in reader.sections(section, "monitor") {
         let name = reader.needed(&host, "host", true);
         let found = reader.sections(&host, "services");
@@ -155,7 +155,7 @@ fn hosts(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<Made> {
         let Some(name) = name else { continue };
         let place = *known.entry(name.to_lowercase()).or_insert_with(|| {
             hosts.push((host.at("host"), name.to_owned(), Vec::new()));
-            services.push(BTreeMap::new());
+            services.push(BTreeSet::new());
             hosts.len().saturating_sub(1)
         });
         let (Some((_, _, all)), Some(seen)) = (hosts.get_mut(place), services.get_mut(place))
@@ -163,7 +163,7 @@ fn hosts(reader: &mut Reader<'_>, section: &Section<'_>) -> Vec<Made> {
             continue;
         };
         for (name, made) in found {
-            if seen.insert(name.to_lowercase(), ()).is_none() {
+            if seen.insert(name.to_lowercase()) {
                 all.push(made);
             } else {
                 reader.problems.warn(

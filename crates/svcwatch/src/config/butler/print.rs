@@ -246,28 +246,26 @@ fn text(text: &str) -> String {
     if plain {
         return text.to_owned();
     }
-    if text
-        .chars()
-        .all(|one| !one.is_control() && !matches!(one, '\u{2028}' | '\u{2029}' | '\u{FEFF}'))
-    {
+    if !text.chars().any(is_special) {
         return format!("'{}'", text.replace('\'', "''"));
     }
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            character
-                if character.is_control()
-                    || matches!(character, '\u{2028}' | '\u{2029}' | '\u{FEFF}') =>
-            {
-                quoted.push_str(&format!("\\u{:04x}", u32::from(character)));
-            }
-            character => quoted.push(character),
-        }
+    let escaped: String = text.chars().map(escaped).collect();
+    format!("\"{escaped}\"")
+}
+
+/// A character in double quotes.
+fn escaped(character: char) -> String {
+    match character {
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        character if is_special(character) => format!("\\u{:04x}", u32::from(character)),
+        character => character.to_string(),
     }
-    quoted.push('"');
-    quoted
+}
+
+/// Whether a character cannot stand in a text without an escape.
+fn is_special(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{FEFF}')
 }
 
 #[cfg(test)]

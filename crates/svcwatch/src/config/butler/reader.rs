@@ -213,17 +213,15 @@ impl<'tree> Reader<'_> {
     /// A switch under a key.
     pub(super) fn switch(&mut self, parent: &Section<'tree>, key: &'static str) -> Option<bool> {
         let node = parent.get(key)?;
-        match node.scalar().map(|scalar| scalar.plain) {
-            Some(Plain::Switch(on)) => Some(on),
-            _ => {
-                self.wrong(
-                    node,
-                    &parent.path_of(key),
-                    "`true` or `false` without quotes",
-                );
-                None
-            }
+        if let Some(Plain::Switch(on)) = node.scalar().map(|scalar| scalar.plain) {
+            return Some(on);
         }
+        self.wrong(
+            node,
+            &parent.path_of(key),
+            "`true` or `false` without quotes",
+        );
+        None
     }
 
     /// Whether a switch is there and on.

@@ -379,7 +379,7 @@ fn without_an_account_it_is_said_what_to_write() {
     let beside = "credentials: { ops: { user: u, password: { env: PATH } } }\ndefaults: { settle: 2s }\nhosts: [{ name: SRV01, address: 127.0.0.1, port: 4490, encryption: off }]\n";
     std::fs::write(&native, beside).expect("it can be written");
     for files in [[&butler, &native], [&native, &butler]] {
-        let files = files.map(|path| path.clone());
+        let files = files.map(Clone::clone);
         let config = load(&files, LoadOptions::default()).expect("all is there");
         let connection = config.connections.values().next().expect("one host");
         assert_eq!(

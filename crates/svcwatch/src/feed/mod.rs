@@ -164,13 +164,15 @@ pub struct Surroundings {
     pub writer: Arc<Writer>,
     /// What is said and counted.
     pub facts: Arc<Facts>,
+    /// Bytes that the buffer of one feed takes, about, at most: [`buffer::BYTES_MAX`] but for tests.
+    pub room: usize,
 }
 
 /// All feeds of the program.
 #[derive(Debug)]
 pub struct Feeds {
     around: Surroundings,
-    feeds: BTreeMap<Name, Feed>,
+    all: BTreeMap<Name, Feed>,
     /// How far feeds were when they were heard of last: those of the store, and those that a reload took away.
     known: BTreeMap<Name, u64>,
     /// The record before those of the batch that is shown now: every transition up to it has been shown.
@@ -187,7 +189,7 @@ impl Feeds {
         let known = restored.feeds.iter();
         let mut feeds = Self {
             around,
-            feeds: BTreeMap::new(),
+            all: BTreeMap::new(),
             known: known
                 .map(|row| (row.destination.clone(), row.record))
                 .collect(),
@@ -206,31 +208,27 @@ impl Feeds {
             .filter(|destination| destination.is_feed())
             .collect();
         let names: Vec<Name> = fed.iter().map(|one| one.name().clone()).collect();
-        self.feeds.retain(|name, feed| {
+        self.all.retain(|name, feed| {
             self.known.insert(name.clone(), feed.position());
             names.contains(name)
         });
         self.around.facts.feeds(&names);
         for destination in fed {
-            match self.feeds.get(destination.name()) {
-                Some(feed) => feed.replace(Arc::clone(destination)),
-                None => {
-                    let position = self.known.get(destination.name()).copied();
-                    let feed = Feed::start(
-                        Arc::clone(destination),
-                        self.around.clone(),
-                        position,
-                        self.durable,
-                    );
-                    self.feeds.insert(destination.name().clone(), feed);
-                }
+            if let Some(feed) = self.all.get(destination.name()) {
+                feed.replace(Arc::clone(destination));
+                continue;
             }
+            let name = destination.name().clone();
+            let position = self.known.get(&name).copied();
+            let destination = Arc::clone(destination);
+            let feed = Feed::start(destination, self.around.clone(), position, self.durable);
+            self.all.insert(name, feed);
         }
     }
 
     /// Their names.
     pub fn names(&self) -> Vec<Name> {
-        self.feeds.keys().cloned().collect()
+        self.all.keys().cloned().collect()
     }
 
     /// Records are durable; what they come to is shown next.
@@ -246,7 +244,7 @@ impl Feeds {
     /// Shows something on the board, and feeds what was read.
     pub fn show(&mut self, view: View) {
         let board = Arc::clone(&self.around.board);
-        if self.feeds.is_empty() {
+        if self.all.is_empty() {
             board.apply(view);
             return;
         }
@@ -299,7 +297,7 @@ impl Feeds {
             return;
         }
         let readings: Arc<[Reading]> = Arc::from(readings);
-        for feed in self.feeds.values() {
+        for feed in self.all.values() {
             let readings = Arc::clone(&readings);
             feed.push(Item::new(
                 readings,
@@ -314,7 +312,7 @@ impl Feeds {
     pub async fn stop(self) {
         let mut ends = JoinSet::new();
         let mut tasks = Vec::new();
-        for feed in self.feeds.into_values() {
+        for feed in self.all.into_values() {
             tasks.push(feed.abort_handle());
             ends.spawn(feed.stop(self.durable));
         }

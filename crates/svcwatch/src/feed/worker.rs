@@ -97,8 +97,8 @@ impl Feed {
             .map(|_| last_record);
         let shared = Arc::new(Shared {
             name: destination.name().clone(),
+            buffer: Mutex::new(Buffer::new(around.room, missed)),
             around,
-            buffer: Mutex::new(Buffer::new(buffer::BYTES_MAX, missed)),
             wake: Notify::new(),
             destination: RwLock::new(destination),
             position: AtomicU64::new(position.unwrap_or(last_record)),
@@ -301,12 +301,14 @@ impl Worker {
             self.save().await;
         }
         self.shared.buffer().caught_up(upto);
-        self.restate(services).await
+        self.restate(services, upto);
+        Flow::Continue(())
     }
 
-    /// Sends the state of services as it is now: what was sent again is older.
-    async fn restate(&mut self, services: BTreeSet<(Name, Name)>) -> Flow {
-        let board = Arc::clone(&self.shared.around.board);
+    /// Adds the state of services as it is now behind all that waits: what was sent again is older, and of a host that
+    /// cannot be read nothing newer may wait.
+    fn restate(&self, services: BTreeSet<(Name, Name)>, upto: u64) {
+        let board = &self.shared.around.board;
         let mut readings = Vec::with_capacity(services.len());
         for (host, service) in services {
             board.visit_service(&host, &service, |seen| {
@@ -314,10 +316,9 @@ impl Worker {
                 readings.push(Reading::of(&seen, at.unwrap_or_else(clock::wall)));
             });
         }
-        let all: Vec<&Reading> = readings.iter().collect();
-        match self.send(&all, None).await {
-            Sent::All => Flow::Continue(()),
-            Sent::TooOld | Sent::Ended => Flow::Break(()),
+        let item = Item::new(Arc::from(readings), upto, upto, Instant::now());
+        if !self.shared.buffer().push_where_there_is_room(item) {
+            tracing::debug!(destination = %self.shared.name, "the states of now come with the next readings");
         }
     }
 

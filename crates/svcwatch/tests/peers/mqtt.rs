@@ -103,6 +103,26 @@ async fn the_last_state_is_kept_for_those_who_come_later_and_so_is_our_presence(
     }
 }
 
+#[test]
+fn the_broker_itself_says_that_we_are_gone_when_we_cannot() {
+    let broker = Broker::start("allow_anonymous true");
+    let mut ear = broker.listen(&[]);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let settings = Settings::Mqtt(settings(&broker));
+    // It lives on while its runtime ends, as after a kill: nothing of it says goodbye.
+    let _held = runtime.block_on(async {
+        let destination = ready(settings).await;
+        let one = reading("srv01", "Spooler", State::Running);
+        assert_eq!(destination.feed(&[&one], AT).await, Fed::all(1));
+        destination
+    });
+    ear.wait_for("our presence", |heard| heard.payload == "online");
+    runtime.shutdown_background();
+    ear.wait_for("the last will", |heard| {
+        heard.topic == "qliksense/service_status/svcwatch" && heard.payload == "offline"
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_is_needed_where_the_broker_has_users() {
     let broker = Broker::with_password("monitor", "canary-right");

@@ -1,0 +1,207 @@
+//! A feed whose buffer is too small for the time that its database is down: what it gave up are readings, and no
+//! transition.
+
+use crate::feed_support::{AT, Answer, Database};
+use crate::run_support::eventually;
+use std::sync::Arc;
+use svcwatch::{
+    board::Board,
+    dest::{Settings, sender::Destinations},
+    facts::{Build, Facts},
+    feed::{
+        Feeds, Reading, Surroundings,
+        influxdb::{Settings as Influxdb, Version},
+    },
+    store::{AnyStore, MemoryStore, Store as _, Writer, WriterSettings},
+};
+use svcwatch_core::{
+    id::{Name, StoreId, Subject},
+    observe::State,
+    plan::Expect,
+    record::{HistoryRow, Record, Restored},
+    time::Wall,
+    view::{HostView, ServiceView, View},
+};
+
+fn at(second: i64) -> Wall {
+    Wall(AT.0 + second * 1_000)
+}
+
+fn host(name: &str) -> View {
+    View::Host(HostView {
+        name: name.into(),
+        address: name.to_owned(),
+        site: None,
+        fault: None,
+        cause: None,
+        since: Some(at(0)),
+        checked_at: Some(at(0)),
+        visible: Some(1),
+        watched: 1,
+        labels: Arc::from([]),
+    })
+}
+
+fn service(name: &str, state: State) -> View {
+    View::Service(ServiceView {
+        host: name.into(),
+        service: "Spooler".into(),
+        display_name: Some(Arc::from("Print Spooler")),
+        friendly_name: None,
+        state,
+        since: at(0),
+        expected: Expect::Running,
+        as_expected: state == State::Running,
+        start_type: None,
+        details: None,
+        pid: None,
+        exit_code: None,
+        incident: None,
+        muted: None,
+        labels: Arc::from([]),
+    })
+}
+
+fn transition(record: u64, name: &str, from: State, to: State, second: i64) -> Record {
+    Record::History(HistoryRow {
+        record,
+        subject: Subject::Service {
+            host: name.into(),
+            service: "Spooler".into(),
+        },
+        seq: record,
+        at: at(second),
+        from: Some(from),
+        to: Some(to),
+        fault: None,
+        event: None,
+        incident: None,
+        exit_code: None,
+        service_exit_code: None,
+        pid: None,
+        cause: None,
+    })
+}
+
+/// What the loop does with the answer of one host: records are durable, then views are shown.
+fn round(
+    feeds: &mut Feeds,
+    store: &AnyStore,
+    name: &str,
+    change: Option<(u64, State, State)>,
+    second: i64,
+) {
+    if let Some((record, from, to)) = change {
+        let records = [transition(record, name, from, to, second)];
+        store.commit(&records).expect("a memory takes it");
+        feeds.durable(&records);
+        feeds.show(service(name, to));
+    }
+    feeds.show(View::Checked {
+        host: name.into(),
+        at: at(second),
+        read: true,
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transitions_of_readings_that_were_given_up_are_sent_again_before_what_came_after_them() {
+    let database = Database::start().await;
+    let settings = Influxdb {
+        database: Some("butler".to_owned()),
+        ..Influxdb::new(database.url(), Version::V1)
+    };
+    let list = [(Name::new("metrics"), Settings::Influxdb(settings))];
+    let made = tokio::task::spawn_blocking(|| Destinations::new(list, None));
+    let destinations = made.await.expect("no panic").expect("good settings");
+    let store = Arc::new(AnyStore::Memory(MemoryStore::new(StoreId([1; 16]))));
+    let facts = Arc::new(Facts::new(Build {
+        version: "0",
+        commit: "0",
+    }));
+    let around = Surroundings {
+        board: Arc::new(Board::new()),
+        store: Arc::clone(&store),
+        writer: Arc::new(
+            Writer::start(Arc::clone(&store), WriterSettings::default()).expect("a thread"),
+        ),
+        facts: Arc::clone(&facts),
+        // Room for a few readings.
+        room: 10 * size_of::<Reading>(),
+    };
+    let mut feeds = Feeds::new(around, &Restored::default(), &destinations);
+    for name in ["a", "b"] {
+        feeds.show(host(name));
+        feeds.show(service(name, State::Running));
+    }
+    round(&mut feeds, &store, "a", None, 0);
+    eventually("the first reading", async || database.lines().pop()).await;
+    database.usually(Answer::Status(503, ""));
+    let down = database.lines().len();
+    // `a` stops and starts long before the end, `b` stops shortly before it.
+    round(
+        &mut feeds,
+        &store,
+        "a",
+        Some((1, State::Running, State::Stopped)),
+        10,
+    );
+    round(
+        &mut feeds,
+        &store,
+        "a",
+        Some((2, State::Stopped, State::Running)),
+        11,
+    );
+    for second in 20..200 {
+        round(&mut feeds, &store, "a", None, second);
+        round(&mut feeds, &store, "b", None, second);
+    }
+    round(
+        &mut feeds,
+        &store,
+        "b",
+        Some((3, State::Running, State::Stopped)),
+        200,
+    );
+    eventually("a try while it is down", async || {
+        (database.lines().len() > down).then_some(())
+    })
+    .await;
+    let tried = database.lines().len();
+    database.usually(Answer::Status(204, ""));
+    round(&mut feeds, &store, "a", None, 201);
+    let time = |second: i64| format!(" {}", at(second).0 * 1_000_000);
+    let sent = eventually("the last reading", async || {
+        let sent = database.lines().split_off(tried);
+        sent.iter()
+            .any(|line| line.contains("host=a,") && line.ends_with(&time(201)))
+            .then_some(sent)
+    })
+    .await;
+    let place = |host: &str, state: &str, second: i64| {
+        let host = format!("host={host},");
+        let state = format!("state_text=\"{state}\"");
+        let found = sent.iter().position(|line| {
+            line.contains(&host) && line.contains(&state) && line.ends_with(&time(second))
+        });
+        found.unwrap_or_else(|| panic!("{host} {state} at {second} s was not sent: {sent:#?}"))
+    };
+    let stop = place("a", "STOPPED", 10);
+    let start = place("a", "RUNNING", 11);
+    let last = place("a", "RUNNING", 201);
+    assert!(stop < start && start < last, "in their order");
+    assert!(place("b", "STOPPED", 200) > start);
+    let mut metrics = String::new();
+    facts.encode(&mut metrics).expect("text");
+    assert!(
+        metrics.contains("svcwatch_feed_dropped_total{destination=\"metrics\"} 3"),
+        "{metrics}"
+    );
+    feeds.stop().await;
+    assert_eq!(
+        store.load().expect("a memory").feeds[0].record,
+        3,
+        "all is sent"
+    );
+}

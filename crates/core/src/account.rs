@@ -151,6 +151,11 @@ impl Account {
             .is_some_and(|(other, until)| other != host && now.tick < *until)
     }
 
+    /// The host whose logon runs alone.
+    pub fn trial(&self) -> Option<&Name> {
+        self.trial.as_ref().map(|(host, _)| host)
+    }
+
     /// A logon was accepted.
     pub fn accepted(&mut self, now: Now, host: &Name) -> Change {
         self.end_trial(host);

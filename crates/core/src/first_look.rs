@@ -31,6 +31,11 @@ impl FirstLook {
         }
     }
 
+    /// Whether this host was not looked at yet.
+    pub fn waits_for(&self, host: &Name) -> bool {
+        self.waiting_for.contains(host)
+    }
+
     /// A host was looked at, or is not watched any more.
     pub fn looked(&mut self, host: &Name) {
         self.waiting_for.remove(host);

@@ -4,8 +4,8 @@ use crate::{
     id::Name,
     limits,
     notice::ToldEvent,
-    observe::{Asked, Fault, HostFault, HostReading, ServiceReading, StartType},
-    plan::{HostPlan, Selector},
+    observe::{Asked, Fault, HostFault, HostReading, Reading, ServiceReading, StartType},
+    plan::HostPlan,
     policy::confirm::Candidate,
     record::HostRow,
     target::Target,
@@ -24,6 +24,13 @@ pub struct Line {
     pub name: Arc<str>,
     /// Its place among the targets.
     pub target: Option<usize>,
+}
+
+/// A reading after which nothing was to be done, kept so that the same reading once more costs next to nothing.
+#[derive(Debug, Clone)]
+pub struct Calm {
+    /// What the lines of targets said, with their places in the list.
+    readings: Vec<(usize, Reading)>,
 }
 
 /// What is known of a service that is listed, for selection by start type.
@@ -64,6 +71,8 @@ pub struct Host {
     pub refusal: Option<HostFault>,
     /// Its list as last read.
     pub lines: Vec<Line>,
+    /// The last reading, where it was as expected in every way. Whatever changes anything else takes it away.
+    pub calm: Option<Calm>,
     /// Its targets, sorted by key name.
     pub targets: Vec<Target>,
     /// Start types of listed services, kept only where a selector asks for them.
@@ -82,8 +91,8 @@ pub struct Host {
     pub absent: usize,
     /// Whether the number of visible services has just changed.
     pub visible_changed: bool,
-    /// The names that every check asks for where the list lacks them.
-    pub ask: Arc<[Name]>,
+    /// The names that every check asks for where the list lacks them, once they were needed.
+    ask: Option<Arc<[Name]>>,
     /// When the configuration is read next.
     pub config_due: Tick,
     /// Since when an answer with configuration is waited for.
@@ -124,6 +133,7 @@ impl Host {
                 .map(|at| now.tick_of(at, limits::REFUSED_WAIT)),
             refusal: None,
             lines: Vec::new(),
+            calm: None,
             targets: Vec::new(),
             listed: BTreeMap::new(),
             relink: true,
@@ -133,7 +143,7 @@ impl Host {
             absent: 0,
             hidden: BTreeSet::new(),
             visible_changed: false,
-            ask: Arc::from([]),
+            ask: None,
             config_due: Tick(0),
             config_asked: None,
             plan,
@@ -155,6 +165,7 @@ impl Host {
 
     /// Adds a target. Whoever adds or removes some calls [`Self::targets_changed`] when done.
     pub fn insert(&mut self, target: Target) {
+        self.calm = None;
         let place = self
             .targets
             .binary_search_by(|known| known.row.service.cmp(&target.row.service));
@@ -165,11 +176,13 @@ impl Host {
 
     /// Takes a target away.
     pub fn remove(&mut self, service: &Name) -> Option<Target> {
+        self.calm = None;
         self.find(service).map(|place| self.targets.remove(place))
     }
 
     /// Finds the targets in the list that was read last, and the names to ask for, anew.
     pub fn targets_changed(&mut self) {
+        self.calm = None;
         self.choose_ask();
         let places: Vec<Option<usize>> = self
             .lines
@@ -181,41 +194,16 @@ impl Host {
         }
     }
 
-    /// Makes the names to ask for anew.
+    /// Makes the names to ask for anew when they are needed next.
     pub fn choose_ask(&mut self) {
-        self.ask = self
-            .targets
-            .iter()
-            .map(|target| target.row.service.clone())
-            .collect();
+        self.ask = None;
     }
 
-    /// Whether a selector needs the start types of services that are not targets.
-    pub fn selects_by_start(&self) -> bool {
-        self.plan
-            .services
-            .iter()
-            .any(|entry| matches!(entry.selector, Selector::Start(_)))
-    }
-
-    /// The first entry of the plan that means this service. Exact names come first, then the rest as they stand.
-    pub fn entry_for(
-        &self,
-        service: &Name,
-        display_name: Option<&str>,
-        start_type: Option<StartType>,
-    ) -> Option<usize> {
-        self.plan
-            .services
-            .iter()
-            .position(|entry| match &entry.selector {
-                Selector::Name(name) => name == service,
-                Selector::NameGlob(glob) => glob.matches(service.as_str()),
-                Selector::DisplayName(glob) => {
-                    display_name.is_some_and(|shown| glob.matches(shown))
-                }
-                Selector::Start(wanted) => start_type == Some(*wanted),
-            })
+    /// The names that every check asks for where the list lacks them.
+    pub fn ask(&mut self) -> Arc<[Name]> {
+        let targets = self.targets.iter();
+        let names = || targets.map(|target| target.row.service.clone()).collect();
+        Arc::clone(self.ask.get_or_insert_with(names))
     }
 
     /// Whether the list is the one that was read last, name by name.
@@ -227,6 +215,49 @@ impl Host {
                 .iter()
                 .zip(services)
                 .all(|(line, service)| *line.name == *service.name)
+    }
+
+    /// Remembers a reading after which nothing was to be done.
+    pub fn calm_down(&mut self, reading: &HostReading) {
+        let settled = self.absent == 0 && self.vanished.is_empty() && self.row.fault.is_none();
+        if !settled || !self.is_quiet(reading) {
+            return;
+        }
+        let lines = self.lines.iter().zip(&reading.services).enumerate();
+        let readings = lines
+            .filter(|(_, (line, _))| line.target.is_some())
+            .map(|(place, (_, service))| (place, service.reading))
+            .collect();
+        self.calm = Some(Calm { readings });
+    }
+
+    /// Whether a reading says in every way what the last one said, and nothing was to be done about that one.
+    pub fn is_as_before(&self, now: Tick, reading: &HostReading) -> bool {
+        let Some(calm) = &self.calm else { return false };
+        let as_before = now < self.config_due
+            && self.same_list(&reading.services)
+            && calm.readings.iter().all(|(place, known)| {
+                let service = reading.services.get(*place);
+                service.is_some_and(|service| service.reading == *known)
+            });
+        debug_assert!(
+            !as_before || self.wrong_since.is_none() && self.is_quiet(reading),
+            "{:?} was taken for as before",
+            self.row.host
+        );
+        as_before
+    }
+
+    /// Whether nothing would be done about any line of a reading, looked at one by one.
+    fn is_quiet(&self, reading: &HostReading) -> bool {
+        self.lines
+            .iter()
+            .zip(&reading.services)
+            .all(|(line, service)| {
+                line.target
+                    .and_then(|place| self.targets.get(place))
+                    .is_none_or(|target| target.is_quiet(&service.reading))
+            })
     }
 
     /// Keeps start types of the services that are listed, and of no others.
@@ -243,6 +274,7 @@ impl Host {
 
     /// Looks at the next list as if it were new.
     pub fn forget_list(&mut self) {
+        self.calm = None;
         self.relink = true;
     }
 

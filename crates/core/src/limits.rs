@@ -12,6 +12,9 @@ pub const BATCH_WAIT: Span = Span(5);
 /// How long until a failed commit is tried again.
 pub const COMMIT_RETRY: Span = Span(1_000);
 
+/// Services that are shown in one step after a start, about.
+pub const SHOWN_AT_ONCE: usize = 10_000;
+
 /// Hosts that answered last time and are being read at once, at most.
 pub const LIVE_PROBES_MAX: usize = 256;
 /// Hosts that did not answer last time and are being tried at once, at most.

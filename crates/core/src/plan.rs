@@ -15,8 +15,8 @@ pub type Labels = Arc<[(String, String)]>;
 /// The whole plan. It is replaced as one by a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// The hosts; names are unique.
-    pub hosts: Vec<HostPlan>,
+    /// The hosts; names are unique. They are shared with the engine's own, of which there may be very many.
+    pub hosts: Vec<Arc<HostPlan>>,
     /// The accounts that hosts are read with; names are unique.
     pub accounts: Vec<Name>,
     /// Where notices go; names are unique.
@@ -55,6 +55,76 @@ pub struct HostPlan {
     /// Which services are watched, in the order of precedence: exact key names, display names, globs, start types,
     /// and among equals as they stand in the file.
     pub services: Vec<EntryPlan>,
+}
+
+impl HostPlan {
+    /// Whether a selector needs the start types of services that are not targets.
+    pub fn selects_by_start(&self) -> bool {
+        self.services
+            .iter()
+            .any(|entry| matches!(entry.selector, Selector::Start(_)))
+    }
+
+    /// The first entry of the plan that means this service. Exact names come first, then the rest as they stand.
+    pub fn entry_for(
+        &self,
+        service: &Name,
+        display_name: Option<&str>,
+        start_type: Option<StartType>,
+    ) -> Option<usize> {
+        self.services
+            .iter()
+            .position(|entry| match &entry.selector {
+                Selector::Name(name) => name == service,
+                Selector::NameGlob(glob) => glob.matches(service.as_str()),
+                Selector::DisplayName(glob) => {
+                    display_name.is_some_and(|shown| glob.matches(shown))
+                }
+                Selector::Start(wanted) => start_type == Some(*wanted),
+            })
+    }
+}
+
+/// The place of no entry: of a target that no entry means any more.
+pub const NO_ENTRY: usize = usize::MAX;
+
+/// The entries of a host that say a service's own name, by that name: there may be many of them, and many to be found.
+#[derive(Debug)]
+pub struct Named<'a> {
+    places: Vec<(&'a Name, usize)>,
+    /// Where the last one was found: mostly the next one is asked for next.
+    last: usize,
+}
+
+impl<'a> Named<'a> {
+    /// Those of a host.
+    pub fn of(plan: &'a HostPlan) -> Self {
+        let entries = plan.services.iter().enumerate();
+        let mut places: Vec<(&Name, usize)> = entries
+            .filter_map(|(place, entry)| match &entry.selector {
+                Selector::Name(name) => Some((name, place)),
+                Selector::NameGlob(_) | Selector::DisplayName(_) | Selector::Start(_) => None,
+            })
+            .collect();
+        places.sort();
+        // Of several with one name the first counts.
+        places.dedup_by(|next, first| next.0 == first.0);
+        Self { places, last: 0 }
+    }
+
+    /// The place of the entry with this name.
+    pub fn find(&mut self, service: &Name) -> Option<usize> {
+        let next = self.last.saturating_add(1);
+        let found = |at: usize| self.places.get(at).filter(|(name, _)| *name == service);
+        let at = if found(next).is_some() {
+            next
+        } else {
+            let by_name = |(name, _): &(&Name, usize)| (*name).cmp(service);
+            self.places.binary_search_by(by_name).ok()?
+        };
+        self.last = at;
+        self.places.get(at).map(|(_, place)| *place)
+    }
 }
 
 /// One entry of a host's services.

@@ -338,8 +338,9 @@ pub struct Restored {
     pub last_record: u64,
     /// Hosts, removed ones too.
     pub hosts: Vec<HostRow>,
-    /// Targets, removed ones too, sorted by host key and service key.
-    pub targets: Vec<TargetRow>,
+    /// Targets, removed ones too, sorted by host key and service key; those of one host are one list. There may be
+    /// millions of them, so each list is let go of as soon as it was taken in.
+    pub targets: Vec<Vec<TargetRow>>,
     /// Open incidents.
     pub incidents: Vec<IncidentRow>,
     /// Accounts.
@@ -352,4 +353,27 @@ pub struct Restored {
     pub deliveries: Vec<DeliveryRow>,
     /// How far the feeds are. The engine decides nothing by it.
     pub feeds: Vec<FeedRow>,
+}
+
+impl Restored {
+    /// Targets that come sorted by host, as one list for each host.
+    pub fn by_host<E>(
+        rows: impl IntoIterator<Item = Result<TargetRow, E>>,
+    ) -> Result<Vec<Vec<TargetRow>>, E> {
+        let mut hosts = Vec::new();
+        let mut targets: Vec<TargetRow> = Vec::new();
+        for row in rows {
+            let row = row?;
+            if targets.last().is_some_and(|last| last.host != row.host) {
+                // Most hosts have about as many as the one before.
+                let next = Vec::with_capacity(targets.len());
+                hosts.push(core::mem::replace(&mut targets, next));
+            }
+            targets.push(row);
+        }
+        if !targets.is_empty() {
+            hosts.push(targets);
+        }
+        Ok(hosts)
+    }
 }

@@ -16,6 +16,7 @@ use alloc::{
 /// When one host is read.
 #[derive(Debug, Clone)]
 struct Slot {
+    host: Name,
     every: Span,
     timeout: Span,
     /// When it is due next.
@@ -24,8 +25,6 @@ struct Slot {
     waiting_since: Option<Tick>,
     /// The probe under way.
     under_way: Option<UnderWay>,
-    /// The number of the last probe.
-    last: ProbeId,
     /// Whether its last check got no answer: it then takes a place among the dead.
     dead: bool,
 }
@@ -43,32 +42,41 @@ struct UnderWay {
 pub struct Due {
     /// Which.
     pub host: Name,
+    /// The number of the probe that is under way from now on.
+    pub probe: ProbeId,
     /// How late it is.
     pub lag: Span,
     /// How many rounds were left out before.
     pub missed: u64,
 }
 
+/// The place of a host in the timetable. Among those of the same time, the one that was added first comes first.
+type Place = usize;
+
 /// The timetable.
 #[derive(Debug, Clone, Default)]
 pub struct Schedule {
-    slots: BTreeMap<Name, Slot>,
+    /// Names are looked up once for each call; everything else goes by places.
+    places: BTreeMap<Name, Place>,
+    slots: Vec<Option<Slot>>,
+    /// Places of hosts that were removed, to be given to others.
+    free: Vec<Place>,
     /// What happens next: a host is due, or its probe is given up.
-    agenda: BTreeSet<(Tick, Name)>,
-    /// Hosts that wait for a place, by since when.
-    waiting: [BTreeSet<(Tick, Name)>; 2],
+    agenda: BTreeSet<(Tick, Place)>,
+    /// Hosts that wait for a place in a pool, by since when.
+    waiting: [BTreeSet<(Tick, Place)>; 2],
     /// Probes of the living under way, by when they have taken so long that they count among the dead.
-    quick: BTreeSet<(Tick, Name)>,
+    quick: BTreeSet<(Tick, Place)>,
     /// Probes under way, of the living and of the dead.
     busy: [usize; 2],
     next_probe: u64,
 }
 
-/// The places of each of the two pools.
-const PLACES: [usize; 2] = [limits::LIVE_PROBES_MAX, limits::DEAD_PROBES_MAX];
+/// How many probes each of the two pools has under way at most.
+const POOLS: [usize; 2] = [limits::LIVE_PROBES_MAX, limits::DEAD_PROBES_MAX];
 
 impl Schedule {
-    /// Adds a host, or changes its interval. The first check comes with the `place`-th step of the ramp, or earlier
+    /// Adds a host, or changes its interval. The first check comes with the `turn`-th step of the ramp, or earlier
     /// where its phase comes first.
     pub fn add(
         &mut self,
@@ -76,73 +84,98 @@ impl Schedule {
         host: &Name,
         every: Span,
         timeout: Span,
-        place: u64,
+        turn: u64,
         dead: bool,
     ) {
-        if let Some(slot) = self.slots.get_mut(host) {
+        if let Some(place) = self.places.get(host).copied() {
+            let Some(slot) = self.slot_mut(place) else {
+                return;
+            };
             let changed = slot.every != every;
             slot.every = every;
             slot.timeout = timeout;
             if changed && slot.under_way.is_none() && slot.waiting_since.is_none() {
                 let due = now.tick + phase_delay(now, host, every, false);
-                self.set_due(host, due);
+                self.set_due(place, due);
             }
             return;
         }
-        let ramp = limits::FIRST_CHECKS_SPACING.times(place);
+        let ramp = limits::FIRST_CHECKS_SPACING.times(turn);
         let due = now.tick + ramp.min(phase_delay(now, host, every, true));
         let slot = Slot {
+            host: host.clone(),
             every,
             timeout,
             due,
             waiting_since: None,
             under_way: None,
-            last: ProbeId(0),
             dead,
         };
-        self.slots.insert(host.clone(), slot);
-        self.agenda.insert((due, host.clone()));
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len().saturating_sub(1)
+        });
+        if let Some(free) = self.slots.get_mut(place) {
+            *free = Some(slot);
+        }
+        self.places.insert(host.clone(), place);
+        self.agenda.insert((due, place));
     }
 
     /// Whether a host is in the timetable.
     pub fn knows(&self, host: &Name) -> bool {
-        self.slots.contains_key(host)
+        self.places.contains_key(host)
     }
 
     /// Removes a host. An answer that still comes is late.
     pub fn remove(&mut self, host: &Name) {
-        let Some(slot) = self.slots.remove(host) else {
+        let Some(place) = self.places.remove(host) else {
             return;
         };
-        self.agenda.remove(&(slot.due, host.clone()));
+        let Some(slot) = self.slots.get_mut(place).and_then(Option::take) else {
+            return;
+        };
+        self.free.push(place);
+        self.agenda.remove(&(slot.due, place));
         if let Some(since) = slot.waiting_since {
             for pool in &mut self.waiting {
-                pool.remove(&(since, host.clone()));
+                pool.remove(&(since, place));
             }
         }
         if let Some(probe) = slot.under_way {
             self.quick
-                .remove(&(probe.began + limits::SLOW_PROBE, host.clone()));
-            self.agenda.remove(&(probe.gives_up, host.clone()));
+                .remove(&(probe.began + limits::SLOW_PROBE, place));
+            self.agenda.remove(&(probe.gives_up, place));
             self.leave(probe.dead);
         }
     }
 
+    fn slot(&self, place: Place) -> Option<&Slot> {
+        self.slots.get(place).and_then(Option::as_ref)
+    }
+
+    fn slot_mut(&mut self, place: Place) -> Option<&mut Slot> {
+        self.slots.get_mut(place).and_then(Option::as_mut)
+    }
+
     /// Reads a host no later than at this time.
     pub fn no_later(&mut self, host: &Name, at: Tick) {
-        let Some(slot) = self.slots.get(host) else {
+        let Some(place) = self.places.get(host).copied() else {
             return;
         };
-        if slot.under_way.is_none() && slot.waiting_since.is_none() && at < slot.due {
-            self.set_due(host, at);
+        let idle = |slot: &&Slot| {
+            slot.under_way.is_none() && slot.waiting_since.is_none() && at < slot.due
+        };
+        if self.slot(place).is_some_and(|slot| idle(&slot)) {
+            self.set_due(place, at);
         }
     }
 
-    fn set_due(&mut self, host: &Name, due: Tick) {
-        if let Some(slot) = self.slots.get_mut(host) {
-            self.agenda.remove(&(slot.due, host.clone()));
-            slot.due = due;
-            self.agenda.insert((due, host.clone()));
+    fn set_due(&mut self, place: Place, due: Tick) {
+        if let Some(slot) = self.slot_mut(place) {
+            let before = core::mem::replace(&mut slot.due, due);
+            self.agenda.remove(&(before, place));
+            self.agenda.insert((due, place));
         }
     }
 
@@ -154,13 +187,13 @@ impl Schedule {
 
     /// When something is to be done next.
     pub fn deadline(&self) -> Option<Tick> {
-        let places = (0..2).any(|pool| {
-            self.has_place(pool) && self.waiting.get(pool).is_some_and(|set| !set.is_empty())
+        let begins = (0..2).any(|pool| {
+            self.has_room(pool) && self.waiting.get(pool).is_some_and(|set| !set.is_empty())
         });
-        if places {
+        if begins {
             return Some(Tick(0));
         }
-        // Where the living wait for places, the slowest of them is moved among the dead in time.
+        // Where the living wait, the slowest of those under way is moved among the dead in time.
         let crowded = self.waiting.first().is_some_and(|set| !set.is_empty());
         let slow = self.quick.first().filter(|_| crowded).map(|(at, _)| *at);
         self.agenda
@@ -171,27 +204,27 @@ impl Schedule {
             .min()
     }
 
-    fn has_place(&self, pool: usize) -> bool {
+    fn has_room(&self, pool: usize) -> bool {
         self.busy
             .get(pool)
-            .zip(PLACES.get(pool))
-            .is_some_and(|(busy, places)| busy < places)
+            .zip(POOLS.get(pool))
+            .is_some_and(|(busy, room)| busy < room)
     }
 
     /// Hosts whose probe is given up now: it has not answered within its timeout and some grace.
-    pub fn overdue(&mut self, now: Now) -> Vec<(Name, ProbeId)> {
-        let mut given_up = Vec::new();
-        for (_, host) in self.agenda.iter().take_while(|(at, _)| *at <= now.tick) {
-            if let Some(probe) = self
-                .slots
-                .get(host)
-                .and_then(|slot| slot.under_way)
-                .filter(|probe| probe.gives_up <= now.tick)
-            {
-                given_up.push((host.clone(), probe.probe));
-            }
-        }
-        given_up
+    pub fn overdue(&self, now: Now) -> Vec<(Name, ProbeId)> {
+        self.agenda
+            .iter()
+            .take_while(|(at, _)| *at <= now.tick)
+            .filter_map(|(_, place)| {
+                let slot = self.slot(*place)?;
+                let probe = slot
+                    .under_way
+                    .filter(|probe| probe.gives_up <= now.tick)?
+                    .probe;
+                Some((slot.host.clone(), probe))
+            })
+            .collect()
     }
 
     /// Hosts to be read now. Each is then under way until [`Self::answered`] or [`Self::skip`] is called for it.
@@ -200,29 +233,24 @@ impl Schedule {
         self.move_slow(now);
         let mut found = Vec::new();
         for pool in 0..2 {
-            while self.has_place(pool) {
-                let Some((since, host)) = self.waiting.get_mut(pool).and_then(BTreeSet::pop_first)
+            while self.has_room(pool) {
+                let Some((since, place)) = self.waiting.get_mut(pool).and_then(BTreeSet::pop_first)
                 else {
                     break;
                 };
-                if let Some(due) = self.begin(now, pool == 1, since, host) {
-                    found.push(due);
-                }
+                found.extend(self.begin(now, pool == 1, since, place));
             }
         }
         found
     }
 
-    /// Moves what is due into the queues for places.
+    /// Moves what is due into the queues.
     fn queue_due(&mut self, now: Now) {
-        while let Some((at, host)) = self
-            .agenda
-            .first()
-            .filter(|(at, _)| *at <= now.tick)
-            .cloned()
-        {
-            self.agenda.remove(&(at, host.clone()));
-            let Some(slot) = self.slots.get_mut(&host) else {
+        while self.agenda.first().is_some_and(|(at, _)| *at <= now.tick) {
+            let Some((at, place)) = self.agenda.pop_first() else {
+                break;
+            };
+            let Some(slot) = self.slot_mut(place) else {
                 continue;
             };
             if slot.under_way.is_some() || slot.waiting_since.is_some() {
@@ -231,23 +259,19 @@ impl Schedule {
             slot.waiting_since = Some(at);
             let pool = usize::from(slot.dead);
             if let Some(queue) = self.waiting.get_mut(pool) {
-                queue.insert((at, host));
+                queue.insert((at, place));
             }
         }
     }
 
-    /// Gives the places of live hosts free whose checks take long: who hangs does not hold up the living.
+    /// Moves live hosts whose checks take long among the dead: who hangs does not hold up the living.
     fn move_slow(&mut self, now: Now) {
-        while let Some((at, host)) = self
-            .quick
-            .first()
-            .filter(|(at, _)| *at <= now.tick)
-            .cloned()
-        {
-            self.quick.remove(&(at, host.clone()));
+        while self.quick.first().is_some_and(|(at, _)| *at <= now.tick) {
+            let Some((_, place)) = self.quick.pop_first() else {
+                break;
+            };
             if let Some(probe) = self
-                .slots
-                .get_mut(&host)
+                .slot_mut(place)
                 .and_then(|slot| slot.under_way.as_mut())
             {
                 probe.dead = true;
@@ -263,13 +287,11 @@ impl Schedule {
         }
     }
 
-    fn begin(&mut self, now: Now, dead: bool, since: Tick, host: Name) -> Option<Due> {
-        let slot = self.slots.get_mut(&host)?;
-        self.next_probe = self.next_probe.saturating_add(1);
-        let probe = ProbeId(self.next_probe);
+    fn begin(&mut self, now: Now, dead: bool, since: Tick, place: Place) -> Option<Due> {
+        let probe = ProbeId(self.next_probe.saturating_add(1));
+        let slot = self.slot_mut(place)?;
         let gives_up = now.tick + slot.timeout + limits::PROBE_GRACE;
         let lag = now.tick.since(since);
-        slot.last = probe;
         slot.waiting_since = None;
         slot.under_way = Some(UnderWay {
             probe,
@@ -278,66 +300,57 @@ impl Schedule {
             dead,
         });
         slot.due = gives_up;
-        let missed = lag.0.checked_div(slot.every.0).unwrap_or(0);
-        self.agenda.insert((gives_up, host.clone()));
+        let due = Due {
+            host: slot.host.clone(),
+            probe,
+            lag,
+            missed: lag.0.checked_div(slot.every.0).unwrap_or(0),
+        };
+        self.next_probe = probe.0;
+        self.agenda.insert((gives_up, place));
         if !dead {
-            self.quick
-                .insert((now.tick + limits::SLOW_PROBE, host.clone()));
+            self.quick.insert((now.tick + limits::SLOW_PROBE, place));
         }
         self.enter(dead);
-        Some(Due { host, lag, missed })
+        Some(due)
     }
 
     /// The probe of a host that is under way.
     pub fn under_way(&self, host: &Name) -> Option<ProbeId> {
-        self.slots
-            .get(host)
-            .and_then(|slot| slot.under_way)
-            .map(|probe| probe.probe)
+        let place = self.places.get(host)?;
+        Some(self.slot(*place)?.under_way?.probe)
     }
 
     /// Takes an answer; whether it is the one that is waited for. The next round is planned; rounds that went by
     /// while the check ran are counted, not caught up.
     pub fn answered(&mut self, now: Now, host: &Name, probe: ProbeId, dead: bool) -> Option<u64> {
-        let slot = self.slots.get_mut(host)?;
-        let under_way = slot.under_way;
-        if under_way.is_none_or(|known| known.probe != probe) {
+        let place = *self.places.get(host)?;
+        let slot = self.slot_mut(place)?;
+        let Some(under_way) = slot.under_way.take_if(|known| known.probe == probe) else {
             return (planted::is(Planted::LateAnswerBelieved)).then_some(0);
-        }
-        let UnderWay {
-            gives_up,
-            began,
-            dead: was_dead,
-            ..
-        } = under_way?;
-        let missed = now
-            .tick
-            .since(began)
-            .0
-            .checked_div(slot.every.0)
-            .unwrap_or(0);
-        slot.under_way = None;
+        };
         slot.dead = dead;
-        self.quick
-            .remove(&(began + limits::SLOW_PROBE, host.clone()));
         let every = slot.every;
-        self.agenda.remove(&(gives_up, host.clone()));
         let due = now.tick + phase_delay(now, host, every, false);
-        if let Some(slot) = self.slots.get_mut(host) {
-            slot.due = due;
-        }
-        self.agenda.insert((due, host.clone()));
-        self.leave(was_dead);
-        Some(missed)
+        slot.due = due;
+        self.quick
+            .remove(&(under_way.began + limits::SLOW_PROBE, place));
+        self.agenda.remove(&(under_way.gives_up, place));
+        self.agenda.insert((due, place));
+        self.leave(under_way.dead);
+        let took = now.tick.since(under_way.began);
+        Some(took.0.checked_div(every.0).unwrap_or(0))
     }
 
     /// Ends the probe of a host that was not begun after all. It is asked again with the next round, or when
     /// [`Self::no_later`] says so.
-    pub fn skip(&mut self, now: Now, host: &Name) {
-        if let Some(probe) = self.under_way(host) {
-            let dead = self.slots.get(host).is_some_and(|slot| slot.dead);
-            self.answered(now, host, probe, dead);
-        }
+    pub fn skip(&mut self, now: Now, due: &Due) {
+        let dead = self
+            .places
+            .get(&due.host)
+            .and_then(|place| self.slot(*place))
+            .is_some_and(|slot| slot.dead);
+        self.answered(now, &due.host, due.probe, dead);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     record::TargetRow,
     time::{Now, Span, Tick},
 };
-use alloc::{string::String, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc};
 
 /// What one check says of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,8 @@ pub struct Target {
     pub hint: Option<String>,
     wrong_since: Option<Tick>,
     candidate: Option<Candidate<(State, bool)>>,
-    progress: Option<Progress>,
+    /// Few are on their way between two states, and there may be millions of targets.
+    progress: Option<Box<Progress>>,
 }
 
 impl Target {
@@ -271,18 +272,19 @@ impl Target {
                 return false;
             }
         };
-        let moved = self.progress.is_none_or(|known| {
+        let moved = self.progress.as_ref().is_none_or(|known| {
             known.state != reading.state || known.checkpoint != reading.checkpoint
         });
         if moved {
-            self.progress = Some(Progress {
+            self.progress = Some(Box::new(Progress {
                 state: reading.state,
                 checkpoint: reading.checkpoint,
                 since: now.tick,
-            });
+            }));
         }
         let bound = reading.wait_hint.times(3).max(least);
         self.progress
+            .as_ref()
             .is_some_and(|known| now.tick.since(known.since) >= bound)
     }
 

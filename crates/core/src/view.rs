@@ -12,6 +12,8 @@ use alloc::{string::String, sync::Arc};
 /// The newest state of one thing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum View {
+    /// Everything that was there at the start has been shown.
+    Complete,
     /// A host.
     Host(HostView),
     /// A check of a host has ended, and all that it changed was shown before.

@@ -124,7 +124,7 @@ impl App {
         let feeds = Feeds::new(surroundings, &restored, &destinations);
         let logons = Arc::new(Logons::default());
         let plan = Arc::new(config.core.clone());
-        let (engine, first) = Engine::restore(restored, plan, clock::now());
+        let (engine, first) = Engine::restore(restored, &plan, clock::now());
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);
         let (orders_in, orders) = mpsc::channel(ORDERS_MAX);
         let running = Loop::new(Parts {
@@ -142,7 +142,6 @@ impl App {
         let usual_url = format!("http://{address}");
         let reloader = Reloader::new(config, list, usual_url, orders_in.clone(), logons);
         let reloader = Arc::new(reloader);
-        shown.ready.loaded();
         Ok(Self {
             address,
             url,

@@ -183,6 +183,7 @@ fn email_settings(settings: &EmailSettings) -> Result<dest::email::Settings, Sec
             port: Some(settings.smtp.port),
             tls: match settings.smtp.tls {
                 config::SmtpTls::StartTls => dest::email::Encryption::Starttls,
+                config::SmtpTls::Preferred => dest::email::Encryption::Preferred,
                 config::SmtpTls::Implicit => dest::email::Encryption::Implicit,
                 config::SmtpTls::Off => dest::email::Encryption::Off,
             },

@@ -37,7 +37,9 @@ fn select(host: &Host, names: &[Name], reading: &HostReading) -> Vec<Selected> {
             .and_then(|listed| listed.start_type);
         if added.len() < room
             && host.find(service).is_none()
-            && let Some(entry) = host.entry_for(service, Some(&line.display_name), start_type)
+            && let Some(entry) = host
+                .plan
+                .entry_for(service, Some(&line.display_name), start_type)
         {
             added.push(Selected {
                 service: service.clone(),
@@ -162,7 +164,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        let by_start = host.selects_by_start();
+        let by_start = host.plan.selects_by_start();
         let names: Vec<Name> = reading
             .services
             .iter()
@@ -260,6 +262,7 @@ impl Engine {
         };
         host.config_asked = None;
         self.first_look.looked(name);
+        host.calm = None;
         // What could not be read now is asked for again with the next check.
         let Ok(services) = services else { return };
         let mut changed = Vec::new();
@@ -281,7 +284,8 @@ impl Engine {
                     changed.push(service);
                 }
             } else if let Some(entry) =
-                host.entry_for(&service, config.display_name.as_deref(), config.start_type)
+                host.plan
+                    .entry_for(&service, config.display_name.as_deref(), config.start_type)
             {
                 selected.push(Selected {
                     service,

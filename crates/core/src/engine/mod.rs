@@ -62,6 +62,8 @@ pub struct Engine {
     /// Configurations of services, once for all hosts.
     details: BTreeSet<Arc<ServiceDetails>>,
     first_look: FirstLook,
+    /// Hosts of which nothing was shown yet since the start.
+    unshown: BTreeSet<Name>,
     stopping: bool,
 }
 
@@ -102,7 +104,7 @@ impl Engine {
             Event::Acknowledge { incident, by, note } => {
                 self.acknowledge(now, &incident, by, &note, &mut step);
             }
-            Event::PlanReplaced(plan) => self.replace_plan(now, plan, &mut step),
+            Event::PlanReplaced(plan) => self.replace_plan(now, &plan, &mut step),
             Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
             Event::Stop => self.stopping = true,
         }
@@ -111,6 +113,9 @@ impl Engine {
 
     /// Looks at everything that has come due.
     fn advance(&mut self, now: Now, step: &mut Step) {
+        if !self.unshown.is_empty() {
+            self.show_more(step);
+        }
         for subject in self.incidents.due(now.tick) {
             self.incident_due(now, &subject, step);
         }
@@ -137,7 +142,9 @@ impl Engine {
         } else {
             (self.schedule.deadline(), self.outbox.deadline())
         };
+        let shows = (!self.unshown.is_empty()).then_some(Tick(0));
         [
+            shows,
             self.incidents.deadline(),
             self.first_look.deadline(),
             probes,

@@ -3,11 +3,11 @@
 use super::Engine;
 use crate::{
     effect::{Effect, Fact, Step},
-    host::{self},
+    host::{self, Host},
     id::{Name, Subject},
     limits,
     notice::ToldEvent,
-    observe::{Fault, HostFault, HostReading, Observation, Outcome, Reading},
+    observe::{Fault, HostFault, HostReading, Logon, Observation, Outcome, Reading},
     planted::{self, Planted},
     policy::{
         Ruling,
@@ -18,7 +18,61 @@ use crate::{
     time::Now,
     view::View,
 };
-use alloc::format;
+use alloc::{format, string::String};
+
+/// Believes nothing of another computer than the one that answered first under this host's address.
+fn check_name(
+    host: &mut Host,
+    computer_name: Option<String>,
+    outcome: Outcome,
+    step: &mut Step,
+) -> Outcome {
+    let Some(given) = computer_name else {
+        return outcome;
+    };
+    match &host.row.computer_name {
+        None => {
+            if matches!(outcome, Outcome::Read(_)) {
+                host.row.computer_name = Some(given);
+                step.commit.push(Record::Host(host.row.clone()));
+            }
+            outcome
+        }
+        Some(known) if *known == given || Name::new(known) == Name::new(&given) => outcome,
+        Some(_)
+            if host
+                .plan
+                .also_known_as
+                .iter()
+                .any(|glob| glob.matches(&given)) =>
+        {
+            outcome
+        }
+        Some(_) if planted::is(Planted::WrongHostBelieved) => outcome,
+        Some(known) => Outcome::Fault(HostFault {
+            fault: Fault::WrongHost,
+            cause: format!(
+                "the computer at {} calls itself {given}, but was {known} before; if that is right, add {given} to also_known_as",
+                host.plan.address
+            ),
+            // A refusal by the wrong computer still is one more failed logon: it is not tried every round.
+            refusal: if let Outcome::Fault(fault) = &outcome {
+                fault.refusal
+            } else {
+                None
+            },
+        }),
+    }
+}
+
+/// The fault of a host that lists more than is read.
+fn too_many(services: usize) -> HostFault {
+    HostFault {
+        fault: Fault::ProtocolError,
+        cause: format!("the host lists {services} services, which is more than svcwatch reads"),
+        refusal: None,
+    }
+}
 
 impl Engine {
     /// Takes in the answer of a probe. A late one is dropped.
@@ -52,7 +106,15 @@ impl Engine {
             self.schedule.no_later(&name, now.tick);
             return;
         }
-        let outcome = self.check_name(&name, computer_name, outcome, step);
+        let lag = host.lag;
+        let outcome = check_name(host, computer_name, outcome, step);
+        let as_before = match &outcome {
+            Outcome::Read(reading) => host.is_as_before(now.tick, reading),
+            Outcome::Fault(_) | Outcome::LogonNeeded => false,
+        };
+        if as_before {
+            host.checked_at = Some(now.wall);
+        }
         let believed =
             !matches!(&outcome, Outcome::Fault(fault) if fault.fault == Fault::WrongHost);
         let fault = if let Outcome::Fault(fault) = &outcome {
@@ -60,11 +122,9 @@ impl Engine {
         } else {
             None
         };
-        self.logon_ended(now, &name, logon, fault, believed, step);
-        let lag = self
-            .hosts
-            .get(&name)
-            .map_or_else(Default::default, |host| host.lag);
+        if fault.is_some() || logon != Logon::None || self.logs_on_alone(&name) {
+            self.logon_ended(now, &name, logon, fault, believed, step);
+        }
         let fact = Fact::Checked {
             host: name.clone(),
             fault: fault.map(|fault| fault.fault),
@@ -73,17 +133,9 @@ impl Engine {
         };
         step.effects.push(Effect::Note(fact));
         match outcome {
+            Outcome::Read(_) if as_before => self.checked(now, &name, step),
             Outcome::Read(reading) if reading.services.len() > limits::SERVICES_PER_HOST_MAX => {
-                let cause = format!(
-                    "the host lists {} services, which is more than svcwatch reads",
-                    reading.services.len()
-                );
-                let fault = HostFault {
-                    fault: Fault::ProtocolError,
-                    cause,
-                    refusal: None,
-                };
-                self.faulted(now, &name, &fault, step);
+                self.faulted(now, &name, &too_many(reading.services.len()), step);
             }
             Outcome::Read(reading) => self.read(now, &name, &reading, step),
             Outcome::Fault(fault) => self.faulted(now, &name, &fault, step),
@@ -91,50 +143,18 @@ impl Engine {
         }
     }
 
-    /// Believes nothing of another computer than the one that answered first under this host's address.
-    fn check_name(
-        &mut self,
-        name: &Name,
-        computer_name: Option<alloc::string::String>,
-        outcome: Outcome,
-        step: &mut Step,
-    ) -> Outcome {
-        let (Some(given), Some(host)) = (computer_name, self.hosts.get_mut(name)) else {
-            return outcome;
-        };
-        match &host.row.computer_name {
-            None => {
-                if matches!(outcome, Outcome::Read(_)) {
-                    host.row.computer_name = Some(given);
-                    step.commit.push(Record::Host(host.row.clone()));
-                }
-                outcome
-            }
-            Some(known) if Name::new(known) == Name::new(&given) => outcome,
-            Some(_)
-                if host
-                    .plan
-                    .also_known_as
-                    .iter()
-                    .any(|glob| glob.matches(&given)) =>
-            {
-                outcome
-            }
-            Some(_) if planted::is(Planted::WrongHostBelieved) => outcome,
-            Some(known) => Outcome::Fault(HostFault {
-                fault: Fault::WrongHost,
-                cause: format!(
-                    "the computer at {} calls itself {given}, but was {known} before; if that is right, add {given} to also_known_as",
-                    host.plan.address
-                ),
-                // A refusal by the wrong computer still is one more failed logon: it is not tried every round.
-                refusal: if let Outcome::Fault(fault) = &outcome {
-                    fault.refusal
-                } else {
-                    None
-                },
-            }),
+    /// Tells that a host was read, whatever was seen.
+    fn checked(&mut self, now: Now, name: &Name, step: &mut Step) {
+        // A first look is over when it is also known how the services are set up, so that it can be told with them.
+        let asks = |host: &Host| host.config_asked.is_some();
+        if self.first_look.waits_for(name) && !self.hosts.get(name).is_some_and(asks) {
+            self.first_look.looked(name);
         }
+        step.effects.push(Effect::Show(View::Checked {
+            host: name.clone(),
+            at: now.wall,
+            read: true,
+        }));
     }
 
     /// A host could not be read.
@@ -147,6 +167,7 @@ impl Engine {
         host.looked = true;
         host.checked_at = Some(now.wall);
         host.config_asked = None;
+        host.calm = None;
         let mut dirty = false;
         if host.wrong_since.is_none() {
             host.wrong_since = Some(now.tick);
@@ -269,6 +290,7 @@ impl Engine {
         };
         host.looked = true;
         host.checked_at = Some(now.wall);
+        host.calm = None;
         host.candidate = None;
         host.failed = 0;
         host.refused_until = None;
@@ -298,24 +320,19 @@ impl Engine {
         );
         let sights = self.sights(now, name, reading, step);
         let hidden_is_told = self.judge_visibility(now, name, reading, step);
+        let nothing_new = sights.is_empty() && !hidden_is_told;
         for (place, sight) in sights {
             self.see(now, name, place, sight, hidden_is_told, step);
         }
         self.retire(now, name, step);
-        self.read_config(now, name, step);
-        // A first look is over when it is also known how the services are set up, so that it can be told with them.
-        let asks = self
-            .hosts
-            .get(name)
-            .is_some_and(|host| host.config_asked.is_some());
-        if !asks {
-            self.first_look.looked(name);
+        let nothing_to_ask = self.read_config(now, name, step);
+        if nothing_new
+            && nothing_to_ask
+            && let Some(host) = self.hosts.get_mut(name)
+        {
+            host.calm_down(reading);
         }
-        step.effects.push(Effect::Show(View::Checked {
-            host: name.clone(),
-            at: now.wall,
-            read: true,
-        }));
+        self.checked(now, name, step);
     }
 
     /// Whether the host shows us so many fewer services that this is told, instead of each service by itself.

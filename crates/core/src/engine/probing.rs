@@ -2,16 +2,17 @@
 
 use super::Engine;
 use crate::{
-    account::{Change, Gate},
+    account::{Account, Change, Gate},
     effect::{Effect, Fact, ProbeRequest, Step},
     id::{Name, Subject, stable_hash},
     limits,
     notice::ToldEvent,
     observe::{Fault, HostFault, Logon, Refusal},
     record::Record,
+    schedule::Due,
     time::{Now, Span, Tick},
 };
-use alloc::{format, string::ToString, sync::Arc, vec::Vec};
+use alloc::{format, string::ToString, vec::Vec};
 
 /// Whether a host that is due may be asked.
 enum Permit {
@@ -50,11 +51,11 @@ impl Engine {
                 }));
             }
             match self.permit(now, &due.host, step) {
-                Permit::LogOn => self.probe(&due.host, true, due.lag, step),
-                Permit::Kept => self.probe(&due.host, false, due.lag, step),
-                Permit::Later => self.schedule.skip(now, &due.host),
+                Permit::LogOn => self.probe(&due, true, step),
+                Permit::Kept => self.probe(&due, false, step),
+                Permit::Later => self.schedule.skip(now, &due),
                 Permit::No(fault) => {
-                    self.schedule.skip(now, &due.host);
+                    self.schedule.skip(now, &due);
                     self.faulted(now, &due.host, &fault, step);
                 }
             }
@@ -104,16 +105,15 @@ impl Engine {
         }
     }
 
-    fn probe(&mut self, name: &Name, may_log_on: bool, lag: Span, step: &mut Step) {
-        let (Some(probe), Some(host)) = (self.schedule.under_way(name), self.hosts.get_mut(name))
-        else {
+    fn probe(&mut self, due: &Due, may_log_on: bool, step: &mut Step) {
+        let Some(host) = self.hosts.get_mut(&due.host) else {
             return;
         };
-        let mut ask = Arc::clone(&host.ask);
+        let mut ask = host.ask();
         if !host.vanished.is_empty() || host.absent > limits::ASKED_MAX {
             // Not all can be asked for in one check: the rest has its turn in the next ones.
             let mut turns: Vec<Name> = ask.to_vec();
-            let turn = usize::try_from(probe.0)
+            let turn = usize::try_from(due.probe.0)
                 .unwrap_or(0)
                 .checked_rem(turns.len())
                 .unwrap_or(0);
@@ -129,10 +129,10 @@ impl Engine {
             ask = host.vanished_asked.iter().chain(&turns).cloned().collect();
         }
         let timeout = host.plan.timeout;
-        host.lag = lag;
+        host.lag = due.lag;
         step.effects.push(Effect::Probe(ProbeRequest {
-            host: name.clone(),
-            probe,
+            host: due.host.clone(),
+            probe: due.probe,
             may_log_on,
             ask,
             timeout,
@@ -160,13 +160,15 @@ impl Engine {
     }
 
     /// Does something with the account of a host, where it has one.
-    fn account_of<T>(
-        &mut self,
-        host: &Name,
-        act: impl FnOnce(&mut crate::account::Account) -> T,
-    ) -> Option<T> {
+    fn account_of<T>(&mut self, host: &Name, act: impl FnOnce(&mut Account) -> T) -> Option<T> {
         let account = self.hosts.get(host)?.plan.account.clone()?;
         self.accounts.get_mut(&account).map(act)
+    }
+
+    /// Whether the logon of this host is the one that others of its account wait for.
+    pub(super) fn logs_on_alone(&self, host: &Name) -> bool {
+        let mut trials = self.accounts.values().filter_map(Account::trial);
+        trials.any(|trial| trial == host)
     }
 
     /// Tells the account of a host how a check ended that may have logged on.
@@ -300,16 +302,17 @@ impl Engine {
         u64::try_from(unseen.count()).unwrap_or(u64::MAX)
     }
 
-    /// Asks for the configuration of services that is not known, or was read too long ago.
-    pub(super) fn read_config(&mut self, now: Now, name: &Name, step: &mut Step) {
+    /// Asks for the configuration of services that is not known, or was read too long ago; whether there is nothing to
+    /// ask for until it is due again.
+    pub(super) fn read_config(&mut self, now: Now, name: &Name, step: &mut Step) -> bool {
         let Some(host) = self.hosts.get_mut(name) else {
-            return;
+            return false;
         };
         let waits = host
             .config_asked
             .is_some_and(|since| now.tick.since(since) < host.plan.timeout.times(3));
         if waits || !host.session_kept {
-            return;
+            return false;
         }
         let hourly = now.tick >= host.config_due;
         if hourly {
@@ -346,12 +349,13 @@ impl Engine {
         );
         services.truncate(limits::CONFIGS_PER_READ_MAX);
         if services.is_empty() {
-            return;
+            return true;
         }
         host.config_asked = Some(now.tick);
         step.effects.push(Effect::ReadConfig {
             host: name.clone(),
             services,
         });
+        false
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     host::{self, Host},
     id::{Name, Subject},
     notice::ToldEvent,
-    plan::{HostPlan, Plan, Selector},
+    plan::{HostPlan, NO_ENTRY, Named, Plan, Selector},
     record::{HostRow, Record, TargetRow},
     time::Now,
     view::View,
@@ -16,9 +16,8 @@ use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 impl Engine {
     /// Replaces the plan as one.
-    pub(super) fn replace_plan(&mut self, now: Now, plan: Arc<Plan>, step: &mut Step) {
-        let before = core::mem::replace(&mut self.plan, plan);
-        let plan = Arc::clone(&self.plan);
+    pub(super) fn replace_plan(&mut self, now: Now, plan: &Arc<Plan>, step: &mut Step) {
+        self.plan = Arc::clone(plan);
         let planned: BTreeSet<&Name> = plan.hosts.iter().map(|host| &host.name).collect();
         let gone: Vec<Name> = self
             .hosts
@@ -29,8 +28,8 @@ impl Engine {
         for name in gone {
             self.forget_host(now, &name, step);
         }
-        self.replace_accounts(&plan);
-        self.outbox.replan(now, &plan);
+        self.replace_accounts(plan);
+        self.outbox.replan(now, plan);
         self.outbox.park_removed(step);
         let mut begun = Vec::new();
         for (place, host) in plan.hosts.iter().enumerate() {
@@ -49,15 +48,8 @@ impl Engine {
         for subject in told {
             self.plan_reminder(now, &subject);
         }
-        if before.hosts.is_empty() {
-            // At a start everything is shown once, whatever was shown of it on the way here.
-            step.effects
-                .retain(|effect| !matches!(effect, Effect::Show(_)));
-            self.show_all(step);
-        } else {
-            for host in &plan.hosts {
-                self.show_host(&host.name, step);
-            }
+        for host in &plan.hosts {
+            self.show_host(&host.name, step);
         }
     }
 
@@ -71,7 +63,7 @@ impl Engine {
     }
 
     /// Puts a host of the plan in its place; whether it has something to look at for the first time.
-    fn place_host(&mut self, now: Now, plan: &HostPlan, place: u64, step: &mut Step) -> bool {
+    fn place_host(&mut self, now: Now, plan: &Arc<HostPlan>, place: u64, step: &mut Step) -> bool {
         let scheduled = self.schedule.knows(&plan.name);
         let dead = self
             .hosts
@@ -81,11 +73,15 @@ impl Engine {
         self.schedule
             .add(now, &plan.name, plan.every, plan.timeout, place, dead);
         if let Some(host) = self.hosts.get_mut(&plan.name) {
+            if !scheduled && Arc::ptr_eq(&host.plan, plan) {
+                self.lay_plan(now, &plan.name, step);
+                return true;
+            }
             let account_changed =
                 host.plan.account != plan.account || host.plan.address != plan.address;
             let shown_changed = host.plan.labels != plan.labels || host.plan.site != plan.site;
             let entries_changed = host.plan.services != plan.services;
-            let before = core::mem::replace(&mut host.plan, Arc::new(plan.clone()));
+            let before = core::mem::replace(&mut host.plan, Arc::clone(plan));
             if account_changed {
                 host.refused_until = None;
                 host.refusal = None;
@@ -110,7 +106,7 @@ impl Engine {
             refused_until: None,
             ..row
         });
-        let host = Host::new(Arc::new(plan.clone()), row, now);
+        let host = Host::new(Arc::clone(plan), row, now);
         step.commit.push(Record::Host(host.row.clone()));
         self.hosts.insert(plan.name.clone(), host);
         self.select_again(now, &plan.name, plan, step);
@@ -136,7 +132,8 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        let mut gone = Vec::new();
+        let plan = Arc::clone(&host.plan);
+        let mut named = Named::of(&plan);
         let mut shown = Vec::new();
         for place in 0..host.targets.len() {
             let Some(target) = host.targets.get(place) else {
@@ -144,8 +141,15 @@ impl Engine {
             };
             let row = &target.row;
             let start_type = row.selected_start.or(row.start_type);
-            match host.entry_for(&row.service, row.display_name.as_deref(), start_type) {
-                None => gone.push(row.service.clone()),
+            let entry = named
+                .find(&row.service)
+                .or_else(|| plan.entry_for(&row.service, row.display_name.as_deref(), start_type));
+            match entry {
+                None => {
+                    if let Some(target) = host.targets.get_mut(place) {
+                        target.entry = NO_ENTRY;
+                    }
+                }
                 Some(entry) => {
                     let was = before
                         .services
@@ -168,6 +172,22 @@ impl Engine {
                 }
             }
         }
+        self.lay_plan(now, name, step);
+        for service in shown {
+            self.show_service(name, &service, step);
+        }
+    }
+
+    /// Lets go of the targets of a host that no entry of its plan means, and watches what somebody named.
+    fn lay_plan(&mut self, now: Now, name: &Name, step: &mut Step) {
+        let Some(host) = self.hosts.get(name) else {
+            return;
+        };
+        let targets = host.targets.iter();
+        let gone: Vec<Name> = targets
+            .filter(|target| target.entry == NO_ENTRY)
+            .map(|target| target.row.service.clone())
+            .collect();
         for service in gone {
             self.unwatch(now, name, &service, step);
         }
@@ -177,9 +197,6 @@ impl Engine {
             host.targets_changed();
             host.forget_list();
         }
-        for service in shown {
-            self.show_service(name, &service, step);
-        }
     }
 
     /// Watches what somebody named on a host, seen or not.
@@ -187,11 +204,15 @@ impl Engine {
         let Some(host) = self.hosts.get(name) else {
             return;
         };
-        let named: Vec<(Name, usize)> = host
-            .plan
-            .services
-            .iter()
-            .enumerate()
+        let mut watched = alloc::vec![false; host.plan.services.len()];
+        for target in &host.targets {
+            if let Some(watched) = watched.get_mut(target.entry) {
+                *watched = true;
+            }
+        }
+        let entries = host.plan.services.iter().enumerate();
+        let named: Vec<(Name, usize)> = entries
+            .filter(|(place, _)| watched.get(*place) == Some(&false))
             .filter_map(|(place, entry)| match &entry.selector {
                 // What may be missing is watched once it was seen.
                 Selector::Name(service) if entry.required && host.find(service).is_none() => {

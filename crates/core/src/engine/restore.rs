@@ -10,7 +10,7 @@ use crate::{
     incident::Incidents,
     limits,
     outbox::Outbox,
-    plan::{HostPlan, Plan},
+    plan::{HostPlan, NO_ENTRY, Named, Plan},
     planted::{self, Planted},
     record::{HostRow, IncidentRow, Restored, TargetRow},
     schedule::Schedule,
@@ -27,7 +27,7 @@ impl Engine {
     /// The engine as it was when the store was last written, with this plan laid over it. A new store is an empty
     /// [`Restored`]. What the plan changes against what the store knows is in the returned step, to be committed
     /// before anything else.
-    pub fn restore(restored: Restored, plan: Arc<Plan>, now: Now) -> (Self, Step) {
+    pub fn restore(restored: Restored, plan: &Arc<Plan>, now: Now) -> (Self, Step) {
         let Restored {
             store,
             last_record,
@@ -41,7 +41,7 @@ impl Engine {
             feeds: _,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
-        let outbox = Outbox::restore(now, &plan, destinations, lanes, deliveries);
+        let outbox = Outbox::restore(now, plan, destinations, lanes, deliveries);
         let mut engine = Self {
             store,
             plan: Arc::new(Plan::default()),
@@ -56,19 +56,24 @@ impl Engine {
             names: BTreeSet::new(),
             details: BTreeSet::new(),
             first_look: FirstLook::default(),
+            unshown: BTreeSet::new(),
             stopping: false,
         };
+        engine
+            .unshown
+            .extend(plan.hosts.iter().map(|host| host.name.clone()));
         for row in accounts {
             engine
                 .accounts
                 .insert(row.account.clone(), Account::restored(row, now));
         }
-        engine.restore_hosts(now, &plan, hosts, targets);
+        engine.restore_hosts(now, plan, hosts, targets);
         if !planted::is(Planted::IncidentsForgotten) {
             engine.restore_incidents(now, incidents);
         }
         let mut step = Step::default();
         engine.replace_plan(now, plan, &mut step);
+        engine.show_more(&mut step);
         (engine, step)
     }
 
@@ -79,9 +84,9 @@ impl Engine {
         now: Now,
         plan: &Plan,
         hosts: Vec<HostRow>,
-        targets: Vec<TargetRow>,
+        targets: Vec<Vec<TargetRow>>,
     ) {
-        let planned: BTreeMap<&Name, &HostPlan> =
+        let planned: BTreeMap<&Name, &Arc<HostPlan>> =
             plan.hosts.iter().map(|host| (&host.name, host)).collect();
         for row in hosts {
             if row.removed {
@@ -90,23 +95,18 @@ impl Engine {
             }
             let host_plan = planned
                 .get(&row.host)
-                .map_or_else(|| unplanned(&row.host), |known| HostPlan::clone(known));
-            self.hosts.insert(
-                row.host.clone(),
-                Host::new(Arc::new(host_plan), Some(row), now),
-            );
+                .map_or_else(|| Arc::new(unplanned(&row.host)), |known| Arc::clone(known));
+            self.hosts
+                .insert(row.host.clone(), Host::new(host_plan, Some(row), now));
         }
-        let mut targets = targets.into_iter().peekable();
-        while let Some(first) = targets.next() {
-            let host_name = first.host.clone();
-            let mut rows = alloc::vec![first];
-            while let Some(row) = targets.next_if(|row| row.host == host_name) {
-                rows.push(row);
+        for rows in targets {
+            if let Some(host_name) = rows.first().map(|row| row.host.clone()) {
+                self.restore_targets(now, &host_name, rows);
             }
-            self.restore_targets(now, &host_name, rows);
         }
     }
 
+    /// The targets of one host. There may be millions of them in all, so each is moved once.
     fn restore_targets(&mut self, now: Now, host_name: &Name, rows: Vec<TargetRow>) {
         let Some(host) = self.hosts.get_mut(host_name) else {
             for row in rows {
@@ -115,6 +115,9 @@ impl Engine {
             }
             return;
         };
+        let plan = Arc::clone(&host.plan);
+        let mut named = Named::of(&plan);
+        host.targets.reserve_exact(rows.len());
         for row in rows {
             if row.removed {
                 self.retired_targets
@@ -122,21 +125,22 @@ impl Engine {
                 continue;
             }
             let start_type = row.selected_start.or(row.start_type);
-            let entry = host.entry_for(&row.service, row.display_name.as_deref(), start_type);
+            let entry = named
+                .find(&row.service)
+                .or_else(|| plan.entry_for(&row.service, row.display_name.as_deref(), start_type));
             let for_span = entry
-                .and_then(|at| host.plan.services.get(at))
+                .and_then(|at| plan.services.get(at))
                 .map_or(Span::ZERO, |entry| entry.for_span);
             // A target that no entry means any more gets a place that no entry has; the plan then takes it away.
             host.targets.push(Target::restored(
                 row,
-                entry.unwrap_or(usize::MAX),
+                entry.unwrap_or(NO_ENTRY),
                 for_span,
                 now,
             ));
         }
         host.targets
             .sort_by(|one, other| one.row.service.cmp(&other.row.service));
-        host.targets_changed();
     }
 
     fn restore_incidents(&mut self, now: Now, incidents: Vec<IncidentRow>) {

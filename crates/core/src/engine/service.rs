@@ -47,6 +47,7 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(host_name) else {
             return;
         };
+        host.calm = None;
         let Some(target) = host.targets.get_mut(place) else {
             return;
         };

@@ -191,10 +191,28 @@ impl Engine {
             .map(|(key, _)| key.clone())
             .collect();
         let mut orders = self.last_record;
-        for key in lanes {
-            self.outbox.enqueue(now, &key, &notice, &mut orders, step);
+        for key in &lanes {
+            self.outbox.enqueue(now, key, &notice, &mut orders, step);
         }
         self.last_record = orders;
+        for destination in self.waiting_for_ends(&notice) {
+            if !lanes.iter().any(|key| key.destination == destination) {
+                self.tell_one(now, &notice, &destination, step);
+            }
+        }
+    }
+
+    /// Destinations that are to hear of ends without having heard of any opening: all their routes say so.
+    fn waiting_for_ends(&self, end: &Notice) -> Vec<Name> {
+        self.destinations_of(end)
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| {
+                !route::wants(&self.plan, name, Kind::Opened)
+                    && !route::wants(&self.plan, name, Kind::Summary)
+                    && !route::wants(&self.plan, name, Kind::Updated)
+            })
+            .collect()
     }
 
     /// Tells what was already wrong when we began to look: one summary for each destination that would get too many.

@@ -11,8 +11,8 @@ use crate::{
         Refusal, ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
-        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
-        StuckAfter,
+        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
+        RoutePlan, Selector, StuckAfter,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -67,7 +67,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
 
 fn plan(hosts: Vec<HostPlan>) -> Plan {
     Plan {
-        hosts,
+        hosts: hosts.into_iter().map(Arc::new).collect(),
         accounts: Vec::new(),
         destinations: vec![DestinationPlan {
             name: "hook".into(),
@@ -133,7 +133,7 @@ impl Story {
                 store: StoreId([1; 16]),
                 ..Restored::default()
             },
-            Arc::new(plan),
+            &Arc::new(plan),
             at(0),
         );
         let mut story = Self {
@@ -257,13 +257,45 @@ fn a_service_stops_and_starts() {
 }
 
 #[test]
+fn who_wants_ends_alone_gets_them_without_an_opening() {
+    let mut planned = plan(vec![host("srv01", &["Spooler"])]);
+    planned.destinations.push(DestinationPlan {
+        name: "ends".into(),
+        ..planned.destinations[0].clone()
+    });
+    let route = |to: &str, kind: &[Kind]| RoutePlan {
+        matcher: Matcher {
+            kind: kind.to_vec(),
+            ..Matcher::default()
+        },
+        to: vec![to.into()],
+        go_on: true,
+        reminder: None,
+    };
+    planned.routes = vec![
+        route("ends", &[Kind::Resolved]),
+        route("hook", &[Kind::Opened, Kind::Updated]),
+    ];
+    let mut story = Story::new(planned);
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Running)]));
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    story.pass(Span::minutes(2), &list(&[("Spooler", State::Running)]));
+    assert_eq!(
+        story.words()[1..],
+        [(Kind::Resolved, ToldEvent::Started)],
+        "once, and not to who wants openings alone"
+    );
+}
+
+#[test]
 fn what_was_wrong_already_is_told_with_how_the_service_is_set_up() {
     let mut plan = plan(vec![
         host("srv01", &["Spooler"]),
         host("srv02", &["Spooler"]),
     ]);
     for host in &mut plan.hosts {
-        host.settle = Span::ZERO;
+        Arc::make_mut(host).settle = Span::ZERO;
     }
     let mut story = Story::new(plan);
     story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));
@@ -392,9 +424,10 @@ fn hidden_and_missing_are_not_stopped() {
 
 #[test]
 fn a_limit_merges_and_never_drops_the_last_word() {
-    let mut planned = plan(vec![host("srv01", &["Spooler"])]);
-    planned.hosts[0].settle = Span::ZERO;
-    planned.hosts[0].every = Span::seconds(5);
+    let mut often = host("srv01", &["Spooler"]);
+    often.settle = Span::ZERO;
+    often.every = Span::seconds(5);
+    let mut planned = plan(vec![often]);
     planned.destinations[0].limit = Some(Limit {
         per: LimitPer::Service,
         every: Span::minutes(10),

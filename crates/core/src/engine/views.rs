@@ -5,6 +5,7 @@ use crate::{
     effect::{Effect, Step},
     host::Host,
     id::{Name, Subject},
+    limits,
     notice::Why,
     plan::Labels,
     target::Target,
@@ -15,14 +16,20 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 impl Engine {
     /// Shows a host with all its services: their state is shown by the fault of their host.
     pub(super) fn show_host(&self, name: &Name, step: &mut Step) {
-        if let Some(host) = self.hosts.get(name) {
+        if !self.unshown.contains(name)
+            && let Some(host) = self.hosts.get(name)
+        {
             step.effects.push(Effect::Show(View::Host(host_view(host))));
         }
     }
 
     /// Shows a service, and its host's count of watched services with it where that changed.
     pub(super) fn show_service(&self, host_name: &Name, service: &Name, step: &mut Step) {
-        let Some(host) = self.hosts.get(host_name) else {
+        let Some(host) = self
+            .hosts
+            .get(host_name)
+            .filter(|_| !self.unshown.contains(host_name))
+        else {
             return;
         };
         let Some(target) = host.find(service).and_then(|place| host.targets.get(place)) else {
@@ -33,9 +40,18 @@ impl Engine {
         }
     }
 
-    /// Everything there is to show, for a start.
-    pub(super) fn show_all(&self, step: &mut Step) {
-        for host in self.hosts.values() {
+    /// Shows some of the hosts of which nothing was shown yet. At a start there may be millions of services: nothing
+    /// waits for all of them to be shown.
+    pub(super) fn show_more(&mut self, step: &mut Step) {
+        let mut services = 0_usize;
+        while services < limits::SHOWN_AT_ONCE {
+            let Some(name) = self.unshown.pop_first() else {
+                break;
+            };
+            let Some(host) = self.hosts.get(&name) else {
+                continue;
+            };
+            services = services.saturating_add(host.targets.len());
             step.effects.push(Effect::Show(View::Host(host_view(host))));
             let views = host
                 .targets
@@ -43,6 +59,9 @@ impl Engine {
                 .filter_map(|target| self.service_view(host, target));
             step.effects
                 .extend(views.map(View::Service).map(Effect::Show));
+        }
+        if self.unshown.is_empty() {
+            step.effects.push(Effect::Show(View::Complete));
         }
     }
 

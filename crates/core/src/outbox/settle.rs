@@ -194,12 +194,13 @@ impl Outbox {
             lane.away = !planned;
             lane.head = Some(row);
         }
-        let due = now.tick + wait;
-        self.look_at(key, due);
-        if asked.is_some()
+        self.look_at(key, now.tick + wait);
+        if let Some(asked) = asked
             && let Some(pool) = self.pools.get_mut(&key.pool())
         {
-            pool.not_before = pool.not_before.max(due);
+            // What it asked for holds for all it is given; how often this message was tried is its own affair.
+            let open = now.tick + limit::asked_wait(asked);
+            pool.not_before = pool.not_before.max(open);
         }
         self.note_failure(now, key, reason, limits::DESTINATION_FAILING_AFTER, step)
     }

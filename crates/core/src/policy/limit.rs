@@ -29,24 +29,25 @@ pub fn judge(
 }
 
 /// How long to wait before the next try of a delivery that failed for now: twice as long each time up to a bound, a
-/// share of it taken by a hash of the key (full jitter, the same in every replay), or as the destination asked.
+/// share of it taken by a hash of the key (full jitter, the same in every replay), and at least what the destination
+/// asked for. One that asks for a second each time, for hours, is left alone longer and longer all the same.
 pub fn retry_after(key: &str, attempts: u32, asked: Option<Span>) -> Span {
-    if let Some(asked) = asked {
-        return asked.clamp(limits::RETRY_AFTER_MIN, limits::RETRY_AFTER_MAX);
-    }
+    let asked = asked.map_or(Span::ZERO, asked_wait);
     let doubled = 1_u64
         .checked_shl(attempts.saturating_sub(1).min(20))
         .unwrap_or(1);
     let ceiling = limits::RETRY_FIRST.times(doubled).min(limits::RETRY_MAX);
     let floor = limits::RETRY_FIRST.0;
     let room = ceiling.0.saturating_sub(floor);
-    Span(
-        floor.saturating_add(
-            stable_hash(key, u64::from(attempts))
-                .checked_rem(room.saturating_add(1))
-                .unwrap_or(0),
-        ),
-    )
+    let share = stable_hash(key, u64::from(attempts))
+        .checked_rem(room.saturating_add(1))
+        .unwrap_or(0);
+    Span(floor.saturating_add(share)).max(asked)
+}
+
+/// What a destination asked us to wait, within bounds.
+pub fn asked_wait(asked: Span) -> Span {
+    asked.clamp(limits::RETRY_AFTER_MIN, limits::RETRY_AFTER_MAX)
 }
 
 #[cfg(test)]
@@ -74,5 +75,8 @@ mod tests {
             retry_after("k", 1, Some(Span::seconds(7))),
             Span::seconds(7)
         );
+        let tired = retry_after("some key", 40, Some(Span::seconds(1)));
+        assert!(tired > Span::seconds(1), "{tired:?}");
+        assert_eq!(tired, retry_after("some key", 40, None));
     }
 }

@@ -162,7 +162,7 @@ impl World {
             let hosts = plan.hosts.iter_mut();
             hosts
                 .filter(|host| names.contains(&host.name))
-                .for_each(change);
+                .for_each(|host| change(Arc::make_mut(host)));
         });
     }
 
@@ -227,7 +227,7 @@ impl World {
     /// Watches a machine under this name, and under no other.
     fn plan_host(&mut self, machine: usize, name: Name) {
         let names = self.names_of(machine);
-        let mut planned = self.setup.plan.hosts[machine].clone();
+        let mut planned = HostPlan::clone(&self.setup.plan.hosts[machine]);
         planned.name = name.clone();
         if self.plan.hosts.iter().any(|host| host.name == name) {
             return;
@@ -242,7 +242,7 @@ impl World {
         self.names.insert(name, machine);
         self.replan(|plan| {
             plan.hosts.retain(|host| !names.contains(&host.name));
-            plan.hosts.push(planned);
+            plan.hosts.push(Arc::new(planned));
         });
     }
 

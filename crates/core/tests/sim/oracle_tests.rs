@@ -42,18 +42,20 @@ fn plan() -> Plan {
         severity: None,
         labels: Arc::from([]),
     };
-    let host = |name: &str| HostPlan {
-        name: name.into(),
-        address: String::new(),
-        site: None,
-        account: Some("corp".into()),
-        every: Span(30_000),
-        timeout: Span(10_000),
-        host_for: Span(90_000),
-        settle: Span(0),
-        also_known_as: Vec::new(),
-        labels: Arc::from([]),
-        services: vec![entry.clone()],
+    let host = |name: &str| {
+        Arc::new(HostPlan {
+            name: name.into(),
+            address: String::new(),
+            site: None,
+            account: Some("corp".into()),
+            every: Span(30_000),
+            timeout: Span(10_000),
+            host_for: Span(90_000),
+            settle: Span(0),
+            also_known_as: Vec::new(),
+            labels: Arc::from([]),
+            services: vec![entry.clone()],
+        })
     };
     Plan {
         hosts: vec![host("srv0"), host("srv1")],

@@ -384,7 +384,7 @@ impl World {
             View::ServiceGone { host, service } => {
                 self.page.services.remove(&(host, service));
             }
-            View::Checked { .. } | View::Outbox { .. } => {}
+            View::Checked { .. } | View::Outbox { .. } | View::Complete => {}
         }
     }
 

@@ -162,7 +162,8 @@ pub(crate) fn entry_of<'plan>(host: &'plan HostPlan, service: &Name) -> Option<&
 
 /// The host of this name in a plan.
 pub(crate) fn host_of<'plan>(plan: &'plan Plan, name: &Name) -> Option<&'plan HostPlan> {
-    plan.hosts.iter().find(|host| host.name == *name)
+    let mut hosts = plan.hosts.iter().map(|host| &**host);
+    hosts.find(|host| host.name == *name)
 }
 
 /// What a lasting sight of a service means for an entry; a pending state is nothing unless it is stuck.

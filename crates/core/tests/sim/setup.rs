@@ -109,7 +109,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
     let hosts = machines
         .iter()
         .enumerate()
-        .map(|(at, machine)| host(&mut rng, at, machine, every, &accounts))
+        .map(|(at, machine)| Arc::new(host(&mut rng, at, machine, every, &accounts)))
         .collect();
     let destinations = destinations(&mut rng);
     let routes = routes(&mut rng, &destinations);

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     sync::Arc,
 };
 use svcwatch_core::{
@@ -330,7 +331,8 @@ impl Store {
             store: self.id,
             last_record: self.last_record,
             hosts: self.hosts.values().cloned().collect(),
-            targets: self.targets.values().cloned().collect(),
+            targets: Restored::by_host::<Infallible>(self.targets.values().cloned().map(Ok))
+                .unwrap_or_default(),
             incidents: self
                 .open
                 .values()

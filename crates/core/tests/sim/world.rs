@@ -430,8 +430,7 @@ impl World {
         self.up_since = self.now;
         self.tick_zero = self.chance[3].between(1, HOUR);
         let clocks = self.clocks();
-        let (engine, first) =
-            Engine::restore(self.store.restored(), Arc::clone(&self.plan), clocks);
+        let (engine, first) = Engine::restore(self.store.restored(), &self.plan, clocks);
         self.monitor = Some(Pipeline::new(engine, first));
     }
 

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 use svcwatch_core::effect::ProbeRequest;
+use svcwatch_core::event::Event;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
-    HostReading, Logon, Observation, Outcome, Reading, ServiceReading, State,
+    HostReading, Logon, Observation, Outcome, Reading, ServiceConfig, ServiceReading, StartType,
+    State,
 };
 use svcwatch_core::plan::{EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StuckAfter};
 use svcwatch_core::time::{Now, Span, Tick, Wall};
 
 /// When the measurements begin, on both clocks, in milliseconds.
 const BEGUN: (u64, i64) = (10_000_000_000, 1_767_225_600_000);
+
+/// The account that all hosts are read with.
+const ACCOUNT: &str = "ops";
 
 /// The time so many milliseconds after the beginning.
 pub(crate) fn at(milliseconds: u64) -> Now {
@@ -48,7 +53,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         name: host(number),
         address: "192.0.2.1".to_owned(),
         site: Some(Arc::from("oslo")),
-        account: None,
+        account: Some(ACCOUNT.into()),
         every: Span::seconds(30),
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
@@ -58,8 +63,8 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         services: entries.clone(),
     });
     Plan {
-        hosts: hosts.collect(),
-        accounts: Vec::new(),
+        hosts: hosts.map(Arc::new).collect(),
+        accounts: vec![ACCOUNT.into()],
         destinations: Vec::new(),
         routes: Vec::new(),
         notices: NoticePlan::default(),
@@ -96,12 +101,29 @@ pub(crate) fn answer(
         host: request.host.clone(),
         probe: request.probe,
         took: Span(3),
-        logon: Logon::None,
-        computer_name: None,
+        logon: if request.may_log_on {
+            Logon::Accepted
+        } else {
+            Logon::None
+        },
+        computer_name: Some(request.host.as_str().to_uppercase()),
         outcome: Outcome::Read(HostReading {
             services: services.collect(),
             asked: Vec::new(),
         }),
         session_kept: true,
+    }
+}
+
+/// The answer to a question for configuration.
+pub(crate) fn config(host: Name, services: &[Name]) -> Event {
+    let services = services.iter().map(|service| ServiceConfig {
+        name: service.as_str().to_owned(),
+        start_type: Some(StartType::Automatic),
+        ..ServiceConfig::default()
+    });
+    Event::ConfigRead {
+        host,
+        services: Ok(services.collect()),
     }
 }

@@ -141,7 +141,7 @@ fn transitions(table: &mut Table) {
         store: store.id(),
         ..Restored::default()
     };
-    let (engine, first) = Engine::restore(restored, plan, made::at(0));
+    let (engine, first) = Engine::restore(restored, &plan, made::at(0));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
     let mut carried = Carried {
         pipeline: Pipeline::new(engine, first),

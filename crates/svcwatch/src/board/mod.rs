@@ -278,6 +278,7 @@ impl Shown {
             } => {
                 self.outbox.insert(destination, pending);
             }
+            View::Complete => {}
         }
     }
 

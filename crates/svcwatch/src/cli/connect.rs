@@ -163,7 +163,7 @@ fn broken() -> Failure {
 /// A host that is to be read.
 #[derive(Debug, Clone)]
 struct Job {
-    plan: HostPlan,
+    plan: Arc<HostPlan>,
     connection: Connection,
     user: String,
     password: Result<Secret, String>,
@@ -187,7 +187,7 @@ async fn hosts(config: &Config, progress: &Progress) -> Result<Vec<HostFound>, F
             None => (String::new(), Ok(Secret::default())),
         };
         let job = Job {
-            plan: plan.clone(),
+            plan: Arc::clone(plan),
             connection: connection.clone(),
             user,
             password,

@@ -121,7 +121,7 @@ async fn from_store(
             Err(error) => return Err(Failure::from(error)),
         };
         let now = clock::now();
-        let (engine, _) = Engine::restore(restored, Arc::new(config.core), now);
+        let (engine, _) = Engine::restore(restored, &Arc::new(config.core), now);
         Ok(engine
             .explain(now, &host, service.as_ref())
             .map(|found| explain::in_words(&found, service.as_ref(), &feeds)))

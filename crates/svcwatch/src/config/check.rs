@@ -69,6 +69,11 @@ impl<'tree> Walk<'_, 'tree> {
             (Kind::Whole { least, most }, Value::Scalar(scalar)) => {
                 self.whole(node.at, scalar, *least, *most, kind);
             }
+            (Kind::WholeOrOff { least, most }, Value::Scalar(scalar)) => {
+                if as_switch(scalar) != Some(false) {
+                    self.whole(node.at, scalar, *least, *most, kind);
+                }
+            }
             (Kind::Switch, Value::Scalar(scalar)) => self.switch(node.at, scalar),
             (Kind::Duration { least, most, off }, Value::Scalar(scalar)) => {
                 self.duration(node.at, scalar, (*least, *most), *off, kind);

@@ -74,7 +74,9 @@ fn of_key(key: &'static Key) -> Value {
 
 fn default(key: &Key) -> Value {
     match key.kind {
-        Kind::Whole { .. } => key.default.parse::<i64>().map_or(Value::Null, Value::from),
+        Kind::Whole { .. } | Kind::WholeOrOff { .. } => {
+            key.default.parse::<i64>().map_or(Value::Null, Value::from)
+        }
         Kind::Switch => json!(key.default == "true"),
         _ => json!(key.default),
     }
@@ -86,6 +88,10 @@ fn of_kind(kind: &'static Kind) -> Value {
         Kind::Whole { least, most } => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
+        Kind::WholeOrOff { least, most } => json!({ "anyOf": [
+            { "type": "integer", "minimum": least, "maximum": most },
+            { "enum": ["off", false] },
+        ] }),
         Kind::Switch => json!({ "enum": [true, false, "on", "off"] }),
         Kind::Duration { least, off, .. } => {
             let span = json!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h|d)$" });

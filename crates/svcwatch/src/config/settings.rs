@@ -213,6 +213,8 @@ pub struct SmtpSettings {
 pub enum SmtpTls {
     /// After STARTTLS, which the server must offer.
     StartTls,
+    /// After STARTTLS where the server offers it; nobody logs on where it does not.
+    Preferred,
     /// From the first byte.
     Implicit,
     /// Not at all.

@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Text(Form),
     /// A whole number.
     Whole { least: i64, most: i64 },
+    /// A whole number, or `off`.
+    WholeOrOff { least: i64, most: i64 },
     /// `true` or `false`, also written `on` and `off`.
     Switch,
     /// A duration, in milliseconds from … to …; with `off`, that word too.
@@ -87,6 +89,9 @@ impl Kind {
         match self {
             Self::Text(form) => form.wanted(),
             Self::Whole { least, most } => format!("a whole number from {least} to {most}"),
+            Self::WholeOrOff { least, most } => {
+                format!("a whole number from {least} to {most}, or `off`")
+            }
             Self::Switch => "`true` or `false`".into(),
             Self::Duration { least, most, off } => format!(
                 "a duration from {} to {}{}",

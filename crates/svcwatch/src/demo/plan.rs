@@ -144,7 +144,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         services: entries(world, host),
     });
     Plan {
-        hosts: hosts.collect(),
+        hosts: hosts.map(Arc::new).collect(),
         accounts: vec![Name::new(ACCOUNT)],
         destinations: vec![DestinationPlan {
             name: Name::new(TERMINAL),

@@ -43,6 +43,8 @@ pub enum Encryption {
     /// Begins in the clear and must be encrypted before anything is said (RFC 3207).
     #[default]
     Starttls,
+    /// Begins in the clear and is encrypted where the server offers it. Where it does not, nobody logs on.
+    Preferred,
     /// Encrypted from the first byte (RFC 8314).
     Implicit,
     /// In the clear.
@@ -51,12 +53,13 @@ pub enum Encryption {
 
 impl Encryption {
     /// Every value, in the order in which the configuration names them.
-    pub const ALL: &'static [Self] = &[Self::Starttls, Self::Implicit, Self::Off];
+    pub const ALL: &'static [Self] = &[Self::Starttls, Self::Preferred, Self::Implicit, Self::Off];
 
     /// Its word in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Starttls => "starttls",
+            Self::Preferred => "preferred",
             Self::Implicit => "implicit",
             Self::Off => "off",
         }
@@ -140,7 +143,7 @@ impl Server {
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(match self.tls {
-            Encryption::Starttls => 587,
+            Encryption::Starttls | Encryption::Preferred => 587,
             Encryption::Implicit => 465,
             Encryption::Off => 25,
         })

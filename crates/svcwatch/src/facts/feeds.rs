@@ -80,7 +80,8 @@ impl Facts {
     pub fn feed_dropped(&self, destination: &Name, count: u64, reason: &str) {
         let labels = OfDestination::new(destination);
         self.metrics
-            .feed_dropped
+            .feeds
+            .dropped
             .get_or_create(&labels)
             .inc_by(count);
         tracing::warn!(

@@ -179,6 +179,8 @@ pub struct Feeds {
     shown: u64,
     /// The last record that is durable.
     durable: u64,
+    /// Whether all services are on the board: only then can what was missed be told with their names.
+    complete: bool,
     /// Services whose state has changed since their host was read last, with the state before.
     changed: BTreeMap<(Name, Name), Option<State>>,
 }
@@ -195,6 +197,7 @@ impl Feeds {
                 .collect(),
             shown: restored.last_record,
             durable: restored.last_record,
+            complete: false,
             changed: BTreeMap::new(),
         };
         feeds.replace(destinations);
@@ -222,6 +225,9 @@ impl Feeds {
             let position = self.known.get(&name).copied();
             let destination = Arc::clone(destination);
             let feed = Feed::start(destination, self.around.clone(), position, self.durable);
+            if self.complete {
+                feed.complete();
+            }
             self.all.insert(name, feed);
         }
     }
@@ -245,6 +251,7 @@ impl Feeds {
     pub fn show(&mut self, view: View) {
         let board = Arc::clone(&self.around.board);
         if self.all.is_empty() {
+            self.complete |= view == View::Complete;
             board.apply(view);
             return;
         }
@@ -271,6 +278,11 @@ impl Feeds {
             }
             View::ServiceGone { host, service } => {
                 self.changed.remove(&(host.clone(), service.clone()));
+                None
+            }
+            View::Complete => {
+                self.complete = true;
+                self.all.values().for_each(Feed::complete);
                 None
             }
             View::Outbox { .. } => None,

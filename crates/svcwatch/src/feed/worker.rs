@@ -16,7 +16,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -66,6 +66,8 @@ struct Shared {
     destination: RwLock<Arc<Destination>>,
     /// Every transition up to this record has been sent.
     position: AtomicU64,
+    /// Whether all services are on the board.
+    complete: AtomicBool,
 }
 
 impl Shared {
@@ -102,6 +104,7 @@ impl Feed {
             wake: Notify::new(),
             destination: RwLock::new(destination),
             position: AtomicU64::new(position.unwrap_or(last_record)),
+            complete: AtomicBool::new(false),
         });
         let (stop, stopping) = watch::channel(false);
         let worker = Worker {
@@ -121,6 +124,12 @@ impl Feed {
     /// Every transition up to this record has been sent.
     pub(super) fn position(&self) -> u64 {
         self.shared.position.load(Ordering::Acquire)
+    }
+
+    /// All services are on the board.
+    pub(super) fn complete(&self) {
+        self.shared.complete.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
     }
 
     /// What ends its task at once.
@@ -189,6 +198,8 @@ impl Worker {
             let flow = match work {
                 Work::Nothing if ended => Flow::Break(()),
                 Work::Nothing => Flow::Continue(()),
+                // Nothing was ever sent: the next start sends it.
+                _ if !self.shared.complete.load(Ordering::Acquire) => Flow::Break(()),
                 Work::Missed(upto) => self.catch_up(upto).await,
                 Work::Readings(items) => self.send_items(items).await,
             };
@@ -206,8 +217,9 @@ impl Worker {
     async fn gather(&mut self) -> Flow {
         loop {
             let waiting = {
+                let begun = self.shared.complete.load(Ordering::Acquire);
                 let buffer = self.shared.buffer();
-                (!buffer.is_empty()).then(|| buffer.len())
+                (begun && !buffer.is_empty()).then(|| buffer.len())
             };
             if self.is_stopping() {
                 return Flow::Break(());

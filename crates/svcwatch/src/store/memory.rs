@@ -183,7 +183,7 @@ impl Store for MemoryStore {
             store: self.id,
             last_record: tables.last_record,
             hosts: tables.hosts.values().cloned().collect(),
-            targets: tables.targets.values().cloned().collect(),
+            targets: Restored::by_host(tables.targets.values().cloned().map(Ok))?,
             incidents: incidents.into_iter().map(|(_, row)| row).collect(),
             accounts: tables.accounts.values().cloned().collect(),
             destinations: tables.destinations.values().cloned().collect(),

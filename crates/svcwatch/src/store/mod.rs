@@ -6,11 +6,14 @@
 
 mod error;
 mod memory;
+mod notice;
 pub mod query;
 mod record;
 mod sqlite;
 mod writer;
 
+#[cfg(test)]
+mod any;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]

@@ -204,11 +204,37 @@ impl Smtp {
                 connection
             }
             Encryption::Starttls => self.starttls(limited, stage).await?,
+            Encryption::Preferred => self.starttls_where_offered(limited, stage).await?,
         };
         if let Some((user, password)) = &self.logon {
             *stage = SmtpStage::Logon;
             connection.log_on(user, password).await?;
         }
+        Ok(connection)
+    }
+
+    /// Begins in the clear and encrypts if the server can. A password is not said in the clear.
+    async fn starttls_where_offered(
+        &self,
+        limited: Limited<TcpStream>,
+        stage: &mut SmtpStage,
+    ) -> Result<Connection<Box<dyn Stream>>, Broken> {
+        *stage = SmtpStage::Greeting;
+        let mut clear = Connection::new(limited);
+        clear.greet().await?;
+        if can(&clear.abilities, "STARTTLS") {
+            return self.encrypted(clear, stage).await;
+        }
+        if self.logon.is_some() {
+            *stage = SmtpStage::Tls;
+            return Err(Broken::Failed(
+                "the server does not offer STARTTLS, and the password is not sent readable; write tls: off to send it all the same".to_owned(),
+            ));
+        }
+        let abilities = clear.abilities;
+        let mut connection =
+            Connection::new(Box::new(clear.stream.into_inner()) as Box<dyn Stream>);
+        connection.abilities = abilities;
         Ok(connection)
     }
 
@@ -228,6 +254,16 @@ impl Smtp {
                 "the server does not offer STARTTLS; ask its administrator, or write tls: implicit or off".to_owned(),
             ));
         }
+        self.encrypted(clear, stage).await
+    }
+
+    /// Encrypts a connection whose server offers it.
+    async fn encrypted(
+        &self,
+        mut clear: Connection<Limited<TcpStream>>,
+        stage: &mut SmtpStage,
+    ) -> Result<Connection<Box<dyn Stream>>, Broken> {
+        *stage = SmtpStage::Tls;
         clear.command(Starttls, 220).await?;
         if !clear.stream.buffer().is_empty() {
             // What came in the clear must not count as said under encryption (CVE-2011-0411 and its kin).

@@ -20,7 +20,7 @@ impl Readiness {
         Self::default()
     }
 
-    /// The store and the config are loaded, and hosts are being read.
+    /// The store and the config are loaded, hosts are being read, and everything that was known is shown.
     pub fn loaded(&self) {
         self.lock().loaded = true;
     }
@@ -44,7 +44,7 @@ impl Readiness {
             ));
         }
         (!known.loaded).then(|| {
-            "svcwatch is starting: its store and its config are not loaded yet. Try again in a moment."
+            "svcwatch is starting: what its store and its config know is not all shown yet. Try again in a moment."
                 .to_owned()
         })
     }

@@ -134,6 +134,7 @@ async fn transitions_of_readings_that_were_given_up_are_sent_again_before_what_c
         feeds.show(host(name));
         feeds.show(service(name, State::Running));
     }
+    feeds.show(View::Complete);
     round(&mut feeds, &store, "a", None, 0);
     eventually("the first reading", async || database.lines().pop()).await;
     database.usually(Answer::Status(503, ""));

@@ -285,6 +285,7 @@ fn smtp(build: &mut Build<'_>, node: Option<&Node>, path: &str) -> SmtpSettings 
     let fields = Fields::new(node, &SMTP);
     let (tls, port) = match fields.word("tls") {
         "off" => (SmtpTls::Off, 25),
+        "preferred" => (SmtpTls::Preferred, 587),
         "implicit" => (SmtpTls::Implicit, 465),
         _ => (SmtpTls::StartTls, 587),
     };

@@ -93,6 +93,14 @@ impl<'tree> Fields<'tree> {
         }
     }
 
+    /// A whole number, with its default; `off` is as many as there are.
+    pub(super) fn whole_or_off(&self, key: &str) -> Option<usize> {
+        match self.scalar(key) {
+            Some(scalar) if as_switch(scalar) == Some(false) => Some(usize::MAX),
+            Some(_) | None => self.whole(key),
+        }
+    }
+
     /// A switch, with its default.
     pub(super) fn switch(&self, key: &str) -> bool {
         self.scalar(key).map_or_else(

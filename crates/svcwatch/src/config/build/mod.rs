@@ -213,12 +213,12 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
     let data = top.get("data").and_then(|node| build.path(node));
     Config {
         core: Plan {
-            hosts,
+            hosts: hosts.into_iter().map(Arc::new).collect(),
             accounts: build.accounts.into_values().collect(),
             destinations: destination_plans,
             routes,
             notices: NoticePlan {
-                summary_above: notices.whole("summary_above").unwrap_or(5),
+                summary_above: notices.whole_or_off("summary_above").unwrap_or(5),
                 reminder: notices.duration_or_off("reminder"),
                 expiry: notices.duration("expiry"),
             },

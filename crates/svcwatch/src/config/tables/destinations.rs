@@ -174,13 +174,13 @@ pub(crate) static SMTP: Shape = Shape {
                 most: 65_535,
             },
             "",
-            "Its port: 587 with starttls, 465 with implicit, 25 with off, if not set.",
+            "Its port: 587 with starttls and preferred, 465 with implicit, 25 with off, if not set.",
         ),
         optional(
             "tls",
-            Kind::Choice(&["starttls", "implicit", "off"]),
+            Kind::Choice(&["starttls", "preferred", "implicit", "off"]),
             "starttls",
-            "How the connection is encrypted.",
+            "How the connection is encrypted; with preferred nobody logs on where the server does not offer it.",
         ),
         optional(
             "user",

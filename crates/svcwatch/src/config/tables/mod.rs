@@ -207,12 +207,12 @@ pub(crate) static NOTICES: Shape = Shape {
     keys: &[&[
         optional(
             "summary_above",
-            Kind::Whole {
+            Kind::WholeOrOff {
                 least: 0,
                 most: 1_000_000,
             },
             "5",
-            "When more than so many targets are already wrong at a start or a reload, they are told as one.",
+            "When more than so many targets are already wrong at a start or a reload, they are told as one; with `off` never.",
         ),
         optional(
             "reminder",
@@ -278,6 +278,7 @@ fn below(kind: &Kind, found: &mut Vec<&'static Shape>) {
         }
         Kind::Text(_)
         | Kind::Whole { .. }
+        | Kind::WholeOrOff { .. }
         | Kind::Switch
         | Kind::Duration { .. }
         | Kind::Choice(_) => {}

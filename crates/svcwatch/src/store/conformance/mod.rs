@@ -233,7 +233,7 @@ pub(super) fn a_start_gives_back_what_was_written(store: &impl Store) {
         store: store.id(),
         last_record: 2,
         hosts: vec![host_row("srv01")],
-        targets: vec![target_row("srv01", "Spooler")],
+        targets: vec![vec![target_row("srv01", "Spooler")]],
         incidents: vec![incident_row("srv01", "Spooler", 1)],
         accounts: vec![account_row()],
         destinations: vec![destination_row()],
@@ -287,7 +287,7 @@ pub(super) fn a_later_row_replaces_an_earlier_one(store: &impl Store) {
         ])
         .unwrap();
     let restored = store.load().unwrap();
-    assert_eq!(restored.targets, [target]);
+    assert_eq!(restored.targets, [[target]]);
     assert_eq!(restored.hosts, [host]);
     assert_eq!(restored.incidents, [incident]);
     assert_eq!(restored.lanes, [lane.clone()]);

@@ -100,7 +100,7 @@ pub(super) fn targets(
     reading: &Connection,
     from: &str,
     to: Option<&str>,
-) -> rusqlite::Result<Vec<TargetRow>> {
+) -> rusqlite::Result<Vec<Vec<TargetRow>>> {
     let sql = format!(
         "SELECT {} FROM target WHERE host >= ?1 {} ORDER BY host, service",
         rows::TARGET,
@@ -111,13 +111,9 @@ pub(super) fn targets(
         },
     );
     let mut statement = reading.prepare(&sql)?;
-    let mut found = statement.query(params![from, to])?;
     let mut shared = Shared::of(reading)?;
-    let mut targets = Vec::new();
-    while let Some(row) = found.next()? {
-        targets.push(shared.target(row)?);
-    }
-    Ok(targets)
+    let found = statement.query_map(params![from, to], |row| shared.target(row))?;
+    Restored::by_host(found)
 }
 
 /// Names and texts that were met already.

@@ -3,9 +3,10 @@
 //! A row that this version cannot use (a subject of an unknown kind, a notice that does not parse) is left out and said
 //! in the log; it stays in the database for the version that can.
 
+use crate::store::notice::{details_of_json, notice_of_json};
 use crate::store::record::{
-    TargetFlags, counted, delivery_state, details_of_json, event, fault, names_of_json,
-    notice_of_json, refusal, result, severity, start_type, state, subject,
+    TargetFlags, counted, delivery_state, event, fault, names_of_json, refusal, result, severity,
+    start_type, state, subject,
 };
 use rusqlite::{Connection, Row};
 use std::{collections::HashMap, sync::Arc};

@@ -3,8 +3,9 @@
 use super::*;
 use crate::store::{
     MemoryStore,
+    any::any_batches,
     conformance::{conformance, everything, everything_in_pages},
-    samples::{any_batches, delivery_row, history_row, host_row, incident_row, target_row},
+    samples::{delivery_row, history_row, host_row, incident_row, target_row},
 };
 use proptest::prelude::*;
 use std::fs;
@@ -162,8 +163,8 @@ fn words_of_a_newer_version_lose_no_row() {
         .execute_batch(words)
         .unwrap();
     let restored = store.load().unwrap();
-    assert_eq!(restored.targets[0].state, State::Unknown);
-    assert_eq!(restored.targets[0].start_type, None);
+    assert_eq!(restored.targets[0][0].state, State::Unknown);
+    assert_eq!(restored.targets[0][0].start_type, None);
     assert!(restored.hosts[0].fault.is_some());
     assert_eq!(restored.incidents.len(), 1);
     assert_eq!(restored.deliveries.len(), 1);

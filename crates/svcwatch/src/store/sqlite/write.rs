@@ -1,8 +1,7 @@
 //! Writing rows: each by its natural key, so that writing it again changes nothing.
 
-use crate::store::record::{
-    SubjectParts, TargetFlags, details_to_json, names_to_json, notice_to_json, shown, stored,
-};
+use crate::store::notice::{details_to_json, notice_to_json};
+use crate::store::record::{SubjectParts, TargetFlags, names_to_json, shown, stored};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{

@@ -5,7 +5,11 @@ use crate::{
     feed_support::{Answer, Database},
 };
 use serde_json::Value;
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 use svcwatch::config::{self, LoadOptions};
 
 const CANARY: &str = "canary-9c1e";
@@ -23,17 +27,9 @@ fn words(all: &[&str]) -> Vec<String> {
     all.iter().map(|word| (*word).to_owned()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn test_and_check_tell_the_far_sides_words_and_no_secret() {
-    let (good, bad) = (Database::start().await, Database::start().await);
-    bad.usually(Answer::By(|_| {
-        (
-            401,
-            format!(r#"{{"error":"authorization failed for {CANARY}"}}"#),
-        )
-    }));
-    bad.next([Answer::By(|_| (401, format!("no {CANARY}")))]);
-    let folder = tempfile::tempdir().unwrap();
+/// A config with a database that takes everything, one that refuses us, and a broker that is not there; each with the
+/// same secret.
+fn written(folder: &tempfile::TempDir, good: &Database, bad: &Database) -> PathBuf {
     let secret = folder.path().join("secret");
     fs::write(&secret, CANARY).unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
@@ -50,6 +46,21 @@ async fn test_and_check_tell_the_far_sides_words_and_no_secret() {
         bad.url()
     );
     fs::write(&config, text).unwrap();
+    config
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn test_and_check_tell_the_far_sides_words_and_no_secret() {
+    let (good, bad) = (Database::start().await, Database::start().await);
+    bad.usually(Answer::By(|_| {
+        (
+            401,
+            format!(r#"{{"error":"authorization failed for {CANARY}"}}"#),
+        )
+    }));
+    bad.next([Answer::By(|_| (401, format!("no {CANARY}")))]);
+    let folder = tempfile::tempdir().unwrap();
+    let config = written(&folder, &good, &bad);
     let config = arg(&config);
     let done = svcwatch(words(&["test", "-c", config, "-o", "json"])).await;
     assert_eq!(done.code, Some(1), "{done:?}");

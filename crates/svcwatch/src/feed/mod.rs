@@ -12,6 +12,7 @@ mod worker;
 
 use crate::{
     board::{Board, Seen},
+    clock,
     dest::sender::{Destination, Destinations},
     facts::Facts,
     store::{AnyStore, Writer},
@@ -87,6 +88,26 @@ impl Reading {
             previous: None,
         }
     }
+
+    /// A service that is not watched any more: nobody knows from now on how it is.
+    fn last(seen: &Seen<'_>) -> Self {
+        Self {
+            state: State::Unknown,
+            ..Self::of(seen, clock::wall())
+        }
+    }
+}
+
+/// What follows from something that is shown.
+enum Follows {
+    Nothing,
+    /// The readings of all services of a host.
+    Reading {
+        host: Name,
+        at: Wall,
+    },
+    /// The last readings of services that are not watched any more.
+    Last(Vec<Reading>),
 }
 
 /// What became of readings that a destination was fed with.
@@ -255,42 +276,61 @@ impl Feeds {
             board.apply(view);
             return;
         }
-        let read = match &view {
+        let follows = self.look(&board, &view);
+        board.apply(view);
+        match follows {
+            Follows::Nothing => {}
+            Follows::Reading { host, at } => self.feed(&board, &host, at),
+            Follows::Last(readings) => self.push(readings),
+        }
+    }
+
+    /// What follows from something that is not on the board yet.
+    fn look(&mut self, board: &Board, view: &View) -> Follows {
+        match view {
             View::Service(service) => {
                 let before = board.state(&service.host, &service.service);
                 if before.is_some_and(|before| before != service.state) {
                     let target = (service.host.clone(), service.service.clone());
                     self.changed.entry(target).or_insert(before);
                 }
-                None
             }
-            View::Checked { host, at, read } => read.then(|| (host.clone(), *at)),
+            View::Checked { host, at, read } if *read => {
+                return Follows::Reading {
+                    host: host.clone(),
+                    at: *at,
+                };
+            }
             // Its services are unknown from now on, and that is said once.
             View::Host(host) => {
                 let known = board.host(&host.name).and_then(|known| known.fault);
-                let fell = host.fault.is_some() && known.is_none();
-                let at = host.checked_at.or(host.since);
-                at.filter(|_| fell).map(|at| (host.name.clone(), at))
+                if let Some(at) = host.checked_at.or(host.since)
+                    && host.fault.is_some()
+                    && known.is_none()
+                {
+                    let host = host.name.clone();
+                    return Follows::Reading { host, at };
+                }
             }
             View::HostGone(host) => {
                 self.changed.retain(|(of, _), _| of != host);
-                None
+                let mut last = Vec::new();
+                board.visit_services(host, |seen| last.push(Reading::last(&seen)));
+                return Follows::Last(last);
             }
             View::ServiceGone { host, service } => {
                 self.changed.remove(&(host.clone(), service.clone()));
-                None
+                let mut last = Vec::new();
+                board.visit_service(host, service, |seen| last.push(Reading::last(&seen)));
+                return Follows::Last(last);
             }
             View::Complete => {
                 self.complete = true;
                 self.all.values().for_each(Feed::complete);
-                None
             }
-            View::Outbox { .. } => None,
-        };
-        board.apply(view);
-        if let Some((host, at)) = read {
-            self.feed(&board, &host, at);
+            View::Checked { .. } | View::Outbox { .. } => {}
         }
+        Follows::Nothing
     }
 
     fn feed(&mut self, board: &Board, host: &Name, at: Wall) {
@@ -305,18 +345,18 @@ impl Feeds {
             }
             readings.push(reading);
         });
+        self.push(readings);
+    }
+
+    fn push(&self, readings: Vec<Reading>) {
         if readings.is_empty() {
             return;
         }
         let readings: Arc<[Reading]> = Arc::from(readings);
+        let now = Instant::now();
         for feed in self.all.values() {
             let readings = Arc::clone(&readings);
-            feed.push(Item::new(
-                readings,
-                self.shown,
-                self.durable,
-                Instant::now(),
-            ));
+            feed.push(Item::new(readings, self.shown, self.durable, now));
         }
     }
 

@@ -1,5 +1,5 @@
-//! A feed whose buffer is too small for the time that its database is down: what it gave up are readings, and no
-//! transition.
+//! Feeds as the loop uses them: a buffer that is too small for the time that its database is down, services that go,
+//! and feeds that a reload takes away and brings back.
 
 use crate::feed_support::{AT, Answer, Database};
 use crate::run_support::eventually;
@@ -104,15 +104,19 @@ fn round(
     });
 }
 
-/// A feed with room for a few readings.
-async fn narrow(database: &Database, store: &Arc<AnyStore>, facts: &Arc<Facts>) -> Feeds {
+/// The destinations with one feed.
+async fn destinations(database: &Database) -> Destinations {
     let settings = Influxdb {
         database: Some("butler".to_owned()),
         ..Influxdb::new(database.url(), Version::V1)
     };
     let list = [(Name::new("metrics"), Settings::Influxdb(settings))];
     let made = tokio::task::spawn_blocking(|| Destinations::new(list, None));
-    let destinations = made.await.expect("no panic").expect("good settings");
+    made.await.expect("no panic").expect("good settings")
+}
+
+/// A feed with room for a few readings.
+async fn narrow(database: &Database, store: &Arc<AnyStore>, facts: &Arc<Facts>) -> Feeds {
     let writer = Writer::start(Arc::clone(store), WriterSettings::default()).expect("a thread");
     let around = Surroundings {
         board: Arc::new(Board::new()),
@@ -121,7 +125,16 @@ async fn narrow(database: &Database, store: &Arc<AnyStore>, facts: &Arc<Facts>) 
         facts: Arc::clone(facts),
         room: 10 * size_of::<Reading>(),
     };
-    Feeds::new(around, &Restored::default(), &destinations)
+    Feeds::new(around, &Restored::default(), &destinations(database).await)
+}
+
+fn around() -> (Arc<AnyStore>, Arc<Facts>) {
+    let store = Arc::new(AnyStore::Memory(MemoryStore::new(StoreId([1; 16]))));
+    let build = Build {
+        version: "0",
+        commit: "0",
+    };
+    (store, Arc::new(Facts::new(build)))
 }
 
 /// What the metrics say was given up.
@@ -166,11 +179,7 @@ fn outage(feeds: &mut Feeds, store: &AnyStore) {
 #[tokio::test(flavor = "multi_thread")]
 async fn transitions_of_readings_that_were_given_up_are_sent_again_before_what_came_after_them() {
     let database = Database::start().await;
-    let store = Arc::new(AnyStore::Memory(MemoryStore::new(StoreId([1; 16]))));
-    let facts = Arc::new(Facts::new(Build {
-        version: "0",
-        commit: "0",
-    }));
+    let (store, facts) = around();
     let mut feeds = narrow(&database, &store, &facts).await;
     for name in ["a", "b"] {
         feeds.show(host(name));
@@ -221,4 +230,97 @@ async fn transitions_of_readings_that_were_given_up_are_sent_again_before_what_c
         3,
         "all is sent"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_not_watched_any_more_is_unknown_from_then_on() {
+    let database = Database::start().await;
+    let (store, facts) = around();
+    let mut feeds = narrow(&database, &store, &facts).await;
+    for name in ["a", "b"] {
+        feeds.show(host(name));
+        feeds.show(service(name, State::Running));
+    }
+    feeds.show(View::Complete);
+    feeds.show(View::ServiceGone {
+        host: "a".into(),
+        service: "spooler".into(),
+    });
+    feeds.show(View::HostGone("b".into()));
+    let lines = eventually("both", async || {
+        Some(database.lines()).filter(|lines| lines.len() >= 2)
+    })
+    .await;
+    for (line, host) in lines.iter().zip(["a", "b"]) {
+        assert!(
+            line.contains(&format!("host={host},"))
+                && line.contains("state_num=-1,state_text=\"UNKNOWN\""),
+            "{lines:#?}"
+        );
+    }
+    // What is gone gives nothing any more.
+    round(&mut feeds, &store, "a", None, 5);
+    feeds.stop().await;
+    assert_eq!(database.lines().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_comes_back_gets_what_happened_meanwhile() {
+    let database = Database::start().await;
+    let (store, facts) = around();
+    let mut feeds = narrow(&database, &store, &facts).await;
+    feeds.show(host("a"));
+    feeds.show(service("a", State::Running));
+    feeds.show(View::Complete);
+    round(
+        &mut feeds,
+        &store,
+        "a",
+        Some((1, State::Running, State::Stopped)),
+        1,
+    );
+    round(
+        &mut feeds,
+        &store,
+        "a",
+        Some((2, State::Stopped, State::Running)),
+        2,
+    );
+    eventually("the first readings", async || {
+        (database.lines().len() >= 2).then_some(())
+    })
+    .await;
+    feeds.replace(&Destinations::default());
+    round(
+        &mut feeds,
+        &store,
+        "a",
+        Some((3, State::Running, State::Paused)),
+        3,
+    );
+    round(
+        &mut feeds,
+        &store,
+        "a",
+        Some((4, State::Paused, State::Running)),
+        4,
+    );
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let known = database.lines().len();
+    assert!(
+        database.lines().iter().all(|line| !line.contains("PAUSED")),
+        "nobody feeds it now"
+    );
+    feeds.replace(&destinations(&database).await);
+    round(&mut feeds, &store, "a", None, 5);
+    eventually("what happened meanwhile", async || {
+        let later = database.lines().split_off(known);
+        later
+            .iter()
+            .any(|line| line.contains("state_text=\"PAUSED\""))
+            .then_some(())
+    })
+    .await;
+    feeds.stop().await;
+    assert_eq!(store.load().expect("a memory").feeds[0].record, 4);
 }

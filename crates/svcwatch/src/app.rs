@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     engine::Loop,
     facts::{Build, Facts},
-    feed::{Feeds, Surroundings},
+    feed::{Feeds, Surroundings, buffer},
     os,
     parts::{Order, Parts},
     perform::Performer,
@@ -119,6 +119,7 @@ impl App {
             store: Arc::clone(&store),
             writer: Arc::clone(&writer),
             facts: Arc::clone(&shown.facts),
+            room: buffer::BYTES_MAX,
         };
         let feeds = Feeds::new(surroundings, &restored, &destinations);
         let logons = Arc::new(Logons::default());

@@ -16,7 +16,6 @@ use svcwatch_core::{
     event::Event,
     limits,
     pipeline::{Action, BatchId},
-    view::View,
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -100,8 +99,7 @@ impl Loop {
         let now = clock::now();
         for effect in effects {
             match self.parts.performer.begin(now, effect) {
-                Some(Effect::Show(View::Complete)) => self.parts.ready.loaded(),
-                Some(Effect::Show(view)) => self.parts.feeds.show(view),
+                Some(Effect::Show(view)) => self.parts.show(view),
                 Some(Effect::Note(fact)) => {
                     if let Fact::NotOpen { incident } = &fact {
                         self.acks.not_open(incident);

@@ -11,7 +11,7 @@ use crate::{
     wiring::Reach,
 };
 use std::sync::Arc;
-use svcwatch_core::{id::Name, pipeline::Pipeline, plan::Plan};
+use svcwatch_core::{id::Name, pipeline::Pipeline, plan::Plan, view::View};
 use tokio::sync::mpsc;
 
 /// What the loop carries between.
@@ -38,6 +38,14 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// Shows something: feeds hang on it.
+    pub(crate) fn show(&mut self, view: View) {
+        if view == View::Complete {
+            self.ready.loaded();
+        }
+        self.feeds.show(view);
+    }
+
     /// From now on through these destinations.
     pub(crate) fn replace_destinations(&mut self, destinations: Destinations) {
         self.performer.replace_destinations(destinations);

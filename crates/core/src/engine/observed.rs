@@ -143,7 +143,7 @@ impl Engine {
         }
     }
 
-    /// Tells that a host was looked at, whatever was seen.
+    /// Tells that a host was read, whatever was seen.
     fn checked(&mut self, now: Now, name: &Name, step: &mut Step) {
         // A first look is over when it is also known how the services are set up, so that it can be told with them.
         // The first reading waits for that too.

@@ -157,14 +157,13 @@ impl Store {
                     .frozen
                     .then(|| ("P1", format!("the frozen delivery {key} was merged away")))
             }
-            Record::Attempt(_) => None,
+            // Of feeds the engine writes nothing.
+            Record::Attempt(_) | Record::Feed(_) => None,
             Record::Dropped(row) => {
                 let key = (row.subject.clone(), row.seq, row.destination.clone());
                 self.dropped.insert(key, row.clone());
                 None
             }
-            // The engine writes none.
-            Record::Feed(_) => None,
         }
     }
 

@@ -63,7 +63,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let url = config.web_url(config.listen);
     let ready = tokio::task::spawn_blocking(move || {
         let mut list = wiring::destination_list(&config)?;
-        list.iter_mut().for_each(|(_, settings)| settings.trial());
+        for (_, settings) in &mut list {
+            settings.trial();
+        }
         wiring::destinations(list, &url)
     });
     let destinations = ready

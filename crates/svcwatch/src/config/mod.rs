@@ -25,6 +25,7 @@ mod tests;
 mod text;
 mod tree;
 mod unbuilt;
+mod wire;
 
 use std::fs::File;
 use std::io::{self, Read};

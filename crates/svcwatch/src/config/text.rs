@@ -6,6 +6,7 @@ use svcwatch_core::glob::Glob;
 
 use super::near::nearest;
 use super::problem::{listed, quoted};
+use super::wire;
 use crate::dest::mailbox::mailbox;
 
 /// The form of a text.
@@ -46,19 +47,6 @@ pub(crate) enum Form {
     /// A password or token.
     Secret,
 }
-
-/// Headers that are our own, or that only the connection may set.
-const RESERVED_HEADERS: &[&str] = &[
-    "host",
-    "connection",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "expect",
-    "upgrade",
-    "idempotency-key",
-    "x-svcwatch-signature",
-];
 
 /// What is wrong with a text, and what to write instead.
 pub(crate) type Fault = (String, String);
@@ -125,9 +113,9 @@ impl Form {
             Self::SecretUrl => url(text).map(|_| ()),
             Self::Link => link(text),
             Self::Mail => mail(text),
-            Self::Topic => topic(text),
+            Self::Topic => wire::topic(text),
             Self::Variable => variable(text),
-            Self::Header => header(text),
+            Self::Header => wire::header(text),
         }
     }
 
@@ -360,37 +348,6 @@ fn variable(text: &str) -> Result<(), Fault> {
             "write letters, digits and `_` only, without `$`",
         )
     }
-}
-
-fn header(text: &str) -> Result<(), Fault> {
-    // RFC 9110, section 5.6.2: a header's name is a token.
-    let good = text.chars().all(|character| {
-        character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
-    });
-    if RESERVED_HEADERS.contains(&text.to_lowercase().as_str()) {
-        return fault(
-            format!("svcwatch sets the header {} itself", quoted(text)),
-            "remove it",
-        );
-    }
-    if good {
-        Ok(())
-    } else {
-        fault(
-            format!("{} is no name of a header", quoted(text)),
-            "write one such as `X-Team`, without a colon",
-        )
-    }
-}
-
-/// Topics with wildcards are for subscribers.
-fn topic(text: &str) -> Result<(), Fault> {
-    crate::dest::mqtt::topic::check(text).or_else(|wrong| {
-        fault(
-            format!("the topic {wrong}"),
-            "write the beginning of a topic, such as `svcwatch/status`",
-        )
-    })
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ enum Carrier {
     Http(Http),
     Smtp(Smtp),
     Mqtt(Mqtt),
-    Influxdb(Influx),
+    Influxdb(Box<Influx>),
 }
 
 /// One destination, ready to send.
@@ -127,7 +127,7 @@ impl Destination {
                 Err(error) => return Err(BuildError::Mqtt { name, error }),
             },
             Settings::Influxdb(settings) => match Influx::new(settings, roots) {
-                Ok(influx) => (Carrier::Influxdb(influx), settings.redactor()),
+                Ok(influx) => (Carrier::Influxdb(Box::new(influx)), settings.redactor()),
                 Err(error) => return Err(BuildError::Http { name, error }),
             },
         };

@@ -1,6 +1,6 @@
 //! The metrics of the program itself. All series of closed lists are there with 0 from the start.
 
-use super::Build;
+use super::{Build, feeds::FeedMetrics};
 use crate::dest::sender::Fallbacks;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -48,19 +48,6 @@ pub(super) struct ByDestination {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct OfDestination {
-    destination: String,
-}
-
-impl OfDestination {
-    pub(super) fn new(destination: &Name) -> Self {
-        Self {
-            destination: destination.as_str().to_owned(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BuildLabels {
     version: &'static str,
     commit: &'static str,
@@ -79,9 +66,7 @@ pub(super) struct Metrics {
     pub(super) drops: Family<ByReason, Counter>,
     pub(super) deliveries: Family<ByDestination, Counter>,
     pub(super) fallbacks: Fallbacks,
-    pub(super) feed_sent: Family<OfDestination, Counter>,
-    pub(super) feed_dropped: Family<OfDestination, Counter>,
-    pub(super) feed_waiting: Family<OfDestination, Gauge>,
+    pub(super) feeds: FeedMetrics,
     pub(super) accounts_paused: Gauge,
     pub(super) late_acknowledgements: Counter,
     pub(super) commit_duration: Histogram,
@@ -106,9 +91,7 @@ impl Metrics {
             drops: Family::default(),
             deliveries: Family::default(),
             fallbacks: Fallbacks::default(),
-            feed_sent: Family::default(),
-            feed_dropped: Family::default(),
-            feed_waiting: Family::default(),
+            feeds: FeedMetrics::default(),
             accounts_paused: Gauge::default(),
             late_acknowledgements: Counter::default(),
             commit_duration: Histogram::new([
@@ -200,12 +183,7 @@ impl Metrics {
             "Tries of deliveries by destination and how they ended",
             self.deliveries.clone(),
         );
-        register_feeds(
-            registry,
-            &self.feed_sent,
-            &self.feed_dropped,
-            &self.feed_waiting,
-        );
+        self.feeds.register(registry);
         registry.register(
             "svcwatch_accounts_paused",
             "Accounts that are not used for logons until they are mended",
@@ -230,29 +208,6 @@ impl Metrics {
         register_build(registry, build);
         self
     }
-}
-
-fn register_feeds(
-    registry: &mut Registry,
-    sent: &Family<OfDestination, Counter>,
-    dropped: &Family<OfDestination, Counter>,
-    waiting: &Family<OfDestination, Gauge>,
-) {
-    registry.register(
-        "svcwatch_feed_sent",
-        "Readings that a destination has taken",
-        sent.clone(),
-    );
-    registry.register(
-        "svcwatch_feed_dropped",
-        "Readings that a destination did not get: it refused them, or was down for too long",
-        dropped.clone(),
-    );
-    registry.register(
-        "svcwatch_feed_waiting",
-        "Readings that wait for a destination",
-        waiting.clone(),
-    );
 }
 
 fn register_fallbacks(registry: &mut Registry, fallbacks: &Fallbacks) {

@@ -5,12 +5,13 @@
 //! there with 0 from the start, so that a rate over them is right from the first event on. What is wrong stands in
 //! the log field `error`.
 
+mod feeds;
 mod metrics;
 mod words;
 
 use metrics::{
-    ByEventAndSeverity, ByReason, ByResult, CHECK_LATE, CHECK_OK, Metrics, OfDestination, RESULTS,
-    word_of_fault, word_of_state,
+    ByEventAndSeverity, ByReason, ByResult, CHECK_LATE, CHECK_OK, Metrics, RESULTS, word_of_fault,
+    word_of_state,
 };
 use prometheus_client::encoding::text::encode_registry;
 use std::{
@@ -164,50 +165,6 @@ impl Facts {
             milliseconds = milliseconds(took),
             "records could not be written; nothing is sent until they are"
         );
-    }
-
-    /// Which feeds there are, at a start and after a reload: each is counted from zero.
-    pub fn feeds(&self, names: &[Name]) {
-        for labels in names.iter().map(OfDestination::new) {
-            drop(self.metrics.feed_sent.get_or_create(&labels));
-            drop(self.metrics.feed_dropped.get_or_create(&labels));
-            drop(self.metrics.feed_waiting.get_or_create(&labels));
-        }
-    }
-
-    /// A destination has taken so many readings.
-    pub fn feed_sent(&self, destination: &Name, count: u64) {
-        let labels = OfDestination::new(destination);
-        self.metrics.feed_sent.get_or_create(&labels).inc_by(count);
-    }
-
-    /// So many readings wait for a destination.
-    pub fn feed_waiting(&self, destination: &Name, count: usize) {
-        let labels = OfDestination::new(destination);
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.feed_waiting.get_or_create(&labels).set(count);
-    }
-
-    /// A destination will not get so many readings.
-    pub fn feed_dropped(&self, destination: &Name, count: u64, reason: &str) {
-        let labels = OfDestination::new(destination);
-        self.metrics
-            .feed_dropped
-            .get_or_create(&labels)
-            .inc_by(count);
-        tracing::warn!(
-            destination = %name(destination), readings = count, error = %plain(reason), "readings are given up"
-        );
-    }
-
-    /// A destination did not take readings; they are kept and tried again. The first try that fails is said aloud.
-    pub fn feed_failed(&self, destination: &Name, failures: u32, reason: &str) {
-        let (destination, reason) = (name(destination), plain(reason));
-        if failures == 1 {
-            tracing::warn!(%destination, error = %reason, "readings are not taken; they are kept and tried again");
-        } else {
-            tracing::debug!(%destination, failures, error = %reason, "readings are still not taken");
-        }
     }
 
     fn checked(&self, host: &Name, fault: Option<Fault>, took: Span, lag: Span) {
@@ -430,22 +387,6 @@ mod tests {
             "svcwatch_template_failures_total{destination=\"duty\"} 2",
         );
         assert_eq!(board.outbox(), [("duty".into(), 0)]);
-        let metrics: Name = "metrics".into();
-        facts.feeds(std::slice::from_ref(&metrics));
-        has(
-            &facts,
-            "svcwatch_feed_dropped_total{destination=\"metrics\"} 0",
-        );
-        facts.feed_dropped(&metrics, 3, "it is full");
-        facts.feed_sent(&metrics, 5);
-        facts.feed_waiting(&metrics, 7);
-        for line in [
-            "svcwatch_feed_dropped_total{destination=\"metrics\"} 3",
-            "svcwatch_feed_sent_total{destination=\"metrics\"} 5",
-            "svcwatch_feed_waiting{destination=\"metrics\"} 7",
-        ] {
-            has(&facts, line);
-        }
     }
 
     #[test]

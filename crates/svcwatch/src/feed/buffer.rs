@@ -84,9 +84,7 @@ impl Buffer {
 
     /// Adds an item. Gives the number of readings that were given up for it.
     pub fn push(&mut self, item: Item, now: Instant) -> usize {
-        self.bytes = self.bytes.saturating_add(item.bytes());
-        self.readings = self.readings.saturating_add(item.readings.len());
-        self.items.push_back(item);
+        self.add(item);
         let mut dropped = 0;
         while let Some(oldest) = self.items.front()
             && (self.bytes > self.bytes_max || oldest.is_old(now))
@@ -94,6 +92,21 @@ impl Buffer {
             dropped += self.drop_oldest();
         }
         dropped
+    }
+
+    /// Adds an item where nothing has to be given up for it; whether that was so.
+    pub fn push_where_there_is_room(&mut self, item: Item) -> bool {
+        let fits = self.bytes.saturating_add(item.bytes()) <= self.bytes_max;
+        if fits {
+            self.add(item);
+        }
+        fits
+    }
+
+    fn add(&mut self, item: Item) {
+        self.bytes = self.bytes.saturating_add(item.bytes());
+        self.readings = self.readings.saturating_add(item.readings.len());
+        self.items.push_back(item);
     }
 
     fn drop_oldest(&mut self) -> usize {

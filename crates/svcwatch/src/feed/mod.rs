@@ -12,6 +12,7 @@ mod worker;
 
 use crate::{
     board::{Board, Seen},
+    clock,
     dest::sender::{Destination, Destinations},
     facts::Facts,
     store::{AnyStore, Writer},
@@ -87,6 +88,26 @@ impl Reading {
             previous: None,
         }
     }
+
+    /// A service that is not watched any more: nobody knows from now on how it is.
+    fn last(seen: &Seen<'_>) -> Self {
+        Self {
+            state: State::Unknown,
+            ..Self::of(seen, clock::wall())
+        }
+    }
+}
+
+/// What follows from something that is shown.
+enum Follows {
+    Nothing,
+    /// The readings of all services of a host.
+    Reading {
+        host: Name,
+        at: Wall,
+    },
+    /// The last readings of services that are not watched any more.
+    Last(Vec<Reading>),
 }
 
 /// What became of readings that a destination was fed with.
@@ -164,19 +185,23 @@ pub struct Surroundings {
     pub writer: Arc<Writer>,
     /// What is said and counted.
     pub facts: Arc<Facts>,
+    /// Bytes that the buffer of one feed takes, about, at most: [`buffer::BYTES_MAX`] but for tests.
+    pub room: usize,
 }
 
 /// All feeds of the program.
 #[derive(Debug)]
 pub struct Feeds {
     around: Surroundings,
-    feeds: BTreeMap<Name, Feed>,
+    all: BTreeMap<Name, Feed>,
     /// How far feeds were when they were heard of last: those of the store, and those that a reload took away.
     known: BTreeMap<Name, u64>,
     /// The record before those of the batch that is shown now: every transition up to it has been shown.
     shown: u64,
     /// The last record that is durable.
     durable: u64,
+    /// Whether all services are on the board: only then can what was missed be told with their names.
+    complete: bool,
     /// Services whose state has changed since their host was read last, with the state before.
     changed: BTreeMap<(Name, Name), Option<State>>,
 }
@@ -187,12 +212,13 @@ impl Feeds {
         let known = restored.feeds.iter();
         let mut feeds = Self {
             around,
-            feeds: BTreeMap::new(),
+            all: BTreeMap::new(),
             known: known
                 .map(|row| (row.destination.clone(), row.record))
                 .collect(),
             shown: restored.last_record,
             durable: restored.last_record,
+            complete: false,
             changed: BTreeMap::new(),
         };
         feeds.replace(destinations);
@@ -206,31 +232,30 @@ impl Feeds {
             .filter(|destination| destination.is_feed())
             .collect();
         let names: Vec<Name> = fed.iter().map(|one| one.name().clone()).collect();
-        self.feeds.retain(|name, feed| {
+        self.all.retain(|name, feed| {
             self.known.insert(name.clone(), feed.position());
             names.contains(name)
         });
         self.around.facts.feeds(&names);
         for destination in fed {
-            match self.feeds.get(destination.name()) {
-                Some(feed) => feed.replace(Arc::clone(destination)),
-                None => {
-                    let position = self.known.get(destination.name()).copied();
-                    let feed = Feed::start(
-                        Arc::clone(destination),
-                        self.around.clone(),
-                        position,
-                        self.durable,
-                    );
-                    self.feeds.insert(destination.name().clone(), feed);
-                }
+            if let Some(feed) = self.all.get(destination.name()) {
+                feed.replace(Arc::clone(destination));
+                continue;
             }
+            let name = destination.name().clone();
+            let position = self.known.get(&name).copied();
+            let destination = Arc::clone(destination);
+            let feed = Feed::start(destination, self.around.clone(), position, self.durable);
+            if self.complete {
+                feed.complete();
+            }
+            self.all.insert(name, feed);
         }
     }
 
     /// Their names.
     pub fn names(&self) -> Vec<Name> {
-        self.feeds.keys().cloned().collect()
+        self.all.keys().cloned().collect()
     }
 
     /// Records are durable; what they come to is shown next.
@@ -246,42 +271,66 @@ impl Feeds {
     /// Shows something on the board, and feeds what was read.
     pub fn show(&mut self, view: View) {
         let board = Arc::clone(&self.around.board);
-        if self.feeds.is_empty() {
+        if self.all.is_empty() {
+            self.complete |= view == View::Complete;
             board.apply(view);
             return;
         }
-        let read = match &view {
+        let follows = self.look(&board, &view);
+        board.apply(view);
+        match follows {
+            Follows::Nothing => {}
+            Follows::Reading { host, at } => self.feed(&board, &host, at),
+            Follows::Last(readings) => self.push(readings),
+        }
+    }
+
+    /// What follows from something that is not on the board yet.
+    fn look(&mut self, board: &Board, view: &View) -> Follows {
+        match view {
             View::Service(service) => {
                 let before = board.state(&service.host, &service.service);
                 if before.is_some_and(|before| before != service.state) {
                     let target = (service.host.clone(), service.service.clone());
                     self.changed.entry(target).or_insert(before);
                 }
-                None
             }
-            View::Checked { host, at, read } => read.then(|| (host.clone(), *at)),
+            View::Checked { host, at, read } if *read => {
+                return Follows::Reading {
+                    host: host.clone(),
+                    at: *at,
+                };
+            }
             // Its services are unknown from now on, and that is said once.
             View::Host(host) => {
                 let known = board.host(&host.name).and_then(|known| known.fault);
-                let fell = host.fault.is_some() && known.is_none();
-                let at = host.checked_at.or(host.since);
-                at.filter(|_| fell).map(|at| (host.name.clone(), at))
+                if let Some(at) = host.checked_at.or(host.since)
+                    && host.fault.is_some()
+                    && known.is_none()
+                {
+                    let host = host.name.clone();
+                    return Follows::Reading { host, at };
+                }
             }
-            View::Complete => None,
             View::HostGone(host) => {
                 self.changed.retain(|(of, _), _| of != host);
-                None
+                let mut last = Vec::new();
+                board.visit_services(host, |seen| last.push(Reading::last(&seen)));
+                return Follows::Last(last);
             }
             View::ServiceGone { host, service } => {
                 self.changed.remove(&(host.clone(), service.clone()));
-                None
+                let mut last = Vec::new();
+                board.visit_service(host, service, |seen| last.push(Reading::last(&seen)));
+                return Follows::Last(last);
             }
-            View::Outbox { .. } => None,
-        };
-        board.apply(view);
-        if let Some((host, at)) = read {
-            self.feed(&board, &host, at);
+            View::Complete => {
+                self.complete = true;
+                self.all.values().for_each(Feed::complete);
+            }
+            View::Checked { .. } | View::Outbox { .. } => {}
         }
+        Follows::Nothing
     }
 
     fn feed(&mut self, board: &Board, host: &Name, at: Wall) {
@@ -296,18 +345,18 @@ impl Feeds {
             }
             readings.push(reading);
         });
+        self.push(readings);
+    }
+
+    fn push(&self, readings: Vec<Reading>) {
         if readings.is_empty() {
             return;
         }
         let readings: Arc<[Reading]> = Arc::from(readings);
-        for feed in self.feeds.values() {
+        let now = Instant::now();
+        for feed in self.all.values() {
             let readings = Arc::clone(&readings);
-            feed.push(Item::new(
-                readings,
-                self.shown,
-                self.durable,
-                Instant::now(),
-            ));
+            feed.push(Item::new(readings, self.shown, self.durable, now));
         }
     }
 
@@ -315,7 +364,7 @@ impl Feeds {
     pub async fn stop(self) {
         let mut ends = JoinSet::new();
         let mut tasks = Vec::new();
-        for feed in self.feeds.into_values() {
+        for feed in self.all.into_values() {
             tasks.push(feed.abort_handle());
             ends.spawn(feed.stop(self.durable));
         }

@@ -16,7 +16,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -66,6 +66,8 @@ struct Shared {
     destination: RwLock<Arc<Destination>>,
     /// Every transition up to this record has been sent.
     position: AtomicU64,
+    /// Whether all services are on the board.
+    complete: AtomicBool,
 }
 
 impl Shared {
@@ -97,11 +99,12 @@ impl Feed {
             .map(|_| last_record);
         let shared = Arc::new(Shared {
             name: destination.name().clone(),
+            buffer: Mutex::new(Buffer::new(around.room, missed)),
             around,
-            buffer: Mutex::new(Buffer::new(buffer::BYTES_MAX, missed)),
             wake: Notify::new(),
             destination: RwLock::new(destination),
             position: AtomicU64::new(position.unwrap_or(last_record)),
+            complete: AtomicBool::new(false),
         });
         let (stop, stopping) = watch::channel(false);
         let worker = Worker {
@@ -121,6 +124,12 @@ impl Feed {
     /// Every transition up to this record has been sent.
     pub(super) fn position(&self) -> u64 {
         self.shared.position.load(Ordering::Acquire)
+    }
+
+    /// All services are on the board.
+    pub(super) fn complete(&self) {
+        self.shared.complete.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
     }
 
     /// What ends its task at once.
@@ -189,6 +198,8 @@ impl Worker {
             let flow = match work {
                 Work::Nothing if ended => Flow::Break(()),
                 Work::Nothing => Flow::Continue(()),
+                // Nothing was ever sent: the next start sends it.
+                _ if !self.shared.complete.load(Ordering::Acquire) => Flow::Break(()),
                 Work::Missed(upto) => self.catch_up(upto).await,
                 Work::Readings(items) => self.send_items(items).await,
             };
@@ -206,8 +217,9 @@ impl Worker {
     async fn gather(&mut self) -> Flow {
         loop {
             let waiting = {
+                let begun = self.shared.complete.load(Ordering::Acquire);
                 let buffer = self.shared.buffer();
-                (!buffer.is_empty()).then(|| buffer.len())
+                (begun && !buffer.is_empty()).then(|| buffer.len())
             };
             if self.is_stopping() {
                 return Flow::Break(());
@@ -301,12 +313,14 @@ impl Worker {
             self.save().await;
         }
         self.shared.buffer().caught_up(upto);
-        self.restate(services).await
+        self.restate(services, upto);
+        Flow::Continue(())
     }
 
-    /// Sends the state of services as it is now: what was sent again is older.
-    async fn restate(&mut self, services: BTreeSet<(Name, Name)>) -> Flow {
-        let board = Arc::clone(&self.shared.around.board);
+    /// Adds the state of services as it is now behind all that waits: what was sent again is older, and of a host that
+    /// cannot be read nothing newer may wait.
+    fn restate(&self, services: BTreeSet<(Name, Name)>, upto: u64) {
+        let board = &self.shared.around.board;
         let mut readings = Vec::with_capacity(services.len());
         for (host, service) in services {
             board.visit_service(&host, &service, |seen| {
@@ -314,10 +328,9 @@ impl Worker {
                 readings.push(Reading::of(&seen, at.unwrap_or_else(clock::wall)));
             });
         }
-        let all: Vec<&Reading> = readings.iter().collect();
-        match self.send(&all, None).await {
-            Sent::All => Flow::Continue(()),
-            Sent::TooOld | Sent::Ended => Flow::Break(()),
+        let item = Item::new(Arc::from(readings), upto, upto, Instant::now());
+        if !self.shared.buffer().push_where_there_is_room(item) {
+            tracing::debug!(destination = %self.shared.name, "the states of now come with the next readings");
         }
     }
 

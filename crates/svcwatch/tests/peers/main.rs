@@ -4,16 +4,16 @@
 
 mod cli;
 #[path = "../it/dest_support.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
+#[expect(dead_code, reason = "each test program uses its own part of this")]
 mod dest_support;
 #[path = "../it/feed_support.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
+#[expect(dead_code, reason = "each test program uses its own part of this")]
 mod feed_support;
 mod hostile;
 mod influx;
 mod mqtt;
 #[path = "../it/run_support.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
+#[expect(dead_code, reason = "each test program uses its own part of this")]
 mod run_support;
 mod samba;
 mod story;

@@ -3,7 +3,7 @@
 use crate::dest_support::{Certificates, deliver, stopped};
 use crate::feed_support::{AT, reading, readings, ready};
 use crate::run_support::{DEADLINE, Host, House, Receiver, eventually};
-use crate::support::mosquitto::{Broker, Heard};
+use crate::support::mosquitto::{Broker, Ear, Heard};
 use std::time::{Duration, Instant};
 use svcwatch::{
     dest::{
@@ -101,6 +101,26 @@ async fn the_last_state_is_kept_for_those_who_come_later_and_so_is_our_presence(
             heard.topic.ends_with("/svcwatch") && heard.payload == "offline"
         });
     }
+}
+
+#[test]
+fn the_broker_itself_says_that_we_are_gone_when_we_cannot() {
+    let broker = Broker::start("allow_anonymous true");
+    let mut ear = broker.listen(&[]);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let settings = Settings::Mqtt(settings(&broker));
+    // It lives on while its runtime ends, as after a kill: nothing of it says goodbye.
+    let _held = runtime.block_on(async {
+        let destination = ready(settings).await;
+        let one = reading("srv01", "Spooler", State::Running);
+        assert_eq!(destination.feed(&[&one], AT).await, Fed::all(1));
+        destination
+    });
+    ear.wait_for("our presence", |heard| heard.payload == "online");
+    runtime.shutdown_background();
+    ear.wait_for("the last will", |heard| {
+        heard.topic == "qliksense/service_status/svcwatch" && heard.payload == "offline"
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,21 +224,47 @@ async fn ten_thousand_readings_and_a_thousand_notices_each_second() {
     assert!(took < Duration::from_secs(100), "{took:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_notice_is_lost_while_the_broker_is_restarted_again_and_again() {
-    let mut broker = Broker::start("allow_anonymous true");
-    let (host, receiver) = (Host::start(&["Spooler"]).await, Receiver::start().await);
-    let head = House::head(&receiver).replace(
+/// The notices that were heard, as event and incident. One that was acknowledged when nobody heard it any more comes
+/// once more, and stands there once.
+fn notices(ear: &Ear) -> Vec<(String, String)> {
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for notice in ear.heard() {
+        if !notice.topic.starts_with("a/stopped/") && !notice.topic.starts_with("a/running/") {
+            continue;
+        }
+        let word = |name: &str| {
+            let found = notice.properties.split_once(&format!("{name}:"));
+            let (_, rest) = found.expect("it is there");
+            rest.split(' ').next().unwrap_or_default().to_owned()
+        };
+        let one = (word("event"), word("incident"));
+        if seen.last() != Some(&one) {
+            seen.push(one);
+        }
+    }
+    seen
+}
+
+/// One simulated host that is read each second, with a broker beside the webhook.
+fn house(host: &Host, receiver: &Receiver, broker: &Broker) -> House {
+    let head = House::head(receiver).replace(
         "destinations: { ",
         &format!(
             "destinations: {{ broker: {{ type: mqtt, host: 127.0.0.1, port: {}, version: 5, timeout: 2s, topics: {{ stopped: a/stopped, running: a/running, status: a/status }} }}, ",
             broker.port
         ),
     );
-    let house = House::new(&format!(
+    House::new(&format!(
         "{head}hosts: [{{ name: lab, address: 127.0.0.1, port: {}, services: [Spooler] }}]\n",
         host.address.port()
-    ));
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_notice_is_lost_while_the_broker_is_restarted_again_and_again() {
+    let mut broker = Broker::start("allow_anonymous true");
+    let (host, receiver) = (Host::start(&["Spooler"]).await, Receiver::start().await);
+    let house = house(&host, &receiver, &broker);
     // It keeps what this one has not heard, over its own restarts too.
     let mut ear = broker.listen(&["-i", "ear", "-c"]);
     let app = house.start().await;
@@ -252,28 +298,7 @@ async fn no_notice_is_lost_while_the_broker_is_restarted_again_and_again() {
         .collect();
     let begun = Instant::now();
     let heard = loop {
-        let notices: Vec<Heard> = ear
-            .heard()
-            .into_iter()
-            .filter(|heard| {
-                heard.topic.starts_with("a/stopped/") || heard.topic.starts_with("a/running/")
-            })
-            .collect();
-        let mut seen: Vec<(String, String)> = Vec::new();
-        for notice in &notices {
-            let word = |name: &str| {
-                let (_, rest) = notice
-                    .properties
-                    .split_once(&format!("{name}:"))
-                    .expect("it is there");
-                rest.split(' ').next().unwrap_or_default().to_owned()
-            };
-            let one = (word("event"), word("incident"));
-            // One that was acknowledged when nobody heard it any more comes once more.
-            if seen.last() != Some(&one) {
-                seen.push(one);
-            }
-        }
+        let seen = notices(&ear);
         if seen.len() >= wanted.len() || begun.elapsed() > DEADLINE {
             break seen;
         }

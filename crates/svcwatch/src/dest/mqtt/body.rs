@@ -40,11 +40,13 @@ enum Names<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Setup<'a> {
-    service_dependencies: Vec<&'a str>,
-    service_start_type: Option<&'static str>,
-    service_exe_path: Option<&'a str>,
+    #[serde(rename = "serviceDependencies")]
+    dependencies: Vec<&'a str>,
+    #[serde(rename = "serviceStartType")]
+    start_type: Option<&'static str>,
+    #[serde(rename = "serviceExePath")]
+    exe_path: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -80,19 +82,19 @@ impl Body<'_> {
 impl<'a> Setup<'a> {
     fn new(start_type: Option<&'static str>, details: Option<&'a ServiceDetails>) -> Self {
         let needs = details.and_then(|details| details.dependencies.as_deref());
-        let mut service_dependencies: Vec<&str> = needs
+        let mut dependencies: Vec<&str> = needs
             .unwrap_or_default()
             .iter()
             .map(AsRef::as_ref)
             .collect();
         // Butler's word for a service that needs nothing; where it is not known, the list is empty.
         if needs.is_some_and(<[_]>::is_empty) {
-            service_dependencies.push("");
+            dependencies.push("");
         }
         Self {
-            service_dependencies,
-            service_start_type: start_type,
-            service_exe_path: details.and_then(|details| details.binary_path.as_deref()),
+            dependencies,
+            start_type,
+            exe_path: details.and_then(|details| details.binary_path.as_deref()),
         }
     }
 }

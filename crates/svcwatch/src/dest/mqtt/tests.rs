@@ -32,8 +32,8 @@ fn key() -> DeliveryKey {
     DeliveryKey(Arc::from("0123456789abcdef0123456789abcdef"))
 }
 
-fn needs(names: &[&str]) -> Option<Arc<[Arc<str>]>> {
-    Some(names.iter().map(|name| Arc::from(*name)).collect())
+fn needs(names: &[&str]) -> Arc<[Arc<str>]> {
+    names.iter().map(|name| Arc::from(*name)).collect()
 }
 
 fn spooler() -> Notice {
@@ -42,7 +42,7 @@ fn spooler() -> Notice {
         details: Some(Arc::new(ServiceDetails {
             binary_path: Some(Arc::from(r"C:\Windows\System32\spoolsv.exe")),
             run_as: None,
-            dependencies: needs(&["RPCSS", "http"]),
+            dependencies: Some(needs(&["RPCSS", "http"])),
         })),
         ..samples::stopped()
     }
@@ -62,7 +62,7 @@ fn time() -> Notice {
                 r"C:\Windows\system32\svchost.exe -k LocalService",
             )),
             run_as: None,
-            dependencies: needs(&[]),
+            dependencies: Some(needs(&[])),
         })),
         ..samples::stopped()
     }

@@ -101,13 +101,12 @@ fn partial(said: Option<&Said>, lines: usize) -> Option<usize> {
     if !text.contains("partial write") {
         return None;
     }
-    let named = match &said.data {
-        Some(serde_json::Value::Array(bad)) => bad.len(),
-        Some(_) | None => {
-            let (_, after) = text.rsplit_once("dropped=")?;
-            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().ok()?
-        }
+    let named = if let Some(serde_json::Value::Array(bad)) = &said.data {
+        bad.len()
+    } else {
+        let (_, after) = text.rsplit_once("dropped=")?;
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()?
     };
     // A line that makes no sense at all is not counted by InfluxDB 1.
     Some(named.clamp(1, lines.max(1)))

@@ -118,7 +118,10 @@ impl Mqtt {
 
     /// Publishes a message and waits until the broker has taken it, or has not in time.
     pub async fn publish(&self, message: Message) -> Reply {
-        self.begin(message).await.reply().await
+        let published = async { self.begin(message).await.reply().await };
+        tokio::time::timeout(self.reach.timeout, published)
+            .await
+            .unwrap_or_else(|_| Reply::Failed(self.reach.late()))
     }
 
     /// Hands a message over. Messages are published in the order in which they are handed over.

@@ -202,6 +202,13 @@ pub(super) fn take(version: Version, bytes: &[u8]) -> Result<Option<(Incoming, u
     let Some((&first, rest)) = bytes.split_first() else {
         return Ok(None);
     };
+    // Said at once: what is no MQTT may never come to the length that its second byte seems to say.
+    if !matches!(
+        (first, version),
+        (0x20 | 0x40 | 0xd0, _) | (0xe0, Version::V5)
+    ) {
+        return Err(unasked(first));
+    }
     let Some((length, head)) = remaining_length(rest)? else {
         return Ok(None);
     };
@@ -277,10 +284,14 @@ fn read(version: Version, first: u8, body: &[u8]) -> Result<Incoming, String> {
                 text: packet.props.as_deref().and_then(reason_string),
             })
         }
-        _ => Err(format!(
-            "the broker sends what nobody asked it for (a packet that begins with {first:#04x}); look at host and port"
-        )),
+        _ => Err(unasked(first)),
     }
+}
+
+fn unasked(first: u8) -> String {
+    format!(
+        "the broker sends what nobody asked it for (a packet that begins with {first:#04x}); look at host and port"
+    )
 }
 
 fn reason_string(properties: &[Property]) -> Option<String> {

@@ -254,6 +254,10 @@ impl Connection {
     /// Adds a message to what is written next. One that cannot be written is answered at once.
     fn add(&mut self, reach: &Reach, order: Order, batch: &mut Vec<u8>) {
         let Order { mut message, reply } = order;
+        // Who gave it up while it waited asks again.
+        if reply.is_closed() {
+            return;
+        }
         message.retain &= self.welcome.retains;
         let id = reach.acknowledged.then(|| self.next_id());
         let packet = match packets::publish(reach.version, id, &message) {

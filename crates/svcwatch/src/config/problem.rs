@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::butler::ROOT;
 use super::shape::{Step, path_text};
 use super::tree::{Node, Value};
 
@@ -292,12 +293,21 @@ impl Problems {
         })
     }
 
+    /// The path that a message shows: in a Butler file that of the value which stands there, unless the message is about
+    /// the file itself and knows better. (A mapping begins where its first key does.)
+    fn path_of<'a>(&'a self, at: Position, path: &'a str) -> &'a str {
+        if path.starts_with(ROOT) {
+            return path;
+        }
+        self.paths.get(&at).map_or(path, String::as_str)
+    }
+
     fn problem(&self, at: Position, path: &str, what: String, instead: String) -> Problem {
         Problem {
             file: self.file(at).to_path_buf(),
             line: at.line,
             column: at.column,
-            path: self.paths.get(&at).map_or(path, String::as_str).to_owned(),
+            path: self.path_of(at, path).to_owned(),
             what,
             instead,
         }

@@ -311,6 +311,31 @@ async fn what_the_server_lacks_is_said() {
         .expect("retry", "does not speak TLS there");
 }
 
+#[tokio::test]
+async fn where_encryption_is_preferred_no_password_goes_in_the_clear() {
+    let mut server = Server::start("off", None, &[]).await;
+    let mut settings = mail(server.port, Encryption::Preferred);
+    send(&settings).await.expect("delivered", "queued");
+    assert_eq!(server.line().await["encrypted"], false);
+    log_on(&mut settings, "canary");
+    let outcome = send(&settings).await;
+    outcome.expect("retry", "does not offer STARTTLS");
+    assert!(!format!("{outcome:?}").contains("canary"));
+
+    let certificates = Certificates::new(&["127.0.0.1"], false);
+    let logon = ["--user", "monitor", "--password", "open sesame"];
+    let mut server = Server::start("starttls", Some(&certificates), &logon).await;
+    let mut settings = mail(server.port, Encryption::Preferred);
+    settings.ca = Some(certificates.ca());
+    log_on(&mut settings, "open sesame");
+    send(&settings).await.expect("delivered", "queued");
+    let message = server.line().await;
+    assert_eq!(
+        (&message["encrypted"], &message["logged_on"]),
+        (&true.into(), &true.into())
+    );
+}
+
 /// A server that answers each line that it gets with the next of these; then it sends `rest`, forever where it is
 /// repeated.
 async fn script(answers: &'static [&'static [u8]], rest: &'static [u8], pause: Duration) -> u16 {

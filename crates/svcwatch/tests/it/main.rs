@@ -4,6 +4,7 @@ mod butler_golden;
 mod butler_json;
 mod butler_support;
 mod cli_bad_input;
+mod cli_butler;
 mod cli_destinations;
 mod cli_help;
 mod cli_schedule;

@@ -218,13 +218,13 @@ fn mailbox(text: &str) -> String {
 fn recipients(reader: &mut Reader<'_>, section: &Section<'_>, on: bool) -> Vec<(String, Made)> {
     let mut seen = BTreeSet::new();
     let mut to = Vec::new();
-    for (node, text) in reader.texts(section, "recipients") {
+    for (node, text, path) in reader.texts(section, "recipients") {
         let address = mailbox(text);
         if Form::Mail.check(&address).is_err() {
             if on {
                 reader.problems.warn(
                     node.at,
-                    &section.path_of("recipients"),
+                    &path,
                     "this is no mail address, so it is left out, as Butler does",
                     "write one such as `ops@corp.example`",
                 );
@@ -235,7 +235,6 @@ fn recipients(reader: &mut Reader<'_>, section: &Section<'_>, on: bool) -> Vec<(
             .rsplit_once('@')
             .is_some_and(|(_, host)| host.contains('.') && !host.ends_with('>'));
         if on && !plain {
-            let path = section.path_of("recipients");
             reader.differs(node.at, &path, &differ::MAIL_RECIPIENTS);
         }
         if seen.insert(address.to_lowercase()) {

@@ -191,7 +191,7 @@ fn one(
 ) -> Option<Part> {
     let mut taken = BTreeSet::new();
     let mut to = Vec::new();
-    for (node, name) in reader.texts(part, "sendToAccount") {
+    for (node, name, path) in reader.texts(part, "sendToAccount") {
         if !taken.insert(name) {
             continue;
         }
@@ -199,7 +199,7 @@ fn one(
             Some((_, made)) => to.push(made.clone()),
             None if on => reader.problems.warn(
                 node.at,
-                &part.path_of("sendToAccount"),
+                &path,
                 format!(
                     "there are no credentials for the account {}, so it is left out",
                     quoted(name)

@@ -136,18 +136,19 @@ impl<'tree> Reader<'_> {
         })
     }
 
-    /// The texts of a list under a key, each with its node.
+    /// The texts of a list under a key, each with its node and its path.
     pub(super) fn texts(
         &mut self,
         parent: &Section<'tree>,
         key: &'static str,
-    ) -> Vec<(&'tree Node, &'tree str)> {
+    ) -> Vec<(&'tree Node, &'tree str, String)> {
         let path = parent.path_of(key);
         let items = self.list(parent, key);
         let mut texts = Vec::new();
         for (index, node) in items.iter().enumerate() {
-            if let Some(text) = self.as_text(node, &format!("{path}[{index}]")) {
-                texts.push((node, text));
+            let path = format!("{path}[{index}]");
+            if let Some(text) = self.as_text(node, &path) {
+                texts.push((node, text, path));
             }
         }
         texts

@@ -398,3 +398,88 @@ fn without_an_account_it_is_said_what_to_write() {
         assert_eq!(config.core.hosts[0].services.len(), 1);
     }
 }
+
+/// Values that stand in the place of others, for files that nobody wrote.
+fn other_values(original: &Json) -> Vec<Json> {
+    match original {
+        Json::Bool(_) => vec![json!(true), json!(false)],
+        Json::Number(_) => [0, 1, 2, 3, 25, 90, 300]
+            .map(|number| json!(number))
+            .to_vec(),
+        Json::String(_) => [
+            "basic",
+            "Formatted",
+            "GET",
+            " post",
+            "low",
+            "Ops <ops@corp.example>",
+            "https://host.example/in?a=1&b='2'",
+            "every 5 minutes on mon-fri",
+            "host.example",
+            "it's \"{{host}}\": # - &x *y",
+            "off",
+            "1.5",
+            "two\nlines",
+            "",
+        ]
+        .map(|text| json!(text))
+        .to_vec(),
+        Json::Array(_) => vec![json!([]), Json::Null],
+        Json::Object(_) | Json::Null => Vec::new(),
+    }
+}
+
+/// A file and its native form mean the same, whatever stands in the file.
+#[test]
+fn any_file_and_its_native_form_have_the_same_plan() {
+    use proptest::{
+        sample::Index,
+        strategy::{Strategy, ValueTree},
+        test_runner::TestRunner,
+    };
+    let full = full();
+    let mut found = Vec::new();
+    places(&full, "", "", &mut found);
+    let changes = proptest::collection::vec(
+        (
+            proptest::prelude::any::<Index>(),
+            proptest::prelude::any::<Index>(),
+            0..4,
+        ),
+        0..8,
+    );
+    let mut runner = TestRunner::deterministic();
+    let mut compared = 0;
+    for _ in 0..400 {
+        let changes = changes.new_tree(&mut runner).expect("changes").current();
+        let mut changed = full.clone();
+        for (place, value, how) in changes {
+            let (pointer, _) = place.get(&found);
+            let Some(node) = changed.pointer_mut(pointer) else {
+                continue;
+            };
+            let values = other_values(node);
+            if how > 0 && !values.is_empty() {
+                *node = value.get(&values).clone();
+            } else if let Some((parent, key)) = pointer.rsplit_once('/')
+                && let Some(Json::Object(entries)) = changed.pointer_mut(parent)
+                && parent.len() > "/Butler".len()
+            {
+                entries.remove(key);
+            }
+        }
+        let yaml = serde_json::to_string_pretty(&changed).expect("it is JSON");
+        let Ok(direct) = text(&yaml) else { continue };
+        let mut problems = Problems::new(&[]);
+        let root = parse::parse(yaml.as_bytes(), 0, &mut problems).expect("it was read before");
+        let translated = super::translate(&root, &mut problems, false);
+        let native = translated.text(Path::new("butler.yaml"), &problems.take_notes(), true);
+        let native = text(&native).unwrap_or_else(|errors| panic!("{errors}\n{native}"));
+        assert_eq!(direct.core, native.core, "{yaml}");
+        assert_eq!(direct.connections, native.connections, "{yaml}");
+        assert_eq!(direct.destinations, native.destinations, "{yaml}");
+        assert_eq!(direct.links, native.links, "{yaml}");
+        compared += 1;
+    }
+    assert!(compared >= 100, "only {compared} files were good");
+}

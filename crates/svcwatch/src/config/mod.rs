@@ -5,6 +5,7 @@
 //! for reading the files themselves and looking at the files and variables that they name.
 
 mod build;
+mod chat;
 mod check;
 mod duration;
 mod later;
@@ -28,12 +29,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub use self::chat::{
+    NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
+    TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
+};
 pub use self::later::{Note, Refusal, ScheduleText, parse as parse_schedule};
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
-    Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption, LogSettings,
-    Method, Priority, SmtpSettings, SmtpTls, Transport, WebhookSettings,
+    Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
+    LogSettings, Method, Priority, ResolvedMail, SmtpSettings, SmtpTls, Transport, WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 

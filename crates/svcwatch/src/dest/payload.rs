@@ -34,6 +34,8 @@ pub struct Outgoing {
     pub sender: Option<String>,
     /// The address that a mail goes to (RFC 5321 RCPT TO).
     pub recipient: Option<String>,
+    /// Which of the destination's addresses it goes to, where it has several; its name, never the address.
+    pub endpoint: Option<String>,
     /// The bytes to be sent.
     pub bytes: Vec<u8>,
 }
@@ -49,6 +51,8 @@ struct Head {
     sender: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recipient: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
 }
 
 impl Outgoing {
@@ -59,6 +63,7 @@ impl Outgoing {
             content_type: None,
             sender: None,
             recipient: None,
+            endpoint: None,
             bytes,
         }
     }
@@ -71,6 +76,7 @@ impl Outgoing {
             content_type: self.content_type.clone(),
             sender: self.sender.clone(),
             recipient: self.recipient.clone(),
+            endpoint: self.endpoint.clone(),
         };
         let mut stored = serde_json::to_vec(&head)
             .map_err(|error| format!("the message cannot be written down: {error}"))?;
@@ -106,6 +112,7 @@ impl Outgoing {
             content_type: head.content_type,
             sender: head.sender,
             recipient: head.recipient,
+            endpoint: head.endpoint,
             bytes: bytes.get(1..).unwrap_or_default().to_vec(),
         })
     }
@@ -120,6 +127,7 @@ mod tests {
         let mut outgoing = Outgoing::new(Form::Mail, b"Subject: x\r\n\r\n\0\n".to_vec());
         outgoing.sender = Some("a@b.example".to_owned());
         outgoing.recipient = Some("c@d.example".to_owned());
+        outgoing.endpoint = Some("log:First".to_owned());
         let stored = outgoing.to_bytes().expect("small enough");
         assert_eq!(Outgoing::from_bytes(&stored), Ok(outgoing));
     }

@@ -261,7 +261,7 @@ mod tests {
         while let Some(result) = tasks.join_next().await {
             result.unwrap().unwrap();
         }
-        assert_eq!(store.load().unwrap().targets.len(), 200);
+        assert_eq!(store.load().unwrap().targets.concat().len(), 200);
     }
 
     #[tokio::test]
@@ -279,7 +279,7 @@ mod tests {
             let _pending: bool = poll.await;
         }
         drop(writer);
-        assert_eq!(store.load().unwrap().targets.len(), 1);
+        assert_eq!(store.load().unwrap().targets.concat().len(), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From the checked tree to a [`Config`]; tells what needs more than one place to be seen.
 
+mod chat;
 mod destinations;
 mod fields;
 mod groups;
@@ -30,6 +31,7 @@ use super::text::{self, Form};
 use super::tree::{Node, Value};
 use crate::clock;
 use crate::secret::Secret;
+use crate::template::Link;
 
 /// How many names are looked through for the nearest one.
 const NEAR_NAMES: usize = 10_000;
@@ -45,6 +47,8 @@ pub(super) struct Build<'run> {
     texts: HashMap<String, Arc<str>>,
     /// The schedules by their texts: many hosts share one.
     schedules: HashMap<String, Arc<Occurrences>>,
+    /// The links that messages offer.
+    links: Arc<[Link]>,
 }
 
 impl Build<'_> {
@@ -233,6 +237,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
         accounts: BTreeMap::new(),
         texts: HashMap::new(),
         schedules: HashMap::new(),
+        links: chat::links(root),
     };
     let credentials = build.credentials();
     let (hosts, connections) = hosts::read(&mut build);
@@ -263,6 +268,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
         connections,
         credentials,
         destinations,
+        links: Arc::clone(&build.links),
         listen: text::listen(top.word("listen"))
             .unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 7467))),
         data,

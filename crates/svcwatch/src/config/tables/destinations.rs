@@ -2,13 +2,14 @@
 
 use svcwatch_core::notice::{Kind as NoticeKind, Severity, ToldEvent};
 
+use super::chat::{NEWRELIC, RESOLVED_MAIL, SLACK, SUBJECTS, TEAMS, TEMPLATE};
 use super::{
     A_SECRET, DAY, MINUTE, NAME, PATTERNS, SECOND, duration, duration_or_off, optional, required,
 };
 use crate::config::shape::{Key, Kind, Shape};
 use crate::config::text::Form;
 
-const MAIL: Kind = Kind::Text(Form::Mail);
+pub(super) const MAIL: Kind = Kind::Text(Form::Mail);
 
 /// `limit` of a destination.
 pub(crate) static LIMIT: Shape = Shape {
@@ -30,7 +31,8 @@ pub(crate) static LIMIT: Shape = Shape {
     one_of: &[],
 };
 
-const ALL_DESTINATIONS: &[Key] = &[
+/// The keys that every destination has.
+pub(super) const ALL_DESTINATIONS: &[Key] = &[
     optional(
         "type",
         Kind::Text(Form::Name),
@@ -51,7 +53,7 @@ const ALL_DESTINATIONS: &[Key] = &[
     ),
 ];
 
-const CA: Key = optional(
+pub(super) const CA: Key = optional(
     "ca",
     Kind::Text(Form::Path),
     "",
@@ -59,8 +61,14 @@ const CA: Key = optional(
 );
 
 /// The types of destinations.
-pub(crate) static DESTINATION_TYPES: &[(&str, &Shape)] =
-    &[("log", &LOG), ("webhook", &WEBHOOK), ("email", &EMAIL)];
+pub(crate) static DESTINATION_TYPES: &[(&str, &Shape)] = &[
+    ("log", &LOG),
+    ("webhook", &WEBHOOK),
+    ("email", &EMAIL),
+    ("slack", &SLACK),
+    ("teams", &TEAMS),
+    ("newrelic", &NEWRELIC),
+];
 
 /// A destination of type `log`.
 pub(crate) static LOG: Shape = Shape {
@@ -68,12 +76,15 @@ pub(crate) static LOG: Shape = Shape {
     doc: "One line of JSON a notice, into a file or on stdout.",
     keys: &[
         ALL_DESTINATIONS,
-        &[optional(
-            "path",
-            Kind::Text(Form::Path),
-            "",
-            "The file; stdout if not set.",
-        )],
+        &[
+            TEMPLATE,
+            optional(
+                "path",
+                Kind::Text(Form::Path),
+                "",
+                "The file; stdout if not set.",
+            ),
+        ],
     ],
     one_of: &[],
 };
@@ -86,7 +97,8 @@ pub(crate) static WEBHOOK: Shape = Shape {
         ALL_DESTINATIONS,
         &[
             CA,
-            required("url", Kind::Text(Form::Url), "Where it is sent."),
+            TEMPLATE,
+            required("url", Kind::Text(Form::SecretUrl), "Where it is sent."),
             optional(
                 "method",
                 Kind::Choice(&["POST", "PUT", "GET"]),
@@ -111,9 +123,9 @@ pub(crate) static WEBHOOK: Shape = Shape {
             ),
             optional(
                 "body",
-                Kind::Choice(&["svcwatch"]),
+                Kind::Choice(&["svcwatch", "butler"]),
                 "svcwatch",
-                "The form of the body.",
+                "Whose body is sent: our own, or Butler's fields in Butler's order.",
             ),
         ],
     ],
@@ -128,6 +140,7 @@ pub(crate) static EMAIL: Shape = Shape {
         ALL_DESTINATIONS,
         &[
             CA,
+            TEMPLATE,
             required("smtp", Kind::Map(&SMTP), "The mail server."),
             required("from", MAIL, "The sender."),
             required(
@@ -146,9 +159,15 @@ pub(crate) static EMAIL: Shape = Shape {
             ),
             optional(
                 "subject",
-                Kind::Text(Form::Line(500)),
+                Kind::TextOr(Form::Line(2_000), &SUBJECTS),
                 "",
-                "Instead of the built-in subject.",
+                "A template in place of the built-in subject, or one for each event or kind.",
+            ),
+            optional(
+                "resolved",
+                Kind::Map(&RESOLVED_MAIL),
+                "",
+                "What is other in mails that something is over.",
             ),
         ],
     ],

@@ -292,7 +292,7 @@ pub(in crate::store) fn the_newest_spelling_is_shown(store: &impl Store) {
     let subject = &restored.incidents[0].subject;
     assert_eq!(subject.host().unwrap().as_str(), "SRV01");
     assert_eq!(subject.service().unwrap().as_str(), "Spooler");
-    assert_eq!(restored.targets.len(), 1);
+    assert_eq!(restored.targets.concat().len(), 1);
 }
 
 pub(in crate::store) fn old_rows_go_and_open_ones_stay(store: &impl Store) {
@@ -322,5 +322,5 @@ pub(in crate::store) fn old_rows_go_and_open_ones_stay(store: &impl Store) {
     assert_eq!(found.deliveries.len(), 1);
     assert_eq!(found.deliveries[0].delivery, waiting);
     assert_eq!(found.deliveries[0].attempts.len(), 1);
-    assert_eq!(found.restored.targets.len(), 1);
+    assert_eq!(found.restored.targets.concat().len(), 1);
 }

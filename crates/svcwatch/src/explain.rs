@@ -13,8 +13,12 @@ use svcwatch_core::{
     time::Span,
 };
 
-/// The sentences of an explanation. `service` is the one that was asked for.
-pub fn in_words(explained: &engine::Explanation, service: Option<&Name>) -> Explanation {
+/// The sentences of an explanation. `service` is the one that was asked for; `feeds` take every reading.
+pub fn in_words(
+    explained: &engine::Explanation,
+    service: Option<&Name>,
+    feeds: &[Name],
+) -> Explanation {
     let mut lines = Lines(Vec::new());
     lines.host(explained);
     if let Some(service) = service
@@ -33,6 +37,9 @@ pub fn in_words(explained: &engine::Explanation, service: Option<&Name>) -> Expl
     for one in &explained.services {
         let named = explained.services.len() > 1 || service.is_none();
         lines.service(one, named, explained.fault.is_some());
+    }
+    if !explained.services.is_empty() {
+        lines.feeds(feeds);
     }
     Explanation {
         host: explained.host.as_str().to_owned(),
@@ -202,6 +209,15 @@ impl Lines {
             self.add(
                 "severity",
                 format!("its notices are {severity}, as the config says"),
+            );
+        }
+    }
+
+    fn feeds(&mut self, feeds: &[Name]) {
+        for feed in feeds {
+            self.add(
+                "feed",
+                format!("every reading goes to {feed}, whatever is told or not"),
             );
         }
     }

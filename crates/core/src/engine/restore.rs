@@ -38,6 +38,7 @@ impl Engine {
             destinations,
             lanes,
             deliveries,
+            feeds: _,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
         let outbox = Outbox::restore(now, plan, destinations, lanes, deliveries);

@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod failure;
 mod history;
+mod import;
 mod incidents;
 mod output;
 mod password;
@@ -64,6 +65,7 @@ enum Command {
     Incidents(incidents::Arguments),
     History(history::Arguments),
     Ack(ack::Arguments),
+    Import(import::Arguments),
     Schedule(schedule::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
@@ -159,6 +161,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Incidents(arguments) => incidents::run(arguments).await,
         Command::History(arguments) => history::run(arguments).await,
         Command::Ack(arguments) => ack::run(arguments).await,
+        Command::Import(arguments) => import::run(arguments).await,
         Command::Schedule(arguments) => schedule::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,

@@ -4,8 +4,8 @@ use super::Settings;
 use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
-    Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, SecretSource,
-    Transport, WordingSettings,
+    Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
+    SecretSource, Transport, WordingSettings,
 };
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +123,7 @@ pub fn config(
         web_url: None,
         retention: Span::hours(24),
         warnings: Vec::new(),
+        notes: Notes::default(),
         files: Vec::new(),
     }
 }

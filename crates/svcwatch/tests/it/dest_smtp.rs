@@ -21,14 +21,18 @@ use tokio::{
 const PYTHON: &str = "/usr/bin/python3";
 
 /// A mail server in a process of its own. It ends with its input, that is with this value.
-struct Server {
+pub(crate) struct Server {
     _process: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
-    async fn start(mode: &str, certificates: Option<&Certificates>, arguments: &[&str]) -> Self {
+    pub(crate) async fn start(
+        mode: &str,
+        certificates: Option<&Certificates>,
+        arguments: &[&str],
+    ) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/dest_mail_server.py");
         let mut command = Command::new(PYTHON);
         command.arg(script).args(["--mode", mode]).args(arguments);
@@ -54,6 +58,12 @@ impl Server {
             None => missing(&format!("the server said {first}")),
         }
         server
+    }
+
+    /// The next mail that it took, whenever it comes; none once the server has ended.
+    pub(crate) async fn next(&mut self) -> Option<serde_json::Value> {
+        let line = self.lines.next_line().await.ok()??;
+        serde_json::from_str(&line).ok()
     }
 
     /// The next thing that it says.

@@ -2,6 +2,7 @@
 
 mod chat;
 mod destinations;
+mod feeds;
 mod fields;
 mod groups;
 mod hosts;
@@ -20,9 +21,10 @@ use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use self::fields::Fields;
+use super::LoadOptions;
 use super::later::{self, Note};
 use super::near::nearest;
-use super::problem::{Position, Problems, quoted};
+use super::problem::{Notes, Position, Problems, quoted};
 use super::scalar::Plain;
 use super::settings::{Config, Credential};
 use super::source::SecretSource;
@@ -42,13 +44,15 @@ pub(super) struct Build<'run> {
     problems: &'run mut Problems,
     /// Whether files and environment variables that the config names are looked at.
     look: bool,
+    /// Whether each host must have an account.
+    need_accounts: bool,
     /// The accounts by their names in lower case.
     accounts: BTreeMap<String, Name>,
     texts: HashMap<String, Arc<str>>,
-    /// The schedules by their texts: many hosts share one.
-    schedules: HashMap<String, Arc<Occurrences>>,
     /// The links that messages offer.
     links: Arc<[Link]>,
+    /// The schedules by their texts: many hosts share one.
+    schedules: HashMap<String, Arc<Occurrences>>,
 }
 
 impl Build<'_> {
@@ -229,20 +233,25 @@ impl Build<'_> {
 }
 
 /// Builds the config; it may be used only where no problem was found.
-pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config {
+pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
     let mut build = Build {
         root,
         problems,
-        look,
+        look: options.look,
+        need_accounts: options.accounts,
         accounts: BTreeMap::new(),
         texts: HashMap::new(),
-        schedules: HashMap::new(),
         links: chat::links(root),
+        schedules: HashMap::new(),
     };
     let credentials = build.credentials();
     let (hosts, connections) = hosts::read(&mut build);
     let (destination_plans, destinations) = destinations::read(&mut build);
-    let routes = routes::read(&mut build, &destination_plans);
+    let routes = routes::read(
+        &mut build,
+        &destination_plans,
+        &feeds::only_feeds(&destinations),
+    );
     let top = Fields::new(Some(root), &CONFIG);
     let notices = Fields::new(root.get("notices"), &NOTICES);
     let stuck_after = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
@@ -277,6 +286,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
             .map(|url| url.trim_end_matches('/').to_owned()),
         retention: store.duration("retention"),
         warnings: Vec::new(),
+        notes: Notes::default(),
         files: Vec::new(),
     }
 }

@@ -123,7 +123,14 @@ fn the_examples_of_destinations_are_good() {
             "credentials: {{ ops: {{ user: u, password: {{ env: PATH }} }} }}\ndefaults: {{ credentials: ops }}\nhosts: [{{ name: srv01, services: [Spooler] }}]\n{example}"
         );
         let name = Path::new("destinations.md");
-        let loaded = load_text(config.as_bytes(), name, LoadOptions { look: false });
+        let loaded = load_text(
+            config.as_bytes(),
+            name,
+            LoadOptions {
+                look: false,
+                ..LoadOptions::default()
+            },
+        );
         let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
         assert_eq!(config.warnings, [], "{example}");
     }
@@ -148,7 +155,14 @@ fn the_examples_load() {
                 .is_some_and(|extension| extension == "yaml")
         });
         files.sort_by_key(|path| !path.ends_with("svcwatch.yaml"));
-        let config = load(&files, LoadOptions { look: false }).unwrap();
+        let config = load(
+            &files,
+            LoadOptions {
+                look: false,
+                ..LoadOptions::default()
+            },
+        )
+        .unwrap();
         assert_eq!(config.warnings, []);
         count += 1;
     }

@@ -125,11 +125,13 @@ impl App {
         let logons = Arc::new(Logons::default());
         let plan = Arc::new(config.core.clone());
         let (engine, first) = Engine::restore(restored, &plan, clock::now());
+        let mut performer = Performer::new(Reach::new(&config), destinations, Arc::clone(&logons));
+        performer.count_fallbacks_in(shown.facts.fallbacks());
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);
         let (orders_in, orders) = mpsc::channel(ORDERS_MAX);
         let running = Loop::new(Parts {
             pipeline: Pipeline::new(engine, first),
-            performer: Performer::new(Reach::new(&config), destinations, Arc::clone(&logons)),
+            performer,
             writer,
             board: Arc::clone(&shown.board),
             feeds,

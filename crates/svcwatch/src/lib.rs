@@ -20,6 +20,7 @@ pub mod probe;
 pub mod reload;
 pub mod secret;
 pub mod store;
+pub mod template;
 pub mod transport;
 pub mod web;
 pub mod wiring;

@@ -2,7 +2,7 @@
 //! or hangs is answered for, so that each effect has its one answer whatever happens.
 
 use crate::{
-    dest::sender::{Destinations, Senders},
+    dest::sender::{Destinations, Fallbacks, Senders},
     probe::{Access, Prober},
     secret::Secret,
     wiring::{self, Logons, Reach},
@@ -50,6 +50,11 @@ impl Performer {
             tasks: JoinSet::new(),
             instead: HashMap::new(),
         }
+    }
+
+    /// From now on counts the templates that are not used there.
+    pub fn count_fallbacks_in(&mut self, fallbacks: Fallbacks) {
+        self.senders.count_in(fallbacks);
     }
 
     /// The destinations that hold now.

@@ -203,7 +203,7 @@ impl Reloader {
                     current.destinations = list;
                     current.refused = None;
                 }
-                tracing::info!("a secret of a destination has changed");
+                tracing::info!("a secret or a template of a destination has changed");
                 drop(
                     self.orders
                         .send(Order::Destinations(Box::new(destinations)))

@@ -12,7 +12,9 @@ use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use svcwatch::app::{App, Options};
-use svcwatch::config::{Config, DestinationSettings, Method, WebhookSettings};
+use svcwatch::config::{
+    Body, Config, DestinationSettings, Method, WebhookSettings, WordingSettings,
+};
 use svcwatch::demo::cast::Cast;
 use svcwatch::demo::plan::{Pace, Reached, config};
 use svcwatch::demo::{Difference, Fleet, World};
@@ -231,8 +233,10 @@ fn configured(world: &World, fleet: SocketAddr, hook: SocketAddr, folder: &Path)
     let settings = WebhookSettings {
         url: Secret::from(format!("http://{hook}/").as_str()),
         method: Method::Post,
+        body: Body::Svcwatch,
         headers: Vec::new(),
         secret: None,
+        wording: WordingSettings::default(),
         ca: None,
         timeout: Span::seconds(10),
     };

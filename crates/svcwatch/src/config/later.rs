@@ -42,9 +42,6 @@ const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("group", &["expect"]),
-    ("log_destination", &["template"]),
-    ("webhook_destination", &["template"]),
-    ("email_destination", &["template"]),
 ];
 
 /// Shapes, keys, and the values that they will have.
@@ -53,8 +50,6 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("host", "transport", &["local", "wmi"]),
     ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
-    ("webhook_destination", "body", &["butler"]),
-    ("destination", "type", &["slack", "teams", "newrelic"]),
 ];
 
 /// Whether a shape will have this key.

@@ -5,6 +5,7 @@
 //! for reading the files themselves and looking at the files and variables that they name.
 
 mod build;
+mod chat;
 mod check;
 mod duration;
 mod later;
@@ -21,18 +22,23 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod text;
+mod topic;
 mod tree;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub use self::chat::{
+    NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
+    TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
+};
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
-    Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
-    InfluxdbSettings, LogSettings, Method, MqttSettings, MqttTls, Priority, RetentionSettings,
-    SmtpSettings, SmtpTls, TopicSettings, Transport, WebhookSettings,
+    Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
+    InfluxdbSettings, LogSettings, Method, MqttSettings, MqttTls, Priority, ResolvedMail,
+    RetentionSettings, SmtpSettings, SmtpTls, TopicSettings, Transport, WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 

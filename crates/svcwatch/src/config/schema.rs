@@ -3,14 +3,19 @@
 use serde_json::{Map, Value, json};
 
 use super::shape::{Key, Kind, Shape};
-use super::tables::{CONFIG, every_shape};
+use super::tables::{CONFIG, DESTINATION_TYPES, every_shape};
 use super::text::Form;
 
 /// The JSON Schema of the config.
 pub fn schema() -> Value {
     let mut definitions = Map::new();
     for shape in every_shape() {
-        definitions.insert(shape.name.to_owned(), of_shape(shape, None));
+        // A shape that a `type` chooses says so itself, so that it stands here once.
+        let chosen = DESTINATION_TYPES
+            .iter()
+            .find(|(_, one)| one.name == shape.name);
+        let chosen = chosen.map(|(name, _)| *name);
+        definitions.insert(shape.name.to_owned(), of_shape(shape, chosen));
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -128,7 +133,7 @@ fn of_kind(kind: &'static Kind) -> Value {
         Kind::Typed(types) => {
             let alternatives: Vec<Value> = types
                 .iter()
-                .map(|(name, shape)| of_shape(shape, Some(name)))
+                .map(|(_, shape)| json!({ "$ref": format!("#/$defs/{}", shape.name) }))
                 .collect();
             json!({ "oneOf": alternatives })
         }
@@ -149,7 +154,7 @@ fn any_of(mut forms: Vec<Value>) -> Value {
 fn of_form(form: Form) -> Value {
     let (least, most) = form.length();
     let mut schema = json!({ "type": ["string", "number"], "minLength": least, "maxLength": most });
-    if let (Form::Url, Some(schema)) = (form, schema.as_object_mut()) {
+    if let (Form::Url | Form::SecretUrl, Some(schema)) = (form, schema.as_object_mut()) {
         schema.insert("pattern".into(), json!("^[hH][tT][tT][pP][sS]?://"));
     }
     schema

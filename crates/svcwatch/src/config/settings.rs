@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::plan::Plan;
 use svcwatch_core::time::Span;
 
+use super::chat::{NewRelicSettings, SlackSettings, TeamsSettings, WordingSettings};
 use super::problem::Warning;
 use super::source::SecretSource;
 use crate::secret::Secret;
+use crate::template::Link;
 
 /// A config that was checked as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Config {
     /// How each destination is reached, by its name. There is one for each destination of the plan, and one for each
     /// feed that takes no notices.
     pub destinations: BTreeMap<Name, DestinationSettings>,
+    /// Links that messages and templates offer beside the incident's own.
+    pub links: Arc<[Link]>,
     /// Where metrics and the API are served.
     pub listen: SocketAddr,
     /// The folder of the store, where the file names one.
@@ -114,13 +119,25 @@ pub enum DestinationSettings {
     Mqtt(Box<MqttSettings>),
     /// Points in a database: readings alone.
     Influxdb(Box<InfluxdbSettings>),
+    /// Messages of Slack.
+    Slack(SlackSettings),
+    /// Messages of Microsoft Teams.
+    Teams(TeamsSettings),
+    /// Events and log entries of New Relic.
+    NewRelic(NewRelicSettings),
 }
 
 impl DestinationSettings {
     /// Whether notices go to it.
     pub const fn takes_notices(&self) -> bool {
         match self {
-            Self::Log(_) | Self::Webhook(_) | Self::Email(_) | Self::Mqtt(_) => true,
+            Self::Log(_)
+            | Self::Webhook(_)
+            | Self::Email(_)
+            | Self::Slack(_)
+            | Self::Teams(_)
+            | Self::NewRelic(_)
+            | Self::Mqtt(_) => true,
             Self::Influxdb(_) => false,
         }
     }
@@ -128,7 +145,12 @@ impl DestinationSettings {
     /// Whether every reading goes to it.
     pub const fn takes_readings(&self) -> bool {
         match self {
-            Self::Log(_) | Self::Webhook(_) | Self::Email(_) => false,
+            Self::Log(_)
+            | Self::Webhook(_)
+            | Self::Email(_)
+            | Self::Slack(_)
+            | Self::Teams(_)
+            | Self::NewRelic(_) => false,
             Self::Mqtt(settings) => settings.topics.status.is_some(),
             Self::Influxdb(_) => true,
         }
@@ -140,6 +162,8 @@ impl DestinationSettings {
 pub struct LogSettings {
     /// The file; stdout where there is none.
     pub path: Option<PathBuf>,
+    /// Templates.
+    pub wording: WordingSettings,
     /// How long writing one line may take.
     pub timeout: Span,
 }
@@ -151,10 +175,14 @@ pub struct WebhookSettings {
     pub url: Secret,
     /// How they are sent.
     pub method: Method,
+    /// Whose body is sent.
+    pub body: Body,
     /// Further headers.
     pub headers: Vec<(String, SecretSource)>,
     /// What signs them.
     pub secret: Option<SecretSource>,
+    /// Templates.
+    pub wording: WordingSettings,
     /// Certificates that are trusted besides the system's own.
     pub ca: Option<PathBuf>,
     /// How long one request may take in all.
@@ -172,6 +200,24 @@ pub enum Method {
     Get,
 }
 
+/// Whose body a webhook sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Our own.
+    Svcwatch,
+    /// Butler's.
+    Butler,
+}
+
+/// What is other in mails that something is over.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ResolvedMail {
+    /// The sender.
+    pub from: Option<String>,
+    /// The priority.
+    pub priority: Option<Priority>,
+}
+
 /// Settings of an `email` destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailSettings {
@@ -183,8 +229,10 @@ pub struct EmailSettings {
     pub to: Vec<String>,
     /// The priority that mail programs show; `None` for high where something critical is wrong, and normal else.
     pub priority: Option<Priority>,
-    /// Instead of the built-in subject.
-    pub subject: Option<String>,
+    /// What is other in mails that something is over.
+    pub resolved: ResolvedMail,
+    /// Templates of messages and subjects.
+    pub wording: WordingSettings,
     /// Certificates that are trusted besides the system's own.
     pub ca: Option<PathBuf>,
     /// How long one mail may take in all.

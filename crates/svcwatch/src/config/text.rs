@@ -6,6 +6,7 @@ use svcwatch_core::glob::Glob;
 
 use super::near::nearest;
 use super::problem::{listed, quoted};
+use crate::dest::mailbox::mailbox;
 
 /// The form of a text.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,12 @@ pub(crate) enum Form {
     Listen,
     /// An address on the web: http or https.
     Url,
+    /// An address on the web that may hold a user, a password or a token, and so is shown nowhere.
+    SecretUrl,
+    /// Where a link leads: any address with a scheme.
+    Link,
+    /// Any text, lines and all, at most so many characters.
+    Text(usize),
     /// A mail address, with or without a name before it.
     Mail,
     /// The beginning of a topic of MQTT, or nothing.
@@ -64,14 +71,15 @@ impl Form {
     /// What to write, for people.
     pub(crate) fn wanted(self) -> String {
         match self {
-            Self::Line(_) | Self::Secret => "a text".into(),
+            Self::Line(_) | Self::Text(_) | Self::Secret => "a text".into(),
             Self::Name => "a name".into(),
             Self::ServiceName => "the key name of a service, or a pattern such as `MSSQL$*`".into(),
             Self::Pattern => "a text or a pattern with `*` and `?`".into(),
             Self::PatternOf(words) => listed(words()),
             Self::Address => "a host name or an IP address".into(),
             Self::Listen => "an address with a port such as `127.0.0.1:7467`".into(),
-            Self::Url => "an address such as `https://chat.example/in`".into(),
+            Self::Url | Self::SecretUrl => "an address such as `https://chat.example/in`".into(),
+            Self::Link => "an address such as `https://wiki.example/runbook`".into(),
             Self::Mail => "a mail address such as `ops@corp.example`".into(),
             Self::Topic => "a topic such as `svcwatch/status`".into(),
             Self::Path => "the path of a file".into(),
@@ -93,7 +101,10 @@ impl Form {
                 "shorten it",
             );
         }
-        if let Some(control) = text.chars().find(|character| character.is_control()) {
+        let lines = matches!(self, Self::Text(_));
+        let allowed = |character: char| lines && matches!(character, '\n' | '\r' | '\t');
+        let mut controls = text.chars().filter(|character| character.is_control());
+        if let Some(control) = controls.find(|character| !allowed(*character)) {
             return fault(
                 format!(
                     "the text holds the control character {}",
@@ -103,16 +114,18 @@ impl Form {
             );
         }
         match self {
-            Self::Line(_) | Self::Path | Self::Secret => Ok(()),
+            Self::Line(_) | Self::Text(_) | Self::Path | Self::Secret => Ok(()),
             Self::Name => name(text),
             Self::ServiceName => service_name(text),
             Self::Pattern => pattern(text),
             Self::PatternOf(words) => pattern(text).and_then(|()| word(text, &words())),
             Self::Address => address(text),
             Self::Listen => listen(text).map(|_| ()),
-            Self::Url => url(text),
+            Self::Url => url(text).and_then(|url| without_login(&url)),
+            Self::SecretUrl => url(text).map(|_| ()),
+            Self::Link => link(text),
             Self::Mail => mail(text),
-            Self::Topic => topic(text),
+            Self::Topic => super::topic::check(text),
             Self::Variable => variable(text),
             Self::Header => header(text),
         }
@@ -121,13 +134,13 @@ impl Form {
     /// The least and the greatest number of characters.
     pub(crate) fn length(self) -> (usize, usize) {
         match self {
-            Self::Line(most) => (1, most),
+            Self::Line(most) | Self::Text(most) => (1, most),
             Self::Name | Self::Variable | Self::Header => (1, 128),
             // MS-SCMR 3.1.4.12: a service name has at most 256 characters; a display name too.
             Self::ServiceName | Self::Pattern | Self::PatternOf(_) => (1, 256),
             Self::Address => (1, 253),
             Self::Listen => (1, 64),
-            Self::Url => (1, 2_048),
+            Self::Url | Self::SecretUrl | Self::Link => (1, 2_048),
             Self::Topic => (0, 1_024),
             Self::Mail => (1, 320),
             Self::Path | Self::Secret => (1, 4_096),
@@ -273,7 +286,7 @@ fn bracketed(address: &str) -> String {
     }
 }
 
-fn url(text: &str) -> Result<(), Fault> {
+fn url(text: &str) -> Result<reqwest::Url, Fault> {
     let Ok(url) = reqwest::Url::parse(text) else {
         return fault(
             "this is no web address",
@@ -298,6 +311,10 @@ fn url(text: &str) -> Result<(), Fault> {
             "remove it",
         );
     }
+    Ok(url)
+}
+
+fn without_login(url: &reqwest::Url) -> Result<(), Fault> {
     if !url.username().is_empty() || url.password().is_some() {
         return fault(
             "the address holds a user name or a password",
@@ -307,8 +324,21 @@ fn url(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+fn link(text: &str) -> Result<(), Fault> {
+    let good = reqwest::Url::parse(text)
+        .is_ok_and(|url| !matches!(url.scheme(), "javascript" | "data" | "vbscript"));
+    if good {
+        Ok(())
+    } else {
+        fault(
+            "this is no address that a link may lead to",
+            "write one such as `https://wiki.example/runbook`",
+        )
+    }
+}
+
 fn mail(text: &str) -> Result<(), Fault> {
-    match text.parse::<lettre::message::Mailbox>() {
+    match mailbox(text) {
         Ok(_) => Ok(()),
         Err(_) => fault(
             format!("{} is no mail address", quoted(text)),
@@ -351,16 +381,6 @@ fn header(text: &str) -> Result<(), Fault> {
             "write one such as `X-Team`, without a colon",
         )
     }
-}
-
-/// Topics with wildcards are for subscribers.
-fn topic(text: &str) -> Result<(), Fault> {
-    crate::dest::mqtt::topic::check(text).or_else(|wrong| {
-        fault(
-            format!("the topic {wrong}"),
-            "write the beginning of a topic, such as `svcwatch/status`",
-        )
-    })
 }
 
 #[cfg(test)]
@@ -419,6 +439,22 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_is_secret_may_hold_a_login() {
+        assert!(
+            Form::SecretUrl
+                .check("https://u:p@chat.example/in?token=x")
+                .is_ok()
+        );
+        assert!(Form::SecretUrl.check("ftp://x/").is_err());
+        assert!(Form::Link.check("mailto:ops@corp.example").is_ok());
+        for bad in ["javascript:alert(1)", "data:text/html,x", "wiki"] {
+            assert!(Form::Link.check(bad).is_err(), "{bad}");
+        }
+        assert!(Form::Text(10).check("a\nb\tc").is_ok());
+        assert!(Form::Text(10).check("a\0b").is_err() && Form::Text(2).check("abc").is_err());
+    }
+
+    #[test]
     fn no_complaint_about_a_web_address_repeats_its_password() {
         let (what, instead) = Form::Url
             .check("https://u:hunter2@x/")
@@ -446,7 +482,13 @@ mod tests {
 
     #[test]
     fn mail_addresses_may_bear_a_name() {
-        for good in ["ops@corp.example", "Monitor <monitor@corp.example>"] {
+        for good in [
+            "ops@corp.example",
+            "Monitor <monitor@corp.example>",
+            "Monitor (no-reply) <monitor-noreply@corp.example>",
+            "\"Monitor, Oslo\" <monitor@corp.example>",
+            "<ops@corp.example>",
+        ] {
             assert!(Form::Mail.check(good).is_ok(), "{good}");
         }
         for bad in ["ops", "ops@", "@corp", "a@b\nBcc: c@d", ""] {

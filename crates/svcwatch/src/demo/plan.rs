@@ -5,7 +5,7 @@ use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
     Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, SecretSource,
-    Transport,
+    Transport, WordingSettings,
 };
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +108,7 @@ pub fn config(
     };
     let log = LogSettings {
         path: Some(told),
+        wording: WordingSettings::default(),
         timeout: Span::seconds(10),
     };
     let terminal = Name::new(TERMINAL);
@@ -116,6 +117,7 @@ pub fn config(
         connections: connections.collect(),
         credentials: BTreeMap::from([(Name::new(ACCOUNT), credential)]),
         destinations: BTreeMap::from([(terminal, DestinationSettings::Log(log))]),
+        links: Arc::from([]),
         listen,
         data: None,
         web_url: None,

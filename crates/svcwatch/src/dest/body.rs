@@ -102,6 +102,16 @@ pub fn json(
         .map_err(|error| format!("the body cannot be written as JSON: {error}"))
 }
 
+/// The body as a value, for templates.
+pub fn value(
+    key: &DeliveryKey,
+    notice: &Notice,
+    context: &Context,
+    lines: usize,
+) -> serde_json::Value {
+    serde_json::to_value(body(key, notice, context, lines)).unwrap_or_default()
+}
+
 /// The flat fields of the body as the query of a URL, for receivers that take no body. What is unknown is left out.
 pub fn query(key: &DeliveryKey, notice: &Notice, context: &Context) -> String {
     let body = body(key, notice, context, 0);

@@ -5,16 +5,18 @@ use crate::{
         Context, Problem, TIMEOUT, clean, is_loopback,
         judge::{self, Judgement, SmtpReply},
         layout,
+        mailbox::mailbox,
         payload::{Form, Outgoing},
         redact::Redactor,
-        subject::{fill, value},
+        text,
+        wording::{Drawn, Wording},
     },
     secret::Secret,
 };
 use lettre::{
     Message,
     message::{
-        Body, Mailbox, MultiPart, SinglePart,
+        Body, MultiPart, SinglePart,
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
 };
@@ -28,8 +30,6 @@ use svcwatch_core::{
     time::Wall,
 };
 
-/// The subject unless the configuration says otherwise.
-pub const SUBJECT: &str = "[svcwatch] {severity} {title}";
 /// Characters of a subject, at most.
 const SUBJECT_CHARACTERS_MAX: usize = 200;
 /// Recipients of one destination, at most.
@@ -161,13 +161,23 @@ pub struct Settings {
     pub to: Vec<String>,
     /// How loudly it asks for attention; `None` for high where something critical is wrong, normal else.
     pub priority: Option<Priority>,
-    /// The subject, in which `{severity}`, `{title}`, `{host}`, `{site}`, `{service}`, `{state}`, `{event}` and
-    /// `{kind}` stand for those of the notice; `None` for [`SUBJECT`].
-    pub subject: Option<String>,
+    /// What is other in mails that something is over.
+    pub resolved: Resolved,
+    /// Templates and links.
+    pub wording: Wording,
     /// A file of certificates (PEM) that are trusted besides the system's.
     pub ca: Option<PathBuf>,
     /// How long all of it may take.
     pub timeout: Duration,
+}
+
+/// What is other in mails that something is over; what is not set there is as in all others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resolved {
+    /// Who they are from.
+    pub from: Option<String>,
+    /// How loudly they ask for attention.
+    pub priority: Option<Priority>,
 }
 
 /// What a message is made for.
@@ -191,7 +201,8 @@ impl Settings {
             from: from.into(),
             to,
             priority: None,
-            subject: None,
+            resolved: Resolved::default(),
+            wording: Wording::default(),
             ca: None,
             timeout: TIMEOUT,
         }
@@ -224,6 +235,9 @@ impl Settings {
         if let Err(text) = mailbox(&self.from) {
             problems.push(Problem::new("from", text));
         }
+        if let Some(Err(text)) = self.resolved.from.as_deref().map(mailbox) {
+            problems.push(Problem::new("resolved.from", text));
+        }
         if self.to.is_empty() {
             problems.push(Problem::new("to", "is empty; name at least one address"));
         }
@@ -238,13 +252,6 @@ impl Settings {
             if let Err(text) = mailbox(to) {
                 problems.push(Problem::new("to", text));
             }
-        }
-        if let Some(Err(text)) = self
-            .subject
-            .as_deref()
-            .map(|subject| fill(subject, |_| Some(String::new())))
-        {
-            problems.push(Problem::new("subject", text));
         }
         problems
     }
@@ -274,8 +281,11 @@ impl Settings {
         letter: &Letter<'_>,
         notice: &Notice,
         context: &Context,
+        drawn: &Drawn,
     ) -> Result<Outgoing, String> {
-        let from = mailbox(&self.from).map_err(|text| format!("from {text}"))?;
+        let over = notice.kind == Kind::Resolved;
+        let own = self.resolved.from.as_ref().filter(|_| over);
+        let from = mailbox(own.unwrap_or(&self.from)).map_err(|text| format!("from {text}"))?;
         let to = mailbox(letter.recipient).map_err(|text| format!("to {text}"))?;
         let domain = from.email.domain().to_owned();
         let sender = from.email.to_string();
@@ -283,7 +293,7 @@ impl Settings {
         let mut builder = Message::builder()
             .from(from)
             .to(to)
-            .subject(self.subject_of(notice)?)
+            .subject(subject(notice, drawn))
             .date(date(notice.at))
             .message_id(Some(format!("<{}@{domain}>", letter.key)));
         if let Some(incident) = &notice.incident {
@@ -304,11 +314,15 @@ impl Settings {
             let name = HeaderName::new_from_ascii_str(name);
             builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
         }
-        let page = layout::Page::new(notice, context, letter.lines);
+        let page = layout::Page::new(notice, context, &self.wording.links, letter.lines);
+        let html = drawn.message.as_ref().map(|filled| filled.text.clone());
         let parts = MultiPart::alternative()
             .boundary(format!("svcwatch-{}", letter.key))
             .singlepart(part(ContentType::TEXT_PLAIN, page.plain())?)
-            .singlepart(part(ContentType::TEXT_HTML, page.html())?);
+            .singlepart(part(
+                ContentType::TEXT_HTML,
+                html.unwrap_or_else(|| page.html()),
+            )?);
         let message = builder
             .multipart(parts)
             .map_err(|error| format!("the mail cannot be made: {error}"))?;
@@ -333,13 +347,6 @@ impl Settings {
         redactor
     }
 
-    fn subject_of(&self, notice: &Notice) -> Result<String, String> {
-        let subject = self.subject.as_deref().unwrap_or(SUBJECT);
-        let filled = fill(subject, |field| value(field, notice))
-            .map_err(|text| format!("subject {text}"))?;
-        Ok(clean::line(&filled, SUBJECT_CHARACTERS_MAX))
-    }
-
     /// Headers that tell machines what kind of mail it is.
     fn marks(&self, notice: &Notice) -> Vec<(&'static str, &'static str)> {
         let mut marks = vec![
@@ -348,46 +355,46 @@ impl Settings {
             ("X-Auto-Response-Suppress", "All"),
         ];
         let wrong = !matches!(notice.kind, Kind::Resolved | Kind::Info);
-        let priority =
-            self.priority
-                .unwrap_or(if wrong && matches!(notice.severity, Severity::Critical) {
-                    Priority::High
-                } else {
-                    Priority::Normal
-                });
-        // RFC 4021 2.1.54 Importance, RFC 2156 5.3.6 Priority, and what Outlook reads.
+        let over = self
+            .resolved
+            .priority
+            .filter(|_| notice.kind == Kind::Resolved);
+        let priority = over.or(self.priority).unwrap_or(
+            if wrong && matches!(notice.severity, Severity::Critical) {
+                Priority::High
+            } else {
+                Priority::Normal
+            },
+        );
+        // RFC 4021 2.1.54 Importance, and what the programs of Microsoft and others read.
         match priority {
             Priority::High => marks.extend([
                 ("X-Priority", "1 (Highest)"),
-                ("Importance", "high"),
-                ("Priority", "urgent"),
+                ("X-MSMail-Priority", "High"),
+                ("Importance", "High"),
             ]),
             Priority::Normal => {}
             Priority::Low => marks.extend([
                 ("X-Priority", "5 (Lowest)"),
-                ("Importance", "low"),
-                ("Priority", "non-urgent"),
+                ("X-MSMail-Priority", "Low"),
+                ("Importance", "Low"),
             ]),
         }
         marks
     }
 }
 
-/// An address as people write it, or what is wrong with it.
-fn mailbox(text: &str) -> Result<Mailbox, String> {
-    if text.chars().any(char::is_control) {
-        return Err("holds a line end or control character; write a@b.example".to_owned());
-    }
-    let mailbox: Mailbox = text.parse().map_err(|_| {
-        format!("{text:?} is no mail address; write a@b.example or Name <a@b.example>")
-    })?;
-    if mailbox.email.to_string().is_ascii() {
-        Ok(mailbox)
-    } else {
-        Err(format!(
-            "{text:?} has letters beyond ASCII, which many servers refuse; write its domain in the xn-- form"
-        ))
-    }
+/// The subject: what a template gave, else the built-in one.
+fn subject(notice: &Notice, drawn: &Drawn) -> String {
+    let built_in = || {
+        format!(
+            "[svcwatch] {} {}",
+            text::urgency(notice),
+            text::title(notice)
+        )
+    };
+    let subject = drawn.subject.clone().unwrap_or_else(built_in);
+    clean::line(&subject, SUBJECT_CHARACTERS_MAX)
 }
 
 /// The key of the message that opened an incident: core makes it from the sequence number in the incident's identity.
@@ -446,7 +453,6 @@ mod tests {
             "a@b.example\r\nBcc: x@y".to_owned(),
             "å@b.example".to_owned(),
         ];
-        settings.subject = Some("{title} {{7*7}}".to_owned());
         let problems = settings.check();
         let keys: Vec<&str> = problems.iter().map(|problem| problem.key).collect();
         assert_eq!(
@@ -457,8 +463,7 @@ mod tests {
                 "smtp.password",
                 "from",
                 "to",
-                "to",
-                "subject"
+                "to"
             ]
         );
         assert!(!format!("{problems:?}{settings:?}").contains("canary"));

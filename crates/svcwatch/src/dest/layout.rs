@@ -1,17 +1,18 @@
 //! How a mail looks: the same content in plain text and in HTML. The HTML uses tables and styles inside the elements,
 //! because Outlook shows nothing else right, and it loads nothing from anywhere.
 
-use crate::dest::{Context, clean, text};
-use svcwatch_core::{
-    id::{Name, Subject},
-    notice::{Kind, Notice, Severity},
-    time::Span,
+use crate::{
+    dest::{
+        Context, clean,
+        facts::{self, Tone},
+        text,
+    },
+    template::Link,
 };
+use svcwatch_core::{notice::Notice, time::Span};
 
 /// From this delay on a mail says that it is late.
 const LATE: Span = Span::minutes(5);
-/// Labels that are shown, at most.
-const LABELS_MAX: usize = 20;
 /// Merged incidents that are listed, at most.
 const MERGED_MAX: usize = 20;
 
@@ -24,17 +25,14 @@ pub(super) struct Page {
     facts: Vec<(String, String)>,
     items: Vec<String>,
     more: usize,
-    link: Option<String>,
+    links: Vec<(String, String)>,
     late: Option<String>,
 }
 
 impl Page {
     /// The content for a notice, with at most `lines` of its items.
-    pub(super) fn new(notice: &Notice, context: &Context, lines: usize) -> Self {
-        let mut sentences = text::details(notice);
-        if let Some(code) = text::exit_code(notice) {
-            sentences.insert(0, format!("It ended with {code}."));
-        }
+    pub(super) fn new(notice: &Notice, context: &Context, links: &[Link], lines: usize) -> Self {
+        let sentences = text::details(notice);
         let mut items: Vec<String> = notice.items.iter().map(text::item).collect();
         let merged = notice.merged.iter().take(MERGED_MAX).map(|merged| {
             format!(
@@ -50,16 +48,13 @@ impl Page {
         let delay = context.now.since(notice.at);
         Self {
             urgency: text::urgency(notice),
-            colour: colour(notice),
+            colour: Tone::of(notice).colour(),
             title: text::title(notice),
             sentences,
-            facts: facts(notice),
+            facts: facts::facts(notice),
             items,
             more,
-            link: notice
-                .incident
-                .as_ref()
-                .and_then(|incident| context.incident_url(&incident.id)),
+            links: facts::links(notice, context, links),
             late: (delay >= LATE).then(|| {
                 format!(
                     "This message was made {} after it happened.",
@@ -99,8 +94,11 @@ impl Page {
                 line(&mut page, format_args!("- and {} more", self.more));
             }
         }
-        if let Some(link) = &self.link {
-            line(&mut page, format_args!("\nIncident: {link}"));
+        if !self.links.is_empty() {
+            page.push('\n');
+        }
+        for (text, url) in &self.links {
+            line(&mut page, format_args!("{text}: {url}"));
         }
         if let Some(late) = &self.late {
             line(&mut page, format_args!("\n{late}"));
@@ -148,12 +146,23 @@ impl Page {
         }
         self.html_facts(&mut page);
         self.html_items(&mut page);
-        if let Some(link) = &self.link {
+        if !self.links.is_empty() {
+            let links: Vec<String> = self
+                .links
+                .iter()
+                .map(|(text, url)| {
+                    format!(
+                        "<a href=\"{}\" style=\"color:{colour};font-weight:bold\">{}</a>",
+                        clean::html(url),
+                        clean::html(text)
+                    )
+                })
+                .collect();
             line(
                 &mut page,
                 format_args!(
-                    "<tr><td style=\"padding:16px 24px 0 24px\"><a href=\"{}\" style=\"color:{colour};font-weight:bold\">Look at the incident</a></td></tr>",
-                    clean::html(link)
+                    "<tr><td style=\"padding:16px 24px 0 24px\">{}</td></tr>",
+                    links.join("<br>\n")
                 ),
             );
         }
@@ -219,69 +228,4 @@ impl Page {
 fn line(page: &mut String, text: std::fmt::Arguments<'_>) {
     page.push_str(&std::fmt::format(text));
     page.push('\n');
-}
-
-/// The colour of the head; each has a contrast of at least 4.5 to white.
-const fn colour(notice: &Notice) -> &'static str {
-    match (notice.kind, notice.severity) {
-        (Kind::Resolved, _) => "#15803d",
-        (_, Severity::Critical) => "#b91c1c",
-        (_, Severity::Warning) => "#b45309",
-        (_, Severity::Info) => "#1d4ed8",
-    }
-}
-
-/// What is known, as pairs of a word and a value.
-fn facts(notice: &Notice) -> Vec<(String, String)> {
-    let shown = |text: Option<&str>| text.map(clean::name);
-    let service = notice.subject.service().map(Name::as_str);
-    let display_name = notice
-        .display_name
-        .as_deref()
-        .filter(|name| Some(*name) != service);
-    let account = match &notice.subject {
-        Subject::Account(account) => Some(account.as_str()),
-        _ => None,
-    };
-    let pairs = [
-        ("Host", shown(notice.subject.host().map(Name::as_str))),
-        ("Site", shown(notice.site.as_deref())),
-        ("Service", shown(service)),
-        ("Display name", shown(display_name)),
-        ("Account", shown(account)),
-        (
-            "State",
-            notice.state.map(|state| text::state(state).to_owned()),
-        ),
-        (
-            "Before",
-            notice
-                .previous_state
-                .map(|state| text::state(state).to_owned()),
-        ),
-        (
-            "Start type",
-            notice
-                .start_type
-                .map(|kind| text::start_type(kind).to_owned()),
-        ),
-        ("At", Some(text::moment(notice.at))),
-        (
-            "Incident",
-            notice
-                .incident
-                .as_ref()
-                .map(|incident| incident.id.to_string()),
-        ),
-    ];
-    let labels = notice
-        .labels
-        .iter()
-        .take(LABELS_MAX)
-        .map(|(name, value)| (clean::name(name), clean::name(value)));
-    pairs
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .chain(labels)
-        .collect()
 }

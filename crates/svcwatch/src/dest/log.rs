@@ -5,6 +5,7 @@ use crate::{
         Context, Problem, body,
         judge::{FileReply, Judgement},
         payload::{Form, Outgoing},
+        wording::{Drawn, Wording},
     },
     dest::{TIMEOUT, redact::Redactor},
 };
@@ -16,6 +17,8 @@ use svcwatch_core::{event::Verdict, id::DeliveryKey, notice::Notice};
 pub struct Settings {
     /// The file that lines are added to; `None` for the standard output.
     pub path: Option<PathBuf>,
+    /// Templates and links.
+    pub wording: Wording,
     /// How long writing one line may take.
     pub timeout: Duration,
 }
@@ -24,6 +27,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             path: None,
+            wording: Wording::default(),
             timeout: TIMEOUT,
         }
     }
@@ -50,9 +54,13 @@ impl Settings {
         key: &DeliveryKey,
         notice: &Notice,
         context: &Context,
+        drawn: &Drawn,
         lines: usize,
     ) -> Result<Outgoing, String> {
-        let line = body::json(key, notice, context, lines)?;
+        let line = match &drawn.message {
+            Some(filled) => filled.text.clone().into_bytes(),
+            None => body::json(key, notice, context, lines)?,
+        };
         Ok(Outgoing::new(Form::Line, line))
     }
 

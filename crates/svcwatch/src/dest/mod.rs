@@ -2,29 +2,43 @@
 //! (reply → verdict), both pure. Sending is done by [`crate::transport`] alone; [`sender`] puts the two together.
 
 pub mod body;
+pub mod butler;
 pub mod clean;
 pub mod codes;
 pub mod email;
+pub mod endpoint;
+mod facts;
 pub mod judge;
 mod layout;
 pub mod log;
+pub mod mailbox;
 pub mod mqtt;
+pub mod newrelic;
 pub mod payload;
 pub mod redact;
 pub mod sender;
-mod subject;
+pub mod slack;
+mod slack_words;
+pub mod teams;
 pub mod text;
 pub mod webhook;
+pub mod wording;
 
 use crate::feed::influxdb;
+use endpoint::Endpoint;
 use payload::Outgoing;
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, Subject},
     limits,
     notice::{Kind, Notice, ToldEvent},
     time::Wall,
 };
+use wording::{Drawn, Fallback, Wording};
 
 /// How long a whole delivery may take unless the configuration says otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,6 +76,33 @@ pub enum Settings {
     Mqtt(mqtt::Settings),
     /// `type: influxdb`.
     Influxdb(influxdb::Settings),
+    /// `type: slack`.
+    Slack(slack::Settings),
+    /// `type: teams`.
+    Teams(teams::Settings),
+    /// `type: newrelic`.
+    NewRelic(newrelic::Settings),
+}
+
+/// What has neither templates nor links.
+static NO_WORDING: LazyLock<Wording> = LazyLock::new(Wording::default);
+
+/// A message that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The message, as it is stored.
+    pub bytes: Vec<u8>,
+    /// The templates that were not used for it.
+    pub fallbacks: Vec<Fallback>,
+}
+
+/// For whom and of what size a message is made.
+#[derive(Debug, Clone, Copy)]
+struct Order<'a> {
+    destination: &'a Name,
+    key: &'a DeliveryKey,
+    recipient: &'a str,
+    lines: usize,
 }
 
 impl Settings {
@@ -73,6 +114,9 @@ impl Settings {
             Self::Email(settings) => settings.check(),
             Self::Mqtt(settings) => settings.check(),
             Self::Influxdb(settings) => settings.check(),
+            Self::Slack(settings) => settings.check(),
+            Self::Teams(settings) => settings.check(),
+            Self::NewRelic(settings) => settings.check(),
         };
         if !TIMEOUT_RANGE.contains(&self.timeout()) {
             problems.push(Problem::new("timeout", "must be between 1s and 60s"));
@@ -88,14 +132,20 @@ impl Settings {
             Self::Email(settings) => settings.warnings(),
             Self::Mqtt(settings) => settings.warnings(),
             Self::Influxdb(settings) => settings.warnings(),
+            Self::Slack(settings) => settings.warnings(),
+            Self::Teams(settings) => settings.warnings(),
+            Self::NewRelic(settings) => settings.warnings(),
         }
     }
 
     /// Who gets deliveries of their own; one empty text where the destination itself is the recipient.
     pub fn recipients(&self) -> Vec<Arc<str>> {
         match self {
-            Self::Log(_) | Self::Webhook(_) | Self::Mqtt(_) => vec![Arc::from("")],
+            Self::Log(_) | Self::Webhook(_) | Self::Slack(_) | Self::Teams(_) | Self::Mqtt(_) => {
+                vec![Arc::from("")]
+            }
             Self::Influxdb(_) => Vec::new(),
+            Self::NewRelic(settings) => settings.recipients(),
             Self::Email(settings) => settings
                 .to
                 .iter()
@@ -112,6 +162,9 @@ impl Settings {
             Self::Email(settings) => settings.timeout,
             Self::Mqtt(settings) => settings.timeout,
             Self::Influxdb(settings) => settings.timeout,
+            Self::Slack(settings) => settings.timeout,
+            Self::Teams(settings) => settings.timeout,
+            Self::NewRelic(settings) => settings.timeout,
         }
     }
 
@@ -121,6 +174,9 @@ impl Settings {
             Self::Log(_) => "log",
             Self::Webhook(_) => "webhook",
             Self::Email(_) => "email",
+            Self::Slack(_) => "slack",
+            Self::Teams(_) => "teams",
+            Self::NewRelic(_) => "newrelic",
             Self::Mqtt(_) => "mqtt",
             Self::Influxdb(_) => "influxdb",
         }
@@ -129,7 +185,12 @@ impl Settings {
     /// Whether it takes every reading.
     pub const fn is_feed(&self) -> bool {
         match self {
-            Self::Log(_) | Self::Webhook(_) | Self::Email(_) => false,
+            Self::Log(_)
+            | Self::Webhook(_)
+            | Self::Email(_)
+            | Self::Slack(_)
+            | Self::Teams(_)
+            | Self::NewRelic(_) => false,
             Self::Mqtt(settings) => settings.topics.status.is_some(),
             Self::Influxdb(_) => true,
         }
@@ -142,9 +203,45 @@ impl Settings {
         }
     }
 
-    /// The message of a notice to one recipient: the same bytes for the same notice, whenever and wherever it is made,
-    /// but for a remark on how late it is. At most [`limits::PAYLOAD_BYTES_MAX`] bytes: of a summary that is too long
-    /// fewer lines are named, its counts are whole.
+    /// Its templates and links.
+    pub fn wording(&self) -> &Wording {
+        match self {
+            Self::Log(settings) => &settings.wording,
+            Self::Webhook(settings) => &settings.wording,
+            Self::Email(settings) => &settings.wording,
+            Self::Slack(settings) => &settings.wording,
+            Self::Teams(settings) => &settings.wording,
+            Self::NewRelic(settings) => &settings.wording,
+            Self::Mqtt(_) | Self::Influxdb(_) => &NO_WORDING,
+        }
+    }
+
+    /// Where its HTTP requests go; none where it makes no such requests.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        match self {
+            Self::Log(_) | Self::Email(_) | Self::Mqtt(_) | Self::Influxdb(_) => Vec::new(),
+            Self::Webhook(settings) => settings.endpoints(),
+            Self::Slack(settings) => settings.endpoints(),
+            Self::Teams(settings) => settings.endpoints(),
+            Self::NewRelic(settings) => settings.endpoints(),
+        }
+    }
+
+    /// The file of certificates that are trusted besides the system's.
+    pub fn ca(&self) -> Option<&Path> {
+        match self {
+            Self::Log(_) => None,
+            Self::Mqtt(settings) => settings.tls.as_ref().and_then(|tls| tls.ca.as_deref()),
+            Self::Influxdb(settings) => settings.ca.as_deref(),
+            Self::Webhook(settings) => settings.ca.as_deref(),
+            Self::Email(settings) => settings.ca.as_deref(),
+            Self::Slack(settings) => settings.ca.as_deref(),
+            Self::Teams(settings) => settings.ca.as_deref(),
+            Self::NewRelic(settings) => settings.ca.as_deref(),
+        }
+    }
+
+    /// The message of a notice to one recipient, as [`Self::make`] makes it.
     pub fn render(
         &self,
         destination: &Name,
@@ -153,31 +250,82 @@ impl Settings {
         notice: &Notice,
         context: &Context,
     ) -> Result<Vec<u8>, String> {
+        let made = self.make(destination, key, recipient, notice, context)?;
+        Ok(made.bytes)
+    }
+
+    /// The message of a notice to one recipient: the same bytes for the same notice, whenever and wherever it is made,
+    /// but for a remark on how late it is. At most [`limits::PAYLOAD_BYTES_MAX`] bytes: of a summary that is too long
+    /// fewer lines are named, its counts are whole. A template that cannot be used is told, and the built-in message
+    /// made in its place.
+    pub fn make(
+        &self,
+        destination: &Name,
+        key: &DeliveryKey,
+        recipient: &str,
+        notice: &Notice,
+        context: &Context,
+    ) -> Result<Made, String> {
+        let mut fallbacks = Vec::new();
+        let mut drawn = self.wording().draw(key, notice, context, &mut fallbacks);
+        let make = |drawn: &Drawn, lines| {
+            let order = Order {
+                destination,
+                key,
+                recipient,
+                lines,
+            };
+            self.render_lines(&order, notice, context, drawn)
+                .and_then(|outgoing| outgoing.to_bytes())
+        };
+        if drawn.message.is_some() {
+            if let Ok(bytes) = make(&drawn, limits::SUMMARY_ITEMS_MAX) {
+                return Ok(Made { bytes, fallbacks });
+            }
+            fallbacks.extend(self.wording().too_large(notice));
+            drawn.message = None;
+        }
         let mut last = String::new();
         for lines in [limits::SUMMARY_ITEMS_MAX, 40, 10, 0] {
-            let outgoing: Outgoing = match self {
-                Self::Log(settings) => settings.render(key, notice, context, lines)?,
-                Self::Webhook(settings) => settings.render(key, notice, context, lines)?,
-                Self::Mqtt(settings) => settings.render(key, notice, context)?,
-                Self::Influxdb(_) => {
-                    return Err("the destination is a feed and takes no notices".to_owned());
-                }
-                Self::Email(settings) => {
-                    let letter = email::Letter {
-                        destination,
-                        key,
-                        recipient,
-                        lines,
-                    };
-                    settings.render(&letter, notice, context)?
-                }
-            };
-            match outgoing.to_bytes() {
-                Ok(stored) => return Ok(stored),
+            match make(&drawn, lines) {
+                Ok(bytes) => return Ok(Made { bytes, fallbacks }),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    fn render_lines(
+        &self,
+        order: &Order<'_>,
+        notice: &Notice,
+        context: &Context,
+        drawn: &Drawn,
+    ) -> Result<Outgoing, String> {
+        let Order {
+            destination,
+            key,
+            recipient,
+            lines,
+        } = *order;
+        match self {
+            Self::Log(settings) => settings.render(key, notice, context, drawn, lines),
+            Self::Webhook(settings) => settings.render(key, notice, context, drawn, lines),
+            Self::Email(settings) => {
+                let letter = email::Letter {
+                    destination,
+                    key,
+                    recipient,
+                    lines,
+                };
+                settings.render(&letter, notice, context, drawn)
+            }
+            Self::Slack(settings) => settings.render(notice, context, drawn, lines),
+            Self::Teams(settings) => settings.render(notice, context, drawn, lines),
+            Self::NewRelic(settings) => settings.render(recipient, notice, context, drawn),
+            Self::Mqtt(settings) => settings.render(key, notice, context),
+            Self::Influxdb(_) => Err("the destination is a feed and takes no notices".to_owned()),
+        }
     }
 }
 
@@ -243,6 +391,12 @@ pub(crate) fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+#[cfg(test)]
+mod chat_hostile_tests;
+#[cfg(test)]
+mod chat_rules;
+#[cfg(test)]
+mod chat_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

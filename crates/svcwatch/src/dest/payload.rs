@@ -42,6 +42,8 @@ pub struct Outgoing {
     pub retain: bool,
     /// Names and values beside a published message.
     pub properties: Vec<(String, String)>,
+    /// Which of the destination's addresses it goes to, where it has several; its name, never the address.
+    pub endpoint: Option<String>,
     /// The bytes to be sent.
     pub bytes: Vec<u8>,
 }
@@ -63,6 +65,7 @@ struct Head {
     retain: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     properties: Vec<(String, String)>,
+    endpoint: Option<String>,
 }
 
 impl Outgoing {
@@ -76,6 +79,7 @@ impl Outgoing {
             topic: None,
             retain: false,
             properties: Vec::new(),
+            endpoint: None,
             bytes,
         }
     }
@@ -91,6 +95,7 @@ impl Outgoing {
             topic: self.topic.clone(),
             retain: self.retain,
             properties: self.properties.clone(),
+            endpoint: self.endpoint.clone(),
         };
         let mut stored = serde_json::to_vec(&head)
             .map_err(|error| format!("the message cannot be written down: {error}"))?;
@@ -129,6 +134,7 @@ impl Outgoing {
             topic: head.topic,
             retain: head.retain,
             properties: head.properties,
+            endpoint: head.endpoint,
             bytes: bytes.get(1..).unwrap_or_default().to_vec(),
         })
     }
@@ -143,6 +149,7 @@ mod tests {
         let mut outgoing = Outgoing::new(Form::Mail, b"Subject: x\r\n\r\n\0\n".to_vec());
         outgoing.sender = Some("a@b.example".to_owned());
         outgoing.recipient = Some("c@d.example".to_owned());
+        outgoing.endpoint = Some("log:First".to_owned());
         let stored = outgoing.to_bytes().expect("small enough");
         assert_eq!(Outgoing::from_bytes(&stored), Ok(outgoing));
         let mut published = Outgoing::new(Form::Publish, b"{}".to_vec());

@@ -3,12 +3,12 @@
 use crate::{
     clock,
     dest::{
-        Context, Problem, Settings, email,
-        judge::{self, Judgement},
-        log, mqtt,
+        Context, Made, Problem, Settings, email, endpoint,
+        judge::{self, HttpReply, Judgement},
+        log, mqtt, newrelic,
         payload::{Form, Outgoing},
         redact::Redactor,
-        webhook,
+        slack, teams, webhook,
     },
     feed::{Fed, Reading},
     transport::{
@@ -19,6 +19,10 @@ use crate::{
         smtp::{Smtp, SmtpError},
         tls::Roots,
     },
+};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family},
 };
 use std::{
     collections::BTreeMap,
@@ -81,7 +85,7 @@ enum Carrier {
     Http(Http),
     Smtp(Smtp),
     Mqtt(Mqtt),
-    Influxdb(Influx),
+    Influxdb(Box<Influx>),
 }
 
 /// One destination, ready to send.
@@ -104,10 +108,6 @@ impl Destination {
                 Carrier::File(Lines::new(settings.path.clone())),
                 Redactor::default(),
             ),
-            Settings::Webhook(settings) => match Http::new(settings, roots) {
-                Ok(http) => (Carrier::Http(http), settings.redactor()),
-                Err(error) => return Err(BuildError::Http { name, error }),
-            },
             Settings::Email(settings) => match Smtp::new(settings, roots) {
                 Ok(smtp) => (Carrier::Smtp(smtp), settings.redactor()),
                 Err(error) => return Err(BuildError::Smtp { name, error }),
@@ -117,9 +117,19 @@ impl Destination {
                 Err(error) => return Err(BuildError::Mqtt { name, error }),
             },
             Settings::Influxdb(settings) => match Influx::new(settings, roots) {
-                Ok(influx) => (Carrier::Influxdb(influx), settings.redactor()),
+                Ok(influx) => (Carrier::Influxdb(Box::new(influx)), settings.redactor()),
                 Err(error) => return Err(BuildError::Http { name, error }),
             },
+            Settings::Webhook(_)
+            | Settings::Slack(_)
+            | Settings::Teams(_)
+            | Settings::NewRelic(_) => {
+                let endpoints = settings.endpoints();
+                match Http::new(&endpoints, settings.ca(), settings.timeout(), roots) {
+                    Ok(http) => (Carrier::Http(http), endpoint::redactor(&endpoints)),
+                    Err(error) => return Err(BuildError::Http { name, error }),
+                }
+            }
         };
         Ok(Self {
             name,
@@ -151,8 +161,12 @@ impl Destination {
                 log::Settings::judge(&reply, &self.redactor)
             }
             (Carrier::Http(http), Form::Line | Form::HttpBody | Form::HttpQuery) => {
-                let reply = http.send(&outgoing, key, now).await;
-                webhook::Settings::judge(&reply, now, &self.redactor)
+                match http.send(&outgoing, key, now).await {
+                    Some(reply) => self.judge(&reply, now),
+                    None => Judgement::rejected(
+                        "the message was made for an address or account that is not in the configuration any more",
+                    ),
+                }
             }
             (Carrier::Smtp(smtp), Form::Mail) => {
                 let reply = smtp.send(&outgoing).await;
@@ -223,6 +237,32 @@ impl Destination {
         }
         let reply = influx.write(settings.test_line(now)).await;
         Some(judge::http(&reply, now, &self.redactor))
+    }
+
+    /// What a reply means here.
+    fn judge(&self, reply: &HttpReply, now: Wall) -> Judgement {
+        match &self.settings {
+            Settings::Slack(_) => slack::Settings::judge(reply, now, &self.redactor),
+            Settings::Teams(_) => teams::Settings::judge(reply, now, &self.redactor),
+            Settings::NewRelic(_) => newrelic::Settings::judge(reply, now, &self.redactor),
+            Settings::Log(_)
+            | Settings::Webhook(_)
+            | Settings::Email(_)
+            | Settings::Mqtt(_)
+            | Settings::Influxdb(_) => webhook::Settings::judge(reply, now, &self.redactor),
+        }
+    }
+
+    /// Tells of templates that were not used, each once until its text changes.
+    fn tell_fallbacks(&self, made: &Made) {
+        for fallback in made.fallbacks.iter().filter(|fallback| fallback.news) {
+            tracing::warn!(
+                destination = %self.name,
+                template = %fallback.template,
+                error = %fallback.failure,
+                "a template was not used, and the built-in message is sent instead"
+            );
+        }
     }
 
     /// Tries whether the destination can be reached, and whether it takes our logon, without sending a message.
@@ -305,6 +345,33 @@ impl Destinations {
 #[derive(Debug, Clone, Default)]
 pub struct Senders {
     current: Arc<RwLock<Arc<Destinations>>>,
+    fallbacks: Fallbacks,
+}
+
+/// How often a template was not used, by destination.
+#[derive(Debug, Clone, Default)]
+pub struct Fallbacks(Family<OfDestination, Counter>);
+
+/// The label of a count.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfDestination {
+    destination: String,
+}
+
+impl Fallbacks {
+    /// Counts.
+    pub fn count(&self, destination: &Name, by: usize) {
+        let of = OfDestination {
+            destination: destination.as_str().to_owned(),
+        };
+        let by = u64::try_from(by).unwrap_or(u64::MAX);
+        self.0.get_or_create(&of).inc_by(by);
+    }
+
+    /// The counts, for a registry of metrics.
+    pub fn family(&self) -> Family<OfDestination, Counter> {
+        self.0.clone()
+    }
 }
 
 impl Senders {
@@ -312,7 +379,13 @@ impl Senders {
     pub fn new(destinations: Destinations) -> Self {
         Self {
             current: Arc::new(RwLock::new(Arc::new(destinations))),
+            fallbacks: Fallbacks::default(),
         }
+    }
+
+    /// From now on counts the templates that were not used there.
+    pub fn count_in(&mut self, fallbacks: Fallbacks) {
+        self.fallbacks = fallbacks;
     }
 
     /// Replaces them all.
@@ -336,15 +409,21 @@ impl Senders {
         now: Wall,
     ) -> Result<Arc<[u8]>, String> {
         let destinations = self.current();
+        let fallbacks = self.fallbacks.clone();
         let rendered = tokio::task::spawn_blocking(move || {
             let target = destinations.get(&destination).ok_or_else(gone)?;
             let context = Context {
                 base_url: destinations.base_url.clone(),
                 now,
             };
-            target
+            let made = target
                 .settings
-                .render(&destination, &key, &recipient, &notice, &context)
+                .make(&destination, &key, &recipient, &notice, &context)?;
+            if !made.fallbacks.is_empty() {
+                fallbacks.count(&destination, made.fallbacks.len());
+                target.tell_fallbacks(&made);
+            }
+            Ok(made.bytes)
         });
         match rendered.await {
             Ok(message) => message.map(Arc::from),

@@ -168,8 +168,8 @@ fn a_mail_is_ascii_in_short_lines_whose_headers_are_ours_alone() {
                     "Auto-Submitted",
                     "X-Auto-Response-Suppress",
                     "X-Priority",
+                    "X-MSMail-Priority",
                     "Importance",
-                    "Priority",
                     "MIME-Version",
                     "Content-Type",
                 ]
@@ -267,11 +267,11 @@ fn priority_follows_the_settings_and_else_the_notice() {
             .find_map(|line| line.strip_prefix("Importance: "));
         line.map(str::to_owned)
     };
-    assert_eq!(importance(None, &stopped()).as_deref(), Some("high"));
+    assert_eq!(importance(None, &stopped()).as_deref(), Some("High"));
     assert_eq!(importance(None, &resolved_with_merged()), None);
     assert_eq!(
         importance(Some(email::Priority::Low), &stopped()).as_deref(),
-        Some("low")
+        Some("Low")
     );
     assert_eq!(importance(Some(email::Priority::Normal), &stopped()), None);
 }

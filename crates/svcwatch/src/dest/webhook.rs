@@ -1,11 +1,13 @@
-//! `type: webhook`: an HTTP request a notice, with the JSON body of version 1.
+//! `type: webhook`: an HTTP request a notice, with the JSON body of version 1, or as Butler sends it.
 
 use crate::{
     dest::{
-        Context, Problem, TIMEOUT, body, is_loopback,
+        Context, Problem, TIMEOUT, body, butler,
+        endpoint::{self, Endpoint, USUAL},
         judge::{self, HttpReply, Judgement},
         payload::{Form, Outgoing},
         redact::Redactor,
+        wording::{Drawn, Wording},
     },
     secret::Secret,
 };
@@ -24,8 +26,6 @@ use svcwatch_core::{
 
 /// The media type of the body.
 const CONTENT_TYPE: &str = "application/json";
-/// Headers of one destination, at most.
-const HEADERS_MAX: usize = 32;
 /// Headers that are svcwatch's own or that only the connection may set.
 const RESERVED: [&str; 9] = [
     "host",
@@ -73,6 +73,16 @@ impl Method {
     }
 }
 
+/// Whose body is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Body {
+    /// Our own, version 1.
+    #[default]
+    Svcwatch,
+    /// Butler's: its fields in its order.
+    Butler,
+}
+
 /// The settings of a `webhook` destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -80,10 +90,14 @@ pub struct Settings {
     pub url: Secret,
     /// How.
     pub method: Method,
+    /// What is sent.
+    pub body: Body,
     /// Headers besides our own, each a name and a value.
     pub headers: Vec<(String, Secret)>,
     /// The key of the signature; none where the request is not signed.
     pub secret: Option<Secret>,
+    /// Templates and links.
+    pub wording: Wording,
     /// A file of certificates (PEM) that are trusted besides the system's.
     pub ca: Option<PathBuf>,
     /// How long all of it may take.
@@ -96,8 +110,10 @@ impl Settings {
         Self {
             url: url.into(),
             method: Method::default(),
+            body: Body::default(),
             headers: Vec::new(),
             secret: None,
+            wording: Wording::default(),
             ca: None,
             timeout: TIMEOUT,
         }
@@ -105,22 +121,9 @@ impl Settings {
 
     /// What is wrong with them.
     pub fn check(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if let Err(text) = parse_url(&self.url) {
-            problems.push(Problem::new("url", text));
-        }
-        if self.headers.len() > HEADERS_MAX {
-            let text = format!(
-                "has {} headers; {HEADERS_MAX} are allowed",
-                self.headers.len()
-            );
-            problems.push(Problem::new("headers", text));
-        }
-        for (name, value) in &self.headers {
-            if let Err(text) = parse_header(name, value) {
-                problems.push(Problem::new("headers", text));
-            }
-        }
+        let mut problems: Vec<Problem> =
+            endpoint::check_url("url", &self.url).into_iter().collect();
+        problems.extend(endpoint::check_headers(&self.headers));
         if self.secret.as_ref().is_some_and(Secret::is_empty) {
             problems.push(Problem::new(
                 "secret",
@@ -132,15 +135,16 @@ impl Settings {
 
     /// What is allowed but worth a warning.
     pub fn warnings(&self) -> Vec<Problem> {
-        match parse_url(&self.url) {
-            Ok(url) if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) => {
-                vec![Problem::new(
-                    "url",
-                    "is not https, so others on the way can read the messages and headers",
-                )]
-            }
-            _ => Vec::new(),
-        }
+        endpoint::warn_url("url", &self.url).into_iter().collect()
+    }
+
+    /// Where requests go.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let mut endpoint = Endpoint::new(USUAL, self.url.clone());
+        endpoint.method = self.method;
+        endpoint.headers.clone_from(&self.headers);
+        endpoint.secret.clone_from(&self.secret);
+        vec![endpoint]
     }
 
     /// The request of a notice.
@@ -149,40 +153,29 @@ impl Settings {
         key: &DeliveryKey,
         notice: &Notice,
         context: &Context,
+        drawn: &Drawn,
         lines: usize,
     ) -> Result<Outgoing, String> {
-        match self.method {
-            Method::Get => {
-                let query = body::query(key, notice, context);
-                Ok(Outgoing::new(Form::HttpQuery, query.into_bytes()))
-            }
-            Method::Post | Method::Put => {
-                let json = body::json(key, notice, context, lines)?;
-                let mut outgoing = Outgoing::new(Form::HttpBody, json);
-                outgoing.content_type = Some(CONTENT_TYPE.to_owned());
-                Ok(outgoing)
-            }
+        if self.method == Method::Get {
+            let query = match self.body {
+                Body::Svcwatch => body::query(key, notice, context),
+                Body::Butler => butler::query(notice),
+            };
+            return Ok(Outgoing::new(Form::HttpQuery, query.into_bytes()));
         }
+        let json = match (&drawn.message, self.body) {
+            (Some(filled), _) => filled.text.clone().into_bytes(),
+            (None, Body::Svcwatch) => body::json(key, notice, context, lines)?,
+            (None, Body::Butler) => butler::json(notice),
+        };
+        let mut outgoing = Outgoing::new(Form::HttpBody, json);
+        outgoing.content_type = Some(CONTENT_TYPE.to_owned());
+        Ok(outgoing)
     }
 
     /// What a reply means.
     pub fn judge(reply: &HttpReply, now: Wall, redactor: &Redactor) -> Judgement {
         judge::http(reply, now, redactor)
-    }
-
-    /// The texts that must not be told.
-    pub fn redactor(&self) -> Redactor {
-        let mut redactor = Redactor::default();
-        if let Ok(url) = parse_url(&self.url) {
-            redactor.add_url(&url);
-        }
-        for (_, value) in &self.headers {
-            redactor.add_header(value.reveal());
-        }
-        if let Some(secret) = &self.secret {
-            redactor.add(secret.reveal());
-        }
-        redactor
     }
 }
 

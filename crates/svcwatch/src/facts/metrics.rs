@@ -1,6 +1,7 @@
 //! The metrics of the program itself. All series of closed lists are there with 0 from the start.
 
 use super::{Build, feeds::FeedMetrics};
+use crate::dest::sender::Fallbacks;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -65,6 +66,7 @@ pub(super) struct Metrics {
     pub(super) drops: Family<ByReason, Counter>,
     pub(super) deliveries: Family<ByDestination, Counter>,
     pub(super) feeds: FeedMetrics,
+    pub(super) fallbacks: Fallbacks,
     pub(super) accounts_paused: Gauge,
     pub(super) late_acknowledgements: Counter,
     pub(super) commit_duration: Histogram,
@@ -89,6 +91,7 @@ impl Metrics {
             drops: Family::default(),
             deliveries: Family::default(),
             feeds: FeedMetrics::default(),
+            fallbacks: Fallbacks::default(),
             accounts_paused: Gauge::default(),
             late_acknowledgements: Counter::default(),
             commit_duration: Histogram::new([
@@ -201,9 +204,18 @@ impl Metrics {
             "Tries to write records that failed",
             self.commit_failures.clone(),
         );
+        register_fallbacks(registry, &self.fallbacks);
         register_build(registry, build);
         self
     }
+}
+
+fn register_fallbacks(registry: &mut Registry, fallbacks: &Fallbacks) {
+    registry.register(
+        "svcwatch_template_failures",
+        "Templates that were not used, so that the built-in message was sent, by destination",
+        fallbacks.family(),
+    );
 }
 
 fn register_build(registry: &mut Registry, build: Build) {

@@ -31,7 +31,7 @@ use svcwatch_core::{
 };
 use words::{about, name, plain};
 
-use crate::board::Board;
+use crate::{board::Board, dest::sender::Fallbacks};
 
 /// Which program this is.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +127,7 @@ impl Facts {
             for result in RESULTS {
                 self.metrics.count_delivery(name, result, 0);
             }
+            self.metrics.fallbacks.count(name, 0);
         }
         let known: BTreeSet<Name> = board.outbox().into_iter().map(|(name, _)| name).collect();
         let new = names.iter().filter(|name| !known.contains(*name));
@@ -134,6 +135,11 @@ impl Facts {
             destination: name.clone(),
             pending: 0,
         }));
+    }
+
+    /// Where templates that were not used are counted.
+    pub fn fallbacks(&self) -> Fallbacks {
+        self.metrics.fallbacks.clone()
     }
 
     /// Records are durable, and how long that took.
@@ -370,6 +376,15 @@ mod tests {
         has(
             &facts,
             "svcwatch_deliveries_total{destination=\"duty\",result=\"retry\"} 0",
+        );
+        has(
+            &facts,
+            "svcwatch_template_failures_total{destination=\"duty\"} 0",
+        );
+        facts.fallbacks().count(&"duty".into(), 2);
+        has(
+            &facts,
+            "svcwatch_template_failures_total{destination=\"duty\"} 2",
         );
         assert_eq!(board.outbox(), [("duty".into(), 0)]);
     }

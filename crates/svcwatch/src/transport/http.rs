@@ -2,10 +2,11 @@
 
 use crate::{
     dest::{
+        endpoint::{Endpoint, RESOLVED, USUAL},
         is_loopback,
         judge::{HttpReply, too_late},
         payload::{Form, Outgoing},
-        webhook::{self, Method, Settings, place},
+        webhook::{self, Method, place},
     },
     secret::Secret,
     transport::tls::{self, Roots, TlsError},
@@ -15,7 +16,7 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
-use std::{error::Error as _, path::Path, time::Duration};
+use std::{collections::BTreeMap, error::Error as _, path::Path, time::Duration};
 use svcwatch_core::{id::DeliveryKey, time::Wall};
 use tokio::time::Instant;
 
@@ -42,49 +43,136 @@ pub enum HttpError {
     Client(String),
 }
 
-/// A client for one webhook.
+/// What sends the requests of one destination.
 pub struct Http {
+    targets: BTreeMap<String, Target>,
+    timeout: Duration,
+}
+
+/// One address, ready to be asked.
+struct Target {
     client: Client,
     method: Method,
     url: Url,
     headers: HeaderMap,
     secret: Option<Secret>,
-    timeout: Duration,
 }
 
 impl std::fmt::Debug for Http {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Http")
-            .field("place", &place(&self.url))
-            .field("method", &self.method)
-            .finish_non_exhaustive()
+        let places = self
+            .targets
+            .iter()
+            .map(|(name, target)| (name, place(&target.url)));
+        formatter.debug_map().entries(places).finish()
     }
 }
 
 impl Http {
-    /// A client for these settings.
-    pub fn new(settings: &Settings, roots: &Roots) -> Result<Self, HttpError> {
-        let url = webhook::parse_url(&settings.url)
-            .map_err(|text| HttpError::Settings(format!("url {text}")))?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &settings.headers {
-            let (name, value) = webhook::parse_header(name, value).map_err(HttpError::Settings)?;
-            headers.append(name, value);
+    /// What sends to these addresses.
+    pub fn new(
+        endpoints: &[Endpoint],
+        ca: Option<&Path>,
+        timeout: Duration,
+        roots: &Roots,
+    ) -> Result<Self, HttpError> {
+        // Connections and keys are shared by all addresses; a proxy could not reach this machine's own.
+        let mut clients: BTreeMap<bool, Client> = BTreeMap::new();
+        let mut targets = BTreeMap::new();
+        for endpoint in endpoints {
+            let url = webhook::parse_url(&endpoint.url)
+                .map_err(|text| HttpError::Settings(format!("url {text}")))?;
+            let here = url.host_str().is_some_and(is_loopback);
+            let client = match clients.get(&here) {
+                Some(client) => client.clone(),
+                None => client(ca, here, roots)?,
+            };
+            clients.insert(here, client.clone());
+            let mut headers = HeaderMap::new();
+            for (name, value) in &endpoint.headers {
+                let (name, value) =
+                    webhook::parse_header(name, value).map_err(HttpError::Settings)?;
+                headers.append(name, value);
+            }
+            let target = Target {
+                client,
+                method: endpoint.method,
+                url,
+                headers,
+                secret: endpoint.secret.clone(),
+            };
+            targets.insert(endpoint.name.clone(), target);
         }
-        let client = client(&url, settings.ca.as_deref(), roots)?;
-        Ok(Self {
-            client,
-            method: settings.method,
-            url,
-            headers,
-            secret: settings.secret.clone(),
-            timeout: settings.timeout,
-        })
+        Ok(Self { targets, timeout })
     }
 
-    /// Sends a message. The signature, if any, bears the time `now`.
-    pub async fn send(&self, outgoing: &Outgoing, key: &DeliveryKey, now: Wall) -> HttpReply {
+    /// Sends a message; none where the address that it was made for is not in the configuration any more. The
+    /// signature, if any, bears the time `now`.
+    pub async fn send(
+        &self,
+        outgoing: &Outgoing,
+        key: &DeliveryKey,
+        now: Wall,
+    ) -> Option<HttpReply> {
+        let name = outgoing.endpoint.as_deref().unwrap_or(USUAL);
+        let target = match self.targets.get(name) {
+            None if name == RESOLVED => self.targets.get(USUAL)?,
+            target => target?,
+        };
+        Some(
+            exchange(
+                target.request(outgoing, key, now),
+                &target.url,
+                self.timeout,
+            )
+            .await,
+        )
+    }
+
+    /// Asks each server for nothing, to see whether name, route, encryption and proxy work. The path, which may be a
+    /// secret, is left out, and whatever is answered is good.
+    pub async fn check(&self) -> Result<String, String> {
+        let mut roots: BTreeMap<String, (&Target, Url)> = BTreeMap::new();
+        for target in self.targets.values() {
+            let mut root = target.url.clone();
+            root.set_path("/");
+            root.set_query(None);
+            roots.insert(place(&root), (target, root));
+        }
+        let mut answers = Vec::new();
+        for (place, (target, root)) in roots {
+            let request = target.client.head(root.clone());
+            match exchange(request, &root, self.timeout).await {
+                HttpReply::Answer { status, .. } => {
+                    answers.push(format!("{place} answers (HTTP {status})"));
+                }
+                HttpReply::Failed(error) => return Err(error),
+            }
+        }
+        Ok(answers.join("; "))
+    }
+}
+
+/// A client that follows nothing and remembers nothing.
+pub(super) fn client(ca: Option<&Path>, here: bool, roots: &Roots) -> Result<Client, HttpError> {
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(roots.client(ca, true)?)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .user_agent(USER_AGENT)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(2);
+    if here {
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| HttpError::Client(error.without_url().to_string()))
+}
+
+impl Target {
+    fn request(&self, outgoing: &Outgoing, key: &DeliveryKey, now: Wall) -> RequestBuilder {
         let mut url = self.url.clone();
         let mut request = match (self.method, outgoing.form) {
             (_, Form::HttpQuery) => {
@@ -121,48 +209,10 @@ impl Http {
                 .header(header::CONTENT_TYPE, kind)
                 .body(outgoing.bytes.clone());
         }
-        self.exchange(request).await
-    }
-
-    /// Asks the server for nothing, to see whether name, route, encryption and proxy work. The path, which may be a
-    /// secret, is left out, and whatever is answered is good.
-    pub async fn check(&self) -> Result<String, String> {
-        let mut root = self.url.clone();
-        root.set_path("/");
-        root.set_query(None);
-        match self.exchange(self.client.head(root)).await {
-            HttpReply::Answer { status, .. } => {
-                Ok(format!("{} answers (HTTP {status})", place(&self.url)))
-            }
-            HttpReply::Failed(error) => Err(error),
-        }
-    }
-
-    async fn exchange(&self, request: RequestBuilder) -> HttpReply {
-        exchange(request, &self.url, self.timeout).await
+        request
     }
 }
 
-/// A client for one place, which follows nothing and keeps nothing.
-pub(super) fn client(url: &Url, ca: Option<&Path>, roots: &Roots) -> Result<Client, HttpError> {
-    let mut builder = Client::builder()
-        .tls_backend_preconfigured(roots.client(ca, true)?)
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .user_agent(USER_AGENT)
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(2);
-    // A proxy could not reach this machine's own addresses.
-    if url.host_str().is_some_and(is_loopback) {
-        builder = builder.no_proxy();
-    }
-    builder
-        .build()
-        .map_err(|error| HttpError::Client(error.without_url().to_string()))
-}
-
-/// Sends a request and reads what is needed of its answer, all of it within the deadline.
 pub(super) async fn exchange(request: RequestBuilder, url: &Url, timeout: Duration) -> HttpReply {
     let deadline = Instant::now() + timeout;
     match tokio::time::timeout_at(deadline, request.send()).await {
@@ -228,10 +278,12 @@ mod tests {
 
     #[test]
     fn a_client_shows_no_secret() {
-        let mut settings = Settings::new("https://canary:canary@chat.example/canary?canary");
-        settings.headers = vec![("X-Token".to_owned(), Secret::from("canary"))];
-        settings.secret = Some(Secret::from("canary"));
-        let http = Http::new(&settings, &Roots::load()).expect("good settings");
+        let url = Secret::from("https://canary:canary@chat.example/canary?canary");
+        let mut endpoint = Endpoint::new(USUAL, url);
+        endpoint.headers = vec![("X-Token".to_owned(), Secret::from("canary"))];
+        endpoint.secret = Some(Secret::from("canary"));
+        let http = Http::new(&[endpoint], None, Duration::from_secs(1), &Roots::load());
+        let http = http.expect("good settings");
         assert!(!format!("{http:?}").contains("canary"));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     dest::{
+        is_loopback,
         judge::HttpReply,
         redact::Redactor,
         webhook::{self, place},
@@ -61,7 +62,8 @@ impl Influx {
     pub fn new(settings: &Settings, roots: &Roots) -> Result<Self, HttpError> {
         let base = webhook::parse_url(&settings.url)
             .map_err(|text| HttpError::Settings(format!("url {text}")))?;
-        let client = http::client(&base, settings.ca.as_deref(), roots)?;
+        let here = base.host_str().is_some_and(is_loopback);
+        let client = http::client(settings.ca.as_deref(), here, roots)?;
         Ok(Self {
             client,
             base,

@@ -1,8 +1,9 @@
 //! The built program, run as people run it.
 
 use std::{
+    io::Read,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -44,25 +45,39 @@ pub(crate) fn svcwatch(arguments: &[&str]) -> Done {
 
 /// Waits for the end of a program that was started; it is ended where that takes too long.
 pub(crate) fn done(mut child: Child) -> Done {
+    // Read while it runs: a pipe takes 64 KiB, and a program that writes more would wait for ever.
+    let out = child
+        .stdout
+        .take()
+        .map(|pipe| std::thread::spawn(|| read(pipe)));
+    let err = child
+        .stderr
+        .take()
+        .map(|pipe| std::thread::spawn(|| read(pipe)));
+    let all = |reader: Option<std::thread::JoinHandle<Vec<u8>>>| {
+        reader.map_or_else(String::new, |reader| text(&reader.join().unwrap()))
+    };
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed() > DEADLINE {
             child.kill().unwrap();
-            let output = child.wait_with_output().unwrap();
-            panic!("it did not end: {}", text(&output.stderr));
+            child.wait().unwrap();
+            panic!("it did not end: {}", all(err));
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = child.wait_with_output().unwrap();
+    let status = child.wait().unwrap();
     Done {
         code: status.code(),
-        out: text(&stdout),
-        err: text(&stderr),
+        out: all(out),
+        err: all(err),
     }
+}
+
+fn read(mut pipe: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).unwrap();
+    bytes
 }
 
 fn text(bytes: &[u8]) -> String {

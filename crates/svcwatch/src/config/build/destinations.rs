@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,15 +9,20 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::{DestinationPlan, Limit, LimitPer};
 
 use super::Build;
+use super::chat::{self, Gives};
 use super::feeds;
 use super::fields::{Fields, one_or_many};
+use crate::config::chat::{NewRelicSettings, WordingSettings};
 use crate::config::settings::{
-    DestinationSettings, EmailSettings, LogSettings, Method, Priority, SmtpSettings, SmtpTls,
-    WebhookSettings,
+    Body, DestinationSettings, EmailSettings, LogSettings, Method, Priority, ResolvedMail,
+    SmtpSettings, SmtpTls, WebhookSettings,
 };
-use crate::config::tables::{EMAIL, LIMIT, LOG, SMTP, WEBHOOK};
+use crate::config::source::SecretSource;
+use crate::config::tables::{EMAIL, LIMIT, LOG, RESOLVED_MAIL, SMTP, WEBHOOK};
 use crate::config::tree::{Entry, Node};
+use crate::dest::is_loopback;
 use crate::secret::Secret;
+use crate::template::Target;
 
 /// The largest file of certificates that is read, in bytes.
 const CA_BYTES: u64 = 1024 * 1024;
@@ -80,6 +84,7 @@ pub(super) fn read(
             name,
             DestinationSettings::Log(LogSettings {
                 path: None,
+                wording: WordingSettings::default(),
                 timeout: Fields::new(None, &LOG).duration("timeout"),
             }),
         );
@@ -115,9 +120,28 @@ fn settings(build: &mut Build<'_>, entry: &Entry) -> Option<(DestinationSettings
                 .collect();
             return Some((DestinationSettings::Email(settings), recipients));
         }
+        "slack" => DestinationSettings::Slack(chat::slack(build, node, &path)?),
+        "teams" => DestinationSettings::Teams(chat::teams(build, node, &path)?),
+        "newrelic" => {
+            let settings = chat::newrelic(build, node, &path);
+            let recipients = accounts(&settings);
+            return Some((DestinationSettings::NewRelic(settings), recipients));
+        }
         _ => return None,
     };
     Some((settings, itself()))
+}
+
+/// The recipients of New Relic: an event and a log entry for each account.
+fn accounts(settings: &NewRelicSettings) -> Vec<Arc<str>> {
+    [("event", settings.events), ("log", settings.logs)]
+        .into_iter()
+        .filter(|(_, on)| *on)
+        .flat_map(|(gets, _)| {
+            let accounts = settings.accounts.iter();
+            accounts.map(move |account| Arc::from(format!("{gets}:{}", account.name)))
+        })
+        .collect()
 }
 
 fn limit(node: Option<&Node>) -> Option<Limit> {
@@ -156,30 +180,76 @@ fn log(build: &mut Build<'_>, node: &Node, path: &str) -> LogSettings {
     }
     LogSettings {
         path: file,
+        wording: WordingSettings {
+            message: chat::messages(build, node, path, Gives::Always(Target::Line)),
+            subject: Vec::new(),
+        },
         timeout: Fields::new(Some(node), &LOG).duration("timeout"),
     }
 }
 
 fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
     let fields = Fields::new(Some(node), &WEBHOOK);
-    if let Some(url) = node.get("url")
-        && let Some(Ok(address)) = fields.text("url").map(reqwest::Url::parse)
-        && address.scheme() == "http"
-        && !address.host_str().is_some_and(is_loopback)
-    {
+    if let (Some(node), Some(url)) = (node.get("url"), fields.text("url")) {
+        warn_readable(build, node, &format!("{path}.url"), url);
+    }
+    let method = match fields.word("method") {
+        "PUT" => Method::Put,
+        "GET" => Method::Get,
+        _ => Method::Post,
+    };
+    if let (Method::Get, Some(template)) = (method, node.get("template")) {
+        build.error(
+            template.at,
+            &format!("{path}.template"),
+            "a request by GET has no body that a template could fill",
+            "write `method: POST`, or remove the template",
+        );
+    }
+    WebhookSettings {
+        url: Secret::new(fields.text("url").unwrap_or_default()),
+        method,
+        body: match fields.word("body") {
+            "butler" => Body::Butler,
+            _ => Body::Svcwatch,
+        },
+        headers: headers(build, node, path),
+        secret: node
+            .get("secret")
+            .and_then(|value| build.secret(value, &format!("{path}.secret"), true)),
+        wording: WordingSettings {
+            message: chat::messages(build, node, path, Gives::Always(Target::Json)),
+            subject: Vec::new(),
+        },
+        ca: ca(build, node, path),
+        timeout: fields.duration("timeout"),
+    }
+}
+
+/// Warns of an address whose messages others on the way can read.
+pub(super) fn warn_readable(build: &mut Build<'_>, node: &Node, path: &str, url: &str) {
+    let readable = reqwest::Url::parse(url).is_ok_and(|address| {
+        address.scheme() == "http" && !address.host_str().is_some_and(is_loopback)
+    });
+    if readable {
         build.warn(
-            url.at,
-            &format!("{path}.url"),
+            node.at,
+            path,
             "messages and headers travel readable, because the address begins with http:",
             "write https: where the receiver speaks it",
         );
     }
+}
+
+/// Reads `headers`.
+pub(super) fn headers(
+    build: &mut Build<'_>,
+    node: &Node,
+    path: &str,
+) -> Vec<(String, SecretSource)> {
+    let entries = node.get("headers").and_then(Node::entries);
     let mut headers = Vec::new();
-    for entry in node
-        .get("headers")
-        .and_then(Node::entries)
-        .unwrap_or_default()
-    {
+    for entry in entries.unwrap_or_default() {
         let path = format!("{path}.headers.{}", entry.key);
         let Some(source) = build.secret(&entry.value, &path, is_secret_header(&entry.key)) else {
             continue;
@@ -198,29 +268,7 @@ fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
         }
         headers.push((entry.key.to_string(), source));
     }
-    WebhookSettings {
-        url: Secret::new(fields.text("url").unwrap_or_default()),
-        method: match fields.word("method") {
-            "PUT" => Method::Put,
-            "GET" => Method::Get,
-            _ => Method::Post,
-        },
-        headers,
-        secret: node
-            .get("secret")
-            .and_then(|value| build.secret(value, &format!("{path}.secret"), true)),
-        ca: ca(build, node, path),
-        timeout: fields.duration("timeout"),
-    }
-}
-
-/// Whether a host is this machine, whose connections nobody else reads.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let address = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    headers
 }
 
 /// Headers whose value gives away an account.
@@ -265,19 +313,37 @@ fn email(build: &mut Build<'_>, node: &Node, path: &str) -> EmailSettings {
             "write at least one mail address",
         );
     }
+    let mut subject = chat::subjects(build, node.get("subject"), &format!("{path}.subject"));
+    let over = Fields::new(node.get("resolved"), &RESOLVED_MAIL);
+    if let Some(own) = over.get("subject") {
+        let own = chat::subject_of_resolved(build, own, &format!("{path}.resolved.subject"));
+        // The first of two for the same notices holds.
+        subject.splice(0..0, own);
+    }
     EmailSettings {
         smtp: smtp(build, node.get("smtp"), &format!("{path}.smtp")),
         from: fields.text("from").unwrap_or_default().to_owned(),
         to,
-        priority: match fields.text("priority") {
-            Some("low") => Some(Priority::Low),
-            Some("normal") => Some(Priority::Normal),
-            Some("high") => Some(Priority::High),
-            Some(_) | None => None,
+        priority: priority(&fields),
+        resolved: ResolvedMail {
+            from: over.text("from").map(str::to_owned),
+            priority: priority(&over),
         },
-        subject: fields.text("subject").map(str::to_owned),
+        wording: WordingSettings {
+            message: chat::messages(build, node, path, Gives::Always(Target::Html)),
+            subject,
+        },
         ca: ca(build, node, path),
         timeout: fields.duration("timeout"),
+    }
+}
+
+fn priority(fields: &Fields<'_>) -> Option<Priority> {
+    match fields.text("priority") {
+        Some("low") => Some(Priority::Low),
+        Some("normal") => Some(Priority::Normal),
+        Some("high") => Some(Priority::High),
+        Some(_) | None => None,
     }
 }
 

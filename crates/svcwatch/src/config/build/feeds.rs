@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use svcwatch_core::id::Name;
 
 use super::Build;
-use super::destinations::{ca, is_loopback};
+use super::destinations::ca;
 use super::fields::Fields;
 use crate::config::settings::{
     DestinationSettings, InfluxdbSettings, MqttSettings, MqttTls, RetentionSettings, TopicSettings,
 };
 use crate::config::tables::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
 use crate::config::tree::Node;
-use crate::dest::webhook;
+use crate::dest::{is_loopback, webhook};
 use crate::feed::influxdb::is_duration;
 use crate::secret::Secret;
 

@@ -1,5 +1,6 @@
 //! From the checked tree to a [`Config`]; tells what needs more than one place to be seen.
 
+mod chat;
 mod destinations;
 mod feeds;
 mod fields;
@@ -26,6 +27,7 @@ use super::tables::{CONFIG, CREDENTIAL, NOTICES, SECRET, STORE, STUCK_AFTER, WEB
 use super::text::{self, Form};
 use super::tree::{Node, Value};
 use crate::secret::Secret;
+use crate::template::Link;
 
 /// How many names are looked through for the nearest one.
 const NEAR_NAMES: usize = 10_000;
@@ -39,6 +41,8 @@ pub(super) struct Build<'run> {
     /// The accounts by their names in lower case.
     accounts: BTreeMap<String, Name>,
     texts: HashMap<String, Arc<str>>,
+    /// The links that messages offer.
+    links: Arc<[Link]>,
 }
 
 impl Build<'_> {
@@ -196,6 +200,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
         look,
         accounts: BTreeMap::new(),
         texts: HashMap::new(),
+        links: chat::links(root),
     };
     let credentials = build.credentials();
     let (hosts, connections) = hosts::read(&mut build);
@@ -230,6 +235,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
         connections,
         credentials,
         destinations,
+        links: Arc::clone(&build.links),
         listen: text::listen(top.word("listen"))
             .unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 7467))),
         data,

@@ -2,6 +2,7 @@
 
 use svcwatch_core::notice::{Kind as NoticeKind, Severity, ToldEvent};
 
+use super::chat::{NEWRELIC, RESOLVED_MAIL, SLACK, SUBJECTS, TEAMS, TEMPLATE};
 use super::feeds::{INFLUXDB, MQTT};
 use super::{
     A_SECRET, DAY, MINUTE, NAME, PATTERNS, SECOND, duration, duration_or_off, optional, required,
@@ -9,7 +10,7 @@ use super::{
 use crate::config::shape::{Key, Kind, Shape};
 use crate::config::text::Form;
 
-const MAIL: Kind = Kind::Text(Form::Mail);
+pub(super) const MAIL: Kind = Kind::Text(Form::Mail);
 
 /// `limit` of a destination.
 pub(crate) static LIMIT: Shape = Shape {
@@ -31,6 +32,7 @@ pub(crate) static LIMIT: Shape = Shape {
     one_of: &[],
 };
 
+/// The keys that every destination has.
 pub(super) const ALL_DESTINATIONS: &[Key] = &[
     optional(
         "type",
@@ -64,6 +66,9 @@ pub(crate) static DESTINATION_TYPES: &[(&str, &Shape)] = &[
     ("log", &LOG),
     ("webhook", &WEBHOOK),
     ("email", &EMAIL),
+    ("slack", &SLACK),
+    ("teams", &TEAMS),
+    ("newrelic", &NEWRELIC),
     ("mqtt", &MQTT),
     ("influxdb", &INFLUXDB),
 ];
@@ -74,12 +79,15 @@ pub(crate) static LOG: Shape = Shape {
     doc: "One line of JSON a notice, into a file or on stdout.",
     keys: &[
         ALL_DESTINATIONS,
-        &[optional(
-            "path",
-            Kind::Text(Form::Path),
-            "",
-            "The file; stdout if not set.",
-        )],
+        &[
+            TEMPLATE,
+            optional(
+                "path",
+                Kind::Text(Form::Path),
+                "",
+                "The file; stdout if not set.",
+            ),
+        ],
     ],
     one_of: &[],
 };
@@ -92,7 +100,8 @@ pub(crate) static WEBHOOK: Shape = Shape {
         ALL_DESTINATIONS,
         &[
             CA,
-            required("url", Kind::Text(Form::Url), "Where it is sent."),
+            TEMPLATE,
+            required("url", Kind::Text(Form::SecretUrl), "Where it is sent."),
             optional(
                 "method",
                 Kind::Choice(&["POST", "PUT", "GET"]),
@@ -117,9 +126,9 @@ pub(crate) static WEBHOOK: Shape = Shape {
             ),
             optional(
                 "body",
-                Kind::Choice(&["svcwatch"]),
+                Kind::Choice(&["svcwatch", "butler"]),
                 "svcwatch",
-                "The form of the body.",
+                "Whose body is sent: our own, or Butler's fields in Butler's order.",
             ),
         ],
     ],
@@ -134,6 +143,7 @@ pub(crate) static EMAIL: Shape = Shape {
         ALL_DESTINATIONS,
         &[
             CA,
+            TEMPLATE,
             required("smtp", Kind::Map(&SMTP), "The mail server."),
             required("from", MAIL, "The sender."),
             required(
@@ -152,9 +162,15 @@ pub(crate) static EMAIL: Shape = Shape {
             ),
             optional(
                 "subject",
-                Kind::Text(Form::Line(500)),
+                Kind::TextOr(Form::Line(2_000), &SUBJECTS),
                 "",
-                "Instead of the built-in subject.",
+                "A template in place of the built-in subject, or one for each event or kind.",
+            ),
+            optional(
+                "resolved",
+                Kind::Map(&RESOLVED_MAIL),
+                "",
+                "What is other in mails that something is over.",
             ),
         ],
     ],

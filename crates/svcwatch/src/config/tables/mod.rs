@@ -2,10 +2,14 @@
 //!
 //! The walk, the JSON Schema and the defaults that [`super::build`] fills in all come from these tables.
 
+mod chat;
 mod destinations;
 mod feeds;
 mod hosts;
 
+pub(crate) use self::chat::{
+    ACCOUNT, LINK, NEWRELIC, RESOLVED_CARD, RESOLVED_CHAT, RESOLVED_MAIL, SLACK, TEAMS,
+};
 pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
@@ -14,6 +18,7 @@ pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, SECRET, SERVICE}
 
 use super::shape::{Key, Kind, Shape};
 use super::text::Form;
+use crate::template::LINKS_MAX;
 
 /// The most hosts that a config may name.
 pub(crate) const HOSTS: usize = 200_000;
@@ -161,6 +166,15 @@ pub(crate) static CONFIG: Shape = Shape {
             },
             "",
             "Where notices go, each under a name. Without any they are printed on stdout.",
+        ),
+        optional(
+            "links",
+            Kind::List {
+                of: &Kind::Map(&LINK),
+                most: LINKS_MAX,
+            },
+            "",
+            "Links that messages and templates offer beside the incident's own.",
         ),
         optional(
             "routes",

@@ -108,6 +108,27 @@ fn every_good_file_gives_its_plan() {
 }
 
 #[test]
+fn the_examples_of_destinations_are_good() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/destinations.md")).unwrap();
+    let examples: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(examples.len() >= 6, "{}", examples.len());
+    for example in examples {
+        let config = format!(
+            "credentials: {{ ops: {{ user: u, password: {{ env: PATH }} }} }}\ndefaults: {{ credentials: ops }}\nhosts: [{{ name: srv01, services: [Spooler] }}]\n{example}"
+        );
+        let name = Path::new("destinations.md");
+        let loaded = load_text(config.as_bytes(), name, LoadOptions { look: false });
+        let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
+        assert_eq!(config.warnings, [], "{example}");
+    }
+}
+
+#[test]
 fn the_examples_load() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let mut count = 0;

@@ -1,21 +1,19 @@
 //! From the configuration to what reaches hosts and destinations. Secrets are read here and nowhere else.
 
+mod destinations;
+mod feeds;
+
 use crate::{
-    config::{
-        self, Config, Connection, Credential, DestinationSettings, EmailSettings, InfluxdbSettings,
-        MqttSettings, SecretError, SecretSource, WebhookSettings,
-    },
+    config::{self, Config, Connection, Credential, DestinationSettings, SecretError},
     dest::{self, sender::Destinations},
-    feed::influxdb,
     probe::{self, Access},
     secret::Secret,
 };
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
-use svcwatch_core::{id::Name, time::Span};
+use svcwatch_core::id::Name;
 
 /// How hosts are reached and as whom.
 #[derive(Debug, Clone, Default)]
@@ -109,26 +107,39 @@ impl Logons {
     }
 }
 
-/// Destinations with their secrets as they are now.
+/// Destinations with their secrets and templates as they are now.
 pub type DestinationList = Vec<(Name, dest::Settings)>;
 
-/// Reads the settings of all destinations with their secrets, or says each that cannot be read. Reads files.
+/// Reads the settings of all destinations with their secrets and templates, or says each that cannot be read. Reads files.
 pub fn destination_list(config: &Config) -> Result<DestinationList, Vec<String>> {
     let mut list = Vec::new();
     let mut errors = Vec::new();
+    let links = &config.links;
     for (name, settings) in &config.destinations {
         let settings = match settings {
             DestinationSettings::Log(log) => Ok(dest::Settings::Log(dest::log::Settings {
                 path: log.path.clone(),
+                wording: destinations::wording(&log.wording, links),
                 ..dest::log::Settings::default()
             })),
             DestinationSettings::Webhook(webhook) => {
-                webhook_settings(webhook).map(dest::Settings::Webhook)
+                destinations::webhook(webhook, links).map(dest::Settings::Webhook)
             }
-            DestinationSettings::Email(email) => email_settings(email).map(dest::Settings::Email),
-            DestinationSettings::Mqtt(mqtt) => mqtt_settings(mqtt).map(dest::Settings::Mqtt),
+            DestinationSettings::Email(email) => {
+                destinations::email(email, links).map(dest::Settings::Email)
+            }
+            DestinationSettings::Slack(slack) => {
+                destinations::slack(slack, links).map(dest::Settings::Slack)
+            }
+            DestinationSettings::Teams(teams) => {
+                destinations::teams(teams, links).map(dest::Settings::Teams)
+            }
+            DestinationSettings::NewRelic(newrelic) => {
+                destinations::newrelic(newrelic, links).map(dest::Settings::NewRelic)
+            }
+            DestinationSettings::Mqtt(mqtt) => feeds::mqtt(mqtt).map(dest::Settings::Mqtt),
             DestinationSettings::Influxdb(influxdb) => {
-                influxdb_settings(influxdb).map(dest::Settings::Influxdb)
+                feeds::influxdb(influxdb).map(dest::Settings::Influxdb)
             }
         };
         match settings {
@@ -149,133 +160,10 @@ pub fn destinations(list: DestinationList, base_url: &str) -> Result<Destination
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
-fn webhook_settings(settings: &WebhookSettings) -> Result<dest::webhook::Settings, SecretError> {
-    let mut headers = Vec::with_capacity(settings.headers.len());
-    for (name, value) in &settings.headers {
-        headers.push((name.clone(), value.read()?));
-    }
-    Ok(dest::webhook::Settings {
-        url: settings.url.clone(),
-        method: match settings.method {
-            config::Method::Post => dest::webhook::Method::Post,
-            config::Method::Put => dest::webhook::Method::Put,
-            config::Method::Get => dest::webhook::Method::Get,
-        },
-        headers,
-        secret: settings
-            .secret
-            .as_ref()
-            .map(SecretSource::read)
-            .transpose()?,
-        ca: settings.ca.clone(),
-        timeout: duration(settings.timeout),
-    })
-}
-
-fn email_settings(settings: &EmailSettings) -> Result<dest::email::Settings, SecretError> {
-    let (user, password) = match &settings.smtp.login {
-        Some((user, password)) => (Some(Secret::from(user.as_str())), Some(password.read()?)),
-        None => (None, None),
-    };
-    Ok(dest::email::Settings {
-        smtp: dest::email::Server {
-            host: settings.smtp.host.clone(),
-            port: Some(settings.smtp.port),
-            tls: match settings.smtp.tls {
-                config::SmtpTls::StartTls => dest::email::Encryption::Starttls,
-                config::SmtpTls::Preferred => dest::email::Encryption::Preferred,
-                config::SmtpTls::Implicit => dest::email::Encryption::Implicit,
-                config::SmtpTls::Off => dest::email::Encryption::Off,
-            },
-            user,
-            password,
-            server_name: settings.smtp.server_name.clone(),
-            verify: settings.smtp.verify,
-        },
-        from: settings.from.clone(),
-        to: settings.to.clone(),
-        priority: settings.priority.map(|priority| match priority {
-            config::Priority::Low => dest::email::Priority::Low,
-            config::Priority::Normal => dest::email::Priority::Normal,
-            config::Priority::High => dest::email::Priority::High,
-        }),
-        subject: settings.subject.clone(),
-        ca: settings.ca.clone(),
-        timeout: duration(settings.timeout),
-    })
-}
-
-fn mqtt_settings(settings: &MqttSettings) -> Result<dest::mqtt::Settings, SecretError> {
-    let tls = settings.tls.as_ref().map(|tls| dest::mqtt::Tls {
-        ca: tls.ca.clone(),
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
-    });
-    let topics = &settings.topics;
-    Ok(dest::mqtt::Settings {
-        host: settings.host.clone(),
-        port: settings.port,
-        tls,
-        user: settings.user.as_deref().map(Secret::from),
-        password: read(settings.password.as_ref())?,
-        client_id: settings.client_id.clone(),
-        version: if settings.five {
-            dest::mqtt::Version::V5
-        } else {
-            dest::mqtt::Version::V4
-        },
-        qos: settings.qos,
-        retain_status: settings.retain_status,
-        topics: dest::mqtt::Topics {
-            stopped: topics.stopped.clone(),
-            running: topics.running.clone(),
-            status: topics.status.clone(),
-        },
-        timeout: duration(settings.timeout),
-        presence: true,
-    })
-}
-
-fn influxdb_settings(settings: &InfluxdbSettings) -> Result<influxdb::Settings, SecretError> {
-    Ok(influxdb::Settings {
-        url: settings.url.clone(),
-        version: match settings.version {
-            1 => influxdb::Version::V1,
-            2 => influxdb::Version::V2,
-            _ => influxdb::Version::V3,
-        },
-        database: settings.database.clone(),
-        retention_policy: settings.retention_policy.clone(),
-        retention: settings
-            .retention
-            .as_ref()
-            .map(|retention| influxdb::Retention {
-                name: retention.name.clone(),
-                duration: retention.duration.clone(),
-            }),
-        org: settings.org.clone(),
-        bucket: settings.bucket.clone(),
-        token: read(settings.token.as_ref())?,
-        user: settings.user.as_deref().map(Secret::from),
-        password: read(settings.password.as_ref())?,
-        tags: settings.tags.clone(),
-        batch: settings.batch,
-        ca: settings.ca.clone(),
-        timeout: duration(settings.timeout),
-    })
-}
-
-fn read(source: Option<&SecretSource>) -> Result<Option<Secret>, SecretError> {
-    source.map(SecretSource::read).transpose()
-}
-
-const fn duration(span: Span) -> Duration {
-    Duration::from_millis(span.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SecretSource;
 
     fn credential(user: &str, password: &str) -> Credential {
         Credential {

@@ -9,6 +9,7 @@ use svcwatch_core::{
     id::Name,
     notice::Why,
     plan::{Expect, LimitPer},
+    rhythm::Rhythm,
     time::Span,
 };
 
@@ -65,10 +66,10 @@ impl Lines {
         self.add(
             "host",
             format!(
-                "{} is read at {}{account} every {}; a fault of it must last {} until it is told",
+                "{} is read at {}{account} {}; a fault of it must last {} until it is told",
                 host.host,
                 host.address,
-                text::duration(host.every),
+                rhythm(host),
                 text::duration(host.host_for),
             ),
         );
@@ -252,6 +253,20 @@ impl Lines {
             0 => {}
             1 => self.add("waiting", format!("1 message waits for {to}")),
             count => self.add("waiting", format!("{count} messages wait for {to}")),
+        }
+    }
+}
+
+/// When a host is read, in words.
+fn rhythm(host: &engine::Explanation) -> String {
+    match &host.every {
+        Rhythm::Interval(every) => format!("every {}", text::duration(*every)),
+        Rhythm::Occurrences(occurrences) => {
+            let next = host.next_round.map_or_else(
+                || "which does not come again".to_owned(),
+                |next| format!("next at {}", text::moment(next)),
+            );
+            format!("by the schedule `{}`, {next}", occurrences.text())
         }
     }
 }

@@ -188,7 +188,7 @@ fn unplanned(name: &Name) -> HostPlan {
         address: name.as_str().into(),
         site: None,
         account: None,
-        every: Span::seconds(30),
+        every: Span::seconds(30).into(),
         timeout: Span::seconds(10),
         host_for: Span::ZERO,
         settle: Span::ZERO,

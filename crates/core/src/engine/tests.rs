@@ -55,7 +55,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         address: name.into(),
         site: None,
         account: None,
-        every: Span::seconds(30),
+        every: Span::seconds(30).into(),
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
         settle: Span::seconds(3),
@@ -426,7 +426,7 @@ fn hidden_and_missing_are_not_stopped() {
 fn a_limit_merges_and_never_drops_the_last_word() {
     let mut often = host("srv01", &["Spooler"]);
     often.settle = Span::ZERO;
-    often.every = Span::seconds(5);
+    often.every = Span::seconds(5).into();
     let mut planned = plan(vec![often]);
     planned.destinations[0].limit = Some(Limit {
         per: LimitPer::Service,

@@ -15,6 +15,7 @@ mod incidents;
 mod output;
 mod password;
 mod run;
+mod schedule;
 mod schema;
 mod services;
 mod test;
@@ -63,6 +64,7 @@ enum Command {
     Incidents(incidents::Arguments),
     History(history::Arguments),
     Ack(ack::Arguments),
+    Schedule(schedule::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
@@ -157,6 +159,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Incidents(arguments) => incidents::run(arguments).await,
         Command::History(arguments) => history::run(arguments).await,
         Command::Ack(arguments) => ack::run(arguments).await,
+        Command::Schedule(arguments) => schedule::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

@@ -24,6 +24,7 @@ mod tests;
 mod text;
 mod topic;
 mod tree;
+mod unbuilt;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -33,6 +34,7 @@ pub use self::chat::{
     NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
     TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
 };
+pub use self::later::{Note, Refusal, ScheduleText, parse as parse_schedule};
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{

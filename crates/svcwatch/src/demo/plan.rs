@@ -137,7 +137,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         address: "127.0.0.1".to_owned(),
         site: sites.get(world.site(host)).cloned(),
         account: Some(Name::new(ACCOUNT)),
-        every: pace.every,
+        every: pace.every.into(),
         timeout: pace.timeout,
         host_for: pace.host_for,
         settle: pace.settle,

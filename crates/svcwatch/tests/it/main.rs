@@ -3,6 +3,7 @@
 mod cli_bad_input;
 mod cli_destinations;
 mod cli_help;
+mod cli_schedule;
 mod cli_support;
 mod demo_fleet;
 mod demo_program;

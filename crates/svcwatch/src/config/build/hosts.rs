@@ -113,7 +113,7 @@ fn host<'tree>(
         address,
         site: fields.text("site").map(|site| build.shared(site)),
         account,
-        every: fields.duration("every"),
+        every: build.rhythm(&fields, "every", &every_path(node, path)),
         timeout: fields.duration("timeout"),
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
@@ -122,6 +122,16 @@ fn host<'tree>(
         services: services_of(build, run, node, shown, path),
     };
     Some((plan, connection))
+}
+
+/// The path of the rhythm that a host has: its own, or that of the defaults.
+fn every_path(node: &Node, path: &str) -> String {
+    let place = if node.get("every").is_some() {
+        path
+    } else {
+        "defaults"
+    };
+    format!("{place}.every")
 }
 
 /// The services of a host and those that its groups give it, in the order of precedence.

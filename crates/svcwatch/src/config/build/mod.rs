@@ -15,9 +15,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use svcwatch_core::id::Name;
+use svcwatch_core::later::Occurrences;
 use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
+use svcwatch_core::rhythm::Rhythm;
+use svcwatch_core::time::Span;
 
 use self::fields::Fields;
+use super::later::{self, Note};
 use super::near::nearest;
 use super::problem::{Position, Problems, quoted};
 use super::scalar::Plain;
@@ -26,6 +30,7 @@ use super::source::SecretSource;
 use super::tables::{CONFIG, CREDENTIAL, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
 use super::text::{self, Form};
 use super::tree::{Node, Value};
+use crate::clock;
 use crate::secret::Secret;
 use crate::template::Link;
 
@@ -41,6 +46,8 @@ pub(super) struct Build<'run> {
     /// The accounts by their names in lower case.
     accounts: BTreeMap<String, Name>,
     texts: HashMap<String, Arc<str>>,
+    /// The schedules by their texts: many hosts share one.
+    schedules: HashMap<String, Arc<Occurrences>>,
     /// The links that messages offer.
     links: Arc<[Link]>,
 }
@@ -90,6 +97,36 @@ impl Build<'_> {
         let new: Arc<str> = Arc::from(text);
         self.texts.insert(text.to_owned(), Arc::clone(&new));
         new
+    }
+
+    /// When something happens again: after a length of time, or as a schedule says. What is odd in a schedule is told
+    /// once.
+    fn rhythm(&mut self, fields: &Fields<'_>, key: &str, path: &str) -> Rhythm {
+        let written = fields
+            .get(key)
+            .and_then(|node| Some((node.at, node.scalar()?)));
+        let Some((at, scalar)) = written.filter(|(_, scalar)| !later::is_length(&scalar.text))
+        else {
+            return Rhythm::Interval(fields.duration(key));
+        };
+        if let Some(known) = self.schedules.get(&*scalar.text) {
+            return Rhythm::Occurrences(Arc::clone(known));
+        }
+        let Ok(schedule) = later::parse(&scalar.text) else {
+            return Rhythm::Interval(Span::ZERO);
+        };
+        for Note { column, text } in schedule.notes {
+            let what = format!("{text} (column {column} of the text)");
+            self.warn(at, path, what, "`svcwatch schedule` shows when it runs");
+        }
+        let occurrences = Arc::new(schedule.occurrences);
+        if occurrences.next(clock::wall()).is_none() {
+            let what = format!("{} does not run any more", quoted(&scalar.text));
+            self.warn(at, path, what, "write a schedule that goes on");
+        }
+        self.schedules
+            .insert(scalar.text.to_string(), Arc::clone(&occurrences));
+        Rhythm::Occurrences(occurrences)
     }
 
     /// A path, relative to the file that names it.
@@ -200,6 +237,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
         look,
         accounts: BTreeMap::new(),
         texts: HashMap::new(),
+        schedules: HashMap::new(),
         links: chat::links(root),
     };
     let credentials = build.credentials();

@@ -295,6 +295,7 @@ fn below(kind: &Kind, found: &mut Vec<&'static Shape>) {
         | Kind::WholeOrOff { .. }
         | Kind::Switch
         | Kind::Duration { .. }
+        | Kind::Rhythm { .. }
         | Kind::Choice(_) => {}
     }
 }

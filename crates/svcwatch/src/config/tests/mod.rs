@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use svcwatch_core::plan::Selector;
+use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use super::*;
@@ -219,8 +220,8 @@ fn later_files_are_laid_over_earlier_ones_field_by_field() {
     assert_eq!(names, ["SRV01", "srv02", "srv03"]);
     let first = &config.core.hosts[0];
     assert_eq!(
-        (first.every, first.timeout),
-        (Span::seconds(10), Span::seconds(5))
+        (&first.every, first.timeout),
+        (&Rhythm::Interval(Span::seconds(10)), Span::seconds(5))
     );
     assert_eq!(
         &*first.labels,

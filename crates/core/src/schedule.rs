@@ -391,3 +391,83 @@ impl Schedule {
         self.answered(now, &due.host, due.probe, dead);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        later::{Constraint, Field, Occurrences, Rule, Test},
+        time::Wall,
+    };
+    use alloc::{sync::Arc, vec};
+
+    /// 2024-01-01T00:00:00Z.
+    const NEW_YEAR: i64 = 1_704_067_200_000;
+
+    fn at(seconds: u64, jumped: i64) -> Now {
+        Now {
+            tick: Tick(1_000_000) + Span::seconds(seconds),
+            wall: Wall(NEW_YEAR + jumped) + Span::seconds(seconds),
+        }
+    }
+
+    /// A schedule that is due at the beginning of each hour.
+    fn hourly() -> Rhythm {
+        let constraint = Constraint {
+            field: Field::Minute,
+            test: Test::one_of(vec![0]),
+        };
+        let rule = Rule::new(&[constraint]);
+        Rhythm::Occurrences(Arc::new(
+            Occurrences::new("on the 0 minute", vec![rule], vec![]).unwrap(),
+        ))
+    }
+
+    /// The host, read once at the beginning, so that its rhythm alone counts.
+    fn read_once() -> (Schedule, Name) {
+        let (mut schedule, host) = (Schedule::default(), Name::new("srv01"));
+        schedule.add(at(60, 0), &host, &hourly(), Span::seconds(10), 0, false);
+        let due = schedule.due(at(60, 0));
+        assert_eq!(due.len(), 1, "the first check does not wait for its hour");
+        assert_eq!(
+            schedule.answered(at(61, 0), &host, due[0].probe, false),
+            Some(0)
+        );
+        (schedule, host)
+    }
+
+    fn waits(schedule: &Schedule, now: Now) -> u64 {
+        schedule.deadline().unwrap().since(now.tick).0 / 1_000
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_set_plans_schedules_anew() {
+        let (mut schedule, host) = read_once();
+        let before = waits(&schedule, at(61, 0));
+        assert!((3_539..=3_570).contains(&before), "{before}");
+        // Half an hour forward, then back again.
+        schedule.clock_set(at(61, 1_800_000));
+        assert_eq!(waits(&schedule, at(61, 1_800_000)), before - 1_800);
+        schedule.clock_set(at(61, 0));
+        assert_eq!(waits(&schedule, at(61, 0)), before);
+        // Another look that was asked for stays.
+        schedule.no_later(&host, at(66, 0).tick);
+        schedule.clock_set(at(61, 1_800_000));
+        assert_eq!(waits(&schedule, at(61, 1_800_000)), 5);
+    }
+
+    #[test]
+    fn rounds_that_went_by_while_a_host_was_read_are_counted_and_not_caught_up() {
+        let (mut schedule, host) = read_once();
+        let due = schedule.due(at(3_700, 0));
+        assert_eq!((due.len(), due[0].missed), (1, 0));
+        assert!(schedule.due(at(10_900, 0)).is_empty(), "it is under way");
+        assert_eq!(
+            schedule.answered(at(10_900, 0), &host, due[0].probe, false),
+            Some(2)
+        );
+        assert!(schedule.due(at(10_901, 0)).is_empty());
+        let left = waits(&schedule, at(10_901, 0));
+        assert!((3_499..=3_530).contains(&left), "{left}");
+    }
+}

@@ -117,16 +117,16 @@ pub enum DestinationSettings {
     Webhook(WebhookSettings),
     /// Mails.
     Email(EmailSettings),
+    /// Messages through a broker: notices and readings.
+    Mqtt(Box<MqttSettings>),
+    /// Points in a database: readings alone.
+    Influxdb(Box<InfluxdbSettings>),
     /// Messages of Slack.
     Slack(SlackSettings),
     /// Messages of Microsoft Teams.
     Teams(TeamsSettings),
     /// Events and log entries of New Relic.
     NewRelic(NewRelicSettings),
-    /// Messages through a broker: notices and readings.
-    Mqtt(Box<MqttSettings>),
-    /// Points in a database: readings alone.
-    Influxdb(Box<InfluxdbSettings>),
 }
 
 impl DestinationSettings {

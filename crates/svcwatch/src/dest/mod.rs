@@ -137,8 +137,8 @@ impl Settings {
             Self::Log(_) | Self::Webhook(_) | Self::Slack(_) | Self::Teams(_) | Self::Mqtt(_) => {
                 vec![Arc::from("")]
             }
-            Self::NewRelic(settings) => settings.recipients(),
             Self::Influxdb(_) => Vec::new(),
+            Self::NewRelic(settings) => settings.recipients(),
             Self::Email(settings) => settings
                 .to
                 .iter()
@@ -223,7 +223,9 @@ impl Settings {
     /// The file of certificates that are trusted besides the system's.
     pub fn ca(&self) -> Option<&Path> {
         match self {
-            Self::Log(_) | Self::Mqtt(_) | Self::Influxdb(_) => None,
+            Self::Log(_) => None,
+            Self::Mqtt(settings) => settings.tls.as_ref().and_then(|tls| tls.ca.as_deref()),
+            Self::Influxdb(settings) => settings.ca.as_deref(),
             Self::Webhook(settings) => settings.ca.as_deref(),
             Self::Email(settings) => settings.ca.as_deref(),
             Self::Slack(settings) => settings.ca.as_deref(),

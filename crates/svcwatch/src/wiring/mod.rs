@@ -1,17 +1,14 @@
 //! From the configuration to what reaches hosts and destinations. Secrets are read here and nowhere else.
 
 mod destinations;
+mod feeds;
+
 use crate::{
-    config::{
-        self, Config, Connection, Credential, DestinationSettings, InfluxdbSettings, MqttSettings,
-        SecretError, SecretSource,
-    },
+    config::{self, Config, Connection, Credential, DestinationSettings, SecretError},
     dest::{self, sender::Destinations},
-    feed::influxdb,
     probe::{self, Access},
     secret::Secret,
 };
-use destinations::duration;
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -140,9 +137,9 @@ pub fn destination_list(config: &Config) -> Result<DestinationList, Vec<String>>
             DestinationSettings::NewRelic(newrelic) => {
                 destinations::newrelic(newrelic, links).map(dest::Settings::NewRelic)
             }
-            DestinationSettings::Mqtt(mqtt) => mqtt_settings(mqtt).map(dest::Settings::Mqtt),
+            DestinationSettings::Mqtt(mqtt) => feeds::mqtt(mqtt).map(dest::Settings::Mqtt),
             DestinationSettings::Influxdb(influxdb) => {
-                influxdb_settings(influxdb).map(dest::Settings::Influxdb)
+                feeds::influxdb(influxdb).map(dest::Settings::Influxdb)
             }
         };
         match settings {
@@ -161,70 +158,6 @@ pub fn destination_list(config: &Config) -> Result<DestinationList, Vec<String>>
 pub fn destinations(list: DestinationList, base_url: &str) -> Result<Destinations, Vec<String>> {
     Destinations::new(list, Some(base_url))
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
-}
-
-fn mqtt_settings(settings: &MqttSettings) -> Result<dest::mqtt::Settings, SecretError> {
-    let tls = settings.tls.as_ref().map(|tls| dest::mqtt::Tls {
-        ca: tls.ca.clone(),
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
-    });
-    let topics = &settings.topics;
-    Ok(dest::mqtt::Settings {
-        host: settings.host.clone(),
-        port: settings.port,
-        tls,
-        user: settings.user.as_deref().map(Secret::from),
-        password: read(settings.password.as_ref())?,
-        client_id: settings.client_id.clone(),
-        version: if settings.five {
-            dest::mqtt::Version::V5
-        } else {
-            dest::mqtt::Version::V4
-        },
-        qos: settings.qos,
-        retain_status: settings.retain_status,
-        topics: dest::mqtt::Topics {
-            stopped: topics.stopped.clone(),
-            running: topics.running.clone(),
-            status: topics.status.clone(),
-        },
-        timeout: duration(settings.timeout),
-        presence: true,
-    })
-}
-
-fn influxdb_settings(settings: &InfluxdbSettings) -> Result<influxdb::Settings, SecretError> {
-    Ok(influxdb::Settings {
-        url: settings.url.clone(),
-        version: match settings.version {
-            1 => influxdb::Version::V1,
-            2 => influxdb::Version::V2,
-            _ => influxdb::Version::V3,
-        },
-        database: settings.database.clone(),
-        retention_policy: settings.retention_policy.clone(),
-        retention: settings
-            .retention
-            .as_ref()
-            .map(|retention| influxdb::Retention {
-                name: retention.name.clone(),
-                duration: retention.duration.clone(),
-            }),
-        org: settings.org.clone(),
-        bucket: settings.bucket.clone(),
-        token: read(settings.token.as_ref())?,
-        user: settings.user.as_deref().map(Secret::from),
-        password: read(settings.password.as_ref())?,
-        tags: settings.tags.clone(),
-        batch: settings.batch,
-        ca: settings.ca.clone(),
-        timeout: duration(settings.timeout),
-    })
-}
-
-fn read(source: Option<&SecretSource>) -> Result<Option<Secret>, SecretError> {
-    source.map(SecretSource::read).transpose()
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ use crate::config::settings::{
 };
 use crate::config::tables::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
 use crate::config::tree::Node;
-use crate::dest::is_loopback;
-use crate::dest::webhook;
+use crate::dest::{is_loopback, webhook};
 use crate::feed::influxdb::is_duration;
 use crate::secret::Secret;
 

@@ -204,6 +204,10 @@ fn texts_may_be_written_in_many_ways() {
         }
     };
     same(&[
+        "every 2 hours between the 8th and 18th",
+        "every 2 hours between the 8th and 18th hour",
+    ]);
+    same(&[
         "every 5 minutes",
         "  Every 5\tMINS ",
         "every 5th m.",

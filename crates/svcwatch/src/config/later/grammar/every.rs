@@ -137,6 +137,12 @@ impl Parser<'_> {
                 format!("write `between the {last} and {first}`, or two schedules with `also`");
             return Err(refusal(column, what, WITHOUT_PAUSE, instead));
         }
+        // Butler stops to read at a unit here. Where it is the same one and nothing comes after it, nothing is lost.
+        let before = self.at;
+        if self.period() == Some(field) && self.peek().is_none() {
+            return Ok((first, last));
+        }
+        self.at = before;
         if let Some(next) = self.peek().filter(|word| words::period(word).is_some()) {
             let what = format!(
                 "`{next}` stands behind `between the {first} and {last}`, which is already of the {name}"

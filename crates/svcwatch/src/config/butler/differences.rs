@@ -201,7 +201,7 @@ differences! {
         "nothing of it concerns services";
     INFLUX_KEPT "influx_kept" [22],
         "writes each point at once, without a time of its own, and loses it where the database does not answer",
-        "writes in batches with the time of the reading, and keeps and repeats them while the database is down",
+        "writes in batches with the time of the reading, and keeps and repeats them while the database is down; of a host that cannot be read it writes one last point for each service, UNKNOWN and -1",
         "graphs must not have holes";
     INFLUX_STATES "influx_states" [9],
         "writes 1 or 4 as `state_num`, and never 1 as `startup_mode_num`",

@@ -37,6 +37,8 @@ pub enum Record {
     Dropped(DroppedRow),
     /// A silence. Key: its id.
     Silence(SilenceRow),
+    /// How far a feed is. Key: its destination.
+    Feed(FeedRow),
 }
 
 /// What is known of a target: a service on a host.
@@ -325,6 +327,15 @@ pub struct DroppedRow {
     pub why: Why,
 }
 
+/// How far a feed is: every transition up to this record of history reached its destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedRow {
+    /// The destination.
+    pub destination: Name,
+    /// The number of the record of history; never goes back.
+    pub record: u64,
+}
+
 /// All that a store gives back at a start.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Restored {
@@ -349,6 +360,8 @@ pub struct Restored {
     pub deliveries: Vec<DeliveryRow>,
     /// Silences that are not known to be over, by their identity.
     pub silences: Vec<SilenceRow>,
+    /// How far the feeds are. The engine decides nothing by it.
+    pub feeds: Vec<FeedRow>,
 }
 
 impl Restored {

@@ -32,7 +32,8 @@ impl Loop {
                 let engine = self.parts.pipeline.engine();
                 let explained = engine.explain(clock::now(), &host, service.as_ref());
                 // Who asked may be gone, and then nobody misses the answer.
-                let words = |found| explain::in_words(&found, service.as_ref());
+                let feeds = self.parts.feeds.names();
+                let words = |found| explain::in_words(&found, service.as_ref(), &feeds);
                 drop(reply.send(explained.map(words)));
             }
         }

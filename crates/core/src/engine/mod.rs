@@ -71,6 +71,8 @@ pub struct Engine {
     recovered: Vec<Name>,
     /// Hosts of which nothing was shown yet since the start, or that are to be shown anew.
     unshown: BTreeSet<Name>,
+    /// Whether everything that was there at the start has been shown.
+    complete: bool,
     stopping: bool,
 }
 
@@ -90,8 +92,11 @@ impl Engine {
         match event {
             Event::Tick => {}
             // Deadlines run on the tick clock, and what is stored is made from both clocks at each write. Only what
-            // people agreed on by the wall clock is another time now.
-            Event::ClockJumped { .. } => self.mutes.clock_set(),
+            // people agreed on by the wall clock is another time now: silences, windows and schedules by the calendar.
+            Event::ClockJumped { .. } => {
+                self.mutes.clock_set();
+                self.schedule.clock_set(now);
+            }
             Event::Silence(row) => self.silence(now, *row, &mut step),
             Event::EndSilence { id, by } => self.end_silence(now, &id, by, &mut step),
             Event::Calendar(times) => self.mutes.set_times(&times),

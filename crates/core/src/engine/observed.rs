@@ -143,16 +143,20 @@ impl Engine {
         }
     }
 
-    /// Tells that a host was looked at, whatever was seen.
+    /// Tells that a host was read, whatever was seen.
     fn checked(&mut self, now: Now, name: &Name, step: &mut Step) {
         // A first look is over when it is also known how the services are set up, so that it can be told with them.
-        let asks = |host: &Host| host.config_asked.is_some();
-        if self.first_look.waits_for(name) && !self.hosts.get(name).is_some_and(asks) {
+        // The first reading waits for that too.
+        let host = self.hosts.get(name);
+        let asks = host.is_some_and(|host| host.config_asked.is_some());
+        let first = host.is_some_and(|host| !host.configured);
+        if !asks && self.first_look.waits_for(name) {
             self.first_look.looked(name);
         }
         step.effects.push(Effect::Show(View::Checked {
             host: name.clone(),
             at: now.wall,
+            read: !(asks && first),
         }));
     }
 
@@ -217,6 +221,7 @@ impl Engine {
             step.effects.push(Effect::Show(View::Checked {
                 host: name.clone(),
                 at: now.wall,
+                read: false,
             }));
         }
         if confirmed {

@@ -40,6 +40,7 @@ impl Engine {
             lanes,
             deliveries,
             silences,
+            feeds: _,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
         let outbox = Outbox::restore(now, plan, destinations, lanes, deliveries);
@@ -64,6 +65,7 @@ impl Engine {
             }),
             recovered: Vec::new(),
             unshown: BTreeSet::new(),
+            complete: false,
             stopping: false,
         };
         engine
@@ -205,7 +207,7 @@ fn unplanned(name: &Name) -> HostPlan {
         address: name.as_str().into(),
         site: None,
         account: None,
-        every: Span::seconds(30),
+        every: Span::seconds(30).into(),
         timeout: Span::seconds(10),
         host_for: Span::ZERO,
         settle: Span::ZERO,

@@ -61,7 +61,7 @@ impl Engine {
             step.effects
                 .extend(views.map(View::Service).map(Effect::Show));
         }
-        if self.unshown.is_empty() {
+        if self.unshown.is_empty() && !core::mem::replace(&mut self.complete, true) {
             step.effects.push(Effect::Show(View::Complete));
         }
     }

@@ -219,6 +219,21 @@ fn found_seeds() {
 }
 
 #[test]
+fn hosts_that_go_by_a_schedule_break_no_rule_either() {
+    let _alone = alone();
+    for seed in 0..40 {
+        let setup = setup::by_schedule(setup::setup(seed));
+        let story = tale::story(seed, &setup);
+        let ended = world::run(seed, &setup, &story);
+        assert!(
+            ended.violation.is_none(),
+            "seed {seed} by a schedule: {:?}",
+            ended.violation
+        );
+    }
+}
+
+#[test]
 fn a_seed_is_the_same_every_time() {
     let _alone = alone();
     let words = |seed| {

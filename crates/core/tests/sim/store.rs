@@ -162,7 +162,8 @@ impl Store {
                     .frozen
                     .then(|| ("P1", format!("the frozen delivery {key} was merged away")))
             }
-            Record::Attempt(_) => None,
+            // Of feeds the engine writes nothing.
+            Record::Attempt(_) | Record::Feed(_) => None,
             Record::Dropped(row) => {
                 let key = (row.subject.clone(), row.seq, row.destination.clone());
                 self.dropped.insert(key, row.clone());
@@ -355,6 +356,7 @@ impl Store {
             lanes: self.lanes.values().cloned().collect(),
             deliveries,
             silences: self.open_silences().cloned().collect(),
+            feeds: Vec::new(),
         }
     }
 

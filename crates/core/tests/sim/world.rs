@@ -5,7 +5,7 @@ use crate::{
     machines::Machine,
     oracle::{Oracle, Violation, Window},
     rng::Rng,
-    setup::{CANARY, HOUR, MINUTE, QUIET, Setup},
+    setup::{CANARY, HOUR, MINUTE, QUIET, Setup, interval},
     store::Store,
     story::{DestinationChange, Happening, StoreChange},
 };
@@ -301,7 +301,7 @@ impl World {
             .plan
             .hosts
             .iter()
-            .map(|host| host.every.0)
+            .map(|host| interval(host))
             .max()
             .unwrap_or(MINUTE);
         for (at, time) in times.into_iter().enumerate() {

@@ -11,10 +11,12 @@ mod demo;
 mod explain;
 mod failure;
 mod history;
+mod import;
 mod incidents;
 mod output;
 mod password;
 mod run;
+mod schedule;
 mod schema;
 mod services;
 mod silence;
@@ -65,6 +67,8 @@ enum Command {
     History(history::Arguments),
     Ack(ack::Arguments),
     Silence(silence::Arguments),
+    Import(import::Arguments),
+    Schedule(schedule::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
@@ -160,6 +164,8 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::History(arguments) => history::run(arguments).await,
         Command::Ack(arguments) => ack::run(arguments).await,
         Command::Silence(arguments) => silence::run(arguments).await,
+        Command::Import(arguments) => import::run(arguments).await,
+        Command::Schedule(arguments) => schedule::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

@@ -4,8 +4,8 @@ use super::Settings;
 use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
-    Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, SecretSource,
-    Transport, WordingSettings,
+    Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
+    SecretSource, Transport, WordingSettings,
 };
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,6 +124,7 @@ pub fn config(
         web_url: None,
         retention: Span::hours(24),
         warnings: Vec::new(),
+        notes: Notes::default(),
         files: Vec::new(),
     }
 }
@@ -138,7 +139,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         address: "127.0.0.1".to_owned(),
         site: sites.get(world.site(host)).cloned(),
         account: Some(Name::new(ACCOUNT)),
-        every: pace.every,
+        every: pace.every.into(),
         timeout: pace.timeout,
         host_for: pace.host_for,
         settle: pace.settle,

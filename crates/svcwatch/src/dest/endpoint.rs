@@ -29,6 +29,8 @@ pub struct Endpoint {
     pub headers: Vec<(String, Secret)>,
     /// The key of the signature; none where requests are not signed.
     pub secret: Option<Secret>,
+    /// Whether the certificate of who answers is checked.
+    pub verify: bool,
 }
 
 impl Endpoint {
@@ -40,6 +42,7 @@ impl Endpoint {
             method: Method::Post,
             headers: Vec::new(),
             secret: None,
+            verify: true,
         }
     }
 

@@ -14,8 +14,8 @@ use std::{
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     record::{
-        AccountRow, AttemptRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, HistoryRow,
-        HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
+        AccountRow, AttemptRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, FeedRow,
+        HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
     silence::{SilenceId, SilenceRow},
     time::Wall,
@@ -44,6 +44,7 @@ struct Tables {
     attempts: BTreeMap<(DeliveryKey, u32), AttemptRow>,
     dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
     silences: BTreeMap<SilenceId, SilenceRow>,
+    feeds: BTreeMap<Name, FeedRow>,
 }
 
 impl MemoryStore {
@@ -127,6 +128,15 @@ impl Tables {
             Record::Silence(row) => {
                 self.silences.insert(row.id.clone(), row.clone());
             }
+            Record::Feed(row) => {
+                let known = self
+                    .feeds
+                    .get(&row.destination)
+                    .map_or(0, |known| known.record);
+                if row.record >= known {
+                    self.feeds.insert(row.destination.clone(), row.clone());
+                }
+            }
         }
     }
 
@@ -190,6 +200,7 @@ impl Store for MemoryStore {
                 .filter(|row| row.ended_at.is_none())
                 .cloned()
                 .collect(),
+            feeds: tables.feeds.values().cloned().collect(),
         })
     }
 
@@ -241,6 +252,24 @@ impl Store for MemoryStore {
             .map(|row| (row.record, row.clone()))
             .collect();
         Ok(page(rows, query.before, query.limit))
+    }
+
+    fn transitions(&self, after: u64, limit: usize) -> Result<Vec<HistoryRow>, StoreError> {
+        let mut rows: Vec<_> = self
+            .tables()
+            .history
+            .values()
+            .filter(|row| {
+                row.record > after
+                    && matches!(row.subject, Subject::Service { .. })
+                    && row.to.is_some()
+                    && row.from != row.to
+            })
+            .cloned()
+            .collect();
+        rows.sort_by_key(|row| row.record);
+        rows.truncate(clamped(limit));
+        Ok(rows)
     }
 
     fn deliveries(&self, query: &DeliveryQuery) -> Result<Page<DeliveryItem>, StoreError> {

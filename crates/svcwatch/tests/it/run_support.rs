@@ -32,8 +32,43 @@ use tokio::{
 /// How long anything may take; ten times and more of what is promised, because tests share the machine.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
+/// States of services on the wire (MS-SCMR 2.2.47).
+pub(crate) const STOPPED: u32 = 1;
+pub(crate) const START_PENDING: u32 = 2;
+pub(crate) const RUNNING: u32 = 4;
+pub(crate) const PAUSED: u32 = 7;
+
 const MANAGER: Handle = Handle([1; 20]);
-const SERVICE: Handle = Handle([2; 20]);
+/// A service of a host, as its manager describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    /// The state, as on the wire (MS-SCMR 2.2.47).
+    pub(crate) state: u32,
+    pub(crate) display_name: String,
+    pub(crate) config: ServiceConfig,
+}
+
+impl Described {
+    /// A service that starts with its machine, in this state.
+    pub(crate) fn new(name: &str, state: u32) -> Self {
+        Self {
+            state,
+            display_name: format!("The {name} service"),
+            config: ServiceConfig {
+                service_type: 0x10,
+                start_type: 2,
+                ..ServiceConfig::default()
+            },
+        }
+    }
+}
+
+/// The handle of the service at this place.
+fn handle(place: usize) -> Handle {
+    let mut bytes = [2; 20];
+    bytes[1] = u8::try_from(place).unwrap();
+    Handle(bytes)
+}
 
 /// Waits until something is there.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -51,7 +86,7 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
-    services: Mutex<BTreeMap<String, bool>>,
+    services: Mutex<BTreeMap<String, Described>>,
     /// The NTSTATUS with which logons are refused; 0 for none.
     refuse: Mutex<u32>,
 }
@@ -65,7 +100,7 @@ impl Host {
             services: Mutex::new(
                 services
                     .iter()
-                    .map(|name| ((*name).to_owned(), true))
+                    .map(|name| ((*name).to_owned(), Described::new(name, RUNNING)))
                     .collect(),
             ),
             refuse: Mutex::new(0),
@@ -81,10 +116,25 @@ impl Host {
     }
 
     pub(crate) fn set(&self, service: &str, runs: bool) {
+        let state = if runs { RUNNING } else { STOPPED };
+        self.put(service, state);
+    }
+
+    /// Puts a service into a state; one that is not there comes to be.
+    pub(crate) fn put(&self, service: &str, state: u32) {
+        let mut services = self.services.lock().unwrap();
+        let known = services
+            .entry(service.to_owned())
+            .or_insert_with(|| Described::new(service, state));
+        known.state = state;
+    }
+
+    /// Describes a service.
+    pub(crate) fn describe(&self, service: &str, described: Described) {
         self.services
             .lock()
             .unwrap()
-            .insert(service.to_owned(), runs);
+            .insert(service.to_owned(), described);
     }
 
     pub(crate) fn refuse(&self, status: u32) {
@@ -151,28 +201,23 @@ impl Host {
             }
             OpenService::OPNUM => {
                 let name = OpenService::decode(stub).ok()?.name;
-                let known = self
-                    .services
-                    .lock()
-                    .unwrap()
+                let services = self.services.lock().unwrap();
+                let known = services
                     .keys()
-                    .any(|one| one.eq_ignore_ascii_case(&name));
-                let (handle, code) = if known {
-                    (Some(SERVICE), Code::SUCCESS)
-                } else {
-                    (None, Code::SERVICE_DOES_NOT_EXIST)
+                    .position(|one| one.eq_ignore_ascii_case(&name));
+                let (handle, code) = match known {
+                    Some(place) => (Some(handle(place)), Code::SUCCESS),
+                    None => (None, Code::SERVICE_DOES_NOT_EXIST),
                 };
                 Some(OpenServiceReply { handle, code }.encode())
             }
             QueryServiceConfig::OPNUM => {
-                let config = ServiceConfig {
-                    service_type: 0x10,
-                    start_type: 2,
-                    ..ServiceConfig::default()
-                };
+                let asked = QueryServiceConfig::decode(stub).ok()?.service;
+                let services = self.services.lock().unwrap();
+                let described = services.values().nth(usize::from(asked.0[1]))?;
                 Some(
                     QueryServiceConfigReply {
-                        config: Some(config),
+                        config: Some(described.config.clone()),
                         needed: 0,
                         code: Code::SUCCESS,
                     }
@@ -191,16 +236,16 @@ impl Host {
 
     fn list(&self) -> Vec<EnumeratedService> {
         let services = self.services.lock().unwrap();
-        let service = |(name, runs): (&String, &bool)| EnumeratedService {
+        let service = |(name, described): (&String, &Described)| EnumeratedService {
             name: name.clone(),
-            display_name: format!("The {name} service"),
+            display_name: described.display_name.clone(),
             status: ServiceStatus {
                 service_type: 0x10,
-                current_state: if *runs { 4 } else { 1 },
-                win32_exit_code: if *runs { 0 } else { 1067 },
+                current_state: described.state,
+                win32_exit_code: if described.state == STOPPED { 1067 } else { 0 },
                 ..ServiceStatus::default()
             },
-            pid: runs.then_some(4_711),
+            pid: (described.state != STOPPED).then_some(4_711),
             flags: Some(0),
         };
         services.iter().map(service).collect()

@@ -256,7 +256,7 @@ async fn answer(mut questions: mpsc::Receiver<Ask>, store: Arc<AnyStore>, held: 
             }
             // The tests of the whole program silence.
             Ask::Silence { reply, .. } | Ask::EndSilence { reply, .. } => {
-                drop(reply.send(SilenceReply::Refused));
+                reply.send(SilenceReply::Refused).unwrap();
             }
             Ask::Explain { ref host, .. } if *host == Name::new("silent") => {
                 held.lock().unwrap().push(question);

@@ -4,6 +4,7 @@
 
 mod chat;
 mod destinations;
+mod feeds;
 mod hosts;
 mod maintenance;
 
@@ -13,6 +14,7 @@ pub(crate) use self::chat::{
 pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
+pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
 pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, SECRET, SERVICE};
 pub(crate) use self::maintenance::WINDOW;
 
@@ -304,6 +306,7 @@ fn below(kind: &Kind, found: &mut Vec<&'static Shape>) {
         | Kind::WholeOrOff { .. }
         | Kind::Switch
         | Kind::Duration { .. }
+        | Kind::Rhythm { .. }
         | Kind::Choice(_) => {}
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use svcwatch_core::plan::Selector;
+use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use super::*;
@@ -122,7 +123,14 @@ fn the_examples_of_destinations_are_good() {
             "credentials: {{ ops: {{ user: u, password: {{ env: PATH }} }} }}\ndefaults: {{ credentials: ops }}\nhosts: [{{ name: srv01, services: [Spooler] }}]\n{example}"
         );
         let name = Path::new("destinations.md");
-        let loaded = load_text(config.as_bytes(), name, LoadOptions { look: false });
+        let loaded = load_text(
+            config.as_bytes(),
+            name,
+            LoadOptions {
+                look: false,
+                ..LoadOptions::default()
+            },
+        );
         let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
         assert_eq!(config.warnings, [], "{example}");
     }
@@ -143,7 +151,10 @@ fn the_examples_of_windows_are_good() {
             let loaded = load_text(
                 config.as_bytes(),
                 Path::new(page),
-                LoadOptions { look: false },
+                LoadOptions {
+                    look: false,
+                    ..LoadOptions::default()
+                },
             );
             let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
             count += config.core.maintenance.len();
@@ -171,7 +182,14 @@ fn the_examples_load() {
                 .is_some_and(|extension| extension == "yaml")
         });
         files.sort_by_key(|path| !path.ends_with("svcwatch.yaml"));
-        let config = load(&files, LoadOptions { look: false }).unwrap();
+        let config = load(
+            &files,
+            LoadOptions {
+                look: false,
+                ..LoadOptions::default()
+            },
+        )
+        .unwrap();
         assert_eq!(config.warnings, []);
         count += 1;
     }
@@ -243,8 +261,8 @@ fn later_files_are_laid_over_earlier_ones_field_by_field() {
     assert_eq!(names, ["SRV01", "srv02", "srv03"]);
     let first = &config.core.hosts[0];
     assert_eq!(
-        (first.every, first.timeout),
-        (Span::seconds(10), Span::seconds(5))
+        (&first.every, first.timeout),
+        (&Rhythm::Interval(Span::seconds(10)), Span::seconds(5))
     );
     assert_eq!(
         &*first.labels,

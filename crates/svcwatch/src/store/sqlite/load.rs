@@ -43,6 +43,9 @@ pub(super) fn load(reading: &Connection, store: StoreId) -> rusqlite::Result<Res
             Ok(rows::delivery(row)?.map(|(_, delivery)| delivery))
         })?,
         silences: all(reading, rows::SILENCE, OPEN_SILENCES, rows::silence)?,
+        feeds: all(reading, rows::FEED, "feed ORDER BY destination", |row| {
+            rows::feed(row).map(Some)
+        })?,
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -105,11 +105,11 @@ ALTER TABLE target ADD COLUMN details INTEGER;
 ";
 
 /// Silences, and what of an incident is not told for now.
-fn form_3(step: &Transaction<'_>) -> rusqlite::Result<()> {
-    step.execute_batch(FORM_3)
+fn form_4(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(FORM_4)
 }
 
-const FORM_3: &str = "
+const FORM_4: &str = "
 -- matcher is JSON.
 CREATE TABLE silence (
     id TEXT PRIMARY KEY,
@@ -139,6 +139,17 @@ pub(super) fn tidy_details(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 const UNUSED_DETAILS: &str = "DELETE FROM details WHERE number NOT IN (SELECT details FROM target WHERE details IS NOT NULL)";
+
+/// How far each feed is.
+fn form_3(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(
+        "CREATE TABLE feed (
+            destination TEXT PRIMARY KEY,
+            destination_shown TEXT,
+            record INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;",
+    )
+}
 
 const FORM_1: &str = "
 CREATE TABLE meta (
@@ -336,7 +347,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(form_of(&connection, path()).unwrap(), 0);
         migrate(&mut connection, path(), MIGRATIONS).unwrap();
-        assert_eq!(form_of(&connection, path()).unwrap(), 3);
+        assert_eq!(form_of(&connection, path()).unwrap(), newest());
         assert_eq!(
             tables(&connection),
             [
@@ -346,6 +357,7 @@ mod tests {
                 "destination",
                 "details",
                 "dropped",
+                "feed",
                 "history",
                 "host",
                 "incident",

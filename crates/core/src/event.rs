@@ -3,9 +3,9 @@
 use crate::{
     id::{DeliveryKey, IncidentId, Name},
     observe::{HostFault, Observation, ServiceConfig},
-    plan::Plan,
+    plan::{Plan, Times},
     silence::{SilenceId, SilenceRow},
-    time::{Span, Wall},
+    time::Span,
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
@@ -58,7 +58,7 @@ pub enum Event {
         by: String,
     },
     /// The times of maintenance windows, as far as they are known now; those of other windows stay.
-    Calendar(Arc<[(Name, Arc<[(Wall, Wall)]>)]>),
+    Calendar(Times),
     /// A new configuration.
     PlanReplaced(Arc<Plan>),
     /// The secret of an account is another one than at its last logon.

@@ -32,6 +32,12 @@ pub struct Plan {
     pub maintenance: Vec<MaintenancePlan>,
 }
 
+/// Times from when until before when, in order.
+pub type Ranges = Arc<[(Wall, Wall)]>;
+
+/// The times of windows, by their names.
+pub type Times = Arc<[(Name, Ranges)]>;
+
 /// A maintenance window, as far as its times are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaintenancePlan {
@@ -39,9 +45,9 @@ pub struct MaintenancePlan {
     pub name: Name,
     /// What is not told in it. Its kinds of notice play no part.
     pub matcher: Matcher,
-    /// From when until before when, in order. Whoever makes the plan gives them for some days ahead, and again before
+    /// When it is. Whoever makes the plan gives them for some days ahead, and again before
     /// they run out ([`crate::event::Event::Calendar`]).
-    pub ranges: Arc<[(Wall, Wall)]>,
+    pub ranges: Ranges,
 }
 
 /// One host.

@@ -14,7 +14,7 @@ use jiff::{
 use std::sync::Arc;
 use svcwatch_core::{
     id::Name,
-    plan::Plan,
+    plan::{Plan, Ranges, Times},
     time::{Span, Wall},
 };
 
@@ -68,16 +68,21 @@ pub enum When {
 pub struct Weekly {
     days: Vec<Weekday>,
     from: Time,
-    /// The end of the day is written 24:00, and is none here.
-    until: Option<Time>,
+    until: OfDay,
 }
 
-/// The times of one window.
-pub type Ranges = Arc<[(Wall, Wall)]>;
+/// A time of the day as people write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OfDay {
+    /// This one.
+    At(Time),
+    /// The end of the day, 24:00.
+    End,
+}
 
 impl Calendar {
     /// The times of every window that are not over, as far as two weeks ahead.
-    pub fn times(&self, now: Wall) -> Arc<[(Name, Ranges)]> {
+    pub fn times(&self, now: Wall) -> Times {
         let windows = self.windows.iter();
         windows
             .map(|(name, when)| (name.clone(), when.ranges(now)))
@@ -165,13 +170,13 @@ impl Weekly {
                     wanted(),
                 )
             })?;
-        let Some(from) = from else {
+        let OfDay::At(from) = from else {
             return Err((
                 "a window cannot start at 24:00".to_owned(),
                 "write 00:00 and the day after".to_owned(),
             ));
         };
-        if until == Some(from) {
+        if until == OfDay::At(from) {
             return Err((
                 format!("the window {text:?} ends when it starts"),
                 "write another end; a whole day is 00:00-24:00".to_owned(),
@@ -187,9 +192,9 @@ impl Weekly {
         }
         let tomorrow = day.tomorrow().ok()?;
         let end = match self.until {
-            Some(until) if until > self.from => day.to_datetime(until),
-            Some(until) => tomorrow.to_datetime(until),
-            None => tomorrow.to_datetime(Time::midnight()),
+            OfDay::At(until) if until > self.from => day.to_datetime(until),
+            OfDay::At(until) => tomorrow.to_datetime(until),
+            OfDay::End => tomorrow.to_datetime(Time::midnight()),
         };
         let from = reached(day.to_datetime(self.from), zone, false)?;
         let until = reached(end, zone, true)?;
@@ -253,8 +258,7 @@ fn days_of(text: &str) -> Option<Vec<Weekday>> {
     Some(days)
 }
 
-/// A time of the day; 24:00 is none.
-fn time_of(text: &str) -> Option<Option<Time>> {
+fn time_of(text: &str) -> Option<OfDay> {
     let (hour, minute) = text.split_once(':')?;
     let digits = |part: &str| {
         let plain =
@@ -263,9 +267,9 @@ fn time_of(text: &str) -> Option<Option<Time>> {
     };
     let (hour, minute) = (digits(hour)?, digits(minute).filter(|_| minute.len() == 2)?);
     if (hour, minute) == (24, 0) {
-        return Some(None);
+        return Some(OfDay::End);
     }
-    Time::new(hour, minute, 0, 0).ok().map(Some)
+    Time::new(hour, minute, 0, 0).ok().map(OfDay::At)
 }
 
 /// The zone of this name, or what to write instead.

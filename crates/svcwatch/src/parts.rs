@@ -2,7 +2,6 @@
 
 use crate::{
     board::Board,
-    calendar::Ranges,
     dest::sender::Destinations,
     facts::Facts,
     feed::Feeds,
@@ -12,7 +11,12 @@ use crate::{
     wiring::Reach,
 };
 use std::sync::Arc;
-use svcwatch_core::{id::Name, pipeline::Pipeline, plan::Plan, view::View};
+use svcwatch_core::{
+    id::Name,
+    pipeline::Pipeline,
+    plan::{Plan, Times},
+    view::View,
+};
 use tokio::sync::mpsc;
 
 /// What the loop carries between.
@@ -70,7 +74,7 @@ pub enum Order {
     /// The secret of an account is another one than at its last logon.
     SecretChanged(Name),
     /// To go by these times of maintenance windows from now on.
-    Calendar(Arc<[(Name, Ranges)]>),
+    Calendar(Times),
     /// To begin nothing new, let what is under way settle, and end.
     Stop,
 }

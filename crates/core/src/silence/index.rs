@@ -3,12 +3,7 @@
 
 use super::Mute;
 use crate::{glob::Glob, id::Name};
-use alloc::{
-    collections::BTreeMap,
-    string::{String, ToString},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 /// Mutes under the texts that they are found by.
 type Shelf = BTreeMap<String, Vec<Arc<Mute>>>;
@@ -137,7 +132,7 @@ fn places(mute: &Mute) -> Vec<Place> {
 fn beginning(glob: &Glob) -> String {
     let shown = glob.as_str();
     let literal = shown.split(['*', '?']).next().unwrap_or_default();
-    literal.to_lowercase().to_string()
+    literal.to_lowercase()
 }
 
 fn each(keys: impl Iterator<Item = String>) -> Vec<String> {

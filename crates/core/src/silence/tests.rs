@@ -103,8 +103,8 @@ fn any_matcher() -> impl Strategy<Value = Matcher> {
     )
         .prop_map(|(host, service, site)| Matcher {
             host,
-            service,
             site,
+            service,
             ..Matcher::default()
         })
 }

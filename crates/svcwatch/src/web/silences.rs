@@ -217,7 +217,7 @@ pub(super) async fn end(
     } else {
         parsed(&body, r#"send {"by": "who ends it"}, or nothing"#)?
     };
-    let by = line("by", body.by, AUTHOR_CHARACTERS_MAX)?;
+    let by = line("by", &body.by, AUTHOR_CHARACTERS_MAX)?;
     let known = web
         .board
         .silences()
@@ -265,8 +265,8 @@ fn parsed<T: for<'a> Deserialize<'a>>(body: &[u8], wanted: &str) -> Result<T, Pr
 /// The silence that somebody wants, or what is wrong with it.
 fn row_of(body: SilenceBody, now: Wall) -> Result<SilenceRow, Problem> {
     let matcher = matcher_of(body.matcher)?;
-    let author = line("author", body.author, AUTHOR_CHARACTERS_MAX)?;
-    let comment = line("comment", body.comment, NOTE_CHARACTERS_MAX)?;
+    let author = line("author", &body.author, AUTHOR_CHARACTERS_MAX)?;
+    let comment = line("comment", &body.comment, NOTE_CHARACTERS_MAX)?;
     for (what, text) in [("an author", &author), ("a comment", &comment)] {
         if text.is_empty() {
             return Err(Problem::bad_request(format!(
@@ -346,7 +346,7 @@ fn moment(what: &str, text: &str) -> Result<Wall, Problem> {
 }
 
 /// A text of one line, without what could steer a terminal or a page.
-fn line(what: &str, text: String, most: usize) -> Result<String, Problem> {
+fn line(what: &str, text: &str, most: usize) -> Result<String, Problem> {
     if text.chars().count() > most {
         return Err(Problem::bad_request(format!(
             "The text of {what} is too long; write at most {most} characters."
@@ -364,7 +364,7 @@ fn matcher_of(item: MatcherItem) -> Result<Matcher, Problem> {
     let mut room = SILENCE_PATTERNS_MAX;
     let mut labels = Vec::with_capacity(item.labels.len());
     for (name, values) in item.labels {
-        let name = line("a label's name", name, PATTERN_CHARACTERS_MAX)?;
+        let name = line("a label's name", &name, PATTERN_CHARACTERS_MAX)?;
         labels.push((name, patterns("labels", Some(values), &mut room)?));
     }
     let matcher = Matcher {
@@ -415,7 +415,7 @@ fn patterns(what: &str, given: Option<OneOrMany>, room: &mut usize) -> Result<Ve
     texts
         .into_iter()
         .map(|text| {
-            let text = line(what, text, PATTERN_CHARACTERS_MAX)?;
+            let text = line(what, &text, PATTERN_CHARACTERS_MAX)?;
             if text.matches('*').count() > 16 {
                 return Err(Problem::bad_request(format!(
                     "A pattern of \"{what}\" has more than 16 stars; write several patterns."

@@ -8,7 +8,7 @@ use crate::{
     id::Name,
     notice::{Kind, ToldEvent, Why},
     observe::{Fault, Outcome, State},
-    plan::{MaintenancePlan, Matcher, Plan},
+    plan::{MaintenancePlan, Matcher, Plan, Ranges},
     record::Record,
     silence::{SilenceId, SilenceRow},
     time::{Span, Wall},
@@ -198,9 +198,8 @@ fn new_times_of_a_window_count_at_once() {
     let mut story = Story::new(plan);
     story.pass(Span::minutes(2), &list(&[("a", State::Running)]));
     let times = |from: Wall, until: Wall| {
-        let ranges: Arc<[(Wall, Wall)]> = Arc::from([(from, until)]);
-        let all: Arc<[(Name, Arc<[(Wall, Wall)]>)]> = Arc::from([(Name::new("NIGHT"), ranges)]);
-        Event::Calendar(all)
+        let ranges: Ranges = Arc::from([(from, until)]);
+        Event::Calendar(Arc::from([(Name::new("NIGHT"), ranges)]))
     };
     story.apply(times(at(0).wall, at(3_600_000).wall));
     story.pass(Span::minutes(2), &list(&[("a", State::Stopped)]));

@@ -10,7 +10,7 @@ use crate::{
     id::Name,
     notice::{Notice, Severity, ToldEvent, Why},
     outbox::LaneKey,
-    plan::{MaintenancePlan, Matcher},
+    plan::{MaintenancePlan, Matcher, Ranges},
     policy::route,
     time::{Now, Tick, Wall},
 };
@@ -193,7 +193,7 @@ impl Mutes {
     }
 
     /// Takes in the times of windows, as far as they are known now.
-    pub fn set_times(&mut self, times: &[(Name, Arc<[(Wall, Wall)]>)]) {
+    pub fn set_times(&mut self, times: &[(Name, Ranges)]) {
         for (name, ranges) in times {
             for window in self.windows.iter_mut().filter(|one| one.name == *name) {
                 window.ranges = Arc::clone(ranges);

@@ -169,14 +169,15 @@ impl Store {
                 self.dropped.insert(key, row.clone());
                 None
             }
-            Record::Silence(row) => {
-                self.silenced_at.entry(row.id.clone()).or_insert(at.1);
-                let before = self.silences.insert(row.id.clone(), row.clone());
-                let again = before.is_some_and(|before| before.ended_at.is_some())
-                    && row.ended_at.is_none();
-                again.then(|| ("P5", format!("silence {} was over and holds again", row.id)))
-            }
+            Record::Silence(row) => self.write_silence(at.1, row),
         }
+    }
+
+    fn write_silence(&mut self, at: u64, row: &SilenceRow) -> Option<Broken> {
+        self.silenced_at.entry(row.id.clone()).or_insert(at);
+        let before = self.silences.insert(row.id.clone(), row.clone())?;
+        let again = before.ended_at.is_some() && row.ended_at.is_none();
+        again.then(|| ("P5", format!("silence {} was over and holds again", row.id)))
     }
 
     fn write_host(&mut self, row: &HostRow) -> Option<Broken> {

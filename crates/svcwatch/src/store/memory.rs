@@ -128,15 +128,14 @@ impl Tables {
             Record::Silence(row) => {
                 self.silences.insert(row.id.clone(), row.clone());
             }
-            Record::Feed(row) => {
-                let known = self
-                    .feeds
-                    .get(&row.destination)
-                    .map_or(0, |known| known.record);
-                if row.record >= known {
-                    self.feeds.insert(row.destination.clone(), row.clone());
-                }
-            }
+            Record::Feed(row) => self.write_feed(row),
+        }
+    }
+
+    fn write_feed(&mut self, row: &FeedRow) {
+        let known = self.feeds.get(&row.destination);
+        if known.is_none_or(|known| row.record >= known.record) {
+            self.feeds.insert(row.destination.clone(), row.clone());
         }
     }
 

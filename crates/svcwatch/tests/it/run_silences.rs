@@ -5,7 +5,7 @@ use svcwatch::{
     app::App,
     web::{
         client::Client,
-        silences::{MatcherItem, OneOrMany, SilenceBody},
+        silences::{MatcherItem, OneOrMany, SilenceBody, SilenceItem},
     },
 };
 
@@ -81,40 +81,46 @@ async fn a_silence_tells_nothing_says_so_and_ends_with_what_is_still_wrong() {
     // A restart in the middle changes nothing.
     app.stop().await.unwrap();
     let app = house.start().await;
-    shown(&app, "Spooler", "stopped").await;
-    muted(&app, Some("silenced")).await;
-    let metrics = get(&app, "/metrics").await.1;
-    assert!(
-        metrics.contains("svcwatch_service_muted{host=\"lab\",name=\"spooler\"} 1"),
-        "{metrics}"
-    );
-    assert_eq!(receiver.told(), []);
-    let listed = client(&app).silences(&[]).await.unwrap().items;
-    assert_eq!(listed.len(), 1);
-    assert_eq!(
-        (&listed[0].id, &listed[0].comment),
-        (&silence.id, &silence.comment)
-    );
-
-    let ended = client(&app).end_silence(&silence.id, "bo").await.unwrap();
-    assert_eq!(ended.state, "ended");
-    assert_eq!(
-        receiver.wait_for(1).await,
-        [told("opened", "stopped", "Spooler")]
-    );
-    muted(&app, None).await;
-    assert_eq!(client(&app).silences(&[]).await.unwrap().items, []);
-    let again = client(&app)
-        .end_silence(&silence.id, "bo")
-        .await
-        .unwrap_err();
-    assert!(again.to_string().contains("There is no silence"), "{again}");
+    after_a_restart(&app, &receiver, &silence).await;
+    ends(&app, &receiver, &silence.id).await;
     app.stop().await.unwrap();
     assert_eq!(
         receiver.told().len(),
         1,
         "what came and went in the silence is not told"
     );
+}
+
+/// What the silence says of itself after a restart in its middle.
+async fn after_a_restart(app: &App, receiver: &Receiver, silence: &SilenceItem) {
+    shown(app, "Spooler", "stopped").await;
+    muted(app, Some("silenced")).await;
+    let metrics = get(app, "/metrics").await.1;
+    assert!(
+        metrics.contains("svcwatch_service_muted{host=\"lab\",name=\"spooler\"} 1"),
+        "{metrics}"
+    );
+    assert_eq!(receiver.told(), []);
+    let listed = client(app).silences(&[]).await.unwrap().items;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(
+        (&listed[0].id, &listed[0].comment),
+        (&silence.id, &silence.comment)
+    );
+}
+
+/// Ends a silence in which the spooler stopped and stayed so.
+async fn ends(app: &App, receiver: &Receiver, id: &str) {
+    let ended = client(app).end_silence(id, "bo").await.unwrap();
+    assert_eq!(ended.state, "ended");
+    assert_eq!(
+        receiver.wait_for(1).await,
+        [told("opened", "stopped", "Spooler")]
+    );
+    muted(app, None).await;
+    assert_eq!(client(app).silences(&[]).await.unwrap().items, []);
+    let again = client(app).end_silence(id, "bo").await.unwrap_err();
+    assert!(again.to_string().contains("There is no silence"), "{again}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

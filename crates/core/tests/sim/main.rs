@@ -65,6 +65,10 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         "one answer that waited for the store made the others late",
     ),
     (226, "a summary hid that an incident told before was over"),
+    (
+        374,
+        "what waited behind a message that expired waited for its next try",
+    ),
     (418, "a limit of a service was counted from the first try"),
     (
         958,

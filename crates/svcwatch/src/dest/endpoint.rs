@@ -60,6 +60,38 @@ impl Endpoint {
     }
 }
 
+/// Where a destination posts: the usual address, and one of its own for messages that something is over, where there is
+/// one.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses<'a> {
+    /// For everything that has no address of its own.
+    pub usual: &'a Secret,
+    /// For messages that something is over.
+    pub resolved: Option<&'a Secret>,
+}
+
+impl Addresses<'_> {
+    /// What is wrong with them.
+    pub fn check(self) -> Vec<Problem> {
+        let usual = check_url("url", self.usual);
+        let resolved = self.resolved.and_then(|url| check_url("resolved.url", url));
+        usual.into_iter().chain(resolved).collect()
+    }
+
+    /// What is allowed but worth a warning.
+    pub fn warnings(self) -> Vec<Problem> {
+        warn_url("url", self.usual).into_iter().collect()
+    }
+
+    /// Where requests go.
+    pub fn endpoints(self) -> Vec<Endpoint> {
+        let usual = Endpoint::new(USUAL, self.usual.clone());
+        let resolved = self.resolved.cloned();
+        let resolved = resolved.map(|url| Endpoint::new(RESOLVED, url));
+        std::iter::once(usual).chain(resolved).collect()
+    }
+}
+
 /// What is wrong with an address, under this key.
 pub fn check_url(key: &'static str, url: &Secret) -> Option<Problem> {
     parse_url(url).err().map(|text| Problem::new(key, text))

@@ -105,8 +105,8 @@ impl Settings {
             Self::Log(settings) => settings.check(),
             Self::Webhook(settings) => settings.check(),
             Self::Email(settings) => settings.check(),
-            Self::Slack(settings) => settings.check(),
-            Self::Teams(settings) => settings.check(),
+            Self::Slack(settings) => settings.addresses().check(),
+            Self::Teams(settings) => settings.addresses().check(),
             Self::NewRelic(settings) => settings.check(),
             Self::Mqtt(settings) => settings.check(),
             Self::Influxdb(settings) => settings.check(),
@@ -123,8 +123,8 @@ impl Settings {
             Self::Log(_) => Vec::new(),
             Self::Webhook(settings) => settings.warnings(),
             Self::Email(settings) => settings.warnings(),
-            Self::Slack(settings) => settings.warnings(),
-            Self::Teams(settings) => settings.warnings(),
+            Self::Slack(settings) => settings.addresses().warnings(),
+            Self::Teams(settings) => settings.addresses().warnings(),
             Self::NewRelic(settings) => settings.warnings(),
             Self::Mqtt(settings) => settings.warnings(),
             Self::Influxdb(settings) => settings.warnings(),
@@ -214,8 +214,8 @@ impl Settings {
         match self {
             Self::Log(_) | Self::Email(_) | Self::Mqtt(_) | Self::Influxdb(_) => Vec::new(),
             Self::Webhook(settings) => settings.endpoints(),
-            Self::Slack(settings) => settings.endpoints(),
-            Self::Teams(settings) => settings.endpoints(),
+            Self::Slack(settings) => settings.addresses().endpoints(),
+            Self::Teams(settings) => settings.addresses().endpoints(),
             Self::NewRelic(settings) => settings.endpoints(),
         }
     }

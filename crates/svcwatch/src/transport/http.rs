@@ -17,7 +17,7 @@ use reqwest::{
     redirect,
 };
 use std::{collections::BTreeMap, error::Error as _, path::Path, time::Duration};
-use svcwatch_core::{id::DeliveryKey, time::Wall};
+use svcwatch_core::{id::DeliveryKey, limits, time::Wall};
 use tokio::time::Instant;
 
 /// Bytes of a reply's body that are read, at most.
@@ -167,7 +167,7 @@ pub(super) fn client(
         .referer(false)
         .user_agent(USER_AGENT)
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(2);
+        .pool_max_idle_per_host(limits::DELIVERIES_PER_RECIPIENT_MAX);
     if here {
         builder = builder.no_proxy();
     }

@@ -12,7 +12,7 @@ use svcwatch::{
 };
 use svcwatch_core::observe::State;
 
-fn one(database: &Database) -> Influxdb {
+pub(crate) fn one(database: &Database) -> Influxdb {
     Influxdb {
         database: Some("butler".to_owned()),
         tags: vec![("env".to_owned(), "prod".to_owned())],
@@ -21,7 +21,7 @@ fn one(database: &Database) -> Influxdb {
     }
 }
 
-async fn feed(destination: &Destination, readings: &[Reading]) -> Fed {
+pub(crate) async fn feed(destination: &Destination, readings: &[Reading]) -> Fed {
     let all: Vec<&Reading> = readings.iter().collect();
     destination.feed(&all, AT).await
 }

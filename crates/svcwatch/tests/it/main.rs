@@ -28,6 +28,8 @@ mod run_story;
 mod run_support;
 mod run_templates;
 mod run_trouble;
+mod speed_seven;
+mod speed_support;
 mod web_api;
 mod web_client;
 mod web_guard;

@@ -6,7 +6,10 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use svcwatch::{
@@ -27,6 +30,7 @@ use svcwatch_wire::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 /// How long anything may take; ten times and more of what is promised, because tests share the machine.
@@ -89,6 +93,9 @@ pub(crate) struct Host {
     services: Mutex<BTreeMap<String, Described>>,
     /// The NTSTATUS with which logons are refused; 0 for none.
     refuse: Mutex<u32>,
+    /// Whether lists of services are kept back, and how many of them are asked for meanwhile.
+    holds: watch::Sender<bool>,
+    held: AtomicUsize,
 }
 
 impl Host {
@@ -104,6 +111,8 @@ impl Host {
                     .collect(),
             ),
             refuse: Mutex::new(0),
+            holds: watch::Sender::new(false),
+            held: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&host);
         tokio::spawn(async move {
@@ -141,6 +150,28 @@ impl Host {
         *self.refuse.lock().unwrap() = status;
     }
 
+    /// From now on keeps lists of services back, or gives those that are asked for, as they are by then.
+    pub(crate) fn hold(&self, holds: bool) {
+        self.holds.send_replace(holds);
+    }
+
+    /// Whether somebody waits for a list that is kept back.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.held.load(Ordering::Acquire) > 0
+    }
+
+    async fn pass(&self) -> Option<()> {
+        self.held.fetch_add(1, Ordering::AcqRel);
+        let passed = self
+            .holds
+            .subscribe()
+            .wait_for(|holds| !holds)
+            .await
+            .is_ok();
+        self.held.fetch_sub(1, Ordering::AcqRel);
+        passed.then_some(())
+    }
+
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
         Hello::receive(&mut stream).await.ok()?;
         let status = *self.refuse.lock().unwrap();
@@ -171,17 +202,22 @@ impl Host {
                     call_id,
                     operation,
                     stub,
-                } => match self.answer(operation, &stub) {
-                    None => {
-                        let fault = server.fault(call_id, FAULT_NO_SUCH_OPERATION);
-                        stream.write_all(&fault).await.ok()?;
+                } => {
+                    if operation == EnumServicesStatusEx::OPNUM {
+                        self.pass().await?;
                     }
-                    Some(answer) => {
-                        for fragment in server.response(call_id, &answer) {
-                            stream.write_all(&fragment).await.ok()?;
+                    match self.answer(operation, &stub) {
+                        None => {
+                            let fault = server.fault(call_id, FAULT_NO_SUCH_OPERATION);
+                            stream.write_all(&fault).await.ok()?;
+                        }
+                        Some(answer) => {
+                            for fragment in server.response(call_id, &answer) {
+                                stream.write_all(&fragment).await.ok()?;
+                            }
                         }
                     }
-                },
+                }
             }
         }
     }

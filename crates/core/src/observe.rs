@@ -195,6 +195,8 @@ pub struct Observation {
     pub host: Name,
     /// The probe that this answers.
     pub probe: ProbeId,
+    /// How many of its logons were refused.
+    pub refusals: u8,
     /// How long the check took.
     pub took: Span,
     /// Whether it logged on.

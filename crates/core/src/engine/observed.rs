@@ -80,6 +80,7 @@ impl Engine {
         let Observation {
             host: name,
             probe,
+            refusals,
             took,
             logon,
             computer_name,
@@ -123,7 +124,7 @@ impl Engine {
             None
         };
         if fault.is_some() || logon != Logon::None || self.logs_on_alone(&name) {
-            self.logon_ended(now, &name, logon, fault, believed, step);
+            self.logon_ended(now, &name, (logon, refusals), fault, believed, step);
         }
         let fact = Fact::Checked {
             host: name.clone(),

@@ -221,6 +221,7 @@ impl Story {
         self.apply(Event::Observed(Observation {
             host,
             probe,
+            refusals: 0,
             took: Span(5),
             logon: Logon::Accepted,
             computer_name: Some("PC".to_string()),
@@ -395,6 +396,7 @@ fn another_computer_is_not_believed() {
             story.apply(Event::Observed(Observation {
                 host,
                 probe,
+                refusals: 0,
                 took: Span(5),
                 logon: Logon::Accepted,
                 computer_name: Some("OTHER".to_string()),

@@ -80,6 +80,7 @@ fn access(port: u16) -> Access {
         },
         user: ADMINISTRATOR.to_owned(),
         password: Secret::from(PASSWORD),
+        second_password: None,
     }
 }
 
@@ -89,6 +90,7 @@ async fn check(prober: &Prober, access: &Access, host: &Name) {
         host: host.clone(),
         probe: ProbeId(1),
         may_log_on: true,
+        logons: 1,
         ask: Arc::from([]),
         timeout: Span::minutes(1),
     };

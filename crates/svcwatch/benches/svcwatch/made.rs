@@ -100,6 +100,7 @@ pub(crate) fn answer(
     Observation {
         host: request.host.clone(),
         probe: request.probe,
+        refusals: 0,
         took: Span(3),
         logon: if request.may_log_on {
             Logon::Accepted

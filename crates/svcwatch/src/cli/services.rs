@@ -113,6 +113,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         transport: Transport::Smb { encryption },
         user,
         password,
+        second_password: None,
     };
     let host = Name::new(&arguments.host);
     let timeout = Span::seconds(arguments.timeout);
@@ -169,6 +170,7 @@ async fn read(
         host: host.clone(),
         probe: ProbeId(1),
         may_log_on: true,
+        logons: 1,
         ask: Arc::from([]),
         timeout,
     };

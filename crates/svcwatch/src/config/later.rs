@@ -21,13 +21,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("web", &["config_file"]),
     ("stuck_after", &["boot"]),
-    (
-        "credential",
-        &[
-            "previous", "realm", "keytab", "ccache", "hosts", "labels", "acting",
-        ],
-    ),
-    ("secret", &["exec"]),
+    ("credential", &["realm", "keytab", "ccache", "acting"]),
     ("defaults", &["boot_grace", "auth"]),
     ("host", &["boot_grace", "auth"]),
     (

@@ -8,6 +8,7 @@ mod build;
 mod chat;
 mod check;
 mod duration;
+mod exec;
 mod later;
 mod merge;
 mod near;
@@ -32,6 +33,7 @@ pub use self::chat::{
     NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
     TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
 };
+pub use self::exec::Program;
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{

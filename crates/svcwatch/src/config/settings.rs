@@ -95,6 +95,18 @@ pub struct Credential {
     pub user: String,
     /// Its password, read again at each logon.
     pub password: SecretSource,
+    /// The password before this one, where it may still be needed.
+    pub previous: Option<SecretSource>,
+}
+
+impl Credential {
+    /// It was refused: what is remembered of its secrets does not count any more.
+    pub fn forget(&self) {
+        self.password.forget();
+        if let Some(previous) = &self.previous {
+            previous.forget();
+        }
+    }
 }
 
 /// How a destination is reached.

@@ -310,6 +310,7 @@ mod tests {
                 host: Name::new(self.world().host_name(host)),
                 probe: ProbeId(1),
                 may_log_on: true,
+                logons: 1,
                 ask: ask.iter().map(|name| Name::new(name)).collect(),
                 timeout: Span(500),
             };
@@ -319,6 +320,7 @@ mod tests {
                 transport: Transport::Loopback,
                 user: r"DEMO\svcwatch".to_owned(),
                 password: Secret::from("no one asks for it"),
+                second_password: None,
             };
             self.prober.check(&request, &access).await
         }

@@ -105,6 +105,7 @@ pub fn config(
     let credential = Credential {
         user: USER.to_owned(),
         password: SecretSource::Text(Secret::from("the simulated fleet asks for no password")),
+        previous: None,
     };
     let log = LogSettings {
         path: Some(told),

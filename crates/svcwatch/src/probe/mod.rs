@@ -18,7 +18,7 @@ use std::time::Duration;
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
-    Fault, HostFault, HostReading, Logon, Observation, Outcome, ServiceConfig,
+    Fault, HostFault, HostReading, Logon, Observation, Outcome, Refusal, ServiceConfig,
 };
 use svcwatch_core::time::Span;
 use tokio::time::{Instant, timeout_at};
@@ -55,6 +55,8 @@ pub struct Access {
     pub user: String,
     /// The user's password; the simulated fleet asks for none.
     pub password: Secret,
+    /// Another password, tried where the first is refused and the check may try two.
+    pub second_password: Option<Secret>,
 }
 
 /// The place of one host's session; locked while the host is being read.
@@ -105,6 +107,7 @@ impl Prober {
         Observation {
             host: request.host.clone(),
             probe: request.probe,
+            refusals: logon.refusals,
             took,
             logon: if logon.accepted {
                 Logon::Accepted
@@ -205,7 +208,7 @@ impl Prober {
         if !request.may_log_on {
             return (Outcome::LogonNeeded, None);
         }
-        let opened = Session::open(&request.host, access, &self.workstation, deadline, logon).await;
+        let opened = self.open(request, access, deadline, logon).await;
         let mut session = match opened {
             Ok(session) => Box::new(session),
             Err(failure) => return (Outcome::Fault(failure.fault), None),
@@ -213,6 +216,44 @@ impl Prober {
         match session.check(&request.ask, deadline).await {
             Ok(reading) => keep(kept, session, reading),
             Err(failure) => (Outcome::Fault(failure.fault), None),
+        }
+    }
+
+    /// Logs on, and once more with the second password where the first is refused and the check may try two. A second
+    /// try that fails otherwise says nothing of the passwords, so the refusal of the first stands.
+    async fn open(
+        &self,
+        request: &ProbeRequest,
+        access: &Access,
+        deadline: Instant,
+        logon: &mut LoggedOn,
+    ) -> Result<Session, Failure> {
+        let host = &request.host;
+        let first = Session::open(host, access, &self.workstation, deadline, logon).await;
+        let refused = match first {
+            Err(failure) if failure.fault.refusal.is_some() => failure,
+            other => return other,
+        };
+        logon.refusals = 1;
+        let wrong = refused.fault.refusal == Some(Refusal::WrongPassword);
+        let Some(second) = &access.second_password else {
+            return Err(refused);
+        };
+        if !wrong || request.logons < 2 {
+            return Err(refused);
+        }
+        let access = Access {
+            password: second.clone(),
+            second_password: None,
+            ..access.clone()
+        };
+        match Session::open(host, &access, &self.workstation, deadline, logon).await {
+            Err(failure) if failure.fault.refusal.is_some() => {
+                logon.refusals = 2;
+                Err(failure)
+            }
+            Err(_) if !logon.accepted => Err(refused),
+            opened => opened,
         }
     }
 }

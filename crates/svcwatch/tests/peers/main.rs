@@ -27,6 +27,7 @@ fn request(ask: &[&str]) -> ProbeRequest {
         host: Name::new(HOST),
         probe: ProbeId(1),
         may_log_on: true,
+        logons: 1,
         ask: ask.iter().map(|name| Name::new(name)).collect(),
         // Ten times what a check promises, and the first use of a pipe takes Samba seconds.
         timeout: Span::seconds(30),
@@ -41,6 +42,7 @@ fn access(port: u16, user: &str, password: &str, encryption: Encryption) -> Acce
         transport: Transport::Smb { encryption },
         user: user.into(),
         password: Secret::new(password),
+        second_password: None,
     }
 }
 

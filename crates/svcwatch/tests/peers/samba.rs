@@ -134,6 +134,40 @@ async fn a_refused_logon_says_so_and_a_changed_password_is_for_the_next_logon() 
 }
 
 #[tokio::test]
+async fn while_a_password_is_changed_the_one_that_a_host_still_knows_lets_us_in() {
+    let samba = Samba::start(&Settings::default());
+    let mut access = administrator(&samba);
+    access.password = Secret::new("The1New!Word");
+    access.second_password = Some(Secret::new(PASSWORD));
+    let mut two = request(&[]);
+    two.logons = 2;
+    let seen = Prober::new().check(&two, &access).await;
+    assert_eq!(
+        (seen.logon, seen.refusals),
+        (Logon::Accepted, 1),
+        "{seen:?}"
+    );
+    read(seen);
+    let seen = Prober::new().check(&request(&[]), &access).await;
+    assert_eq!(
+        (seen.logon, seen.refusals),
+        (Logon::None, 1),
+        "one try is one try"
+    );
+    samba.set_password(ADMINISTRATOR, "The1New!Word");
+    let seen = Prober::new().check(&two, &access).await;
+    assert_eq!(
+        (seen.logon, seen.refusals),
+        (Logon::Accepted, 0),
+        "{seen:?}"
+    );
+    samba.set_password(ADMINISTRATOR, "Another2!Word");
+    let seen = Prober::new().check(&two, &access).await;
+    assert_eq!(seen.refusals, 2, "{seen:?}");
+    assert_eq!(fault(seen).refusal, Some(Refusal::WrongPassword));
+}
+
+#[tokio::test]
 async fn a_disabled_account_is_told_from_a_wrong_password() {
     let samba = Samba::start(&Settings::default());
     samba.disable(USER);

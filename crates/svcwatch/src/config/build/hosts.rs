@@ -7,6 +7,7 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::{EntryPlan, HostPlan, Labels};
 
 use super::Build;
+use super::credentials::Choices;
 use super::fields::Fields;
 use super::groups::Groups;
 use super::services::{entries, precedence, sorted};
@@ -29,7 +30,10 @@ struct Accountless {
 }
 
 /// Reads all hosts.
-pub(super) fn read(build: &mut Build<'_>) -> (Vec<HostPlan>, BTreeMap<Name, Connection>) {
+pub(super) fn read(
+    build: &mut Build<'_>,
+    choices: Choices,
+) -> (Vec<HostPlan>, BTreeMap<Name, Connection>) {
     let nodes = build
         .root
         .get("hosts")
@@ -41,6 +45,7 @@ pub(super) fn read(build: &mut Build<'_>) -> (Vec<HostPlan>, BTreeMap<Name, Conn
         groups: Groups::read(build, nodes),
         defaults,
         labels: sorted(Fields::new(defaults, &DEFAULTS).labels("labels")),
+        choices,
         accountless: Accountless::default(),
         entries: 0,
     };
@@ -75,6 +80,7 @@ struct Run<'tree> {
     groups: Groups,
     defaults: Option<&'tree Node>,
     labels: Labels,
+    choices: Choices,
     accountless: Accountless,
     entries: usize,
 }
@@ -88,11 +94,17 @@ fn host<'tree>(
     let fields = Fields::new(Some(node), &HOST).over(run.defaults);
     let shown = &*node.get("name")?.scalar()?.text;
     check_account(build, Some(node), path);
-    let account = fields
-        .text("credentials")
-        .and_then(|text| build.accounts.get(&text.to_lowercase()))
-        .cloned();
-    if fields.get("credentials").is_none() {
+    let labels = labels_of(node, &run.labels);
+    let chosen = match node.get("credentials") {
+        Some(_) => None,
+        None => run.choices.of(shown, &labels).cloned(),
+    };
+    let is_chosen = chosen.is_some();
+    let account = chosen.or_else(|| {
+        let text = fields.text("credentials")?;
+        build.accounts.get(&text.to_lowercase()).cloned()
+    });
+    if !is_chosen && fields.get("credentials").is_none() {
         run.accountless.note(node.at, path, shown);
     }
     let address = address(build, node, shown, path);
@@ -118,7 +130,7 @@ fn host<'tree>(
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
         also_known_as: fields.patterns("also_known_as"),
-        labels: labels_of(node, &run.labels),
+        labels,
         services: services_of(build, run, node, shown, path),
     };
     Some((plan, connection))

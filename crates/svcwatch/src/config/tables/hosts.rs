@@ -21,6 +21,28 @@ pub(crate) static CREDENTIAL: Shape = Shape {
             A_SECRET,
             "Its password; read again at each logon.",
         ),
+        optional(
+            "previous",
+            A_SECRET,
+            "",
+            "The password before this one, tried where the new one is refused, while a change reaches every host.",
+        ),
+        optional(
+            "hosts",
+            PATTERNS,
+            "",
+            "The hosts that are read with it where they name no account, by name or pattern.",
+        ),
+        optional(
+            "labels",
+            Kind::Named {
+                names: Form::Name,
+                of: &PATTERNS,
+                most: 64,
+            },
+            "",
+            "The labels that such a host must have, each with a text or pattern.",
+        ),
     ]],
     one_of: &[],
 };
@@ -48,8 +70,17 @@ pub(crate) static SECRET: Shape = Shape {
             "",
             "A credential of systemd: a file of that name in $CREDENTIALS_DIRECTORY.",
         ),
+        optional(
+            "exec",
+            Kind::List {
+                of: &Kind::Text(Form::Line(4_096)),
+                most: 64,
+            },
+            "",
+            "A program with its arguments that prints the secret within 5 s; no shell is asked, and it is run at most once a minute.",
+        ),
     ]],
-    one_of: &["file", "env", "systemd"],
+    one_of: &["file", "env", "systemd", "exec"],
 };
 
 /// What may stand in `defaults` and on a host alike.

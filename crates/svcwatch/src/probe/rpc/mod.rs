@@ -102,6 +102,8 @@ pub(super) struct LoggedOn {
     pub(super) accepted: bool,
     /// The name by which the computer called itself in it, where it gave one.
     pub(super) computer: Option<String>,
+    /// How many tries it refused.
+    pub(super) refusals: u8,
 }
 
 impl LoggedOn {
@@ -159,6 +161,7 @@ impl Session {
             transport,
             user,
             password: _,
+            second_password: _,
         } = &self.access;
         (address, port, transport, user)
             == (

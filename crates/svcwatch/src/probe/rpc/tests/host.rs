@@ -26,6 +26,8 @@ pub(super) enum Trick {
     None,
     /// Refuses the logon with this NTSTATUS.
     Refuse(u32),
+    /// Refuses the first so many logons with this NTSTATUS.
+    RefuseFirst(usize, u32),
     /// Refuses to open the service control manager with this code.
     RefuseManager(u32),
     /// Knows no list with processes.
@@ -100,15 +102,17 @@ impl Host {
             transport: Transport::Loopback,
             user: "watcher".into(),
             password: Secret::default(),
+            second_password: None,
         };
         (host, access)
     }
 
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
         Hello::receive(&mut stream).await.ok()?;
-        self.logons.fetch_add(1, Ordering::Relaxed);
+        let logons = self.logons.fetch_add(1, Ordering::Relaxed);
         let reply = match self.trick {
             Trick::Refuse(status) => HelloReply::Refused { status },
+            Trick::RefuseFirst(count, status) if logons < count => HelloReply::Refused { status },
             _ => HelloReply::Accepted {
                 computer: "WEB-1".into(),
             },

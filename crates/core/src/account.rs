@@ -367,7 +367,11 @@ mod tests {
         };
         assert_eq!(refused(&mut account, "a", 2), Change::None);
         assert_eq!(account.logons(), 1, "three refusals are the most");
-        assert_eq!(refused(&mut account, "a", 2), Change::None, "the same again");
+        assert_eq!(
+            refused(&mut account, "a", 2),
+            Change::None,
+            "the same again"
+        );
         assert_eq!(refused(&mut account, "b", 1), Change::Paused);
         assert_eq!(account.logons(), 1);
         account.accepted(at(1), &"a".into());

@@ -280,6 +280,7 @@ fn not_read(request: &ProbeRequest, fault: Fault, cause: &str) -> Observation {
         host: request.host.clone(),
         probe: request.probe,
         refusals: 0,
+        administrator: None,
         took: Span::ZERO,
         logon: Logon::None,
         computer_name: None,

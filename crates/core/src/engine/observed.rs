@@ -81,6 +81,7 @@ impl Engine {
             host: name,
             probe,
             refusals,
+            administrator,
             took,
             logon,
             computer_name,
@@ -123,6 +124,9 @@ impl Engine {
         } else {
             None
         };
+        if believed && administrator.is_some() {
+            host.administrator = administrator;
+        }
         if fault.is_some() || logon != Logon::None || self.logs_on_alone(&name) {
             self.logon_ended(now, &name, (logon, refusals), fault, believed, step);
         }

@@ -133,7 +133,9 @@ impl World {
             AccountChange::Refused(refusal) => {
                 account.refused = Some(refusal);
                 let at_once = refusal != Refusal::WrongPassword;
-                self.oracle.logons.turns(self.now, &name, true, (at_once, account.passwords));
+                self.oracle
+                    .logons
+                    .turns(self.now, &name, true, (at_once, account.passwords));
             }
             AccountChange::Heal { told } => {
                 account.refused = None;

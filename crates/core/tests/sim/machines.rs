@@ -182,6 +182,7 @@ impl Machine {
             host: request.host.clone(),
             probe: request.probe,
             refusals: 0,
+            administrator: None,
             took: Span(took),
             logon: Logon::None,
             computer_name: None,

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     config::{Config, Connection, Credential},
     dest::sender::Destination,
+    explain::ADMINISTRATOR,
     probe::{Access, Prober},
     wiring::{self, Logons, Passwords, Reach},
 };
@@ -45,6 +46,8 @@ struct HostFound {
     visible: Option<usize>,
     /// How many of them the configuration means.
     watched: Option<usize>,
+    /// Whether the account is an administrator there.
+    administrator: Option<bool>,
     /// Why it cannot be read.
     fault: Option<String>,
     /// What lacks, each a sentence.
@@ -245,6 +248,7 @@ impl HostFound {
             computer_name: None,
             visible: None,
             watched: None,
+            administrator: None,
             fault: None,
             lacks: Vec::new(),
             notes: Vec::new(),
@@ -297,6 +301,10 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         ));
     }
     found.computer_name = observation.computer_name;
+    found.administrator = observation.administrator;
+    if found.administrator == Some(true) {
+        found.notes.push(ADMINISTRATOR.to_owned());
+    }
     match observation.outcome {
         Outcome::Read(reading) => {
             let configs = configs(&prober, plan, &reading, &mut found).await;

@@ -108,6 +108,7 @@ impl Prober {
             host: request.host.clone(),
             probe: request.probe,
             refusals: logon.refusals,
+            administrator: logon.administrator,
             took,
             logon: if logon.accepted {
                 Logon::Accepted

@@ -29,6 +29,7 @@ async fn the_right_password_reads_the_services_over_one_kept_session() {
         samba.logs()
     );
     assert_eq!(first.computer_name.as_deref(), Some(COMPUTER_NAME));
+    assert_eq!(first.administrator, Some(true), "{first:?}");
     let reading = read(first);
     // Samba has no list with processes, so this came by the older call.
     assert_eq!(find(&reading, "Spooler").reading.state, State::Running);
@@ -183,11 +184,11 @@ async fn a_disabled_account_is_told_from_a_wrong_password() {
 async fn a_user_without_rights_reads_what_samba_lets_him() {
     let samba = Samba::start(&Settings::default());
     let user = access(samba.port(), USER, PASSWORD, Encryption::Required);
-    let reading = read(
-        Prober::new()
-            .check(&request(&["NoSuchService"]), &user)
-            .await,
-    );
+    let seen = Prober::new()
+        .check(&request(&["NoSuchService"]), &user)
+        .await;
+    assert_eq!(seen.administrator, Some(false), "{seen:?}");
+    let reading = read(seen);
     assert_eq!(find(&reading, "Spooler").reading.state, State::Running);
     assert_eq!(
         reading.asked,

@@ -104,6 +104,8 @@ pub(super) struct LoggedOn {
     pub(super) computer: Option<String>,
     /// How many tries it refused.
     pub(super) refusals: u8,
+    /// Whether the user is an administrator there, where the host said so.
+    pub(super) administrator: Option<bool>,
 }
 
 impl LoggedOn {
@@ -137,11 +139,13 @@ impl Session {
         logon: &mut LoggedOn,
     ) -> Result<Self, Failure> {
         let pipe = open_pipe(host, access, workstation, deadline, logon).await?;
-        let (channel, manager) = within(deadline, "opening the service control manager", async {
-            // The inner result is a failure of its own kind; only the waiting is bounded here.
-            Ok(open_manager(pipe).await)
-        })
-        .await??;
+        let (channel, manager, administrator) =
+            within(deadline, "opening the service control manager", async {
+                // The inner result is a failure of its own kind; only the waiting is bounded here.
+                Ok(open_manager(pipe).await)
+            })
+            .await??;
+        logon.administrator = administrator;
         Ok(Self {
             channel,
             manager,
@@ -353,8 +357,8 @@ async fn open_pipe(
     }
 }
 
-/// Binds to the service control manager and opens it for listing.
-async fn open_manager(pipe: AnyPipe) -> Result<(Channel, Handle), Failure> {
+/// Binds to the service control manager and opens it for listing; says also whether the user is an administrator.
+async fn open_manager(pipe: AnyPipe) -> Result<(Channel, Handle, Option<bool>), Failure> {
     const DOING: &str = "opening the service control manager";
     let mut channel = Channel::bind(pipe)
         .await
@@ -368,9 +372,31 @@ async fn open_manager(pipe: AnyPipe) -> Result<(Channel, Handle), Failure> {
         .call(&open)
         .await
         .map_err(|error| Failure::of_call(error, DOING))?;
-    match opened.handle {
-        Some(manager) => Ok((channel, manager)),
-        None => Err(code_failure(opened.code, DOING)),
+    let Some(manager) = opened.handle else {
+        return Err(code_failure(opened.code, DOING));
+    };
+    let administrator = is_administrator(&mut channel)
+        .await
+        .map_err(|error| Failure::of_call(error, DOING))?;
+    Ok((channel, manager, administrator))
+}
+
+/// Whether the user may install services, which a monitor need not and only administrators may: the manager is opened
+/// with that right and closed again, and nothing is done with it. Nothing where the host says neither.
+async fn is_administrator(channel: &mut Channel) -> Result<Option<bool>, CallError> {
+    let open = OpenScManager {
+        machine: None,
+        database: None,
+        access: access::MANAGER_CONNECT | access::MANAGER_CREATE_SERVICE,
+    };
+    let opened = channel.call(&open).await?;
+    match (opened.handle, opened.code) {
+        (Some(handle), _) => {
+            channel.call(&CloseServiceHandle { handle }).await?;
+            Ok(Some(true))
+        }
+        (None, Code::ACCESS_DENIED) => Ok(Some(false)),
+        (None, _) => Ok(None),
     }
 }
 

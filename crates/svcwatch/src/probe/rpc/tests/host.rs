@@ -11,7 +11,7 @@ use svcwatch_wire::scmr::{
     Handle, OpenScManager, OpenScManagerReply, OpenService, OpenServiceReply, ProcessStatus,
     QueryServiceConfig, QueryServiceConfig2, QueryServiceConfig2Reply, QueryServiceConfigReply,
     QueryServiceStatusEx, QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL,
-    ServiceConfig, ServiceStatus,
+    ServiceConfig, ServiceStatus, access,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +28,8 @@ pub(super) enum Trick {
     Refuse(u32),
     /// Refuses the first so many logons with this NTSTATUS.
     RefuseFirst(usize, u32),
+    /// Takes the user for an administrator.
+    Administrator,
     /// Refuses to open the service control manager with this code.
     RefuseManager(u32),
     /// Knows no list with processes.
@@ -159,6 +161,12 @@ impl Host {
                         handle: None,
                         code: Code(code),
                     },
+                    trick if trick != Trick::Administrator && installs(stub) => {
+                        OpenScManagerReply {
+                            handle: None,
+                            code: Code::ACCESS_DENIED,
+                        }
+                    }
                     _ => OpenScManagerReply {
                         handle: Some(MANAGER),
                         code: Code::SUCCESS,
@@ -217,6 +225,11 @@ impl Host {
             self.lists.load(Ordering::Relaxed),
         )
     }
+}
+
+/// Whether the manager is opened with the right to install services.
+fn installs(stub: &[u8]) -> bool {
+    OpenScManager::decode(stub).unwrap().access & access::MANAGER_CREATE_SERVICE != 0
 }
 
 /// The answer to a call about one service, of which there is only one.

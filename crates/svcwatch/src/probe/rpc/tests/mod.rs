@@ -352,3 +352,19 @@ async fn a_second_password_is_tried_where_the_first_is_refused_and_two_may_be() 
         assert_eq!(accepted, refusal.is_none(), "{trick:?} {logons}");
     }
 }
+
+#[tokio::test]
+async fn an_administrator_is_known_at_the_logon_and_nothing_is_done_with_it() {
+    for (trick, wanted) in [(Trick::Administrator, true), (Trick::None, false)] {
+        let (_host, access) = Host::start(trick).await;
+        let prober = Prober::new();
+        let seen = prober.check(&request(true, &[]), &access).await;
+        assert_eq!((listed(&seen), seen.administrator), (81, Some(wanted)));
+        let kept = prober.check(&request(false, &[]), &access).await;
+        assert_eq!(
+            (listed(&kept), kept.administrator),
+            (81, None),
+            "asked once"
+        );
+    }
+}

@@ -316,7 +316,9 @@ pub(super) fn transport_fault(error: &TransportError) -> HostFault {
         ),
         TransportError::GuestRefused { .. } => (Fault::LogonRefused, Some(Refusal::Other)),
         TransportError::EncryptionDemanded => (Fault::AccessDenied, None),
-        TransportError::NoEncryption | TransportError::Protocol(_) => (Fault::ProtocolError, None),
+        TransportError::NoEncryption { .. }
+        | TransportError::OldVersion { .. }
+        | TransportError::Protocol(_) => (Fault::ProtocolError, None),
         TransportError::Status { status, .. } => match known(*status) {
             Some((_, _, _, Meaning::Refused(refusal))) => (Fault::LogonRefused, Some(*refusal)),
             Some((_, _, _, Meaning::Fault(fault))) => (*fault, None),

@@ -62,12 +62,27 @@ pub(super) enum TransportError {
     },
     /// Encryption is required by the configuration and the host offers none.
     #[error(
-        "the host offers no encryption, which `encryption: required` asks for; turn SMB encryption on there, or set `encryption: preferred` for this host"
+        "the host speaks SMB {version} ({windows}) and offers no encryption, which `encryption: required` asks for; turn SMB encryption on there, or write `encryption: preferred` for this host"
     )]
-    NoEncryption,
+    NoEncryption {
+        /// The version of SMB, as `3.0.2`.
+        version: &'static str,
+        /// The Windows that speaks no later one.
+        windows: &'static str,
+    },
+    /// The host speaks a version of SMB that knows no encryption, and the configuration does not say that it may.
+    #[error(
+        "the host speaks only SMB {version}, as {windows} does, which cannot encrypt; write `encryption: off` for this host if its services may be read signed but readable to everyone between, or replace it"
+    )]
+    OldVersion {
+        /// The version of SMB, as `2.1`.
+        version: &'static str,
+        /// The Windows that speaks no later one.
+        windows: &'static str,
+    },
     /// The host refused an unencrypted logon.
     #[error(
-        "the host refuses to talk without encryption (STATUS_ACCESS_DENIED), and `encryption: off` is set for it; set `encryption: required`"
+        "the host refuses to talk without encryption (STATUS_ACCESS_DENIED), and `encryption: off` is set for it; write `encryption: required`"
     )]
     EncryptionDemanded,
     /// The session or the connection that was kept is over; a new one may work.

@@ -274,34 +274,53 @@ async fn a_host_without_encryption_is_not_read_where_it_is_required() {
     assert!(preferred.is_ok() && off.is_ok(), "{preferred:?} {off:?}");
 }
 
+/// How each version of SMB is read, by what the host wants and what we want.
 #[tokio::test]
-async fn older_versions_of_smb_are_spoken_too() {
-    for (version, theirs, ours) in [
-        (
-            "server max protocol = SMB3_02",
-            "desired",
-            Encryption::Required,
-        ),
-        (
-            "server max protocol = SMB3_00",
-            "required",
-            Encryption::Required,
-        ),
-        ("server max protocol = SMB2_10", "off", Encryption::Off),
-        (
-            "server max protocol = SMB2_02",
-            "off",
-            Encryption::Preferred,
-        ),
-    ] {
+async fn every_version_of_smb_is_read_as_its_encryption_allows() {
+    const READ: Result<(), &str> = Ok(());
+    const OLD: Result<(), &str> = Err("write `encryption: off`");
+    const NONE: Result<(), &str> = Err("write `encryption: preferred`");
+    const DEMANDED: Result<(), &str> = Err("write `encryption: required`");
+    // The last version that the host speaks and whether it encrypts, then what comes of required, preferred and off.
+    let cases = [
+        ("SMB2_10", "off", [OLD, OLD, READ]),
+        ("SMB2_10", "desired", [OLD, OLD, READ]),
+        ("SMB3_00", "off", [NONE, READ, READ]),
+        ("SMB3_00", "desired", [READ, READ, READ]),
+        ("SMB3_00", "required", [READ, READ, DEMANDED]),
+        ("SMB3_02", "off", [NONE, READ, READ]),
+        ("SMB3_02", "desired", [READ, READ, READ]),
+        ("SMB3_02", "required", [READ, READ, DEMANDED]),
+        ("SMB3_11", "off", [NONE, READ, READ]),
+        ("SMB3_11", "desired", [READ, READ, READ]),
+        ("SMB3_11", "required", [READ, READ, DEMANDED]),
+    ];
+    for (version, theirs, wanted) in cases {
         let samba = Samba::start(&Settings {
             encryption: theirs,
-            extra: vec![version],
+            extra: vec![match version {
+                "SMB2_10" => "server max protocol = SMB2_10",
+                "SMB3_00" => "server max protocol = SMB3_00",
+                "SMB3_02" => "server max protocol = SMB3_02",
+                _ => "server max protocol = SMB3_11",
+            }],
         });
-        let access = access(samba.port(), ADMINISTRATOR, PASSWORD, ours);
-        let observation = check_once(&access).await;
-        let is_read = matches!(observation.outcome, Outcome::Read(_));
-        assert!(is_read, "{version}: {observation:?}\n{}", samba.logs());
+        for (ours, wanted) in [Encryption::Required, Encryption::Preferred, Encryption::Off]
+            .into_iter()
+            .zip(wanted)
+        {
+            let access = access(samba.port(), ADMINISTRATOR, PASSWORD, ours);
+            let observation = check_once(&access).await;
+            let told = format!("{version} {theirs} {ours:?}: {observation:?}");
+            match (&observation.outcome, wanted) {
+                (Outcome::Read(_), Ok(())) => {}
+                (Outcome::Fault(fault), Err(line)) => {
+                    assert!(fault.cause.contains(line), "{told}\n{}", samba.logs());
+                    assert_eq!(fault.refusal, None, "{told}");
+                }
+                _ => panic!("{told}\n{}", samba.logs()),
+            }
+        }
     }
 }
 

@@ -44,9 +44,7 @@ pub(super) async fn log_on(
         .params()
         .ok_or_else(|| broken("the host agreed on no version of SMB"))?;
     let cipher = offered_cipher(&params);
-    if target.encryption == Encryption::Required && cipher.is_none() {
-        return Err(TransportError::NoEncryption);
-    }
+    suits(params.dialect, cipher, target.encryption)?;
 
     let (challenge_frame, challenge) = first_round(connection, tap).await?;
     let names = ntlm::computer_names(&challenge);
@@ -73,12 +71,43 @@ pub(super) async fn log_on(
     protect(
         connection,
         keys,
-        cipher,
+        (params.dialect, cipher),
         response.session_flags,
         target.encryption,
     )?;
     tap.stop();
     Ok(names.netbios.or(names.dns).unwrap_or_default())
+}
+
+/// Refuses a version of SMB that cannot do what is asked for, before anything about the user is said.
+fn suits(
+    dialect: Dialect,
+    cipher: Option<Cipher>,
+    wanted: Encryption,
+) -> Result<(), TransportError> {
+    let (version, windows) = version(dialect);
+    let is_old = matches!(dialect, Dialect::Smb2_0_2 | Dialect::Smb2_1);
+    match wanted {
+        Encryption::Off => Ok(()),
+        Encryption::Required | Encryption::Preferred if is_old => {
+            Err(TransportError::OldVersion { version, windows })
+        }
+        Encryption::Required if cipher.is_none() => {
+            Err(TransportError::NoEncryption { version, windows })
+        }
+        Encryption::Required | Encryption::Preferred => Ok(()),
+    }
+}
+
+/// A version of SMB, and the Windows that speaks no later one (MS-SMB2 appendix A).
+const fn version(dialect: Dialect) -> (&'static str, &'static str) {
+    match dialect {
+        Dialect::Smb2_0_2 => ("2.0.2", "Windows Vista or Windows Server 2008"),
+        Dialect::Smb2_1 => ("2.1", "Windows 7 or Windows Server 2008 R2"),
+        Dialect::Smb3_0 => ("3.0", "Windows 8 or Windows Server 2012"),
+        Dialect::Smb3_0_2 => ("3.0.2", "Windows 8.1 or Windows Server 2012 R2"),
+        Dialect::Smb3_1_1 => ("3.1.1", "Windows 10, Windows Server 2016 or later"),
+    }
 }
 
 /// The cipher that the host chose, or implied: SMB 3.0 knows only one and says so by a capability.
@@ -266,7 +295,7 @@ fn check_signature(
 fn protect(
     connection: &mut Connection,
     keys: Keys,
-    cipher: Option<Cipher>,
+    (dialect, cipher): (Dialect, Option<Cipher>),
     flags: SessionFlags,
     wanted: Encryption,
 ) -> Result<(), TransportError> {
@@ -285,7 +314,10 @@ fn protect(
             Ok(())
         }
         (true, _, _) if wanted == Encryption::Off => Err(TransportError::EncryptionDemanded),
-        (true, _, _) => Err(TransportError::NoEncryption),
+        (true, _, _) => {
+            let (version, windows) = version(dialect);
+            Err(TransportError::NoEncryption { version, windows })
+        }
     }
 }
 
@@ -310,6 +342,30 @@ mod tests {
             ("", "watcher@corp.example")
         );
         assert_eq!(split_user("watcher", Some("SRV01")), ("", "watcher"));
+    }
+
+    #[test]
+    fn old_versions_are_named_with_their_windows_and_the_line_to_write() {
+        let told = |dialect, cipher, wanted| {
+            suits(dialect, cipher, wanted).map_err(|error| error.to_string())
+        };
+        for wanted in [Encryption::Required, Encryption::Preferred] {
+            let old = told(Dialect::Smb2_1, None, wanted).unwrap_err();
+            assert!(
+                old.contains("Windows Server 2008 R2") && old.contains("write `encryption: off`"),
+                "{old}"
+            );
+        }
+        assert_eq!(told(Dialect::Smb2_1, None, Encryption::Off), Ok(()));
+        let none = told(Dialect::Smb3_0_2, None, Encryption::Required).unwrap_err();
+        assert!(
+            none.contains("Windows Server 2012 R2")
+                && none.contains("write `encryption: preferred`"),
+            "{none}"
+        );
+        assert_eq!(told(Dialect::Smb3_0_2, None, Encryption::Preferred), Ok(()));
+        let ccm = Some(Cipher::Aes128Ccm);
+        assert_eq!(told(Dialect::Smb3_0, ccm, Encryption::Required), Ok(()));
     }
 
     #[test]

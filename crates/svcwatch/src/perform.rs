@@ -4,7 +4,7 @@
 use crate::{
     dest::sender::{Destinations, Fallbacks, Senders},
     probe::{Access, Prober},
-    wiring::{self, Logons, Passwords, Reach},
+    wiring::{self, Logons, Reach},
 };
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 use svcwatch_core::{
@@ -233,20 +233,20 @@ async fn access_of(
     };
     let connection = reach.connection(&request.host).ok_or_else(gone)?;
     let Some((account, credential)) = reach.credential(connection) else {
-        return Ok(wiring::access(connection, "", Passwords::default()));
+        return Ok(wiring::access(connection, None, None));
     };
     if !request.may_log_on {
-        return Ok(wiring::access(
-            connection,
-            &credential.user,
-            Passwords::default(),
-        ));
+        return Ok(wiring::access(connection, Some(credential), None));
     }
     let (logons, account, of_account) = (Arc::clone(logons), account.clone(), credential.clone());
     // A secret may lie on a disk that does not answer.
     let read = tokio::task::spawn_blocking(move || logons.read(&account, &of_account)).await;
     match read {
-        Ok(Ok(passwords)) => Ok(wiring::access(connection, &credential.user, passwords)),
+        Ok(Ok(passwords)) => Ok(wiring::access(
+            connection,
+            Some(credential),
+            Some(passwords),
+        )),
         Ok(Err(error)) => Err((
             Fault::LogonRefused,
             format!("there is no password to log on with: {error}"),

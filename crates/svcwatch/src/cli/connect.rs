@@ -8,11 +8,11 @@ use super::{
     output::{Colour, Progress, Table, maybe, plain},
 };
 use crate::{
-    config::{Config, Connection, Credential},
+    config::{Auth, Config, Connection, Credential},
     dest::sender::Destination,
     explain::ADMINISTRATOR,
     probe::{Access, Prober},
-    wiring::{self, Logons, Passwords, Reach},
+    wiring::{self, Logons, Reach},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -259,14 +259,18 @@ impl HostFound {
 /// How a host of a job is reached, with the secrets as they are now.
 async fn access_of(job: &Job) -> Result<Access, String> {
     let Some((account, credential)) = job.account.clone() else {
-        return Ok(wiring::access(&job.connection, "", Passwords::default()));
+        return Ok(wiring::access(&job.connection, None, None));
     };
-    let (logons, user) = (Arc::clone(&job.logons), credential.user.clone());
-    let read = tokio::task::spawn_blocking(move || logons.read(&account, &credential)).await;
+    let (logons, of_account) = (Arc::clone(&job.logons), credential.clone());
+    let read = tokio::task::spawn_blocking(move || logons.read(&account, &of_account)).await;
     let passwords = read
         .map_err(|_| "reading the password broke off".to_owned())?
         .map_err(|error| error.to_string())?;
-    Ok(wiring::access(&job.connection, &user, passwords))
+    Ok(wiring::access(
+        &job.connection,
+        Some(&credential),
+        Some(passwords),
+    ))
 }
 
 /// What a host lets us see, how it refused the account if it did, and how many logons it refused.
@@ -280,6 +284,11 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         }
     };
     let plan = &job.plan;
+    if let Auth::NoKerberos(why) = job.connection.auth {
+        found
+            .notes
+            .push(format!("it is logged on to with NTLM, because {why}"));
+    }
     let request = ProbeRequest {
         host: plan.name.clone(),
         probe: ProbeId(1),

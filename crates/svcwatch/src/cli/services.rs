@@ -6,7 +6,7 @@ use super::{
     output::{self, Colour, Progress, Table, maybe, plain},
     password,
 };
-use crate::probe::{Access, Encryption, Prober, Transport};
+use crate::probe::{Access, Auth, Encryption, Prober, Transport};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::{
@@ -114,6 +114,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         user,
         password,
         second_password: None,
+        auth: Auth::Ntlm,
     };
     let host = Name::new(&arguments.host);
     let timeout = Span::seconds(arguments.timeout);

@@ -21,9 +21,9 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("web", &["config_file"]),
     ("stuck_after", &["boot"]),
-    ("credential", &["realm", "keytab", "ccache", "acting"]),
-    ("defaults", &["boot_grace", "auth"]),
-    ("host", &["boot_grace", "auth"]),
+    ("credential", &["acting"]),
+    ("defaults", &["boot_grace"]),
+    ("host", &["boot_grace"]),
     (
         "service",
         &[

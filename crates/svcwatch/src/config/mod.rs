@@ -37,8 +37,9 @@ pub use self::exec::Program;
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
-    Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
-    LogSettings, Method, Priority, ResolvedMail, SmtpSettings, SmtpTls, Transport, WebhookSettings,
+    Auth, Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
+    LogSettings, Method, Priority, ResolvedMail, SmtpSettings, SmtpTls, TicketFile, Transport,
+    WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 

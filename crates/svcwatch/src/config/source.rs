@@ -104,6 +104,12 @@ fn from_systemd(name: &str, folder: Option<PathBuf>) -> Result<Secret, SecretErr
 }
 
 fn from_file(path: &Path) -> Result<Secret, SecretError> {
+    let bytes = guarded_bytes(path, SECRET_BYTES + 3)?;
+    cut(bytes, &path.display().to_string())
+}
+
+/// What a file holds that only its owner can read, but no more bytes than `most`.
+pub(crate) fn guarded_bytes(path: &Path, most: usize) -> Result<Vec<u8>, SecretError> {
     let shown = path.display();
     let file = open(path)?;
     let metadata = match file.metadata() {
@@ -123,14 +129,14 @@ fn from_file(path: &Path) -> Result<Secret, SecretError> {
     }
     guarded(path, &metadata)?;
     let mut bytes = Vec::new();
-    let most = u64::try_from(SECRET_BYTES + 3).unwrap_or(u64::MAX);
+    let most = u64::try_from(most).unwrap_or(u64::MAX);
     if let Err(error) = file.take(most).read_to_end(&mut bytes) {
         return refuse(
             format!("{shown} cannot be read: {error}"),
             "look at the file",
         );
     }
-    cut(bytes, &shown.to_string())
+    Ok(bytes)
 }
 
 /// The secret in what was read; one line end at its end is cut.

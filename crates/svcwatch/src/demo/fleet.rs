@@ -279,7 +279,7 @@ fn garbage(asked: &[u8]) -> Vec<u8> {
 mod tests {
     use super::super::host::Difference;
     use super::*;
-    use crate::probe::{Access, Prober, Transport};
+    use crate::probe::{Access, Auth, Prober, Transport};
     use crate::secret::Secret;
     use svcwatch_core::effect::ProbeRequest;
     use svcwatch_core::id::Name;
@@ -321,6 +321,7 @@ mod tests {
                 user: r"DEMO\svcwatch".to_owned(),
                 password: Secret::from("no one asks for it"),
                 second_password: None,
+                auth: Auth::Ntlm,
             };
             self.prober.check(&request, &access).await
         }

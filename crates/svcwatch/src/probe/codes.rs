@@ -314,7 +314,10 @@ pub(super) fn transport_fault(error: &TransportError) -> HostFault {
             Fault::LogonRefused,
             Some(refusal(*status).unwrap_or(Refusal::Other)),
         ),
-        TransportError::GuestRefused { .. } => (Fault::LogonRefused, Some(Refusal::Other)),
+        TransportError::Kerberos(error) => error.fault(),
+        TransportError::GuestRefused { .. } | TransportError::TicketRefused { .. } => {
+            (Fault::LogonRefused, Some(Refusal::Other))
+        }
         TransportError::EncryptionDemanded => (Fault::AccessDenied, None),
         TransportError::NoEncryption { .. }
         | TransportError::OldVersion { .. }

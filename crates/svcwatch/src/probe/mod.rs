@@ -6,6 +6,7 @@
 pub mod codes;
 pub mod command_line;
 pub mod hello;
+pub mod kerberos;
 mod loopback;
 mod rpc;
 mod smb;
@@ -25,6 +26,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use crate::config::Encryption;
 use crate::secret::Secret;
+use kerberos::{Kerberos, Proof, Tickets};
 use rpc::{After, Failure, LoggedOn, Session};
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
@@ -33,7 +35,7 @@ const WORKSTATION_LIMIT: usize = 15;
 /// How a host is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// A named pipe over SMB 2 or 3, with an NTLMv2 logon.
+    /// A named pipe over SMB 2 or 3.
     Smb {
         /// Whether the session must be encrypted.
         encryption: Encryption,
@@ -57,6 +59,40 @@ pub struct Access {
     pub password: Secret,
     /// Another password, tried where the first is refused and the check may try two.
     pub second_password: Option<Secret>,
+    /// By what the user logs on.
+    pub auth: Auth,
+}
+
+/// By what a user logs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// NTLMv2, with the password.
+    Ntlm,
+    /// Kerberos, with the password or what stands in its place.
+    Kerberos(Box<Kerberos>),
+}
+
+impl Access {
+    /// The same with the second password in place of the first; nothing where there is none, or no password is used.
+    fn with_second_password(&self) -> Option<Self> {
+        let second = self.second_password.clone()?;
+        let auth = match &self.auth {
+            Auth::Ntlm => Auth::Ntlm,
+            Auth::Kerberos(with) => match with.proof {
+                Some(Proof::Password(_)) => Auth::Kerberos(Box::new(Kerberos {
+                    proof: Some(Proof::Password(second.clone())),
+                    ..(**with).clone()
+                })),
+                Some(Proof::Keytab(_) | Proof::Cache(_)) | None => return None,
+            },
+        };
+        Some(Self {
+            password: second,
+            second_password: None,
+            auth,
+            ..self.clone()
+        })
+    }
 }
 
 /// The place of one host's session; locked while the host is being read.
@@ -66,7 +102,15 @@ type Slot = Arc<tokio::sync::Mutex<Option<Box<Session>>>>;
 #[derive(Debug)]
 pub struct Prober {
     slots: Mutex<BTreeMap<Name, Slot>>,
+    ours: Ours,
+}
+
+/// What all sessions share.
+#[derive(Debug)]
+struct Ours {
+    /// The name of this computer.
     workstation: String,
+    tickets: Tickets,
 }
 
 impl Default for Prober {
@@ -80,7 +124,10 @@ impl Prober {
     pub fn new() -> Self {
         Self {
             slots: Mutex::new(BTreeMap::new()),
-            workstation: workstation(),
+            ours: Ours {
+                workstation: workstation(),
+                tickets: Tickets::default(),
+            },
         }
     }
 
@@ -230,25 +277,20 @@ impl Prober {
         logon: &mut LoggedOn,
     ) -> Result<Session, Failure> {
         let host = &request.host;
-        let first = Session::open(host, access, &self.workstation, deadline, logon).await;
+        let first = Session::open(host, access, &self.ours, deadline, logon).await;
         let refused = match first {
             Err(failure) if failure.fault.refusal.is_some() => failure,
             other => return other,
         };
         logon.refusals = 1;
         let wrong = refused.fault.refusal == Some(Refusal::WrongPassword);
-        let Some(second) = &access.second_password else {
+        let second = access
+            .with_second_password()
+            .filter(|_| wrong && request.logons > 1);
+        let Some(access) = second else {
             return Err(refused);
         };
-        if !wrong || request.logons < 2 {
-            return Err(refused);
-        }
-        let access = Access {
-            password: second.clone(),
-            second_password: None,
-            ..access.clone()
-        };
-        match Session::open(host, &access, &self.workstation, deadline, logon).await {
+        match Session::open(host, &access, &self.ours, deadline, logon).await {
             Err(failure) if failure.fault.refusal.is_some() => {
                 logon.refusals = 2;
                 Err(failure)

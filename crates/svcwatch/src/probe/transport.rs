@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::kerberos::KerberosError;
 use super::loopback::LoopbackPipe;
 use super::smb::SmbPipe;
 
@@ -52,6 +53,15 @@ pub(super) enum TransportError {
         /// The NTSTATUS.
         status: u32,
     },
+    /// The host refused a ticket that a domain controller gave for it, with this NTSTATUS and without a reason.
+    #[error("logon refused: the host does not take the ticket that the domain controller gave for it ({}); another computer may answer there, its name may belong to another account of the domain, or its clock may be wrong", super::codes::status_text(*.status))]
+    TicketRefused {
+        /// The NTSTATUS.
+        status: u32,
+    },
+    /// A logon with Kerberos came to nothing.
+    #[error("logon refused: {0}")]
+    Kerberos(KerberosError),
     /// A named user was let in only as a guest, or as nobody; such a session is neither signed nor that user's.
     #[error(
         "logon refused: the host let the user in only as {who}, which is as good as a wrong user name or password"

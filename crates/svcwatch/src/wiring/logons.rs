@@ -2,7 +2,8 @@
 
 use super::Passwords;
 use crate::{
-    config::{Credential, SecretError},
+    config::{Credential, SecretError, SecretSource, TicketFile},
+    probe::kerberos::Proof,
     secret::Secret,
 };
 use std::{
@@ -31,20 +32,22 @@ struct Last {
     user: String,
     password: Secret,
     previous: Option<Secret>,
+    file: Option<Proof>,
 }
 
 impl Last {
     fn read(credential: &Credential) -> Result<Self, SecretError> {
-        let password = credential.password.read()?;
-        let previous = match &credential.previous {
-            Some(source) => Some(source.read()?),
-            None => None,
-        };
+        let read =
+            |source: &Option<SecretSource>| source.as_ref().map(SecretSource::read).transpose();
+        let password = read(&credential.password)?.unwrap_or_default();
+        let previous = read(&credential.previous)?;
+        let file = credential.file.as_ref().map(TicketFile::read).transpose()?;
         Ok(Self {
             user: credential.user.clone(),
             // The same twice is one: it would be refused twice.
             previous: previous.filter(|previous| *previous != password),
             password,
+            file,
         })
     }
 }
@@ -57,6 +60,7 @@ impl Logons {
         let mut passwords = Passwords {
             first: last.password.clone(),
             second: last.previous.clone(),
+            file: last.file.clone(),
         };
         if known.previous_first.contains(account)
             && let Some(previous) = &mut passwords.second
@@ -104,13 +108,15 @@ impl Logons {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SecretSource;
 
     fn credential(user: &str, password: &str) -> Credential {
         Credential {
             user: user.to_owned(),
-            password: SecretSource::Text(Secret::from(password)),
+            password: Some(SecretSource::Text(Secret::from(password))),
             previous: None,
+            realm: None,
+            file: None,
+            kdc: Vec::new(),
         }
     }
 
@@ -148,7 +154,7 @@ mod tests {
         logons.second_accepted(&ops);
         assert_eq!(read(&credential), both("new", "old"));
         logons.second_accepted(&ops);
-        credential.password = SecretSource::Text(Secret::from("newer"));
+        credential.password = Some(SecretSource::Text(Secret::from("newer")));
         let all = BTreeMap::from([(ops.clone(), credential.clone())]);
         assert_eq!(logons.changed(&all).len(), 1);
         assert_eq!(read(&credential), both("newer", "old"));

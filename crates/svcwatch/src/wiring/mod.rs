@@ -8,7 +8,10 @@ pub use self::logons::Logons;
 use crate::{
     config::{self, Config, Connection, Credential, DestinationSettings},
     dest::{self, sender::Destinations},
-    probe::{self, Access},
+    probe::{
+        self, Access, Auth,
+        kerberos::{Kerberos, Proof},
+    },
     secret::Secret,
 };
 use std::collections::BTreeMap;
@@ -47,22 +50,43 @@ impl Reach {
     }
 }
 
-/// What a host is logged on to with: the password that is tried first, and the one that is tried where it is refused.
+/// What a host is logged on to with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Passwords {
     /// Tried first.
     pub first: Secret,
     /// Tried where the first is refused.
     pub second: Option<Secret>,
+    /// What stands in place of a password with Kerberos.
+    pub file: Option<Proof>,
 }
 
-/// How a host is reached with these passwords. A kept session needs none.
-pub fn access(connection: &Connection, user: &str, passwords: Passwords) -> Access {
+/// How a host is reached, and with what it may be logged on to. A kept session needs nothing of that.
+pub fn access(
+    connection: &Connection,
+    credential: Option<&Credential>,
+    passwords: Option<Passwords>,
+) -> Access {
     let encryption = match connection.encryption {
         config::Encryption::Required => probe::Encryption::Required,
         config::Encryption::Preferred => probe::Encryption::Preferred,
         config::Encryption::Off => probe::Encryption::Off,
     };
+    let auth = match (&connection.auth, credential) {
+        (config::Auth::Kerberos(host), Some(credential)) => Auth::Kerberos(Box::new(Kerberos {
+            realm: credential.realm.clone(),
+            kdc: credential.kdc.clone(),
+            host: host.clone(),
+            proof: passwords.as_ref().map(|passwords| {
+                let file = passwords.file.clone();
+                file.unwrap_or_else(|| Proof::Password(passwords.first.clone()))
+            }),
+        })),
+        (config::Auth::Kerberos(_) | config::Auth::Ntlm | config::Auth::NoKerberos(_), _) => {
+            Auth::Ntlm
+        }
+    };
+    let passwords = passwords.unwrap_or_default();
     Access {
         address: connection.address.clone(),
         port: connection.port,
@@ -70,9 +94,10 @@ pub fn access(connection: &Connection, user: &str, passwords: Passwords) -> Acce
             config::Transport::Rpc => probe::Transport::Smb { encryption },
             config::Transport::Loopback => probe::Transport::Loopback,
         },
-        user: user.to_owned(),
+        user: credential.map_or_else(String::new, |credential| credential.user.clone()),
         password: passwords.first,
         second_password: passwords.second,
+        auth,
     }
 }
 

@@ -9,7 +9,7 @@ mod story;
 mod support;
 mod wine;
 
-use svcwatch::probe::{Access, Encryption, Prober, Transport};
+use svcwatch::probe::{Access, Auth, Encryption, Prober, Transport};
 use svcwatch::secret::Secret;
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;
@@ -43,6 +43,7 @@ fn access(port: u16, user: &str, password: &str, encryption: Encryption) -> Acce
         user: user.into(),
         password: Secret::new(password),
         second_password: None,
+        auth: Auth::Ntlm,
     }
 }
 

@@ -7,12 +7,12 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::{EntryPlan, HostPlan, Labels};
 
 use super::Build;
-use super::credentials::Choices;
+use super::credentials::{Choices, auth};
 use super::fields::Fields;
 use super::groups::Groups;
 use super::services::{entries, precedence, sorted};
 use crate::config::problem::{Position, quoted};
-use crate::config::settings::{Connection, Encryption, Transport};
+use crate::config::settings::{Auth, Connection, Credential, Encryption, Transport};
 use crate::config::tables::{DEFAULTS, HOST};
 use crate::config::text;
 use crate::config::tree::Node;
@@ -32,7 +32,7 @@ struct Accountless {
 /// Reads all hosts.
 pub(super) fn read(
     build: &mut Build<'_>,
-    choices: Choices,
+    (credentials, choices): (&BTreeMap<Name, Credential>, Choices),
 ) -> (Vec<HostPlan>, BTreeMap<Name, Connection>) {
     let nodes = build
         .root
@@ -45,6 +45,7 @@ pub(super) fn read(
         groups: Groups::read(build, nodes),
         defaults,
         labels: sorted(Fields::new(defaults, &DEFAULTS).labels("labels")),
+        credentials,
         choices,
         accountless: Accountless::default(),
         entries: 0,
@@ -80,6 +81,7 @@ struct Run<'tree> {
     groups: Groups,
     defaults: Option<&'tree Node>,
     labels: Labels,
+    credentials: &'tree BTreeMap<Name, Credential>,
     choices: Choices,
     accountless: Accountless,
     entries: usize,
@@ -108,10 +110,21 @@ fn host<'tree>(
         run.accountless.note(node.at, path, shown);
     }
     let address = address(build, node, shown, path);
+    let credential = account.as_ref().and_then(|name| run.credentials.get(name));
+    let auth = credential.map(|credential| auth(fields.word("auth"), shown, credential));
+    let auth = match auth {
+        Some(Ok(auth)) => auth,
+        None => Auth::Ntlm,
+        Some(Err((what, instead))) => {
+            build.error(node.at, path, what, instead);
+            Auth::Ntlm
+        }
+    };
     let connection = Connection {
         address: address.clone(),
         port: fields.whole("port").unwrap_or(445),
         credentials: account.clone(),
+        auth,
         encryption: match fields.word("encryption") {
             "off" => Encryption::Off,
             "preferred" => Encryption::Preferred,

@@ -204,7 +204,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
         links: chat::links(root),
     };
     let (credentials, choices) = credentials::read(&mut build);
-    let (hosts, connections) = hosts::read(&mut build, choices);
+    let (hosts, connections) = hosts::read(&mut build, (&credentials, choices));
     let (destination_plans, destinations) = destinations::read(&mut build);
     let routes = routes::read(&mut build, &destination_plans);
     let top = Fields::new(Some(root), &CONFIG);

@@ -299,7 +299,16 @@ fn a_password_file_that_others_can_read_is_refused_and_relative_to_its_config() 
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let config = load(&paths[..1], LoadOptions::default()).unwrap();
     let credential = config.credentials.values().next().unwrap();
-    assert_eq!(credential.password.read().unwrap().reveal(), "hunter2");
+    assert_eq!(
+        credential
+            .password
+            .as_ref()
+            .unwrap()
+            .read()
+            .unwrap()
+            .reveal(),
+        "hunter2"
+    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::loopback::LoopbackPipe;
 use super::smb::{SmbPipe, SmbTarget};
 use super::transport::{AnyPipe, TransportError, within};
-use super::{Access, Transport, codes};
+use super::{Access, Auth, Ours, Transport, codes};
 use channel::{CallError, Channel};
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
@@ -134,11 +134,11 @@ impl Session {
     pub(super) async fn open(
         host: &Name,
         access: &Access,
-        workstation: &str,
+        ours: &Ours,
         deadline: Instant,
         logon: &mut LoggedOn,
     ) -> Result<Self, Failure> {
-        let pipe = open_pipe(host, access, workstation, deadline, logon).await?;
+        let pipe = open_pipe(host, access, ours, deadline, logon).await?;
         let (channel, manager, administrator) =
             within(deadline, "opening the service control manager", async {
                 // The inner result is a failure of its own kind; only the waiting is bounded here.
@@ -166,14 +166,23 @@ impl Session {
             user,
             password: _,
             second_password: _,
+            auth,
         } = &self.access;
-        (address, port, transport, user)
-            == (
-                &access.address,
-                &access.port,
-                &access.transport,
-                &access.user,
-            )
+        let same_auth = match (auth, &access.auth) {
+            (Auth::Ntlm, Auth::Ntlm) => true,
+            (Auth::Kerberos(ours), Auth::Kerberos(theirs)) => {
+                (&ours.realm, &ours.host) == (&theirs.realm, &theirs.host)
+            }
+            (Auth::Ntlm, Auth::Kerberos(_)) | (Auth::Kerberos(_), Auth::Ntlm) => false,
+        };
+        same_auth
+            && (address, port, transport, user)
+                == (
+                    &access.address,
+                    &access.port,
+                    &access.transport,
+                    &access.user,
+                )
     }
 
     /// The name by which the computer called itself at the logon.
@@ -323,7 +332,7 @@ impl Session {
 async fn open_pipe(
     host: &Name,
     access: &Access,
-    workstation: &str,
+    ours: &Ours,
     deadline: Instant,
     logon: &mut LoggedOn,
 ) -> Result<AnyPipe, TransportError> {
@@ -334,8 +343,12 @@ async fn open_pipe(
                 port: access.port,
                 user: &access.user,
                 password: &access.password,
-                workstation,
+                workstation: &ours.workstation,
                 encryption,
+                kerberos: match &access.auth {
+                    Auth::Ntlm => None,
+                    Auth::Kerberos(with) => Some((&ours.tickets, with)),
+                },
             };
             let (mut pipe, computer) = SmbPipe::log_on(&target, deadline).await?;
             logon.accept(computer);

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::probe::hello::{Hello, Reply as HelloReply};
-use crate::probe::{Access, Transport};
+use crate::probe::{Access, Auth, Transport};
 use crate::secret::Secret;
 
 /// How the host misbehaves.
@@ -105,6 +105,7 @@ impl Host {
             user: "watcher".into(),
             password: Secret::default(),
             second_password: None,
+            auth: Auth::Ntlm,
         };
         (host, access)
     }

@@ -4,6 +4,7 @@
 
 mod cli;
 mod hostile;
+mod kerberos;
 mod samba;
 mod story;
 mod support;

@@ -141,7 +141,7 @@ const ERRORS: &[(i64, &str, &str, Option<Refusal>)] = &[
     (
         14,
         "KDC_ERR_ETYPE_NOSUPP",
-        "the domain controller knows no AES key of the account; allow AES for it, and change its password once",
+        "the domain controller has no AES key of the account or of the host; allow AES for it there, and change its password once",
         None,
     ),
     (

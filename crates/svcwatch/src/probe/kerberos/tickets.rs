@@ -22,8 +22,10 @@ const RENEWAL: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_mins(1);
 /// The longest sleep until a ticket is looked at again; clocks may be set meanwhile.
 const LOOK_EVERY: Duration = Duration::from_mins(10);
-/// What an account may have before its last quarter is over: a ticket is renewed with so much of its life left.
-const RENEWED_WITH: i64 = 4;
+/// A ticket is renewed in the last quarter of its life, and at least so many seconds before its end: domain controllers
+/// refuse one that has two minutes left.
+const LAST_PART: i64 = 4;
+const LAST_SECONDS: i64 = 300;
 
 /// A ticket that gives tickets, and by what it came.
 #[derive(Debug, Clone)]
@@ -52,8 +54,12 @@ impl Granted {
 
     /// Whether so much of its life is over that another one is wanted.
     fn is_late(&self, now: i64) -> bool {
+        now >= self.late_at()
+    }
+
+    fn late_at(&self) -> i64 {
         let life = self.end.saturating_sub(self.start).max(0);
-        now >= self.end.saturating_sub(life / RENEWED_WITH)
+        self.end.saturating_sub(LAST_SECONDS.max(life / LAST_PART))
     }
 }
 
@@ -209,9 +215,8 @@ async fn keep(slot: Weak<tokio::sync::Mutex<Option<Held>>>, with: Kerberos) {
             try_to_renew(&mut held, &with, Instant::now() + RENEWAL).await;
             AGAIN
         } else {
-            let life = granted.end.saturating_sub(granted.start).max(0);
-            let late = granted.end.saturating_sub(life / RENEWED_WITH);
-            Duration::from_secs(u64::try_from(late.saturating_sub(now)).unwrap_or(0) + 1)
+            let left = granted.late_at().saturating_sub(now);
+            Duration::from_secs(u64::try_from(left).unwrap_or(0) + 1)
         };
         drop(held);
         drop(slot);

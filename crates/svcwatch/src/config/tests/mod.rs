@@ -108,6 +108,24 @@ fn every_good_file_gives_its_plan() {
 }
 
 #[test]
+fn the_examples_of_logons_are_good() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = fs::read_to_string(root.join("docs/logons.md")).unwrap();
+    let examples: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        let name = Path::new("logons.md");
+        let loaded = load_text(example.as_bytes(), name, LoadOptions { look: false });
+        let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
+        assert_eq!(config.warnings, [], "{example}");
+    }
+}
+
+#[test]
 fn the_examples_of_destinations_are_good() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let page = fs::read_to_string(root.join("docs/destinations.md")).unwrap();

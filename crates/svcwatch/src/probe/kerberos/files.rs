@@ -274,3 +274,126 @@ fn text(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
     (!text.chars().any(char::is_control)).then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn long(bytes: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(bytes.len()).unwrap();
+        [&length.to_be_bytes()[..], bytes].concat()
+    }
+
+    fn short(bytes: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(bytes.len()).unwrap();
+        [&length.to_be_bytes()[..], bytes].concat()
+    }
+
+    fn cached(parts: &[&str]) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 0, 1];
+        bytes.extend(u32::try_from(parts.len()).unwrap().to_be_bytes());
+        bytes.extend(long(b"CORP.EXAMPLE"));
+        for part in parts {
+            bytes.extend(long(part.as_bytes()));
+        }
+        bytes
+    }
+
+    /// A cache with one ticket for each of these services and ends, all with keys of this kind.
+    fn cache(tickets: &[(&[&str], u32)], kind: u16) -> Vec<u8> {
+        let mut bytes = vec![5, 4, 0, 0];
+        bytes.extend(cached(&["ops"]));
+        for (service, end) in tickets {
+            bytes.extend(cached(&["ops"]));
+            bytes.extend(cached(service));
+            bytes.extend(kind.to_be_bytes());
+            bytes.extend(long(&[9; 32]));
+            for time in [100, 0, *end, 5_000] {
+                bytes.extend(time.to_be_bytes());
+            }
+            bytes.extend([0; 5]);
+            // One address, and no authorization data.
+            bytes.extend([0, 0, 0, 1, 0, 2]);
+            bytes.extend(long(&[127, 0, 0, 1]));
+            bytes.extend([0; 4]);
+            bytes.extend(long(b"ticket"));
+            bytes.extend(long(b""));
+        }
+        bytes
+    }
+
+    const GIVER: &[&str] = &["krbtgt", "CORP.EXAMPLE"];
+
+    #[test]
+    fn the_ticket_of_a_cache_that_is_good_for_longest_is_taken() {
+        let file = cache(
+            &[(&["cifs", "srv01"], 9_999), (GIVER, 900), (GIVER, 950)],
+            18,
+        );
+        let read = Cache::parse(&file).unwrap();
+        assert_eq!(read.owner.to_string(), "ops@CORP.EXAMPLE");
+        let ticket = read.ticket.unwrap();
+        assert_eq!(
+            (
+                ticket.start,
+                ticket.end,
+                ticket.renew_until,
+                &*ticket.ticket
+            ),
+            (100, 950, 5_000, &b"ticket"[..])
+        );
+        let weak = Cache::parse(&cache(&[(GIVER, 900)], 23)).unwrap();
+        assert_eq!(weak.ticket, None, "keys of RC4 are of no use");
+        for bytes in [&b""[..], b"\x05", b"\x05\x01", b"password\n"] {
+            assert_eq!(Cache::parse(bytes), Err(KerberosError::NoCache));
+        }
+    }
+
+    fn entry(user: &str, version: u8, kind: u16, key: &[u8]) -> Vec<u8> {
+        let mut body = vec![0, 1];
+        body.extend(short(b"CORP.EXAMPLE"));
+        body.extend(short(user.as_bytes()));
+        body.extend([0, 0, 0, 1, 0, 0, 0, 0, version]);
+        body.extend(kind.to_be_bytes());
+        body.extend(short(key));
+        long(&body)
+    }
+
+    #[test]
+    fn the_newest_key_of_each_kind_is_taken_from_a_keytab() {
+        let mut file = vec![5, 2];
+        file.extend(entry("ops", 2, 17, &[1; 16]));
+        file.extend(entry("ops", 3, 17, &[2; 16]));
+        file.extend(entry("ops", 3, 18, &[3; 32]));
+        file.extend(entry("ops", 3, 23, &[4; 16]));
+        // A hole that a removed entry left.
+        file.extend((-6_i32).to_be_bytes());
+        file.extend([0; 6]);
+        file.extend(entry("other", 9, 18, &[5; 32]));
+        let keytab = Keytab::parse(&file).unwrap();
+        let keys = keytab.keys("OPS", "corp.example");
+        let bytes: Vec<&[u8]> = keys.iter().map(Key::bytes).collect();
+        assert_eq!(bytes, [&[3; 32][..], &[2; 16]]);
+        assert!(keytab.keys("nobody", "CORP.EXAMPLE").is_empty());
+        assert_eq!(keytab.realm(), Some("CORP.EXAMPLE"));
+        assert_eq!(keytab.owners(), ["ops@CORP.EXAMPLE", "other@CORP.EXAMPLE"]);
+        assert_eq!(Keytab::parse(b"\x05\x01"), Err(KerberosError::NoKeytab));
+    }
+
+    #[test]
+    fn files_that_are_cut_off_or_changed_anywhere_break_nothing() {
+        let mut keytab = vec![5, 2];
+        keytab.extend(entry("ops", 3, 18, &[3; 32]));
+        for file in [cache(&[(GIVER, 900), (GIVER, 950)], 18), keytab] {
+            for at in 0..file.len() {
+                for value in [0, 1, 0x7f, 0x80, 0xff] {
+                    let mut changed = file.clone();
+                    changed[at] = value;
+                    // Only that they end: most are no file of the kind, and some are one with another content.
+                    drop((Cache::parse(&changed), Keytab::parse(&changed)));
+                }
+                drop((Cache::parse(&file[..at]), Keytab::parse(&file[..at])));
+            }
+        }
+    }
+}

@@ -281,9 +281,9 @@ async fn first(
         Err(KerberosError::Refused(refused)) if refused.wants_proof() => {
             message::wanted(&refused.data)
         }
-        Err(KerberosError::Refused(refused)) => return Err(KerberosError::Refused(refused)),
         // An account that needs no proof before: its ticket is for whoever knows the key.
-        _ => Vec::new(),
+        Err(KerberosError::Unreadable) | Ok(_) => Vec::new(),
+        Err(error) => return Err(error),
     };
     let key = match (proof, keys) {
         (Proof::Password(password), _) => of_password(password.reveal(), &wanted, &client, &realm)?,
@@ -442,5 +442,59 @@ mod tests {
             ok(ENTERPRISE, "w@mail.example", "CORP.EXAMPLE")
         );
         assert_eq!(is("w", None), Err(KerberosError::NoRealm));
+    }
+
+    /// What a domain controller brings about that answers each request with these bytes.
+    async fn told_by(answer: &'static [u8]) -> KerberosError {
+        use crate::secret::Secret;
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let length = stream.read_u32().await.unwrap();
+                let mut request = vec![0; usize::try_from(length).unwrap()];
+                stream.read_exact(&mut request).await.unwrap();
+                assert!(!request.windows(6).any(|part| part == b"canary"));
+                stream.write_all(answer).await.unwrap();
+            }
+        });
+        let with = Kerberos {
+            realm: Some("CORP.EXAMPLE".into()),
+            kdc: vec![address],
+            host: "srv01.corp.example".into(),
+            proof: Some(Proof::Password(Secret::from("canary"))),
+        };
+        let deadline = Instant::now() + Duration::from_millis(500);
+        let tickets = Tickets::default();
+        let error = tickets.for_host("ops", &with, deadline).await.unwrap_err();
+        assert!(!format!("{error:?}{error}{tickets:?}{with:?}").contains("canary"));
+        error
+    }
+
+    #[tokio::test]
+    async fn a_domain_controller_that_lies_or_is_silent_is_no_wrong_password() {
+        let refused = |error: &KerberosError| error.fault().1.is_some();
+        for answer in [
+            &b""[..],
+            b"\x00",
+            b"\xff\xff\xff\xff",
+            b"\x00\x00\x00\x05ab",
+        ] {
+            let error = told_by(answer).await;
+            assert!(matches!(error, KerberosError::NoCenter { .. }), "{error:?}");
+            assert!(!refused(&error));
+        }
+        for answer in [
+            &b"\x00\x00\x00\x00"[..],
+            b"\x00\x00\x00\x04HTTP",
+            b"\x00\x00\x00\x02\x7e\x00",
+            b"\x00\x00\x00\x02\x6b\x00",
+            b"\x00\x00\x00\x04\x6b\x82\xff\xff",
+        ] {
+            let error = told_by(answer).await;
+            assert!(matches!(error, KerberosError::Malformed(_)), "{error:?}");
+            assert!(!refused(&error));
+        }
     }
 }

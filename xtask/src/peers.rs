@@ -7,7 +7,7 @@ use crate::project::{Failure, Project, read, run as run_program};
 
 /// The help text.
 pub(crate) const HELP: &str = "\
-Installs what the tests need beside Rust, from Debian's packages: real SMB, service control and mail servers.
+Installs what the tests need beside Rust, from Debian's packages: real SMB, service control, mail, MQTT and InfluxDB servers.
 What is here already is left alone, so it may be run again at any time. Needs root, or sudo.
 No service is started or enabled by it: each test starts its own server, on a free port, in its own folder.
 
@@ -133,6 +133,21 @@ const PEERS: &[Peer] = &[
         package: "python3-aiosmtpd",
         gives: Gives::Module("aiosmtpd"),
         why: "a real mail server with STARTTLS and logon",
+    },
+    Peer {
+        package: "mosquitto",
+        gives: Gives::Program("/usr/sbin/mosquitto"),
+        why: "a real MQTT broker",
+    },
+    Peer {
+        package: "mosquitto-clients",
+        gives: Gives::Program("mosquitto_sub"),
+        why: "hears what that broker was given",
+    },
+    Peer {
+        package: "influxdb",
+        gives: Gives::Program("influxd"),
+        why: "a real InfluxDB 1",
     },
     Peer {
         package: "python3-impacket",

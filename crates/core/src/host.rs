@@ -99,6 +99,8 @@ pub struct Host {
     pub config_due: Tick,
     /// Since when an answer with configuration is waited for.
     pub config_asked: Option<Tick>,
+    /// Whether the configuration of its services was asked for and answered at least once since the start.
+    pub configured: bool,
 }
 
 impl Host {
@@ -149,6 +151,7 @@ impl Host {
             ask: None,
             config_due: Tick(0),
             config_asked: None,
+            configured: false,
             plan,
             row,
         }

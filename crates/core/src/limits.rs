@@ -19,6 +19,12 @@ pub const SHOWN_AT_ONCE: usize = 10_000;
 pub const LIVE_PROBES_MAX: usize = 256;
 /// Hosts that did not answer last time and are being tried at once, at most.
 pub const DEAD_PROBES_MAX: usize = 128;
+/// How long after the time that a schedule says a host is read, at most, so that not all are read at once.
+pub const OFFSET_MAX: Span = Span::seconds(30);
+/// Rounds of a schedule that are counted as missed at once, at most.
+pub const ROUNDS_COUNTED_MAX: u64 = 1_000;
+/// How far away a round is that never comes.
+pub const NEVER: Span = Span::hours(24 * 365 * 100);
 /// Time between the first checks of two hosts after a start, so that a start is no storm of logons.
 pub const FIRST_CHECKS_SPACING: Span = Span(20);
 /// A second look at a host whose fault is not confirmed yet.

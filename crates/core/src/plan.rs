@@ -5,6 +5,7 @@ use crate::{
     id::Name,
     notice::{Kind, Severity, ToldEvent},
     observe::StartType,
+    rhythm::Rhythm,
     time::Span,
 };
 use alloc::{format, string::String, sync::Arc, vec::Vec};
@@ -40,8 +41,8 @@ pub struct HostPlan {
     pub site: Option<Arc<str>>,
     /// The account it is read with; `None` where none is needed (the simulated fleet).
     pub account: Option<Name>,
-    /// How often it is read.
-    pub every: Span,
+    /// When it is read.
+    pub every: Rhythm,
     /// How long one check may take.
     pub timeout: Span,
     /// How long a fault of the whole host must last before it is told.

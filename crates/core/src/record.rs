@@ -34,6 +34,8 @@ pub enum Record {
     Attempt(AttemptRow),
     /// Something that was not told. Key: subject, seq and destination.
     Dropped(DroppedRow),
+    /// How far a feed is. Key: its destination.
+    Feed(FeedRow),
 }
 
 /// What is known of a target: a service on a host.
@@ -318,6 +320,15 @@ pub struct DroppedRow {
     pub why: Why,
 }
 
+/// How far a feed is: every transition up to this record of history reached its destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedRow {
+    /// The destination.
+    pub destination: Name,
+    /// The number of the record of history; never goes back.
+    pub record: u64,
+}
+
 /// All that a store gives back at a start.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Restored {
@@ -340,6 +351,8 @@ pub struct Restored {
     pub lanes: Vec<LaneRow>,
     /// Deliveries that are pending or being sent, or parked because their destination was removed, in order.
     pub deliveries: Vec<DeliveryRow>,
+    /// How far the feeds are. The engine decides nothing by it.
+    pub feeds: Vec<FeedRow>,
 }
 
 impl Restored {

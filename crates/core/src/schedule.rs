@@ -2,10 +2,11 @@
 //! cannot hold up the living.
 
 use crate::{
-    id::{Name, stable_hash},
+    id::Name,
     limits,
     observe::ProbeId,
     planted::{self, Planted},
+    rhythm::Rhythm,
     time::{Now, Span, Tick},
 };
 use alloc::{
@@ -17,16 +18,37 @@ use alloc::{
 #[derive(Debug, Clone)]
 struct Slot {
     host: Name,
-    every: Span,
+    every: Rhythm,
     timeout: Span,
     /// When it is due next.
     due: Tick,
+    /// When it would be due by its rhythm alone.
+    planned: Tick,
     /// Since when it waits for a place.
     waiting_since: Option<Tick>,
     /// The probe under way.
     under_way: Option<UnderWay>,
     /// Whether its last check got no answer: it then takes a place among the dead.
     dead: bool,
+}
+
+impl Slot {
+    /// Whether it neither is read nor waits for it.
+    fn is_idle(&self) -> bool {
+        self.under_way.is_none() && self.waiting_since.is_none()
+    }
+
+    /// Plans the next round, from a moment at which the host was just read or might have been.
+    fn plan(&mut self, now: Now) -> Tick {
+        let delay = self.every.until_next(&self.host, now.wall);
+        self.planned = now.tick + delay.unwrap_or(limits::NEVER);
+        self.planned
+    }
+
+    /// How many further rounds went by since one that was at a tick.
+    fn rounds(&self, since: Tick, now: Now) -> u64 {
+        self.every.rounds(&self.host, now.wall_of(since), now.wall)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -76,13 +98,13 @@ pub struct Schedule {
 const POOLS: [usize; 2] = [limits::LIVE_PROBES_MAX, limits::DEAD_PROBES_MAX];
 
 impl Schedule {
-    /// Adds a host, or changes its interval. The first check comes with the `turn`-th step of the ramp, or earlier
+    /// Adds a host, or changes its rhythm. The first check comes with the `turn`-th step of the ramp, or earlier
     /// where its phase comes first.
     pub fn add(
         &mut self,
         now: Now,
         host: &Name,
-        every: Span,
+        every: &Rhythm,
         timeout: Span,
         turn: u64,
         dead: bool,
@@ -91,22 +113,25 @@ impl Schedule {
             let Some(slot) = self.slot_mut(place) else {
                 return;
             };
-            let changed = slot.every != every;
-            slot.every = every;
             slot.timeout = timeout;
-            if changed && slot.under_way.is_none() && slot.waiting_since.is_none() {
-                let due = now.tick + phase_delay(now, host, every, false);
-                self.set_due(place, due);
+            if slot.every != *every {
+                slot.every = every.clone();
+                if slot.is_idle() {
+                    let due = slot.plan(now);
+                    self.set_due(place, due);
+                }
             }
             return;
         }
         let ramp = limits::FIRST_CHECKS_SPACING.times(turn);
-        let due = now.tick + ramp.min(phase_delay(now, host, every, true));
+        let delay = every.until_first(host, now.wall).unwrap_or(limits::NEVER);
+        let due = now.tick + ramp.min(delay);
         let slot = Slot {
             host: host.clone(),
-            every,
+            every: every.clone(),
             timeout,
             due,
+            planned: due,
             waiting_since: None,
             under_way: None,
             dead,
@@ -163,11 +188,25 @@ impl Schedule {
         let Some(place) = self.places.get(host).copied() else {
             return;
         };
-        let idle = |slot: &&Slot| {
-            slot.under_way.is_none() && slot.waiting_since.is_none() && at < slot.due
-        };
-        if self.slot(place).is_some_and(|slot| idle(&slot)) {
+        let sooner = |slot: &Slot| slot.is_idle() && at < slot.due;
+        if self.slot(place).is_some_and(sooner) {
             self.set_due(place, at);
+        }
+    }
+
+    /// Plans the rounds anew of hosts whose schedule goes by the calendar, after the wall clock was set. One that is to
+    /// be read sooner for another reason still is.
+    pub fn clock_set(&mut self, now: Now) {
+        for place in 0..self.slots.len() {
+            let Some(slot) = self.slot_mut(place).filter(|slot| slot.is_idle()) else {
+                continue;
+            };
+            if matches!(slot.every, Rhythm::Interval(_)) {
+                continue;
+            }
+            let sooner = (slot.due != slot.planned).then_some(slot.due);
+            let due = slot.plan(now);
+            self.set_due(place, sooner.map_or(due, |sooner| sooner.min(due)));
         }
     }
 
@@ -304,7 +343,7 @@ impl Schedule {
             host: slot.host.clone(),
             probe,
             lag,
-            missed: lag.0.checked_div(slot.every.0).unwrap_or(0),
+            missed: slot.rounds(since, now),
         };
         self.next_probe = probe.0;
         self.agenda.insert((gives_up, place));
@@ -330,16 +369,15 @@ impl Schedule {
             return (planted::is(Planted::LateAnswerBelieved)).then_some(0);
         };
         slot.dead = dead;
-        let every = slot.every;
-        let due = now.tick + phase_delay(now, host, every, false);
+        let missed = slot.rounds(under_way.began, now);
+        let due = slot.plan(now);
         slot.due = due;
         self.quick
             .remove(&(under_way.began + limits::SLOW_PROBE, place));
         self.agenda.remove(&(under_way.gives_up, place));
         self.agenda.insert((due, place));
         self.leave(under_way.dead);
-        let took = now.tick.since(under_way.began);
-        Some(took.0.checked_div(every.0).unwrap_or(0))
+        Some(missed)
     }
 
     /// Ends the probe of a host that was not begun after all. It is asked again with the next round, or when
@@ -354,25 +392,82 @@ impl Schedule {
     }
 }
 
-/// How long until a host's next round: the phase of its name within its interval, the same after every restart.
-/// A round that would come a moment after this one (the two clocks differ by some milliseconds) is left to the next.
-fn phase_delay(now: Now, host: &Name, every: Span, first: bool) -> Span {
-    let every = every.0.max(1);
-    let phase = stable_hash(host.key(), 0).checked_rem(every).unwrap_or(0);
-    let position = now
-        .wall
-        .0
-        .rem_euclid(i64::try_from(every).unwrap_or(i64::MAX));
-    let position = u64::try_from(position).unwrap_or(0);
-    let delay = phase
-        .saturating_add(every)
-        .saturating_sub(position)
-        .checked_rem(every)
-        .unwrap_or(0);
-    let soonest = if first { 0 } else { (every / 20).clamp(1, 500) };
-    Span(if delay < soonest {
-        delay.saturating_add(every)
-    } else {
-        delay
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        later::{Constraint, Field, Occurrences, Rule, Test},
+        time::Wall,
+    };
+    use alloc::{sync::Arc, vec};
+
+    /// 2024-01-01T00:00:00Z.
+    const NEW_YEAR: i64 = 1_704_067_200_000;
+
+    fn at(seconds: u64, jumped: i64) -> Now {
+        Now {
+            tick: Tick(1_000_000) + Span::seconds(seconds),
+            wall: Wall(NEW_YEAR + jumped) + Span::seconds(seconds),
+        }
+    }
+
+    /// A schedule that is due at the beginning of each hour.
+    fn hourly() -> Rhythm {
+        let constraint = Constraint {
+            field: Field::Minute,
+            test: Test::one_of(vec![0]),
+        };
+        let rule = Rule::new(&[constraint]);
+        Rhythm::Occurrences(Arc::new(
+            Occurrences::new("on the 0 minute", vec![rule], vec![]).unwrap(),
+        ))
+    }
+
+    /// The host, read once at the beginning, so that its rhythm alone counts.
+    fn read_once() -> (Schedule, Name) {
+        let (mut schedule, host) = (Schedule::default(), Name::new("srv01"));
+        schedule.add(at(60, 0), &host, &hourly(), Span::seconds(10), 0, false);
+        let due = schedule.due(at(60, 0));
+        assert_eq!(due.len(), 1, "the first check does not wait for its hour");
+        assert_eq!(
+            schedule.answered(at(61, 0), &host, due[0].probe, false),
+            Some(0)
+        );
+        (schedule, host)
+    }
+
+    fn waits(schedule: &Schedule, now: Now) -> u64 {
+        schedule.deadline().unwrap().since(now.tick).0 / 1_000
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_set_plans_schedules_anew() {
+        let (mut schedule, host) = read_once();
+        let before = waits(&schedule, at(61, 0));
+        assert!((3_539..=3_570).contains(&before), "{before}");
+        // Half an hour forward, then back again.
+        schedule.clock_set(at(61, 1_800_000));
+        assert_eq!(waits(&schedule, at(61, 1_800_000)), before - 1_800);
+        schedule.clock_set(at(61, 0));
+        assert_eq!(waits(&schedule, at(61, 0)), before);
+        // Another look that was asked for stays.
+        schedule.no_later(&host, at(66, 0).tick);
+        schedule.clock_set(at(61, 1_800_000));
+        assert_eq!(waits(&schedule, at(61, 1_800_000)), 5);
+    }
+
+    #[test]
+    fn rounds_that_went_by_while_a_host_was_read_are_counted_and_not_caught_up() {
+        let (mut schedule, host) = read_once();
+        let due = schedule.due(at(3_700, 0));
+        assert_eq!((due.len(), due[0].missed), (1, 0));
+        assert!(schedule.due(at(10_900, 0)).is_empty(), "it is under way");
+        assert_eq!(
+            schedule.answered(at(10_900, 0), &host, due[0].probe, false),
+            Some(2)
+        );
+        assert!(schedule.due(at(10_901, 0)).is_empty());
+        let left = waits(&schedule, at(10_901, 0));
+        assert!((3_499..=3_530).contains(&left), "{left}");
+    }
 }

@@ -16,12 +16,14 @@ pub enum View {
     Complete,
     /// A host.
     Host(HostView),
-    /// A host was checked and is as before.
+    /// A check of a host has ended, and all that it changed was shown before.
     Checked {
         /// The host.
         host: Name,
         /// When.
         at: Wall,
+        /// Whether the host was read. Otherwise it has a fault that was known before, or is not confirmed yet.
+        read: bool,
     },
     /// A host is not watched any more; its services are gone with it.
     HostGone(Name),

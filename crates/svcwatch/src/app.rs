@@ -8,6 +8,7 @@ use crate::{
     config::Config,
     engine::Loop,
     facts::{Build, Facts},
+    feed::{Feeds, Surroundings, buffer},
     os,
     parts::{Order, Parts},
     perform::Performer,
@@ -113,6 +114,14 @@ impl App {
         raise_open_files(config.core.hosts.len());
 
         let shown = Shown::new(&config, &restored);
+        let surroundings = Surroundings {
+            board: Arc::clone(&shown.board),
+            store: Arc::clone(&store),
+            writer: Arc::clone(&writer),
+            facts: Arc::clone(&shown.facts),
+            room: buffer::BYTES_MAX,
+        };
+        let feeds = Feeds::new(surroundings, &restored, &destinations);
         let logons = Arc::new(Logons::default());
         let plan = Arc::new(config.core.clone());
         let (engine, first) = Engine::restore(restored, &plan, clock::now());
@@ -125,6 +134,7 @@ impl App {
             performer,
             writer,
             board: Arc::clone(&shown.board),
+            feeds,
             facts: Arc::clone(&shown.facts),
             ready: Arc::clone(&shown.ready),
             asks,

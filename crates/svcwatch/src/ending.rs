@@ -11,10 +11,16 @@ impl Loop {
     /// Lets what is under way end, breaks off what takes too long, and writes what came of it.
     pub(crate) async fn settle(mut self) -> Result<(), StoreError> {
         self.parts.asks.close();
-        let settled = timeout(SETTLE_WITHIN, self.settled(false)).await;
-        if let Ok(ended) = settled {
-            return ended;
-        }
+        let settled = match timeout(SETTLE_WITHIN, self.settled(false)).await {
+            Ok(ended) => ended,
+            Err(_) => self.broken_off().await,
+        };
+        // After everything was shown, so that they send it too.
+        self.parts.feeds.stop().await;
+        settled
+    }
+
+    async fn broken_off(&mut self) -> Result<(), StoreError> {
         self.parts.performer.abort();
         timeout(SETTLE_WITHIN, self.settled(true))
             .await

@@ -16,7 +16,6 @@ use svcwatch_core::{
     event::Event,
     limits,
     pipeline::{Action, BatchId},
-    view::View,
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -100,8 +99,7 @@ impl Loop {
         let now = clock::now();
         for effect in effects {
             match self.parts.performer.begin(now, effect) {
-                Some(Effect::Show(View::Complete)) => self.parts.ready.loaded(),
-                Some(Effect::Show(view)) => self.parts.board.apply(view),
+                Some(Effect::Show(view)) => self.parts.show(view),
                 Some(Effect::Note(fact)) => {
                     if let Fact::NotOpen { incident } = &fact {
                         self.acks.not_open(incident);
@@ -128,6 +126,7 @@ impl Loop {
                     .facts
                     .committed(self.writing.records(), self.writing.took());
                 self.acks.durable(self.writing.records());
+                self.parts.feeds.durable(self.writing.records());
                 let actions = self.parts.pipeline.committed(clock::now(), batch);
                 self.act(actions);
                 Ok(())
@@ -164,7 +163,8 @@ impl Loop {
                 let engine = self.parts.pipeline.engine();
                 let explained = engine.explain(clock::now(), &host, service.as_ref());
                 // Who asked may be gone, and then nobody misses the answer.
-                let words = |found| explain::in_words(&found, service.as_ref());
+                let feeds = self.parts.feeds.names();
+                let words = |found| explain::in_words(&found, service.as_ref(), &feeds);
                 drop(reply.send(explained.map(words)));
             }
         }
@@ -175,12 +175,10 @@ impl Loop {
             Order::Replace(change) => {
                 let names = change.destination_names();
                 self.parts.facts.destinations(&self.parts.board, &names);
-                self.parts
-                    .performer
-                    .replace(change.reach, change.destinations);
+                self.parts.replace(change.reach, change.destinations);
                 self.push(Event::PlanReplaced(change.plan));
             }
-            Order::Destinations(others) => self.parts.performer.replace_destinations(*others),
+            Order::Destinations(others) => self.parts.replace_destinations(*others),
             Order::SecretChanged(account) => self.push(Event::SecretChanged { account }),
             Order::Stop => {
                 self.stopping = true;

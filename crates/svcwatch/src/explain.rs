@@ -9,6 +9,7 @@ use svcwatch_core::{
     id::Name,
     notice::Why,
     plan::{Expect, LimitPer},
+    rhythm::Rhythm,
     time::Span,
 };
 
@@ -17,8 +18,12 @@ const NAMES_SHOWN: usize = 10;
 /// Said where the account may do more than it needs to.
 pub const ADMINISTRATOR: &str = "the account is an administrator there, which reading does not need: whoever gets its password rules the host; take an account with query rights only";
 
-/// The sentences of an explanation. `service` is the one that was asked for.
-pub fn in_words(explained: &engine::Explanation, service: Option<&Name>) -> Explanation {
+/// The sentences of an explanation. `service` is the one that was asked for; `feeds` take every reading.
+pub fn in_words(
+    explained: &engine::Explanation,
+    service: Option<&Name>,
+    feeds: &[Name],
+) -> Explanation {
     let mut lines = Lines(Vec::new());
     lines.host(explained);
     if let Some(service) = service
@@ -37,6 +42,9 @@ pub fn in_words(explained: &engine::Explanation, service: Option<&Name>) -> Expl
     for one in &explained.services {
         let named = explained.services.len() > 1 || service.is_none();
         lines.service(one, named, explained.fault.is_some());
+    }
+    if !explained.services.is_empty() {
+        lines.feeds(feeds);
     }
     Explanation {
         host: explained.host.as_str().to_owned(),
@@ -63,10 +71,10 @@ impl Lines {
         self.add(
             "host",
             format!(
-                "{} is read at {}{account} every {}; a fault of it must last {} until it is told",
+                "{} is read at {}{account} {}; a fault of it must last {} until it is told",
                 host.host,
                 host.address,
-                text::duration(host.every),
+                rhythm(host),
                 text::duration(host.host_for),
             ),
         );
@@ -242,6 +250,15 @@ impl Lines {
         }
     }
 
+    fn feeds(&mut self, feeds: &[Name]) {
+        for feed in feeds {
+            self.add(
+                "feed",
+                format!("every reading goes to {feed}, whatever is told or not"),
+            );
+        }
+    }
+
     fn lane(&mut self, lane: &LaneExplained) {
         let to = if lane.recipient.is_empty() {
             lane.destination.to_string()
@@ -273,6 +290,20 @@ impl Lines {
             0 => {}
             1 => self.add("waiting", format!("1 message waits for {to}")),
             count => self.add("waiting", format!("{count} messages wait for {to}")),
+        }
+    }
+}
+
+/// When a host is read, in words.
+fn rhythm(host: &engine::Explanation) -> String {
+    match &host.every {
+        Rhythm::Interval(every) => format!("every {}", text::duration(*every)),
+        Rhythm::Occurrences(occurrences) => {
+            let next = host.next_round.map_or_else(
+                || "which does not come again".to_owned(),
+                |next| format!("next at {}", text::moment(next)),
+            );
+            format!("by the schedule `{}`, {next}", occurrences.text())
         }
     }
 }

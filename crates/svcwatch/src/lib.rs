@@ -12,6 +12,7 @@ mod ending;
 pub mod engine;
 pub mod explain;
 pub mod facts;
+pub mod feed;
 pub mod os;
 pub mod parts;
 pub mod perform;

@@ -4,13 +4,14 @@ use crate::{
     board::Board,
     dest::sender::Destinations,
     facts::Facts,
+    feed::Feeds,
     perform::Performer,
     store::Writer,
     web::{Ask, Readiness},
     wiring::Reach,
 };
 use std::sync::Arc;
-use svcwatch_core::{id::Name, pipeline::Pipeline, plan::Plan};
+use svcwatch_core::{id::Name, pipeline::Pipeline, plan::Plan, view::View};
 use tokio::sync::mpsc;
 
 /// What the loop carries between.
@@ -24,6 +25,8 @@ pub struct Parts {
     pub writer: Arc<Writer>,
     /// What is shown.
     pub board: Arc<Board>,
+    /// What every reading goes to.
+    pub feeds: Feeds,
     /// What is said.
     pub facts: Arc<Facts>,
     /// Whether all is well.
@@ -32,6 +35,28 @@ pub struct Parts {
     pub asks: mpsc::Receiver<Ask>,
     /// What the app asks.
     pub orders: mpsc::Receiver<Order>,
+}
+
+impl Parts {
+    /// Shows something: feeds hang on it.
+    pub(crate) fn show(&mut self, view: View) {
+        if view == View::Complete {
+            self.ready.loaded();
+        }
+        self.feeds.show(view);
+    }
+
+    /// From now on through these destinations.
+    pub(crate) fn replace_destinations(&mut self, destinations: Destinations) {
+        self.performer.replace_destinations(destinations);
+        self.feeds.replace(&self.performer.destinations());
+    }
+
+    /// From now on with this configuration, but for its plan.
+    pub(crate) fn replace(&mut self, reach: Reach, destinations: Destinations) {
+        self.performer.replace_reach(reach);
+        self.replace_destinations(destinations);
+    }
 }
 
 /// What the app asks of the loop.

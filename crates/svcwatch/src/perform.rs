@@ -56,10 +56,14 @@ impl Performer {
         self.senders.count_in(fallbacks);
     }
 
-    /// From now on with these; what is under way goes on with the old ones.
-    pub fn replace(&mut self, reach: Reach, destinations: Destinations) {
+    /// The destinations that hold now.
+    pub fn destinations(&self) -> Arc<Destinations> {
+        self.senders.current()
+    }
+
+    /// From now on hosts are reached so; what is under way goes on with the old one.
+    pub fn replace_reach(&mut self, reach: Reach) {
         self.reach = Arc::new(reach);
-        self.senders.replace(destinations);
     }
 
     /// From now on with these destinations.

@@ -5,7 +5,8 @@ use crate::{
     id::{IncidentId, Name, Subject},
     notice::{Kind, Severity, Why},
     observe::{Fault, StartType, State},
-    plan::{Expect, Limit},
+    plan::{Expect, HostPlan, Limit},
+    rhythm::Rhythm,
     time::{Now, Span, Wall},
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -23,8 +24,10 @@ pub struct Explanation {
     pub account: Option<Name>,
     /// Why the account is paused, where it is.
     pub account_paused: Option<&'static str>,
-    /// How often it is read.
-    pub every: Span,
+    /// When it is read.
+    pub every: Rhythm,
+    /// When it is read next by its schedule; none where that goes by an interval, or is over.
+    pub next_round: Option<Wall>,
     /// How long a fault of it must last.
     pub host_for: Span,
     /// How long notices about its services are held.
@@ -134,7 +137,8 @@ impl Engine {
             account_paused: account
                 .and_then(|account| account.row.paused)
                 .map(crate::observe::Refusal::as_str),
-            every: host.plan.every,
+            every: host.plan.every.clone(),
+            next_round: next_round(&host.plan, now),
             host_for: host.plan.host_for,
             settle: host.plan.settle,
             fault: host.row.fault,
@@ -240,5 +244,16 @@ impl Engine {
             }
         }
         found
+    }
+}
+
+/// When the schedule of a host says that it is read next.
+fn next_round(plan: &HostPlan, now: Now) -> Option<Wall> {
+    match &plan.every {
+        Rhythm::Interval(_) => None,
+        Rhythm::Occurrences(_) => plan
+            .every
+            .until_first(&plan.name, now.wall)
+            .map(|delay| now.wall + delay),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    effect::Step,
+    effect::{Effect, Step},
     host::{Host, Line, Listed},
     id::Name,
     limits,
@@ -11,6 +11,7 @@ use crate::{
     record::Record,
     target::{Sight, Target},
     time::Now,
+    view::View,
 };
 use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
 
@@ -261,13 +262,31 @@ impl Engine {
             return;
         };
         host.config_asked = None;
+        let first = !core::mem::replace(&mut host.configured, true);
+        let at = host.checked_at.unwrap_or(now.wall);
         self.first_look.looked(name);
         host.calm = None;
         // What could not be read now is asked for again with the next check.
-        let Ok(services) = services else { return };
+        if let Ok(services) = services {
+            self.configured(now, name, &services, step);
+        }
+        if first {
+            // The first reading waited for this, so that it can say how its services are set up.
+            step.effects.push(Effect::Show(View::Checked {
+                host: name.clone(),
+                at,
+                read: true,
+            }));
+        }
+    }
+
+    fn configured(&mut self, now: Now, name: &Name, services: &[ServiceConfig], step: &mut Step) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
         let mut changed = Vec::new();
         let mut selected = Vec::new();
-        for config in &services {
+        for config in services {
             let service = Name::new(&config.name);
             if let Some(listed) = host.listed.get_mut(&service) {
                 *listed = Listed {

@@ -80,9 +80,10 @@ impl Engine {
     pub fn take(&mut self, now: Now, event: Event) -> Step {
         let mut step = Step::default();
         match event {
-            // Deadlines run on the tick clock; what is stored is made from both clocks at each write, so a wall
-            // clock that was set changes nothing by itself.
-            Event::Tick | Event::ClockJumped { .. } => {}
+            Event::Tick => {}
+            // Deadlines run on the tick clock, and what is stored is made from both clocks at each write. So a wall
+            // clock that was set changes only when those hosts are read whose schedule goes by the calendar.
+            Event::ClockJumped { .. } => self.schedule.clock_set(now),
             Event::Observed(observation) => self.observed(now, observation, &mut step),
             Event::ConfigRead { host, services } => {
                 self.config_read(now, &host, services, &mut step);

@@ -124,9 +124,7 @@ impl Engine {
         } else {
             None
         };
-        if believed && administrator.is_some() {
-            host.administrator = administrator;
-        }
+        host.administrator = administrator.filter(|_| believed).or(host.administrator);
         if fault.is_some() || logon != Logon::None || self.logs_on_alone(&name) {
             self.logon_ended(now, &name, (logon, refusals), fault, believed, step);
         }
@@ -148,16 +146,20 @@ impl Engine {
         }
     }
 
-    /// Tells that a host was looked at, whatever was seen.
+    /// Tells that a host was read, whatever was seen.
     fn checked(&mut self, now: Now, name: &Name, step: &mut Step) {
         // A first look is over when it is also known how the services are set up, so that it can be told with them.
-        let asks = |host: &Host| host.config_asked.is_some();
-        if self.first_look.waits_for(name) && !self.hosts.get(name).is_some_and(asks) {
+        // The first reading waits for that too.
+        let host = self.hosts.get(name);
+        let asks = host.is_some_and(|host| host.config_asked.is_some());
+        let first = host.is_some_and(|host| !host.configured);
+        if !asks && self.first_look.waits_for(name) {
             self.first_look.looked(name);
         }
         step.effects.push(Effect::Show(View::Checked {
             host: name.clone(),
             at: now.wall,
+            read: !(asks && first),
         }));
     }
 
@@ -219,6 +221,7 @@ impl Engine {
             step.effects.push(Effect::Show(View::Checked {
                 host: name.clone(),
                 at: now.wall,
+                read: false,
             }));
         }
         if confirmed {

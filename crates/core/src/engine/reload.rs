@@ -71,7 +71,7 @@ impl Engine {
             .and_then(|host| host.row.fault)
             .is_some_and(host::is_silent);
         self.schedule
-            .add(now, &plan.name, plan.every, plan.timeout, place, dead);
+            .add(now, &plan.name, &plan.every, plan.timeout, place, dead);
         if let Some(host) = self.hosts.get_mut(&plan.name) {
             if !scheduled && Arc::ptr_eq(&host.plan, plan) {
                 self.lay_plan(now, &plan.name, step);
@@ -122,7 +122,7 @@ impl Engine {
         if self.schedule.under_way(&plan.name).is_some() {
             self.schedule.remove(&plan.name);
             self.schedule
-                .add(now, &plan.name, plan.every, plan.timeout, place, false);
+                .add(now, &plan.name, &plan.every, plan.timeout, place, false);
         }
     }
 

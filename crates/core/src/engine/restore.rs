@@ -38,6 +38,7 @@ impl Engine {
             destinations,
             lanes,
             deliveries,
+            feeds: _,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
         let outbox = Outbox::restore(now, plan, destinations, lanes, deliveries);
@@ -187,7 +188,7 @@ fn unplanned(name: &Name) -> HostPlan {
         address: name.as_str().into(),
         site: None,
         account: None,
-        every: Span::seconds(30),
+        every: Span::seconds(30).into(),
         timeout: Span::seconds(10),
         host_for: Span::ZERO,
         settle: Span::ZERO,

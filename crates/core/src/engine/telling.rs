@@ -326,7 +326,8 @@ impl Engine {
                 .filter(|incident| incident.row.told)
                 .map(|incident| incident.row.id.clone());
             let mut orders;
-            if let Some(told) = told.filter(|told| open.as_ref() != Some(&told.incident)) {
+            let ends = route::wants(&self.plan, &key.destination, Kind::Resolved);
+            if let Some(told) = told.filter(|told| ends && open.as_ref() != Some(&told.incident)) {
                 let seq = self.bump(&key.subject, step);
                 let notice = Arc::new(self.end_of(now, &key.subject, &told, seq));
                 orders = self.last_record;

@@ -1,6 +1,6 @@
 //! What has waited too long, and what is not needed any more.
 
-use super::{LaneKey, Outbox, dropped};
+use super::{Lane, LaneKey, Outbox, dropped};
 use crate::{
     effect::Step,
     notice::Why,
@@ -38,6 +38,11 @@ impl Outbox {
         self.overdue.push(key.clone());
         for row in expired {
             self.give_up(now, row, DeliveryState::Expired, Why::Expired, None, step);
+        }
+        // What waited behind the one that is gone does not wait for its next try.
+        let waits = |lane: &Lane| lane.head.is_none() && lane.first_order().is_some();
+        if self.lanes.get(key).is_some_and(waits) {
+            self.look_at(key, now.tick);
         }
     }
 

@@ -170,11 +170,13 @@ impl Lane {
             .is_some_and(|order| self.end_refused >= Some(order))
     }
 
-    /// Makes the shortest sequence of what waits. Gives the keys of deliveries that are no more.
+    /// Makes the shortest sequence of what waits. Gives the keys of deliveries that are no more. Who is not told of
+    /// ends (`ends`) gets none that was made only now either.
     pub fn merge(
         &mut self,
         key: &LaneKey,
         now: Now,
+        ends: bool,
         orders: &mut u64,
         step: &mut Step,
     ) -> Vec<DeliveryKey> {
@@ -190,6 +192,9 @@ impl Lane {
                 .iter()
                 .any(|row| Arc::ptr_eq(&row.notice, &notice) || row.key == key.delivery(&notice));
             if notice.kind == Kind::Resolved && !known {
+                if !ends {
+                    continue;
+                }
                 // It was made only now, and may be made again: no number of its subject would be its own.
                 *orders = orders.saturating_add(1);
                 let seq = *orders;

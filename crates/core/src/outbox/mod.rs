@@ -17,8 +17,9 @@ use crate::{
     effect::{Effect, Fact, Step},
     id::{DeliveryKey, Name, Subject},
     limits,
-    notice::{Notice, Why},
+    notice::{Kind, Notice, Why},
     plan::{Limit, Plan},
+    policy::route,
     record::{DeliveryRow, DeliveryState, DestinationRow, DroppedRow, Record},
     time::{Now, Span, Tick},
     view::View,
@@ -59,6 +60,8 @@ pub struct Destination {
     pub present: bool,
     recipients: BTreeSet<Arc<str>>,
     limit: Option<Limit>,
+    /// Whether it is told of ends.
+    ends: bool,
     last_sent: Option<Tick>,
     failing_since: Option<Tick>,
     failing: BTreeSet<Arc<str>>,
@@ -111,6 +114,7 @@ impl Outbox {
                 .failing
                 .retain(|recipient| recipients.contains(recipient));
             known.limit = planned.limit;
+            known.ends = route::wants(plan, &planned.name, Kind::Resolved);
         }
         let idle =
             |lane: &Lane| lane.first_order().is_some() && lane.look_at.is_none() && !lane.under_way;
@@ -321,6 +325,7 @@ impl Destination {
             present: false,
             recipients: BTreeSet::new(),
             limit: None,
+            ends: true,
             last_sent: None,
             failing_since: None,
             failing: BTreeSet::new(),

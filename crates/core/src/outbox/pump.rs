@@ -143,11 +143,15 @@ impl Outbox {
 
     /// Makes the shortest sequence of what waits in a lane.
     pub(super) fn merge(&mut self, now: Now, key: &LaneKey, orders: &mut u64, step: &mut Step) {
+        let ends = self
+            .destinations
+            .get(&key.destination)
+            .is_none_or(|known| known.ends);
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
         let before = lane.waiting.len();
-        let gone = lane.merge(key, now, orders, step);
+        let gone = lane.merge(key, now, ends, orders, step);
         let left = lane.waiting.len();
         // What stands for something that has waited already has waited as long itself.
         let mut since = now.tick;

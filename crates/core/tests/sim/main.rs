@@ -64,6 +64,10 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         "one answer that waited for the store made the others late",
     ),
     (226, "a summary hid that an incident told before was over"),
+    (
+        374,
+        "what waited behind a message that expired waited for its next try",
+    ),
     (418, "a limit of a service was counted from the first try"),
     (
         958,
@@ -213,6 +217,21 @@ fn found_seeds() {
             ended.violation.is_none(),
             "it is back: {what}\n{}",
             report(*seed, &ended)
+        );
+    }
+}
+
+#[test]
+fn hosts_that_go_by_a_schedule_break_no_rule_either() {
+    let _alone = alone();
+    for seed in 0..40 {
+        let setup = setup::by_schedule(setup::setup(seed));
+        let story = tale::story(seed, &setup);
+        let ended = world::run(seed, &setup, &story);
+        assert!(
+            ended.violation.is_none(),
+            "seed {seed} by a schedule: {:?}",
+            ended.violation
         );
     }
 }

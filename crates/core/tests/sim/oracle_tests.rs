@@ -48,7 +48,7 @@ fn plan() -> Plan {
             address: String::new(),
             site: None,
             account: Some("corp".into()),
-            every: Span(30_000),
+            every: Span(30_000).into(),
             timeout: Span(10_000),
             host_for: Span(90_000),
             settle: Span(0),

@@ -5,7 +5,7 @@ use crate::{
     machines::Mode,
     readings::{Sight, entry_of, wrong},
     services::Visible,
-    setup::{HOUR, MINUTE, SECOND},
+    setup::{HOUR, MINUTE, SECOND, interval},
     story::{DestinationChange, StoreChange},
     world::World,
 };
@@ -63,7 +63,7 @@ impl World {
         } else {
             u64::try_from(self.plan.hosts.len()).unwrap_or(1) + 1
         };
-        host.every.0 + turns * (host.timeout.0 + limits::PROBE_GRACE.0) + 30 * SECOND
+        interval(host) + turns * (host.timeout.0 + limits::PROBE_GRACE.0) + 30 * SECOND
     }
 
     /// Since when a host can be read, where it can.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
     id::Name,
+    later::{Constraint, Field, Occurrences, Rule, Test, steps},
+    limits,
     observe::{StartType, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
         RoutePlan, Selector, StuckAfter,
     },
-    time::Span,
+    rhythm::Rhythm,
+    time::{Span, Wall},
 };
 
 /// A second of the world.
@@ -193,7 +196,7 @@ fn host(
         } else {
             Some(accounts[rng.index(accounts.len())].clone())
         },
-        every: Span(every),
+        every: Span(every).into(),
         timeout: Span(10 * SECOND),
         host_for: Span(rng.pick(&[90 * SECOND, 90 * SECOND, 0, 5 * MINUTE])),
         settle: Span(rng.pick(&[3 * SECOND, 3 * SECOND, 0])),
@@ -201,6 +204,34 @@ fn host(
         labels: Arc::from([]),
         services: entries,
     }
+}
+
+/// How long it is from one round of a host to the next, at most.
+pub(crate) fn interval(host: &HostPlan) -> u64 {
+    match &host.every {
+        Rhythm::Interval(every) => every.0,
+        Rhythm::Occurrences(occurrences) => {
+            let gap = occurrences.gap(Wall(0)).unwrap_or(limits::NEVER);
+            gap.0 + limits::OFFSET_MAX.0
+        }
+    }
+}
+
+/// The same world, but its hosts are read when a schedule says so.
+pub(crate) fn by_schedule(mut setup: Setup) -> Setup {
+    for host in &mut setup.plan.hosts {
+        let seconds = i64::try_from(interval(host) / SECOND).unwrap_or(60);
+        let (field, step) = if seconds < 60 {
+            (Field::Second, seconds)
+        } else {
+            (Field::Minute, seconds / 60)
+        };
+        let test = Test::one_of(steps(0, 59, step));
+        let rule = Rule::new(&[Constraint { field, test }]);
+        let occurrences = Occurrences::new("a schedule", vec![rule], Vec::new()).unwrap();
+        Arc::make_mut(host).every = Rhythm::Occurrences(Arc::new(occurrences));
+    }
+    setup
 }
 
 fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {

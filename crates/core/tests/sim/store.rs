@@ -157,7 +157,8 @@ impl Store {
                     .frozen
                     .then(|| ("P1", format!("the frozen delivery {key} was merged away")))
             }
-            Record::Attempt(_) => None,
+            // Of feeds the engine writes nothing.
+            Record::Attempt(_) | Record::Feed(_) => None,
             Record::Dropped(row) => {
                 let key = (row.subject.clone(), row.seq, row.destination.clone());
                 self.dropped.insert(key, row.clone());
@@ -342,6 +343,7 @@ impl Store {
             destinations: self.destinations.values().cloned().collect(),
             lanes: self.lanes.values().cloned().collect(),
             deliveries,
+            feeds: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     machines::Machine,
     oracle::{Oracle, Violation, Window},
     rng::Rng,
-    setup::{CANARY, HOUR, MINUTE, QUIET, Setup},
+    setup::{CANARY, HOUR, MINUTE, QUIET, Setup, interval},
     store::Store,
     story::{DestinationChange, Happening, StoreChange},
 };
@@ -237,7 +237,11 @@ impl World {
         let account = |name: &Name| Account {
             name: name.clone(),
             refused: None,
-            passwords: if name.as_str().len() % 2 == 0 { 2 } else { 1 },
+            passwords: if name.as_str().len().is_multiple_of(2) {
+                2
+            } else {
+                1
+            },
             since: 0,
         };
         let destination = |name: &Name| Destination {
@@ -297,7 +301,7 @@ impl World {
             .plan
             .hosts
             .iter()
-            .map(|host| host.every.0)
+            .map(|host| interval(host))
             .max()
             .unwrap_or(MINUTE);
         for (at, time) in times.into_iter().enumerate() {

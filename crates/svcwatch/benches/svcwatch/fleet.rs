@@ -238,6 +238,7 @@ fn configured(world: &World, fleet: SocketAddr, hook: SocketAddr, folder: &Path)
         secret: None,
         wording: WordingSettings::default(),
         ca: None,
+        verify: true,
         timeout: Span::seconds(10),
     };
     config.destinations = BTreeMap::from([(name, DestinationSettings::Webhook(settings))]);

@@ -54,7 +54,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         address: "192.0.2.1".to_owned(),
         site: Some(Arc::from("oslo")),
         account: Some(ACCOUNT.into()),
-        every: Span::seconds(30),
+        every: Span::seconds(30).into(),
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
         settle: Span::ZERO,

@@ -6,7 +6,7 @@ use super::{
     failure::Failure,
     output,
 };
-use crate::config::{self, Config, ConfigErrors, LoadOptions, Problem};
+use crate::config::{self, Config, ConfigErrors, LoadOptions, Notes, Problem};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -17,6 +17,9 @@ use std::collections::BTreeSet;
 Examples:
   svcwatch check -c svcwatch.yaml
   svcwatch check -c hosts.yaml -c destinations.yaml --connect
+  svcwatch check -c butler.yaml -c accounts.yaml
+
+Of a Butler file it also says what is ignored, and where svcwatch does something else than Butler.
 
 Exit code 2 where the configuration is bad, 1 where --connect found that something lacks.")]
 pub(super) struct Arguments {
@@ -34,6 +37,8 @@ pub(super) struct Arguments {
 struct Found<'a> {
     problems: &'a [Problem],
     warnings: &'a [Problem],
+    #[serde(flatten)]
+    notes: &'a Notes,
     #[serde(skip_serializing_if = "Option::is_none")]
     connected: Option<&'a Connected>,
 }
@@ -58,12 +63,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Format::Json => output::print_json(&Found {
             problems: &[],
             warnings: &config.warnings,
+            notes: &config.notes,
             connected: connected.as_ref(),
         })?,
         Format::Table => {
             for warning in &config.warnings {
                 output::complain(&format!("warning: {warning}"));
             }
+            print_notes(&config.notes)?;
             output::print(&summary(&config))?;
             if let Some(connected) = &connected {
                 output::print("\n")?;
@@ -79,13 +86,30 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
+/// What is ignored of a Butler file, and where svcwatch does something else.
+fn print_notes(notes: &Notes) -> Result<(), Failure> {
+    let ignored = notes
+        .ignored
+        .iter()
+        .map(|note| format!("ignored: {note}\n"));
+    let differs = notes
+        .differences
+        .iter()
+        .map(|note| format!("differs: {note}\n"));
+    let lines: Vec<String> = ignored.chain(differs).collect();
+    Ok(output::print(&lines.concat())?)
+}
+
 fn refuse(format: Format, errors: ConfigErrors) -> Result<(), Failure> {
     if format == Format::Json {
         output::print_json(&Found {
             problems: &errors.problems,
             warnings: &[],
+            notes: &errors.notes,
             connected: None,
         })?;
+    } else {
+        print_notes(&errors.notes)?;
     }
     Err(errors.into())
 }
@@ -113,7 +137,7 @@ fn summary(config: &Config) -> String {
         } else {
             format!("{entries} entries")
         },
-        count(plan.destinations.len(), "destination"),
+        count(config.destinations.len(), "destination"),
         count(plan.routes.len(), "route"),
     )
 }

@@ -126,7 +126,11 @@ async fn destinations(
 ) -> Result<Vec<DestinationFound>, Failure> {
     let (config, url) = (config.clone(), config.web_url(config.listen));
     let ready = tokio::task::spawn_blocking(move || {
-        wiring::destination_list(&config).and_then(|list| wiring::destinations(list, &url))
+        let mut list = wiring::destination_list(&config)?;
+        for (_, settings) in &mut list {
+            settings.trial();
+        }
+        wiring::destinations(list, &url)
     });
     let ready = ready
         .await

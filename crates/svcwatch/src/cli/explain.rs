@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app, clock,
-    config::{Auth, Config},
+    config::{Auth, Config, LoadOptions},
     explain,
     store::{AnyStore, Store, StoreError},
     web::{
@@ -46,7 +46,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let config = load(arguments.files.config).await?;
+    let options = LoadOptions {
+        accounts: false,
+        ..LoadOptions::default()
+    };
+    let config = load(arguments.files.config, options).await?;
     let (host, service) = (
         Name::new(&arguments.host),
         arguments.service.as_deref().map(Name::new),
@@ -132,6 +136,7 @@ async fn from_store(
     service: Option<Name>,
 ) -> Result<Explanation, Failure> {
     let folder = app::data_folder(data, config.data.clone())?;
+    let feeds = config.feeds();
     let explained = tokio::task::spawn_blocking(move || {
         let restored = match AnyStore::open_to_read(&folder).and_then(|store| store.load()) {
             Ok(restored) => {
@@ -153,7 +158,7 @@ async fn from_store(
         let (engine, _) = Engine::restore(restored, &Arc::new(config.core), now);
         Ok(engine
             .explain(now, &host, service.as_ref())
-            .map(|found| explain::in_words(&found, service.as_ref())))
+            .map(|found| explain::in_words(&found, service.as_ref(), &feeds)))
     });
     match explained.await {
         Ok(explained) => explained?.ok_or_else(|| Failure::met("the host is not watched")),

@@ -11,10 +11,12 @@ mod demo;
 mod explain;
 mod failure;
 mod history;
+mod import;
 mod incidents;
 mod output;
 mod password;
 mod run;
+mod schedule;
 mod schema;
 mod services;
 mod test;
@@ -63,6 +65,8 @@ enum Command {
     Incidents(incidents::Arguments),
     History(history::Arguments),
     Ack(ack::Arguments),
+    Import(import::Arguments),
+    Schedule(schedule::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
@@ -157,6 +161,8 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Incidents(arguments) => incidents::run(arguments).await,
         Command::History(arguments) => history::run(arguments).await,
         Command::Ack(arguments) => ack::run(arguments).await,
+        Command::Import(arguments) => import::run(arguments).await,
+        Command::Schedule(arguments) => schedule::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

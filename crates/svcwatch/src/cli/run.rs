@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::usage(WITHOUT_CONFIG));
     }
     let files = arguments.config.clone();
-    let config = load(files).await?;
+    let config = load(files, LoadOptions::default()).await?;
     for warning in &config.warnings {
         output::complain(&format!("warning: {warning}"));
     }
@@ -65,8 +65,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 /// Reads a configuration on a thread that may block.
-pub(super) async fn load(files: Vec<PathBuf>) -> Result<Config, Failure> {
-    let loaded = tokio::task::spawn_blocking(move || config::load(&files, LoadOptions::default()));
+pub(super) async fn load(files: Vec<PathBuf>, options: LoadOptions) -> Result<Config, Failure> {
+    let loaded = tokio::task::spawn_blocking(move || config::load(&files, options));
     match loaded.await {
         Ok(loaded) => Ok(loaded?),
         Err(_) => Err(Failure::not_started(

@@ -7,7 +7,9 @@ use super::{
     run::load,
 };
 use crate::{
-    clock, dest,
+    clock,
+    config::LoadOptions,
+    dest,
     dest::sender::{Destination, Senders},
     wiring,
 };
@@ -21,7 +23,7 @@ use svcwatch_core::{
 };
 use tokio::task::JoinSet;
 
-/// Send a test notice through the real destinations, and print what each answers
+/// Send a test notice through the real destinations, a test point to feeds, and print what each answers
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -50,19 +52,21 @@ struct Reply {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let config = load(arguments.files.config).await?;
-    let wanted = wanted(
-        &config
-            .core
-            .destinations
-            .iter()
-            .map(|one| one.name.clone())
-            .collect::<Vec<_>>(),
-        &arguments.destinations,
-    )?;
+    // No host is read, so none needs an account.
+    let options = LoadOptions {
+        accounts: false,
+        ..LoadOptions::default()
+    };
+    let config = load(arguments.files.config, options).await?;
+    let known: Vec<Name> = config.destinations.keys().cloned().collect();
+    let wanted = wanted(&known, &arguments.destinations)?;
     let url = config.web_url(config.listen);
     let ready = tokio::task::spawn_blocking(move || {
-        wiring::destination_list(&config).and_then(|list| wiring::destinations(list, &url))
+        let mut list = wiring::destination_list(&config)?;
+        for (_, settings) in &mut list {
+            settings.trial();
+        }
+        wiring::destinations(list, &url)
     });
     let destinations = ready
         .await
@@ -80,6 +84,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         .iter()
         .filter(|one| wanted.contains(one.name()))
     {
+        if !destination.takes_notices() {
+            sending.spawn(try_feed(Arc::clone(destination)));
+        }
         for recipient in destination.settings().recipients() {
             sending.spawn(send(
                 senders.clone(),
@@ -128,6 +135,24 @@ fn wanted(known: &[Name], named: &[String]) -> Result<Vec<Name>, Failure> {
         )));
     }
     Ok(named)
+}
+
+/// Tries a feed, which takes no notices, with a point of its own.
+async fn try_feed(destination: Arc<Destination>) -> Reply {
+    let (result, answer) = match destination.try_feed(clock::wall()).await {
+        Some(judgement) => (judgement.verdict.as_str(), judgement.answer),
+        None => (
+            "rejected",
+            "the destination takes nothing that could be tried".to_owned(),
+        ),
+    };
+    Reply {
+        destination: destination.name().to_string(),
+        recipient: String::new(),
+        key: String::new(),
+        result,
+        answer,
+    }
 }
 
 async fn send(

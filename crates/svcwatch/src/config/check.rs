@@ -3,6 +3,8 @@
 //! It tells everything that a table can know: unknown keys, missing keys, wrong types, values out of their
 //! limits. What depends on several places at once (a name that must exist) is told by [`super::build`].
 
+use std::collections::HashSet;
+
 use svcwatch_core::time::Span;
 
 use super::duration::{duration, duration_text};
@@ -13,12 +15,14 @@ use super::scalar::Plain;
 use super::shape::{Key, Kind, Shape, Step, as_choice, as_switch, keys_wanted, path_text};
 use super::text::Form;
 use super::tree::{Entry, Node, Scalar, Value};
+use super::unbuilt;
 
 /// Checks a whole tree against a shape.
 pub(crate) fn walk(root: &Node, shape: &'static Shape, problems: &mut Problems) {
     let mut walk = Walk {
         problems,
         path: Vec::new(),
+        schedules: HashSet::new(),
     };
     walk.map(root, shape, None);
 }
@@ -26,6 +30,8 @@ pub(crate) fn walk(root: &Node, shape: &'static Shape, problems: &mut Problems) 
 struct Walk<'run, 'tree> {
     problems: &'run mut Problems,
     path: Vec<Step<'tree>>,
+    /// Schedule texts that are good: many hosts have the same one.
+    schedules: HashSet<String>,
 }
 
 impl<'tree> Walk<'_, 'tree> {
@@ -78,6 +84,9 @@ impl<'tree> Walk<'_, 'tree> {
             (Kind::Duration { least, most, off }, Value::Scalar(scalar)) => {
                 self.duration(node.at, scalar, (*least, *most), *off, kind);
             }
+            (Kind::Rhythm { least, most }, Value::Scalar(scalar)) => {
+                self.rhythm(node.at, scalar, (*least, *most), kind);
+            }
             (Kind::Choice(words), Value::Scalar(scalar)) => self.choice(node.at, scalar, words),
             (Kind::List { .. }, Value::Scalar(_) | Value::Map(_)) => {
                 let what = format!("{} stands where a list is wanted", what_is(node));
@@ -124,7 +133,7 @@ impl<'tree> Walk<'_, 'tree> {
 
     fn known(&mut self, entry: &'tree Entry, shape: &'static Shape, key: &'static Key) {
         if let Value::Scalar(scalar) = &entry.value.value
-            && later::value(shape.name, key.name, &scalar.text)
+            && unbuilt::value(shape.name, key.name, &scalar.text)
         {
             let what = format!(
                 "{} is not carried out by this version",
@@ -141,7 +150,7 @@ impl<'tree> Walk<'_, 'tree> {
     }
 
     fn unknown(&mut self, entry: &Entry, shape: &'static Shape) {
-        if later::key(shape.name, &entry.key) {
+        if unbuilt::key(shape.name, &entry.key) {
             self.error(
                 entry.key_at,
                 format!("`{}` is not carried out by this version", entry.key),
@@ -242,7 +251,7 @@ impl<'tree> Walk<'_, 'tree> {
             return;
         }
         self.below(Step::Key("type"), |walk| {
-            if later::value("destination", "type", text) {
+            if unbuilt::value("destination", "type", text) {
                 let instead = format!("write {}, or remove the destination", listed(names()));
                 walk.error(
                     entry.value.at,
@@ -327,6 +336,31 @@ impl<'tree> Walk<'_, 'tree> {
             Err((what, instead)) => {
                 let instead = with_unit(scalar, least, most).unwrap_or(instead);
                 self.error(at, what, instead);
+            }
+        }
+    }
+
+    /// A duration where it begins with a digit, else a schedule.
+    fn rhythm(&mut self, at: Position, scalar: &Scalar, limits: (u64, u64), kind: &Kind) {
+        if later::is_length(&scalar.text) {
+            self.duration(at, scalar, limits, false, kind);
+            return;
+        }
+        if self.schedules.contains(&*scalar.text) {
+            return;
+        }
+        match later::parse(&scalar.text) {
+            Ok(_) => {
+                self.schedules.insert(scalar.text.to_string());
+            }
+            Err(refusal) => {
+                let or_else = if refusal.column == 1 {
+                    " (a duration is written `30s`)"
+                } else {
+                    ""
+                };
+                let instead = format!("{}{or_else}", refusal.instead);
+                self.error(at, refusal.problem(), instead);
             }
         }
     }

@@ -1,10 +1,11 @@
 //! The configuration: files of YAML to a checked [`Config`], or every problem of them at once.
 //!
-//! The way is `parse` (YAML to a tree with places), `merge` (several files as one), `check` (the walk
-//! that the `tables` drive) and `build` (names that must exist, and the plan of the core). All of it is pure but
+//! The way is `parse` (YAML to a tree with places), `butler` (a Butler file as a native tree), `merge` (several files
+//! as one), `check` (the walk that the `tables` drive) and `build` (names that must exist, and the plan of the core). All of it is pure but
 //! for reading the files themselves and looking at the files and variables that they name.
 
 mod build;
+mod butler;
 mod chat;
 mod check;
 mod duration;
@@ -24,21 +25,26 @@ mod tables;
 mod tests;
 mod text;
 mod tree;
+mod unbuilt;
+mod wire;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub use self::butler::{DIFFERENCES, Difference as ButlerDifference};
 pub use self::chat::{
     NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
     TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
 };
 pub use self::exec::Program;
-pub use self::problem::{ConfigErrors, Problem, Warning};
+pub use self::later::{Note, Refusal, ScheduleText, parse as parse_schedule};
+pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
     Auth, Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
-    LogSettings, Method, Priority, ResolvedMail, SmtpSettings, SmtpTls, TicketFile, Transport,
+    InfluxdbSettings, LogSettings, Method, MqttSettings, MqttTls, Priority, ResolvedMail,
+    RetentionSettings, SmtpSettings, SmtpTls, TicketFile, TopicSettings, Transport,
     WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
@@ -55,11 +61,16 @@ pub struct LoadOptions {
     /// Whether the files and environment variables that the config names are looked at: secrets, certificates,
     /// the folders of log files. Off where a config is only explained.
     pub look: bool,
+    /// Whether each host must have an account to be read with. Off where no host is read.
+    pub accounts: bool,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { look: true }
+        Self {
+            look: true,
+            accounts: true,
+        }
     }
 }
 
@@ -98,12 +109,7 @@ pub fn load(files: &[PathBuf], options: LoadOptions) -> Result<Config, ConfigErr
         }
     }
     let config = from_texts(&texts, &mut problems, options);
-    let warnings = problems.finish()?;
-    Ok(Config {
-        warnings,
-        files: files.to_vec(),
-        ..config
-    })
+    finish(problems, config, files)
 }
 
 /// Reads a config from one text, as if it stood in a file of that name.
@@ -111,8 +117,66 @@ pub fn load_text(text: &[u8], name: &Path, options: LoadOptions) -> Result<Confi
     let files = [name.to_owned()];
     let mut problems = Problems::new(&files);
     let config = from_texts(&[(0, text)], &mut problems, options);
+    finish(problems, config, &[])
+}
+
+fn finish(
+    mut problems: Problems,
+    config: Config,
+    files: &[PathBuf],
+) -> Result<Config, ConfigErrors> {
+    let notes = problems.take_notes();
+    match problems.finish() {
+        Ok(warnings) => Ok(Config {
+            warnings,
+            notes,
+            files: files.to_vec(),
+            ..config
+        }),
+        Err(errors) => Err(ConfigErrors { notes, ..errors }),
+    }
+}
+
+/// A Butler file in native form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The native file, with comments.
+    pub text: String,
+    /// What works and yet is probably not meant.
+    pub warnings: Vec<Warning>,
+    /// What is ignored, and what svcwatch does otherwise.
+    pub notes: Notes,
+}
+
+/// Writes a Butler file in native form. Secrets are carried over where they are asked for; else the text says where
+/// each of them has to be written.
+pub fn import(file: &Path, with_secrets: bool) -> Result<Imported, ConfigErrors> {
+    let mut problems = Problems::new(&[file.to_owned()]);
+    let at = Position::default();
+    let root = match read(file) {
+        Ok(bytes) => parse::parse(&bytes, 0, &mut problems),
+        Err(error) => {
+            let (what, instead) = unreadable(&error);
+            problems.error(at, "", what, instead);
+            None
+        }
+    };
+    let root = root.unwrap_or(Node {
+        at,
+        value: Value::Map(Vec::new()),
+    });
+    if problems.none() && root.get(butler::ROOT).is_none() {
+        let what = "this is no configuration of Butler: the key `Butler` is missing";
+        problems.error(root.at, "", what, "name a file that begins with `Butler:`");
+    }
+    let translated = butler::translate(&root, &mut problems, true);
+    let notes = problems.take_notes();
     let warnings = problems.finish()?;
-    Ok(Config { warnings, ..config })
+    Ok(Imported {
+        text: translated.text(file, &notes, with_secrets),
+        warnings,
+        notes,
+    })
 }
 
 /// Whatever the bytes are, they are a config, or there is a problem with a place. Nothing outside the bytes is looked
@@ -121,7 +185,14 @@ pub fn load_text(text: &[u8], name: &Path, options: LoadOptions) -> Result<Confi
 /// # Panics
 /// Where that does not hold, which is what those tests look for.
 pub fn parse_any(bytes: &[u8]) {
-    match load_text(bytes, Path::new("config.yaml"), LoadOptions { look: false }) {
+    match load_text(
+        bytes,
+        Path::new("config.yaml"),
+        LoadOptions {
+            look: false,
+            ..LoadOptions::default()
+        },
+    ) {
         Ok(config) => {
             assert_eq!(
                 config.core.hosts.len(),
@@ -130,7 +201,11 @@ pub fn parse_any(bytes: &[u8]) {
             );
             assert_eq!(
                 config.core.destinations.len(),
-                config.destinations.len(),
+                config
+                    .destinations
+                    .values()
+                    .filter(|settings| settings.takes_notices())
+                    .count(),
                 "a destination without settings"
             );
         }
@@ -186,21 +261,30 @@ fn from_texts(
     options: LoadOptions,
 ) -> Config {
     let mut whole: Option<Node> = None;
+    let mut beside: Vec<Node> = Vec::new();
     let mut torn = !problems.none();
     for (file, bytes) in texts {
         let Some(mut node) = parse::parse(bytes.as_ref(), *file, problems) else {
             torn = true;
             continue;
         };
+        if node.get(butler::ROOT).is_some() {
+            let before = problems.count();
+            let translated = butler::translate(&node, problems, options.look);
+            torn |= problems.count() > before;
+            // What a Butler file says is laid under all native files, wherever it was named.
+            lay_over(&mut whole, translated.node());
+            continue;
+        }
         if !is_ours(&mut node, problems) {
             torn = true;
             continue;
         }
         merge::tell_duplicates(&node, problems);
-        match &mut whole {
-            None => whole = Some(node),
-            Some(base) => merge::lay_over(base, node),
-        }
+        beside.push(node);
+    }
+    for node in beside {
+        lay_over(&mut whole, node);
     }
     let at = Position {
         file: 0,
@@ -219,11 +303,21 @@ fn from_texts(
                 value: Value::Map(Vec::new()),
             },
             &mut Problems::new(&[]),
-            false,
+            LoadOptions {
+                look: false,
+                accounts: false,
+            },
         );
     }
     check::walk(&root, &tables::CONFIG, problems);
-    build::config(&root, problems, options.look)
+    build::config(&root, problems, options)
+}
+
+fn lay_over(base: &mut Option<Node>, node: Node) {
+    match base {
+        None => *base = Some(node),
+        Some(base) => merge::lay_over(base, node),
+    }
 }
 
 /// Whether a file's root is a mapping of this program, and not of another one.
@@ -233,15 +327,6 @@ fn is_ours(node: &mut Node, problems: &mut Problems) -> bool {
         .is_some_and(|scalar| scalar.plain == scalar::Plain::Null)
     {
         node.value = Value::Map(Vec::new());
-    }
-    if let Some(entry) = node.entry("Butler") {
-        problems.error(
-            entry.key_at,
-            "Butler",
-            "this is a configuration of Butler, and reading one is not in this version yet",
-            "write a native file with `hosts:`; the folder `examples` has some",
-        );
-        return false;
     }
     if node.entries().is_none() {
         problems.error(

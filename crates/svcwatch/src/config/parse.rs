@@ -4,10 +4,11 @@
 //! events and refuses what a config has no use for: several documents, merge keys, foreign tags,
 //! keys that are not texts. Depth, size and the number of values are bounded, aliases included.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
+use super::butler;
 use super::problem::{Position, Problems, quoted};
 use super::scalar::{self, Plain};
 use super::tree::{Entry, Node, Scalar, Value};
@@ -48,10 +49,25 @@ pub(crate) fn parse(text: &[u8], file: u16, problems: &mut Problems) -> Option<N
             }
         }
     }
-    Some(builder.root.unwrap_or(Node {
+    let mut root = builder.root.unwrap_or(Node {
         at: whole,
         value: Value::Map(Vec::new()),
-    }))
+    });
+    if root.get(butler::ROOT).is_some() {
+        problems.name_paths(&root);
+        butler::resolve(&mut root, &builder.merges, problems);
+    } else {
+        butler::leave_out(&mut root, &builder.merges);
+        for at in builder.merges {
+            problems.error(
+                at,
+                "",
+                "merge keys (`<<`) are not read",
+                "write the keys out, or put what hosts share under `defaults` or `groups`",
+            );
+        }
+    }
+    Some(root)
 }
 
 /// The bytes as text, or a sentence about their size or encoding.
@@ -145,6 +161,8 @@ struct Builder {
     documents: usize,
     values: usize,
     aliased: usize,
+    /// Where merge keys stand.
+    merges: BTreeSet<Position>,
 }
 
 impl Builder {
@@ -157,6 +175,7 @@ impl Builder {
             documents: 0,
             values: 0,
             aliased: 0,
+            merges: BTreeSet::new(),
         }
     }
 
@@ -338,7 +357,7 @@ impl Builder {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Map { entries, key, .. }) => match key.take() {
-                None => *key = Some(key_of(node, plain, problems)),
+                None => *key = Some(key_of(node, plain, &mut self.merges, problems)),
                 Some(None) => {}
                 Some(Some((key, key_at))) => entries.push(Entry {
                     key,
@@ -381,19 +400,18 @@ fn refuse_tag(tag: &Tag, at: Position, problems: &mut Problems) {
     );
 }
 
-fn key_of(node: Node, plain: bool, problems: &mut Problems) -> PendingKey {
+fn key_of(
+    node: Node,
+    plain: bool,
+    merges: &mut BTreeSet<Position>,
+    problems: &mut Problems,
+) -> PendingKey {
     let Value::Scalar(scalar) = node.value else {
         problems.error(node.at, "", "a key must be a text", "write `key: value`");
         return None;
     };
     if plain && &*scalar.text == "<<" {
-        problems.error(
-            node.at,
-            "",
-            "merge keys (`<<`) are not read",
-            "write the keys out, or put what hosts share under `defaults` or `groups`",
-        );
-        return None;
+        merges.insert(node.at);
     }
     if scalar.plain == Plain::Null {
         problems.error(

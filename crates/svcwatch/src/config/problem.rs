@@ -1,9 +1,14 @@
 //! What is wrong with a config, where, and what to write instead.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+use super::butler::ROOT;
+use super::shape::{Step, path_text};
+use super::tree::{Node, Value};
 
 /// How many problems are kept one by one; further ones are only counted.
 const KEPT: usize = 1_000;
@@ -66,6 +71,8 @@ pub struct ConfigErrors {
     pub problems: Vec<Problem>,
     /// How many there are beyond those.
     pub more: usize,
+    /// What is to be known of Butler files among the files.
+    pub notes: Notes,
 }
 
 impl fmt::Display for ConfigErrors {
@@ -83,13 +90,61 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
+/// What is to be known of files that were written for another program.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Notes {
+    /// Keys that mean nothing here.
+    pub ignored: Vec<Problem>,
+    /// Where svcwatch does something else than that program.
+    pub differences: Vec<Difference>,
+}
+
+/// One place where svcwatch does something else than the program that the file was written for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// The path inside the file.
+    pub path: String,
+    /// What svcwatch does.
+    pub svcwatch: String,
+    /// What the other program does.
+    pub other: String,
+    /// Whether it holds wherever such a section has a meaning, and not for this value alone.
+    pub everywhere: bool,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: {}: svcwatch {}; Butler {}",
+            self.file.display(),
+            self.line,
+            self.column,
+            self.path,
+            self.svcwatch,
+            self.other
+        )
+    }
+}
+
 /// Gathers problems and warnings while a config is read.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     files: Vec<PathBuf>,
     errors: Vec<(Position, Problem)>,
     warnings: Vec<(Position, Problem)>,
+    ignored: Vec<(Position, Problem)>,
+    differences: Vec<(Position, Difference)>,
     more: usize,
+    /// The paths of values in files that are read as other ones, so that messages name what stands there.
+    paths: HashMap<Position, String>,
+    butlers: BTreeSet<u16>,
 }
 
 impl Problems {
@@ -144,6 +199,71 @@ impl Problems {
         self.warnings.push((at, problem));
     }
 
+    /// Notes a key that means nothing here.
+    pub(crate) fn ignored(&mut self, at: Position, path: &str, why: &str) {
+        if self.ignored.len() < KEPT {
+            let problem = self.problem(at, path, why.to_owned(), String::new());
+            self.ignored.push((at, problem));
+        }
+    }
+
+    /// Notes that something else is done than the program did that the file was written for.
+    pub(crate) fn differs(
+        &mut self,
+        at: Position,
+        path: &str,
+        svcwatch: &str,
+        other: &str,
+        everywhere: bool,
+    ) {
+        if self.differences.len() < KEPT {
+            let difference = Difference {
+                file: self.file(at).to_path_buf(),
+                line: at.line,
+                column: at.column,
+                path: path.to_owned(),
+                svcwatch: svcwatch.to_owned(),
+                other: other.to_owned(),
+                everywhere,
+            };
+            self.differences.push((at, difference));
+        }
+    }
+
+    /// Remembers the paths of a Butler file, which is read as a native one: all further messages name them.
+    pub(crate) fn name_paths(&mut self, root: &Node) {
+        self.butlers.insert(root.at.file);
+        let mut steps = Vec::new();
+        name(root, &mut steps, &mut self.paths);
+    }
+
+    /// The Butler file that a position lies in, if it is one.
+    pub(crate) fn butler_file(&self, at: Position) -> Option<&Path> {
+        self.butlers.contains(&at.file).then(|| self.file(at))
+    }
+
+    /// Whether one of the files is a Butler file.
+    pub(crate) fn any_butler(&self) -> bool {
+        !self.butlers.is_empty()
+    }
+
+    /// What is to be known of Butler files, in the order of their lines.
+    pub(crate) fn take_notes(&mut self) -> Notes {
+        self.ignored.sort_by_key(|(at, _)| *at);
+        self.differences.sort_by_key(|(at, _)| *at);
+        let ignored = std::mem::take(&mut self.ignored);
+        let differences = std::mem::take(&mut self.differences);
+        Notes {
+            ignored: ignored.into_iter().map(|(_, one)| one).collect(),
+            differences: differences.into_iter().map(|(_, one)| one).collect(),
+        }
+    }
+
+    /// How many errors there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.errors.len().saturating_add(self.more)
+    }
+
     /// Whether nothing is wrong so far.
     pub(crate) fn none(&self) -> bool {
         self.errors.is_empty()
@@ -169,7 +289,17 @@ impl Problems {
                 .map(|(_, problem)| problem)
                 .collect(),
             more: self.more,
+            notes: Notes::default(),
         })
+    }
+
+    /// The path that a message shows: in a Butler file that of the value which stands there, unless the message is about
+    /// the file itself and knows better. (A mapping begins where its first key does.)
+    fn path_of<'a>(&'a self, at: Position, path: &'a str) -> &'a str {
+        if path.starts_with(ROOT) {
+            return path;
+        }
+        self.paths.get(&at).map_or(path, String::as_str)
     }
 
     fn problem(&self, at: Position, path: &str, what: String, instead: String) -> Problem {
@@ -177,9 +307,38 @@ impl Problems {
             file: self.file(at).to_path_buf(),
             line: at.line,
             column: at.column,
-            path: path.to_owned(),
+            path: self.path_of(at, path).to_owned(),
             what,
             instead,
+        }
+    }
+}
+
+fn name<'tree>(
+    node: &'tree Node,
+    steps: &mut Vec<Step<'tree>>,
+    paths: &mut HashMap<Position, String>,
+) {
+    let mut below = |step: Step<'tree>, key_at: Option<Position>, node: &'tree Node| {
+        steps.push(step);
+        let path = path_text(steps);
+        for at in key_at.into_iter().chain([node.at]) {
+            paths.entry(at).or_insert_with(|| path.clone());
+        }
+        name(node, steps, paths);
+        steps.pop();
+    };
+    match &node.value {
+        Value::Scalar(_) => {}
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                below(Step::Item(index), None, item);
+            }
+        }
+        Value::Map(entries) => {
+            for entry in entries {
+                below(Step::Key(&entry.key), Some(entry.key_at), &entry.value);
+            }
         }
     }
 }

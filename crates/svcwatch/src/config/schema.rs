@@ -2,9 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
+use super::later::TEXT_MAX;
 use super::shape::{Key, Kind, Shape};
 use super::tables::{CONFIG, DESTINATION_TYPES, every_shape};
 use super::text::Form;
+
+/// A duration.
+const DURATION: &str = "^[0-9]+ *(ms|s|m|h|d)$";
+
+/// How a schedule text begins; the rest of its grammar is left to the program.
+const SCHEDULE: &str = "^[ ,]*([Ee]very|[Aa]t|@|[Oo]n|[Oo]f|[Ii]n|[Aa]fter|[Bb]efore)";
 
 /// The JSON Schema of the config.
 pub fn schema() -> Value {
@@ -98,9 +105,17 @@ fn of_kind(kind: &'static Kind) -> Value {
             { "enum": ["off", false] },
         ] }),
         Kind::Switch => json!({ "enum": [true, false, "on", "off"] }),
+        Kind::Rhythm { .. } => any_of(vec![
+            json!({ "type": "string", "pattern": DURATION }),
+            json!({
+                "type": "string",
+                "description": "A schedule in UTC, such as `every 5 minutes on mon-fri` or `at 8:00 am`.",
+                "pattern": SCHEDULE,
+                "maxLength": TEXT_MAX,
+            }),
+        ]),
         Kind::Duration { least, off, .. } => {
-            let span = json!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h|d)$" });
-            let mut forms = vec![span];
+            let mut forms = vec![json!({ "type": "string", "pattern": DURATION })];
             if *least == 0 {
                 forms.push(json!({ "const": 0 }));
             }

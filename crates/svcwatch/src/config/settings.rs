@@ -10,7 +10,7 @@ use svcwatch_core::plan::Plan;
 use svcwatch_core::time::Span;
 
 use super::chat::{NewRelicSettings, SlackSettings, TeamsSettings, WordingSettings};
-use super::problem::Warning;
+use super::problem::{Notes, Warning};
 use super::source::{SecretError, SecretSource, guarded_bytes};
 use crate::probe::kerberos::{Cache, Keytab, Proof};
 use crate::secret::Secret;
@@ -28,7 +28,8 @@ pub struct Config {
     pub connections: BTreeMap<Name, Connection>,
     /// The accounts that hosts are read with.
     pub credentials: BTreeMap<Name, Credential>,
-    /// How each destination is reached, by its name. There is one for each destination of the plan.
+    /// How each destination is reached, by its name. There is one for each destination of the plan, and one for each
+    /// feed that takes no notices.
     pub destinations: BTreeMap<Name, DestinationSettings>,
     /// Links that messages and templates offer beside the incident's own.
     pub links: Arc<[Link]>,
@@ -42,6 +43,8 @@ pub struct Config {
     pub retention: Span,
     /// What works and yet is probably not meant.
     pub warnings: Vec<Warning>,
+    /// What is to be known of Butler files among its files.
+    pub notes: Notes,
     /// The files that it was read from; a change of one calls for a reload.
     pub files: Vec<PathBuf>,
 }
@@ -52,6 +55,14 @@ impl Config {
         self.web_url
             .clone()
             .unwrap_or_else(|| format!("http://{listen}"))
+    }
+
+    /// The destinations that every reading goes to.
+    pub fn feeds(&self) -> Vec<Name> {
+        let all = self.destinations.iter();
+        all.filter(|(_, settings)| settings.takes_readings())
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 }
 
@@ -165,12 +176,46 @@ pub enum DestinationSettings {
     Webhook(WebhookSettings),
     /// Mails.
     Email(EmailSettings),
+    /// Messages through a broker: notices and readings.
+    Mqtt(Box<MqttSettings>),
+    /// Points in a database: readings alone.
+    Influxdb(Box<InfluxdbSettings>),
     /// Messages of Slack.
     Slack(SlackSettings),
     /// Messages of Microsoft Teams.
     Teams(TeamsSettings),
     /// Events and log entries of New Relic.
     NewRelic(NewRelicSettings),
+}
+
+impl DestinationSettings {
+    /// Whether notices go to it.
+    pub const fn takes_notices(&self) -> bool {
+        match self {
+            Self::Log(_)
+            | Self::Webhook(_)
+            | Self::Email(_)
+            | Self::Slack(_)
+            | Self::Teams(_)
+            | Self::NewRelic(_)
+            | Self::Mqtt(_) => true,
+            Self::Influxdb(_) => false,
+        }
+    }
+
+    /// Whether every reading goes to it.
+    pub const fn takes_readings(&self) -> bool {
+        match self {
+            Self::Log(_)
+            | Self::Webhook(_)
+            | Self::Email(_)
+            | Self::Slack(_)
+            | Self::Teams(_)
+            | Self::NewRelic(_) => false,
+            Self::Mqtt(settings) => settings.topics.status.is_some(),
+            Self::Influxdb(_) => true,
+        }
+    }
 }
 
 /// Settings of a `log` destination.
@@ -201,6 +246,8 @@ pub struct WebhookSettings {
     pub wording: WordingSettings,
     /// Certificates that are trusted besides the system's own.
     pub ca: Option<PathBuf>,
+    /// Whether the receiver's certificate is checked.
+    pub verify: bool,
     /// How long one request may take in all.
     pub timeout: Span,
 }
@@ -294,4 +341,95 @@ pub enum Priority {
     Normal,
     /// High.
     High,
+}
+
+/// Settings of an `mqtt` destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MqttSettings {
+    /// The broker's name or address.
+    pub host: String,
+    /// Its port; `None` for the usual one.
+    pub port: Option<u16>,
+    /// How the connection is encrypted; `None` where it is not.
+    pub tls: Option<MqttTls>,
+    /// The user to log on as.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<SecretSource>,
+    /// How svcwatch is called; `None` for a name made of the computer's.
+    pub client_id: Option<String>,
+    /// Whether MQTT 5 is spoken, else 3.1.1.
+    pub five: bool,
+    /// 0 or 1.
+    pub qos: u8,
+    /// Whether the broker keeps the last state of each service.
+    pub retain_status: bool,
+    /// Where messages go.
+    pub topics: TopicSettings,
+    /// How long one message may take in all.
+    pub timeout: Span,
+}
+
+/// How a connection to a broker is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MqttTls {
+    /// Certificates that are trusted besides the system's own.
+    pub ca: Option<PathBuf>,
+    /// A certificate of our own.
+    pub cert: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+}
+
+/// Where messages of an `mqtt` destination go; what is `None` is not published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// Services that stopped.
+    pub stopped: Option<String>,
+    /// Services that run again.
+    pub running: Option<String>,
+    /// Every reading, and everything else that is told.
+    pub status: Option<String>,
+}
+
+/// Settings of an `influxdb` destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InfluxdbSettings {
+    /// Where it is.
+    pub url: Secret,
+    /// 1, 2 or 3.
+    pub version: u8,
+    /// The database (1 and 3).
+    pub database: Option<String>,
+    /// The retention policy that is written to (1).
+    pub retention_policy: Option<String>,
+    /// The retention policy that a database is made with (1).
+    pub retention: Option<RetentionSettings>,
+    /// The organization (2).
+    pub org: Option<String>,
+    /// The bucket (2).
+    pub bucket: Option<String>,
+    /// The token (2 and 3).
+    pub token: Option<SecretSource>,
+    /// The user (1).
+    pub user: Option<String>,
+    /// Its password (1).
+    pub password: Option<SecretSource>,
+    /// Further tags.
+    pub tags: Vec<(String, String)>,
+    /// Points of one request, at most.
+    pub batch: usize,
+    /// Certificates that are trusted besides the system's own.
+    pub ca: Option<PathBuf>,
+    /// How long one request may take.
+    pub timeout: Span,
+}
+
+/// A retention policy of InfluxDB 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionSettings {
+    /// Its name.
+    pub name: String,
+    /// How long points are kept, as InfluxDB writes it.
+    pub duration: String,
 }

@@ -11,7 +11,7 @@ use super::tree::Scalar;
 /// The keys of one mapping.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    /// What it is called in the schema and in the list of later keys.
+    /// What it is called in the schema and in the list of keys that are not built yet.
     pub(crate) name: &'static str,
     /// What it is.
     pub(crate) doc: &'static str,
@@ -51,6 +51,8 @@ pub(crate) enum Kind {
     Switch,
     /// A duration, in milliseconds from … to …; with `off`, that word too.
     Duration { least: u64, most: u64, off: bool },
+    /// A duration, in milliseconds from … to …, or a schedule text.
+    Rhythm { least: u64, most: u64 },
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A mapping.
@@ -98,6 +100,11 @@ impl Kind {
                 duration_text(Span(*least)),
                 duration_text(Span(*most)),
                 if *off { ", or `off`" } else { "" }
+            ),
+            Self::Rhythm { least, most } => format!(
+                "a duration from {} to {}, or a schedule such as `every 5 minutes on mon-fri`",
+                duration_text(Span(*least)),
+                duration_text(Span(*most)),
             ),
             Self::Choice(words) => listed(words.iter().copied()),
             Self::Map(shape) => keys_wanted(shape),

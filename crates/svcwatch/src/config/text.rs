@@ -6,6 +6,7 @@ use svcwatch_core::glob::Glob;
 
 use super::near::nearest;
 use super::problem::{listed, quoted};
+use super::wire;
 use crate::dest::mailbox::mailbox;
 
 /// The form of a text.
@@ -35,6 +36,8 @@ pub(crate) enum Form {
     Text(usize),
     /// A mail address, with or without a name before it.
     Mail,
+    /// The beginning of a topic of MQTT, or nothing.
+    Topic,
     /// The path of a file.
     Path,
     /// The name of an environment variable.
@@ -44,19 +47,6 @@ pub(crate) enum Form {
     /// A password or token.
     Secret,
 }
-
-/// Headers that are our own, or that only the connection may set.
-const RESERVED_HEADERS: &[&str] = &[
-    "host",
-    "connection",
-    "content-length",
-    "content-type",
-    "transfer-encoding",
-    "expect",
-    "upgrade",
-    "idempotency-key",
-    "x-svcwatch-signature",
-];
 
 /// What is wrong with a text, and what to write instead.
 pub(crate) type Fault = (String, String);
@@ -79,6 +69,7 @@ impl Form {
             Self::Url | Self::SecretUrl => "an address such as `https://chat.example/in`".into(),
             Self::Link => "an address such as `https://wiki.example/runbook`".into(),
             Self::Mail => "a mail address such as `ops@corp.example`".into(),
+            Self::Topic => "a topic such as `svcwatch/status`".into(),
             Self::Path => "the path of a file".into(),
             Self::Variable => "the name of an environment variable".into(),
             Self::Header => "the name of a header".into(),
@@ -122,8 +113,9 @@ impl Form {
             Self::SecretUrl => url(text).map(|_| ()),
             Self::Link => link(text),
             Self::Mail => mail(text),
+            Self::Topic => wire::topic(text),
             Self::Variable => variable(text),
-            Self::Header => header(text),
+            Self::Header => wire::header(text),
         }
     }
 
@@ -137,6 +129,7 @@ impl Form {
             Self::Address => (1, 253),
             Self::Listen => (1, 64),
             Self::Url | Self::SecretUrl | Self::Link => (1, 2_048),
+            Self::Topic => (0, 1_024),
             Self::Mail => (1, 320),
             Self::Path | Self::Secret => (1, 4_096),
         }
@@ -353,27 +346,6 @@ fn variable(text: &str) -> Result<(), Fault> {
         fault(
             format!("{} is no name of an environment variable", quoted(text)),
             "write letters, digits and `_` only, without `$`",
-        )
-    }
-}
-
-fn header(text: &str) -> Result<(), Fault> {
-    // RFC 9110, section 5.6.2: a header's name is a token.
-    let good = text.chars().all(|character| {
-        character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
-    });
-    if RESERVED_HEADERS.contains(&text.to_lowercase().as_str()) {
-        return fault(
-            format!("svcwatch sets the header {} itself", quoted(text)),
-            "remove it",
-        );
-    }
-    if good {
-        Ok(())
-    } else {
-        fault(
-            format!("{} is no name of a header", quoted(text)),
-            "write one such as `X-Team`, without a colon",
         )
     }
 }

@@ -4,7 +4,7 @@ use super::Settings;
 use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
-    Auth, Config, Connection, Credential, DestinationSettings, Encryption, LogSettings,
+    Auth, Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
     SecretSource, Transport, WordingSettings,
 };
 use crate::secret::Secret;
@@ -130,6 +130,7 @@ pub fn config(
         web_url: None,
         retention: Span::hours(24),
         warnings: Vec::new(),
+        notes: Notes::default(),
         files: Vec::new(),
     }
 }
@@ -144,7 +145,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         address: "127.0.0.1".to_owned(),
         site: sites.get(world.site(host)).cloned(),
         account: Some(Name::new(ACCOUNT)),
-        every: pace.every,
+        every: pace.every.into(),
         timeout: pace.timeout,
         host_for: pace.host_for,
         settle: pace.settle,

@@ -29,6 +29,8 @@ pub struct Endpoint {
     pub headers: Vec<(String, Secret)>,
     /// The key of the signature; none where requests are not signed.
     pub secret: Option<Secret>,
+    /// Whether the certificate of who answers is checked.
+    pub verify: bool,
 }
 
 impl Endpoint {
@@ -40,6 +42,7 @@ impl Endpoint {
             method: Method::Post,
             headers: Vec::new(),
             secret: None,
+            verify: true,
         }
     }
 
@@ -54,6 +57,38 @@ impl Endpoint {
         if let Some(secret) = &self.secret {
             redactor.add(secret.reveal());
         }
+    }
+}
+
+/// Where a destination posts: the usual address, and one of its own for messages that something is over, where there is
+/// one.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses<'a> {
+    /// For everything that has no address of its own.
+    pub usual: &'a Secret,
+    /// For messages that something is over.
+    pub resolved: Option<&'a Secret>,
+}
+
+impl Addresses<'_> {
+    /// What is wrong with them.
+    pub fn check(self) -> Vec<Problem> {
+        let usual = check_url("url", self.usual);
+        let resolved = self.resolved.and_then(|url| check_url("resolved.url", url));
+        usual.into_iter().chain(resolved).collect()
+    }
+
+    /// What is allowed but worth a warning.
+    pub fn warnings(self) -> Vec<Problem> {
+        warn_url("url", self.usual).into_iter().collect()
+    }
+
+    /// Where requests go.
+    pub fn endpoints(self) -> Vec<Endpoint> {
+        let usual = Endpoint::new(USUAL, self.usual.clone());
+        let resolved = self.resolved.cloned();
+        let resolved = resolved.map(|url| Endpoint::new(RESOLVED, url));
+        std::iter::once(usual).chain(resolved).collect()
     }
 }
 

@@ -12,6 +12,7 @@ pub mod judge;
 mod layout;
 pub mod log;
 pub mod mailbox;
+pub mod mqtt;
 pub mod newrelic;
 pub mod payload;
 pub mod redact;
@@ -23,6 +24,7 @@ pub mod text;
 pub mod webhook;
 pub mod wording;
 
+use crate::feed::influxdb;
 use endpoint::Endpoint;
 use payload::Outgoing;
 use std::{path::Path, sync::Arc, time::Duration};
@@ -72,6 +74,10 @@ pub enum Settings {
     Teams(teams::Settings),
     /// `type: newrelic`.
     NewRelic(newrelic::Settings),
+    /// `type: mqtt`.
+    Mqtt(mqtt::Settings),
+    /// `type: influxdb`.
+    Influxdb(influxdb::Settings),
 }
 
 /// A message that was made.
@@ -99,9 +105,11 @@ impl Settings {
             Self::Log(settings) => settings.check(),
             Self::Webhook(settings) => settings.check(),
             Self::Email(settings) => settings.check(),
-            Self::Slack(settings) => settings.check(),
-            Self::Teams(settings) => settings.check(),
+            Self::Slack(settings) => settings.addresses().check(),
+            Self::Teams(settings) => settings.addresses().check(),
             Self::NewRelic(settings) => settings.check(),
+            Self::Mqtt(settings) => settings.check(),
+            Self::Influxdb(settings) => settings.check(),
         };
         if !TIMEOUT_RANGE.contains(&self.timeout()) {
             problems.push(Problem::new("timeout", "must be between 1s and 60s"));
@@ -115,18 +123,21 @@ impl Settings {
             Self::Log(_) => Vec::new(),
             Self::Webhook(settings) => settings.warnings(),
             Self::Email(settings) => settings.warnings(),
-            Self::Slack(settings) => settings.warnings(),
-            Self::Teams(settings) => settings.warnings(),
+            Self::Slack(settings) => settings.addresses().warnings(),
+            Self::Teams(settings) => settings.addresses().warnings(),
             Self::NewRelic(settings) => settings.warnings(),
+            Self::Mqtt(settings) => settings.warnings(),
+            Self::Influxdb(settings) => settings.warnings(),
         }
     }
 
     /// Who gets deliveries of their own; one empty text where the destination itself is the recipient.
     pub fn recipients(&self) -> Vec<Arc<str>> {
         match self {
-            Self::Log(_) | Self::Webhook(_) | Self::Slack(_) | Self::Teams(_) => {
+            Self::Log(_) | Self::Webhook(_) | Self::Slack(_) | Self::Teams(_) | Self::Mqtt(_) => {
                 vec![Arc::from("")]
             }
+            Self::Influxdb(_) => Vec::new(),
             Self::NewRelic(settings) => settings.recipients(),
             Self::Email(settings) => settings
                 .to
@@ -145,6 +156,8 @@ impl Settings {
             Self::Slack(settings) => settings.timeout,
             Self::Teams(settings) => settings.timeout,
             Self::NewRelic(settings) => settings.timeout,
+            Self::Mqtt(settings) => settings.timeout,
+            Self::Influxdb(settings) => settings.timeout,
         }
     }
 
@@ -157,28 +170,52 @@ impl Settings {
             Self::Slack(_) => "slack",
             Self::Teams(_) => "teams",
             Self::NewRelic(_) => "newrelic",
+            Self::Mqtt(_) => "mqtt",
+            Self::Influxdb(_) => "influxdb",
         }
     }
 
-    /// Its templates and links.
-    pub const fn wording(&self) -> &Wording {
+    /// Whether it takes every reading.
+    pub const fn is_feed(&self) -> bool {
         match self {
-            Self::Log(settings) => &settings.wording,
-            Self::Webhook(settings) => &settings.wording,
-            Self::Email(settings) => &settings.wording,
-            Self::Slack(settings) => &settings.wording,
-            Self::Teams(settings) => &settings.wording,
-            Self::NewRelic(settings) => &settings.wording,
+            Self::Log(_)
+            | Self::Webhook(_)
+            | Self::Email(_)
+            | Self::Slack(_)
+            | Self::Teams(_)
+            | Self::NewRelic(_) => false,
+            Self::Mqtt(settings) => settings.topics.status.is_some(),
+            Self::Influxdb(_) => true,
+        }
+    }
+
+    /// Makes them fit for a try beside a svcwatch that runs.
+    pub fn trial(&mut self) {
+        if let Self::Mqtt(settings) = self {
+            settings.trial();
+        }
+    }
+
+    /// Its templates and links; none where messages have one form alone.
+    pub const fn wording(&self) -> Option<&Wording> {
+        match self {
+            Self::Log(settings) => Some(&settings.wording),
+            Self::Webhook(settings) => Some(&settings.wording),
+            Self::Email(settings) => Some(&settings.wording),
+            Self::Slack(settings) => Some(&settings.wording),
+            Self::Teams(settings) => Some(&settings.wording),
+            Self::NewRelic(settings) => Some(&settings.wording),
+            Self::Mqtt(_) | Self::Influxdb(_) => None,
         }
     }
 
     /// Where its HTTP requests go; none where it makes no such requests.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         match self {
-            Self::Log(_) | Self::Email(_) => Vec::new(),
+            Self::Log(_) | Self::Email(_) | Self::Mqtt(_) | Self::Influxdb(_) => Vec::new(),
             Self::Webhook(settings) => settings.endpoints(),
-            Self::Slack(settings) => settings.endpoints(),
-            Self::Teams(settings) => settings.endpoints(),
+            Self::Slack(settings) => settings.addresses().endpoints(),
+            Self::Teams(settings) => settings.addresses().endpoints(),
             Self::NewRelic(settings) => settings.endpoints(),
         }
     }
@@ -187,6 +224,8 @@ impl Settings {
     pub fn ca(&self) -> Option<&Path> {
         match self {
             Self::Log(_) => None,
+            Self::Mqtt(settings) => settings.tls.as_ref().and_then(|tls| tls.ca.as_deref()),
+            Self::Influxdb(settings) => settings.ca.as_deref(),
             Self::Webhook(settings) => settings.ca.as_deref(),
             Self::Email(settings) => settings.ca.as_deref(),
             Self::Slack(settings) => settings.ca.as_deref(),
@@ -221,7 +260,10 @@ impl Settings {
         context: &Context,
     ) -> Result<Made, String> {
         let mut fallbacks = Vec::new();
-        let mut drawn = self.wording().draw(key, notice, context, &mut fallbacks);
+        let wording = self.wording();
+        let mut drawn = wording.map_or_else(Drawn::default, |wording| {
+            wording.draw(key, notice, context, &mut fallbacks)
+        });
         let make = |drawn: &Drawn, lines| {
             let order = Order {
                 destination,
@@ -236,7 +278,7 @@ impl Settings {
             if let Ok(bytes) = make(&drawn, limits::SUMMARY_ITEMS_MAX) {
                 return Ok(Made { bytes, fallbacks });
             }
-            fallbacks.extend(self.wording().too_large(notice));
+            fallbacks.extend(wording.and_then(|wording| wording.too_large(notice)));
             drawn.message = None;
         }
         let mut last = String::new();
@@ -277,6 +319,8 @@ impl Settings {
             Self::Slack(settings) => settings.render(notice, context, drawn, lines),
             Self::Teams(settings) => settings.render(notice, context, drawn, lines),
             Self::NewRelic(settings) => settings.render(recipient, notice, context, drawn),
+            Self::Mqtt(settings) => settings.render(key, notice, context),
+            Self::Influxdb(_) => Err("the destination is a feed and takes no notices".to_owned()),
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Form {
     HttpQuery,
     /// A whole mail with its headers (RFC 5322).
     Mail,
+    /// The content of a message that is published under a topic.
+    Publish,
 }
 
 /// What is to be sent.
@@ -36,6 +38,12 @@ pub struct Outgoing {
     pub recipient: Option<String>,
     /// Which of the destination's addresses it goes to, where it has several; its name, never the address.
     pub endpoint: Option<String>,
+    /// The topic that a message is published under; empty where nobody wants it.
+    pub topic: Option<String>,
+    /// Whether the broker keeps a published message for those who come later.
+    pub retain: bool,
+    /// Names and values beside a published message.
+    pub properties: Vec<(String, String)>,
     /// The bytes to be sent.
     pub bytes: Vec<u8>,
 }
@@ -53,10 +61,15 @@ struct Head {
     recipient: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
+    topic: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    retain: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    properties: Vec<(String, String)>,
 }
 
 impl Outgoing {
-    /// A message without the fields that only mails and bodies have.
+    /// A message without the fields that only some kinds have.
     pub const fn new(form: Form, bytes: Vec<u8>) -> Self {
         Self {
             form,
@@ -64,6 +77,9 @@ impl Outgoing {
             sender: None,
             recipient: None,
             endpoint: None,
+            topic: None,
+            retain: false,
+            properties: Vec::new(),
             bytes,
         }
     }
@@ -77,6 +93,9 @@ impl Outgoing {
             sender: self.sender.clone(),
             recipient: self.recipient.clone(),
             endpoint: self.endpoint.clone(),
+            topic: self.topic.clone(),
+            retain: self.retain,
+            properties: self.properties.clone(),
         };
         let mut stored = serde_json::to_vec(&head)
             .map_err(|error| format!("the message cannot be written down: {error}"))?;
@@ -113,6 +132,9 @@ impl Outgoing {
             sender: head.sender,
             recipient: head.recipient,
             endpoint: head.endpoint,
+            topic: head.topic,
+            retain: head.retain,
+            properties: head.properties,
             bytes: bytes.get(1..).unwrap_or_default().to_vec(),
         })
     }
@@ -130,6 +152,12 @@ mod tests {
         outgoing.endpoint = Some("log:First".to_owned());
         let stored = outgoing.to_bytes().expect("small enough");
         assert_eq!(Outgoing::from_bytes(&stored), Ok(outgoing));
+        let mut published = Outgoing::new(Form::Publish, b"{}".to_vec());
+        published.topic = Some("a/b".to_owned());
+        published.retain = true;
+        published.properties = vec![("key".to_owned(), "k".to_owned())];
+        let stored = published.to_bytes().expect("small enough");
+        assert_eq!(Outgoing::from_bytes(&stored), Ok(published));
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! The destinations of a configuration, ready to send: what the loop asks to render and to send goes through here.
 
 use crate::{
+    clock,
     dest::{
         Context, Made, Problem, Settings, email, endpoint,
-        judge::{HttpReply, Judgement},
-        log, newrelic,
+        judge::{self, HttpReply, Judgement},
+        log, mqtt, newrelic,
         payload::{Form, Outgoing},
         redact::Redactor,
         slack, teams, webhook,
     },
+    feed::{Fed, Reading},
     transport::{
         file::Lines,
         http::{Http, HttpError},
+        influxdb::Influx,
+        mqtt::{Message, Mqtt, MqttError},
         smtp::{Smtp, SmtpError},
         tls::Roots,
     },
@@ -58,6 +62,14 @@ pub enum BuildError {
         /// Why.
         error: SmtpError,
     },
+    /// Its MQTT client cannot be made.
+    #[error("destination {name}: {error}")]
+    Mqtt {
+        /// Which destination.
+        name: Name,
+        /// Why.
+        error: MqttError,
+    },
     /// Two destinations bear one name.
     #[error("destination {name}: stands there twice")]
     Twice {
@@ -72,6 +84,8 @@ enum Carrier {
     File(Lines),
     Http(Http),
     Smtp(Smtp),
+    Mqtt(Mqtt),
+    Influxdb(Box<Influx>),
 }
 
 /// One destination, ready to send.
@@ -108,6 +122,14 @@ impl Destination {
                     Err(error) => return Err(BuildError::Http { name, error }),
                 }
             }
+            Settings::Mqtt(settings) => match Mqtt::new(settings, roots) {
+                Ok(mqtt) => (Carrier::Mqtt(mqtt), settings.redactor()),
+                Err(error) => return Err(BuildError::Mqtt { name, error }),
+            },
+            Settings::Influxdb(settings) => match Influx::new(settings, roots) {
+                Ok(influx) => (Carrier::Influxdb(Box::new(influx)), settings.redactor()),
+                Err(error) => return Err(BuildError::Http { name, error }),
+            },
         };
         Ok(Self {
             name,
@@ -150,14 +172,15 @@ impl Destination {
                 let reply = smtp.send(&outgoing).await;
                 email::Settings::judge(&reply, &self.redactor)
             }
-            (Carrier::File(_) | Carrier::Http(_), Form::Mail)
+            (Carrier::Mqtt(mqtt), Form::Publish) => self.publish(mqtt, outgoing).await,
+            (Carrier::File(_) | Carrier::Http(_), Form::Mail | Form::Publish)
             | (Carrier::File(_), Form::HttpQuery)
-            | (Carrier::Smtp(_), Form::Line | Form::HttpBody | Form::HttpQuery) => {
-                Judgement::rejected(format!(
-                    "the message was made before the type of the destination was changed to {}",
-                    self.settings.kind()
-                ))
-            }
+            | (Carrier::Smtp(_), Form::Line | Form::HttpBody | Form::HttpQuery | Form::Publish)
+            | (Carrier::Mqtt(_), Form::Line | Form::HttpBody | Form::HttpQuery | Form::Mail)
+            | (Carrier::Influxdb(_), _) => Judgement::rejected(format!(
+                "the message was made before the type of the destination was changed to {}",
+                self.settings.kind()
+            )),
         }
     }
 
@@ -167,9 +190,11 @@ impl Destination {
             Settings::Slack(_) => slack::Settings::judge(reply, now, &self.redactor),
             Settings::Teams(_) => teams::Settings::judge(reply, now, &self.redactor),
             Settings::NewRelic(_) => newrelic::Settings::judge(reply, now, &self.redactor),
-            Settings::Log(_) | Settings::Webhook(_) | Settings::Email(_) => {
-                webhook::Settings::judge(reply, now, &self.redactor)
-            }
+            Settings::Log(_)
+            | Settings::Webhook(_)
+            | Settings::Email(_)
+            | Settings::Mqtt(_)
+            | Settings::Influxdb(_) => webhook::Settings::judge(reply, now, &self.redactor),
         }
     }
 
@@ -185,6 +210,61 @@ impl Destination {
         }
     }
 
+    async fn publish(&self, mqtt: &Mqtt, outgoing: Outgoing) -> Judgement {
+        let topic = outgoing.topic.unwrap_or_default();
+        if topic.is_empty() {
+            return Judgement {
+                verdict: Verdict::Delivered,
+                answer: "no topic is configured for this, so nobody is told".to_owned(),
+            };
+        }
+        let message = Message {
+            topic,
+            payload: outgoing.bytes,
+            retain: outgoing.retain,
+            properties: outgoing.properties,
+        };
+        mqtt::judge(&mqtt.publish(message).await, &self.redactor)
+    }
+
+    /// Whether it takes notices.
+    pub const fn takes_notices(&self) -> bool {
+        !matches!(self.settings, Settings::Influxdb(_))
+    }
+
+    /// Whether it takes every reading.
+    pub const fn is_feed(&self) -> bool {
+        self.settings.is_feed()
+    }
+
+    /// Sends readings: all of them, or as many as it takes before something goes wrong.
+    pub async fn feed(&self, readings: &[&Reading], now: Wall) -> Fed {
+        match (&self.carrier, &self.settings) {
+            (Carrier::Influxdb(influx), Settings::Influxdb(settings)) => {
+                settings.feed(influx, &self.redactor, readings, now).await
+            }
+            (Carrier::Mqtt(mqtt), Settings::Mqtt(settings)) => {
+                settings.feed(mqtt, &self.redactor, readings).await
+            }
+            _ => Fed::all(readings.len()),
+        }
+    }
+
+    /// Tries a feed that takes no notices with a point of its own; nothing where a test notice tries it.
+    pub async fn try_feed(&self, now: Wall) -> Option<Judgement> {
+        let (Carrier::Influxdb(influx), Settings::Influxdb(settings)) =
+            (&self.carrier, &self.settings)
+        else {
+            return None;
+        };
+        // Where the database lacks it is made, as the feed itself does it.
+        if let Err(reason) = influx.prepare(now, &self.redactor).await {
+            return Some(Judgement::retry(reason));
+        }
+        let reply = influx.write(settings.test_line(now)).await;
+        Some(judge::http(&reply, now, &self.redactor))
+    }
+
     /// Tries whether the destination can be reached, and whether it takes our logon, without sending a message.
     /// What it said, or what is wrong, without secrets.
     pub async fn check(&self) -> Result<String, String> {
@@ -194,6 +274,14 @@ impl Destination {
                 .check()
                 .await
                 .map_err(|error| self.redactor.answer(&error)),
+            Carrier::Influxdb(influx) => influx.check(clock::wall(), &self.redactor).await,
+            Carrier::Mqtt(mqtt) => {
+                let judgement = mqtt::judge(&mqtt.check().await, &self.redactor);
+                match judgement.verdict {
+                    Verdict::Delivered => Ok(judgement.answer),
+                    Verdict::Retry { .. } | Verdict::Rejected { .. } => Err(judgement.answer),
+                }
+            }
             Carrier::Smtp(smtp) => {
                 let judgement = email::Settings::judge(&smtp.check().await, &self.redactor);
                 match judgement.verdict {

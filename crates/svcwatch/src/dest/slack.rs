@@ -5,8 +5,8 @@
 
 use crate::{
     dest::{
-        Context, Problem, TIMEOUT, clean,
-        endpoint::{self, Endpoint, RESOLVED, USUAL},
+        Context, TIMEOUT, clean,
+        endpoint::{Addresses, RESOLVED},
         facts::{self, Tone},
         judge::{self, HttpReply, Judgement},
         payload::{Form, Outgoing},
@@ -104,27 +104,12 @@ impl Settings {
         }
     }
 
-    /// What is wrong with them.
-    pub fn check(&self) -> Vec<Problem> {
-        let usual = endpoint::check_url("url", &self.usual.url);
-        let resolved = self.resolved.as_ref();
-        let resolved = resolved.and_then(|one| endpoint::check_url("resolved.url", &one.url));
-        usual.into_iter().chain(resolved).collect()
-    }
-
-    /// What is allowed but worth a warning.
-    pub fn warnings(&self) -> Vec<Problem> {
-        endpoint::warn_url("url", &self.usual.url)
-            .into_iter()
-            .collect()
-    }
-
-    /// Where requests go.
-    pub fn endpoints(&self) -> Vec<Endpoint> {
-        let usual = Endpoint::new(USUAL, self.usual.url.clone());
-        let resolved = self.resolved.as_ref();
-        let resolved = resolved.map(|one| Endpoint::new(RESOLVED, one.url.clone()));
-        std::iter::once(usual).chain(resolved).collect()
+    /// Where it posts.
+    pub fn addresses(&self) -> Addresses<'_> {
+        Addresses {
+            usual: &self.usual.url,
+            resolved: self.resolved.as_ref().map(|envelope| &envelope.url),
+        }
     }
 
     /// The message of a notice.

@@ -100,6 +100,8 @@ pub struct Settings {
     pub wording: Wording,
     /// A file of certificates (PEM) that are trusted besides the system's.
     pub ca: Option<PathBuf>,
+    /// Whether the receiver's certificate is checked.
+    pub verify: bool,
     /// How long all of it may take.
     pub timeout: Duration,
 }
@@ -115,6 +117,7 @@ impl Settings {
             secret: None,
             wording: Wording::default(),
             ca: None,
+            verify: true,
             timeout: TIMEOUT,
         }
     }
@@ -135,13 +138,21 @@ impl Settings {
 
     /// What is allowed but worth a warning.
     pub fn warnings(&self) -> Vec<Problem> {
-        endpoint::warn_url("url", &self.url).into_iter().collect()
+        let mut problems: Vec<Problem> = endpoint::warn_url("url", &self.url).into_iter().collect();
+        if !self.verify {
+            problems.push(Problem::new(
+                "verify",
+                "is false, so anybody on the way can pretend to be the receiver; name its authority under ca instead",
+            ));
+        }
+        problems
     }
 
     /// Where requests go.
     pub fn endpoints(&self) -> Vec<Endpoint> {
         let mut endpoint = Endpoint::new(USUAL, self.url.clone());
         endpoint.method = self.method;
+        endpoint.verify = self.verify;
         endpoint.headers.clone_from(&self.headers);
         endpoint.secret.clone_from(&self.secret);
         vec![endpoint]

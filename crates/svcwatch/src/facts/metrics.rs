@@ -1,6 +1,6 @@
 //! The metrics of the program itself. All series of closed lists are there with 0 from the start.
 
-use super::Build;
+use super::{Build, feeds::FeedMetrics};
 use crate::dest::sender::Fallbacks;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -66,6 +66,7 @@ pub(super) struct Metrics {
     pub(super) drops: Family<ByReason, Counter>,
     pub(super) deliveries: Family<ByDestination, Counter>,
     pub(super) fallbacks: Fallbacks,
+    pub(super) feeds: FeedMetrics,
     pub(super) accounts_paused: Gauge,
     pub(super) late_acknowledgements: Counter,
     pub(super) commit_duration: Histogram,
@@ -90,6 +91,7 @@ impl Metrics {
             drops: Family::default(),
             deliveries: Family::default(),
             fallbacks: Fallbacks::default(),
+            feeds: FeedMetrics::default(),
             accounts_paused: Gauge::default(),
             late_acknowledgements: Counter::default(),
             commit_duration: Histogram::new([
@@ -181,6 +183,7 @@ impl Metrics {
             "Tries of deliveries by destination and how they ended",
             self.deliveries.clone(),
         );
+        self.feeds.register(registry);
         registry.register(
             "svcwatch_accounts_paused",
             "Accounts that are not used for logons until they are mended",

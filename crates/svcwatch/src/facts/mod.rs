@@ -5,6 +5,7 @@
 //! there with 0 from the start, so that a rate over them is right from the first event on. What is wrong stands in
 //! the log field `error`.
 
+mod feeds;
 mod metrics;
 mod words;
 

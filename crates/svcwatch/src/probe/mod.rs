@@ -322,7 +322,7 @@ fn busy() -> HostFault {
 }
 
 /// The name of this computer, as hosts write it into their security logs.
-fn workstation() -> String {
+pub(crate) fn workstation() -> String {
     let from_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = from_kernel
         .or_else(|| std::env::var("COMPUTERNAME").ok())

@@ -9,7 +9,7 @@ use svcwatch_core::{
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{
         AccountRow, Acknowledged, AttemptRow, DeliveryRow, DeliveryState, DestinationRow,
-        DroppedRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow, Told,
+        DroppedRow, FeedRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow, Told,
     },
     time::Wall,
 };
@@ -283,6 +283,12 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn any_feed()(destination in any_name(), record in 0_u64..9) -> FeedRow {
+        FeedRow { destination, record }
+    }
+}
+
 fn any_record() -> impl Strategy<Value = Record> {
     prop_oneof![
         any_target().prop_map(Record::Target),
@@ -296,6 +302,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         any_key().prop_map(Record::DeliveryMerged),
         any_attempt().prop_map(Record::Attempt),
         any_dropped().prop_map(Record::Dropped),
+        any_feed().prop_map(Record::Feed),
     ]
 }
 

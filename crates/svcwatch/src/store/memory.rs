@@ -14,8 +14,8 @@ use std::{
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     record::{
-        AccountRow, AttemptRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, HistoryRow,
-        HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
+        AccountRow, AttemptRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, FeedRow,
+        HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
     time::Wall,
 };
@@ -42,6 +42,7 @@ struct Tables {
     deliveries: BTreeMap<DeliveryKey, (u64, DeliveryRow)>,
     attempts: BTreeMap<(DeliveryKey, u32), AttemptRow>,
     dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
+    feeds: BTreeMap<Name, FeedRow>,
 }
 
 impl MemoryStore {
@@ -122,6 +123,15 @@ impl Tables {
                 let key = (row.subject.clone(), row.seq, row.destination.clone());
                 self.dropped.insert(key, row.clone());
             }
+            Record::Feed(row) => {
+                let known = self
+                    .feeds
+                    .get(&row.destination)
+                    .map_or(0, |known| known.record);
+                if row.record >= known {
+                    self.feeds.insert(row.destination.clone(), row.clone());
+                }
+            }
         }
     }
 
@@ -179,6 +189,7 @@ impl Store for MemoryStore {
             destinations: tables.destinations.values().cloned().collect(),
             lanes: tables.lanes.values().cloned().collect(),
             deliveries,
+            feeds: tables.feeds.values().cloned().collect(),
         })
     }
 
@@ -230,6 +241,24 @@ impl Store for MemoryStore {
             .map(|row| (row.record, row.clone()))
             .collect();
         Ok(page(rows, query.before, query.limit))
+    }
+
+    fn transitions(&self, after: u64, limit: usize) -> Result<Vec<HistoryRow>, StoreError> {
+        let mut rows: Vec<_> = self
+            .tables()
+            .history
+            .values()
+            .filter(|row| {
+                row.record > after
+                    && matches!(row.subject, Subject::Service { .. })
+                    && row.to.is_some()
+                    && row.from != row.to
+            })
+            .cloned()
+            .collect();
+        rows.sort_by_key(|row| row.record);
+        rows.truncate(clamped(limit));
+        Ok(rows)
     }
 
     fn deliveries(&self, query: &DeliveryQuery) -> Result<Page<DeliveryItem>, StoreError> {

@@ -70,6 +70,10 @@ pub trait Store: Send + Sync {
     /// Lines of history, the newest first.
     fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, StoreError>;
 
+    /// Lines of history about services that changed their state, with a greater record number than this; the oldest
+    /// first, at most so many, 1 to [`query::PAGE_MAX`].
+    fn transitions(&self, after: u64, limit: usize) -> Result<Vec<HistoryRow>, StoreError>;
+
     /// Deliveries with their tries, the newest first.
     fn deliveries(&self, query: &DeliveryQuery) -> Result<Page<DeliveryItem>, StoreError>;
 
@@ -148,6 +152,10 @@ impl Store for AnyStore {
 
     fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, StoreError> {
         each!(self, store => store.history(query))
+    }
+
+    fn transitions(&self, after: u64, limit: usize) -> Result<Vec<HistoryRow>, StoreError> {
+        each!(self, store => store.transitions(after, limit))
     }
 
     fn deliveries(&self, query: &DeliveryQuery) -> Result<Page<DeliveryItem>, StoreError> {

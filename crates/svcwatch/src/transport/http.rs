@@ -1,4 +1,4 @@
-//! HTTP requests to webhooks and chat: one request, no redirects, no cookies, no decompression, within a total deadline.
+//! HTTP requests: one request, no redirects, no cookies, no decompression, within a total deadline.
 
 use crate::{
     dest::{
@@ -17,7 +17,7 @@ use reqwest::{
     redirect,
 };
 use std::{collections::BTreeMap, error::Error as _, path::Path, time::Duration};
-use svcwatch_core::{id::DeliveryKey, time::Wall};
+use svcwatch_core::{id::DeliveryKey, limits, time::Wall};
 use tokio::time::Instant;
 
 /// Bytes of a reply's body that are read, at most.
@@ -77,17 +77,18 @@ impl Http {
         roots: &Roots,
     ) -> Result<Self, HttpError> {
         // Connections and keys are shared by all addresses; a proxy could not reach this machine's own.
-        let mut clients: BTreeMap<bool, Client> = BTreeMap::new();
+        let mut clients: BTreeMap<(bool, bool), Client> = BTreeMap::new();
         let mut targets = BTreeMap::new();
         for endpoint in endpoints {
             let url = webhook::parse_url(&endpoint.url)
                 .map_err(|text| HttpError::Settings(format!("url {text}")))?;
             let here = url.host_str().is_some_and(is_loopback);
-            let client = match clients.get(&here) {
+            let kind = (here, endpoint.verify);
+            let client = match clients.get(&kind) {
                 Some(client) => client.clone(),
-                None => client(ca, here, roots)?,
+                None => client(ca, kind, roots)?,
             };
-            clients.insert(here, client.clone());
+            clients.insert(kind, client.clone());
             let mut headers = HeaderMap::new();
             for (name, value) in &endpoint.headers {
                 let (name, value) =
@@ -154,15 +155,19 @@ impl Http {
 }
 
 /// A client that follows nothing and remembers nothing.
-fn client(ca: Option<&Path>, here: bool, roots: &Roots) -> Result<Client, HttpError> {
+pub(super) fn client(
+    ca: Option<&Path>,
+    (here, verify): (bool, bool),
+    roots: &Roots,
+) -> Result<Client, HttpError> {
     let mut builder = Client::builder()
-        .tls_backend_preconfigured(roots.client(ca, true)?)
+        .tls_backend_preconfigured(roots.client(ca, verify)?)
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
         .user_agent(USER_AGENT)
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(2);
+        .pool_max_idle_per_host(limits::DELIVERIES_PER_RECIPIENT_MAX);
     if here {
         builder = builder.no_proxy();
     }
@@ -199,7 +204,7 @@ impl Target {
         }
         let signed = match outgoing.form {
             Form::HttpQuery => url.query().unwrap_or_default().as_bytes(),
-            Form::HttpBody | Form::Line | Form::Mail => &outgoing.bytes,
+            Form::HttpBody | Form::Line | Form::Mail | Form::Publish => &outgoing.bytes,
         };
         if let Some(secret) = &self.secret {
             let signature = webhook::signature(secret, now, signed);
@@ -218,7 +223,12 @@ impl Target {
     }
 }
 
-async fn exchange(request: reqwest::RequestBuilder, url: &Url, timeout: Duration) -> HttpReply {
+/// Sends a request and reads what is needed of its answer, all of it within the deadline.
+pub(super) async fn exchange(
+    request: reqwest::RequestBuilder,
+    url: &Url,
+    timeout: Duration,
+) -> HttpReply {
     let deadline = Instant::now() + timeout;
     match tokio::time::timeout_at(deadline, request.send()).await {
         Ok(Ok(response)) => answer(response, deadline).await,

@@ -203,8 +203,8 @@ impl Smtp {
                 connection.greet().await?;
                 connection
             }
-            Encryption::Starttls => self.starttls(limited, stage).await?,
-            Encryption::Preferred => self.starttls_where_offered(limited, stage).await?,
+            Encryption::Starttls => self.starttls(limited, stage, true).await?,
+            Encryption::Preferred => self.starttls(limited, stage, false).await?,
         };
         if let Some((user, password)) = &self.logon {
             *stage = SmtpStage::Logon;
@@ -213,40 +213,24 @@ impl Smtp {
         Ok(connection)
     }
 
-    /// Begins in the clear and encrypts if the server can. A password is not said in the clear.
-    async fn starttls_where_offered(
-        &self,
-        limited: Limited<TcpStream>,
-        stage: &mut SmtpStage,
-    ) -> Result<Connection<Box<dyn Stream>>, Broken> {
-        *stage = SmtpStage::Greeting;
-        let mut clear = Connection::new(limited);
-        clear.greet().await?;
-        if can(&clear.abilities, "STARTTLS") {
-            return self.encrypted(clear, stage).await;
-        }
-        if self.logon.is_some() {
-            *stage = SmtpStage::Tls;
-            return Err(Broken::Failed(
-                "the server does not offer STARTTLS, and the password is not sent readable; write tls: off to send it all the same".to_owned(),
-            ));
-        }
-        let abilities = clear.abilities;
-        let mut connection =
-            Connection::new(Box::new(clear.stream.into_inner()) as Box<dyn Stream>);
-        connection.abilities = abilities;
-        Ok(connection)
-    }
-
-    /// Begins in the clear and encrypts before anything is said (RFC 3207).
+    /// Begins in the clear and encrypts before anything is said (RFC 3207). Where the server cannot, that is the end, or,
+    /// unless it must be encrypted, goes on in the clear if there is no password to be said.
     async fn starttls(
         &self,
         limited: Limited<TcpStream>,
         stage: &mut SmtpStage,
+        must: bool,
     ) -> Result<Connection<Box<dyn Stream>>, Broken> {
         *stage = SmtpStage::Greeting;
         let mut clear = Connection::new(limited);
         clear.greet().await?;
+        if !must && self.logon.is_none() && !can(&clear.abilities, "STARTTLS") {
+            let stream = Box::new(clear.stream.into_inner()) as Box<dyn Stream>;
+            return Ok(Connection {
+                stream: BufReader::new(stream),
+                abilities: clear.abilities,
+            });
+        }
         *stage = SmtpStage::Tls;
         if !can(&clear.abilities, "STARTTLS") {
             // Somebody on the way may have taken the word out, so it is no refusal for good.
@@ -254,16 +238,6 @@ impl Smtp {
                 "the server does not offer STARTTLS; ask its administrator, or write tls: implicit or off".to_owned(),
             ));
         }
-        self.encrypted(clear, stage).await
-    }
-
-    /// Encrypts a connection whose server offers it.
-    async fn encrypted(
-        &self,
-        mut clear: Connection<Limited<TcpStream>>,
-        stage: &mut SmtpStage,
-    ) -> Result<Connection<Box<dyn Stream>>, Broken> {
-        *stage = SmtpStage::Tls;
         clear.command(Starttls, 220).await?;
         if !clear.stream.buffer().is_empty() {
             // What came in the clear must not count as said under encryption (CVE-2011-0411 and its kin).

@@ -5,7 +5,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
 use std::{io::Read, path::Path, sync::Arc};
 
@@ -15,21 +15,37 @@ const CA_BYTES_MAX: u64 = 1_048_576;
 /// Settings of encryption that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The `ca` file cannot be read.
-    #[error("the ca file {path} cannot be read: {error}")]
+    /// A file of certificates or keys cannot be read.
+    #[error("the file {path} cannot be read: {error}")]
     Unreadable {
         /// The file.
         path: String,
         /// Why.
         error: std::io::Error,
     },
-    /// The `ca` file holds no certificates that can be used.
+    /// A file holds no certificates that can be used.
     #[error(
-        "the ca file {path} holds no usable certificate; it must be in PEM form, with BEGIN CERTIFICATE lines"
+        "the file {path} holds no usable certificate; it must be in PEM form, with BEGIN CERTIFICATE lines"
     )]
     NoCertificate {
         /// The file.
         path: String,
+    },
+    /// A file holds no private key.
+    #[error(
+        "the file {path} holds no private key; it must be in PEM form, with BEGIN PRIVATE KEY lines, and without a password"
+    )]
+    NoKey {
+        /// The file.
+        path: String,
+    },
+    /// A certificate of our own that its key does not belong to, or that cannot be used.
+    #[error("the certificate {path} cannot be used with its key: {error}")]
+    Identity {
+        /// The file of the certificate.
+        path: String,
+        /// Why.
+        error: Error,
     },
     /// The library cannot do what we ask for.
     #[error("TLS 1.2 and 1.3 are not available: {0}")]
@@ -52,6 +68,16 @@ impl Roots {
 
     /// The settings of encryption for one destination. With `verify` off every certificate is taken.
     pub fn client(&self, ca: Option<&Path>, verify: bool) -> Result<ClientConfig, TlsError> {
+        self.client_as(ca, verify, None)
+    }
+
+    /// The same, with a certificate of our own and its key (files in PEM form) where the far end asks for one.
+    pub fn client_as(
+        &self,
+        ca: Option<&Path>,
+        verify: bool,
+        identity: Option<(&Path, &Path)>,
+    ) -> Result<ClientConfig, TlsError> {
         let mut store = self.store.clone();
         if let Some(path) = ca {
             let (added, _) = store.add_parsable_certificates(read_ca(path)?);
@@ -74,11 +100,24 @@ impl Roots {
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AnyCertificate { provider }))
         };
-        Ok(builder.with_no_client_auth())
+        let Some((cert, key)) = identity else {
+            return Ok(builder.with_no_client_auth());
+        };
+        let chain = read_ca(cert)?;
+        let private =
+            PrivateKeyDer::from_pem_slice(&read_pem(key)?).map_err(|_| TlsError::NoKey {
+                path: key.display().to_string(),
+            })?;
+        builder
+            .with_client_auth_cert(chain, private)
+            .map_err(|error| TlsError::Identity {
+                path: cert.display().to_string(),
+                error,
+            })
     }
 }
 
-fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn read_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
     let unreadable = |error| TlsError::Unreadable {
         path: path.display().to_string(),
         error,
@@ -87,6 +126,11 @@ fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     std::fs::File::open(path)
         .and_then(|file| file.take(CA_BYTES_MAX).read_to_end(&mut pem))
         .map_err(unreadable)?;
+    Ok(pem)
+}
+
+fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = read_pem(path)?;
     let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
         .filter_map(Result::ok)
         .collect();

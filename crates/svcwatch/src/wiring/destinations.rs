@@ -58,6 +58,7 @@ pub(super) fn webhook(
             .transpose()?,
         wording: wording(&settings.wording, links),
         ca: settings.ca.clone(),
+        verify: settings.verify,
         timeout: duration(settings.timeout),
     })
 }
@@ -178,6 +179,6 @@ pub(super) fn newrelic(
     })
 }
 
-const fn duration(span: Span) -> Duration {
+pub(super) const fn duration(span: Span) -> Duration {
     Duration::from_millis(span.0)
 }

@@ -1,6 +1,7 @@
 //! From the configuration to what reaches hosts and destinations. Secrets are read here and nowhere else.
 
 mod destinations;
+mod feeds;
 mod logons;
 
 pub use self::logons::Logons;
@@ -130,6 +131,10 @@ pub fn destination_list(config: &Config) -> Result<DestinationList, Vec<String>>
             }
             DestinationSettings::NewRelic(newrelic) => {
                 destinations::newrelic(newrelic, links).map(dest::Settings::NewRelic)
+            }
+            DestinationSettings::Mqtt(mqtt) => feeds::mqtt(mqtt).map(dest::Settings::Mqtt),
+            DestinationSettings::Influxdb(influxdb) => {
+                feeds::influxdb(influxdb).map(dest::Settings::Influxdb)
             }
         };
         match settings {

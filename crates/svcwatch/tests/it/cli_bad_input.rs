@@ -360,7 +360,7 @@ fn a_program_that_prints_a_password_and_its_arguments_are_shown_nowhere() {
              hosts: [{{ name: lab, address: 127.0.0.1, port: 1, services: [Spooler] }}]\n\
              destinations: {{ out: {{ type: log, path: notices.log }} }}\n"
         );
-        std::fs::write(&config, text).unwrap();
+        fs::write(&config, text).unwrap();
         for command in [
             &["check", "--connect", "-c"][..],
             &["check", "-o", "json", "-c"],

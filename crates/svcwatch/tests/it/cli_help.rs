@@ -2,7 +2,7 @@
 
 use crate::cli_support::svcwatch;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "run",
     "check",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 12] = [
     "incidents",
     "history",
     "ack",
+    "schedule",
     "schema",
     "backup",
     "completions",
@@ -63,6 +64,9 @@ fn wrong_usage_is_said_and_ends_with_2() {
         (&["services", "h", "--port", "0"], "0"),
         (&["incidents", "--limit", "100000"], "100000"),
         (&["incidents", "--api", "nowhere"], "--api"),
+        (&["schedule"], "<TEXT>"),
+        (&["schedule", "every 5 minutes", "--next", "0"], "--next"),
+        (&["schedule", "every 5 minutes", "--from", "noon"], "--from"),
         (&["run"], "svcwatch services HOST"),
         (&["services", "h"], "--user"),
         (&["services", "h", "--user", "u"], "--password-file"),

@@ -238,6 +238,11 @@ async fn certificates_are_checked() {
             .await
             .expect(word, says);
     }
+    // Unless somebody says that it need not be.
+    let mut settings = hook(format!("https://{}/hook", https(&expired).await));
+    settings.verify = false;
+    let unchecked = deliver(Settings::Webhook(settings), stopped()).await;
+    unchecked.expect("delivered", "HTTP 200 OK: ok");
     let (plain, _) = receiver().await;
     let outcome = deliver(
         Settings::Webhook(hook(format!("https://{plain}/hook"))),

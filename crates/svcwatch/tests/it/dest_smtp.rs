@@ -21,14 +21,18 @@ use tokio::{
 const PYTHON: &str = "/usr/bin/python3";
 
 /// A mail server in a process of its own. It ends with its input, that is with this value.
-struct Server {
+pub(crate) struct Server {
     _process: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
-    async fn start(mode: &str, certificates: Option<&Certificates>, arguments: &[&str]) -> Self {
+    pub(crate) async fn start(
+        mode: &str,
+        certificates: Option<&Certificates>,
+        arguments: &[&str],
+    ) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/dest_mail_server.py");
         let mut command = Command::new(PYTHON);
         command.arg(script).args(["--mode", mode]).args(arguments);
@@ -54,6 +58,12 @@ impl Server {
             None => missing(&format!("the server said {first}")),
         }
         server
+    }
+
+    /// The next mail that it took, whenever it comes; none once the server has ended.
+    pub(crate) async fn next(&mut self) -> Option<serde_json::Value> {
+        let line = self.lines.next_line().await.ok()??;
+        serde_json::from_str(&line).ok()
     }
 
     /// The next thing that it says.
@@ -299,6 +309,31 @@ async fn what_the_server_lacks_is_said() {
     send(&settings)
         .await
         .expect("retry", "does not speak TLS there");
+}
+
+#[tokio::test]
+async fn where_encryption_is_preferred_no_password_goes_in_the_clear() {
+    let mut server = Server::start("off", None, &[]).await;
+    let mut settings = mail(server.port, Encryption::Preferred);
+    send(&settings).await.expect("delivered", "queued");
+    assert_eq!(server.line().await["encrypted"], false);
+    log_on(&mut settings, "canary");
+    let outcome = send(&settings).await;
+    outcome.expect("retry", "does not offer STARTTLS");
+    assert!(!format!("{outcome:?}").contains("canary"));
+
+    let certificates = Certificates::new(&["127.0.0.1"], false);
+    let logon = ["--user", "monitor", "--password", "open sesame"];
+    let mut server = Server::start("starttls", Some(&certificates), &logon).await;
+    let mut settings = mail(server.port, Encryption::Preferred);
+    settings.ca = Some(certificates.ca());
+    log_on(&mut settings, "open sesame");
+    send(&settings).await.expect("delivered", "queued");
+    let message = server.line().await;
+    assert_eq!(
+        (&message["encrypted"], &message["logged_on"]),
+        (&true.into(), &true.into())
+    );
 }
 
 /// A server that answers each line that it gets with the next of these; then it sends `rest`, forever where it is

@@ -6,7 +6,10 @@ use std::{
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use svcwatch::{
@@ -27,13 +30,49 @@ use svcwatch_wire::{
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 /// How long anything may take; ten times and more of what is promised, because tests share the machine.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
+/// States of services on the wire (MS-SCMR 2.2.47).
+pub(crate) const STOPPED: u32 = 1;
+pub(crate) const START_PENDING: u32 = 2;
+pub(crate) const RUNNING: u32 = 4;
+pub(crate) const PAUSED: u32 = 7;
+
 const MANAGER: Handle = Handle([1; 20]);
-const SERVICE: Handle = Handle([2; 20]);
+/// A service of a host, as its manager describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Described {
+    /// The state, as on the wire (MS-SCMR 2.2.47).
+    pub(crate) state: u32,
+    pub(crate) display_name: String,
+    pub(crate) config: ServiceConfig,
+}
+
+impl Described {
+    /// A service that starts with its machine, in this state.
+    pub(crate) fn new(name: &str, state: u32) -> Self {
+        Self {
+            state,
+            display_name: format!("The {name} service"),
+            config: ServiceConfig {
+                service_type: 0x10,
+                start_type: 2,
+                ..ServiceConfig::default()
+            },
+        }
+    }
+}
+
+/// The handle of the service at this place.
+fn handle(place: usize) -> Handle {
+    let mut bytes = [2; 20];
+    bytes[1] = u8::try_from(place).unwrap();
+    Handle(bytes)
+}
 
 /// Waits until something is there.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -51,9 +90,12 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
-    services: Mutex<BTreeMap<String, bool>>,
+    services: Mutex<BTreeMap<String, Described>>,
     /// The NTSTATUS with which logons are refused; 0 for none.
     refuse: Mutex<u32>,
+    /// Whether lists of services are kept back, and how many of them are asked for meanwhile.
+    holds: watch::Sender<bool>,
+    held: AtomicUsize,
 }
 
 impl Host {
@@ -65,10 +107,12 @@ impl Host {
             services: Mutex::new(
                 services
                     .iter()
-                    .map(|name| ((*name).to_owned(), true))
+                    .map(|name| ((*name).to_owned(), Described::new(name, RUNNING)))
                     .collect(),
             ),
             refuse: Mutex::new(0),
+            holds: watch::Sender::new(false),
+            held: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&host);
         tokio::spawn(async move {
@@ -81,14 +125,51 @@ impl Host {
     }
 
     pub(crate) fn set(&self, service: &str, runs: bool) {
+        let state = if runs { RUNNING } else { STOPPED };
+        self.put(service, state);
+    }
+
+    /// Puts a service into a state; one that is not there comes to be.
+    pub(crate) fn put(&self, service: &str, state: u32) {
+        let mut services = self.services.lock().unwrap();
+        let known = services
+            .entry(service.to_owned())
+            .or_insert_with(|| Described::new(service, state));
+        known.state = state;
+    }
+
+    /// Describes a service.
+    pub(crate) fn describe(&self, service: &str, described: Described) {
         self.services
             .lock()
             .unwrap()
-            .insert(service.to_owned(), runs);
+            .insert(service.to_owned(), described);
     }
 
     pub(crate) fn refuse(&self, status: u32) {
         *self.refuse.lock().unwrap() = status;
+    }
+
+    /// From now on keeps lists of services back, or gives those that are asked for, as they are by then.
+    pub(crate) fn hold(&self, holds: bool) {
+        self.holds.send_replace(holds);
+    }
+
+    /// Whether somebody waits for a list that is kept back.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.held.load(Ordering::Acquire) > 0
+    }
+
+    async fn pass(&self) -> Option<()> {
+        self.held.fetch_add(1, Ordering::AcqRel);
+        let passed = self
+            .holds
+            .subscribe()
+            .wait_for(|holds| !holds)
+            .await
+            .is_ok();
+        self.held.fetch_sub(1, Ordering::AcqRel);
+        passed.then_some(())
     }
 
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
@@ -121,17 +202,22 @@ impl Host {
                     call_id,
                     operation,
                     stub,
-                } => match self.answer(operation, &stub) {
-                    None => {
-                        let fault = server.fault(call_id, FAULT_NO_SUCH_OPERATION);
-                        stream.write_all(&fault).await.ok()?;
+                } => {
+                    if operation == EnumServicesStatusEx::OPNUM {
+                        self.pass().await?;
                     }
-                    Some(answer) => {
-                        for fragment in server.response(call_id, &answer) {
-                            stream.write_all(&fragment).await.ok()?;
+                    match self.answer(operation, &stub) {
+                        None => {
+                            let fault = server.fault(call_id, FAULT_NO_SUCH_OPERATION);
+                            stream.write_all(&fault).await.ok()?;
+                        }
+                        Some(answer) => {
+                            for fragment in server.response(call_id, &answer) {
+                                stream.write_all(&fragment).await.ok()?;
+                            }
                         }
                     }
-                },
+                }
             }
         }
     }
@@ -151,28 +237,23 @@ impl Host {
             }
             OpenService::OPNUM => {
                 let name = OpenService::decode(stub).ok()?.name;
-                let known = self
-                    .services
-                    .lock()
-                    .unwrap()
+                let services = self.services.lock().unwrap();
+                let known = services
                     .keys()
-                    .any(|one| one.eq_ignore_ascii_case(&name));
-                let (handle, code) = if known {
-                    (Some(SERVICE), Code::SUCCESS)
-                } else {
-                    (None, Code::SERVICE_DOES_NOT_EXIST)
+                    .position(|one| one.eq_ignore_ascii_case(&name));
+                let (handle, code) = match known {
+                    Some(place) => (Some(handle(place)), Code::SUCCESS),
+                    None => (None, Code::SERVICE_DOES_NOT_EXIST),
                 };
                 Some(OpenServiceReply { handle, code }.encode())
             }
             QueryServiceConfig::OPNUM => {
-                let config = ServiceConfig {
-                    service_type: 0x10,
-                    start_type: 2,
-                    ..ServiceConfig::default()
-                };
+                let asked = QueryServiceConfig::decode(stub).ok()?.service;
+                let services = self.services.lock().unwrap();
+                let described = services.values().nth(usize::from(asked.0[1]))?;
                 Some(
                     QueryServiceConfigReply {
-                        config: Some(config),
+                        config: Some(described.config.clone()),
                         needed: 0,
                         code: Code::SUCCESS,
                     }
@@ -191,16 +272,16 @@ impl Host {
 
     fn list(&self) -> Vec<EnumeratedService> {
         let services = self.services.lock().unwrap();
-        let service = |(name, runs): (&String, &bool)| EnumeratedService {
+        let service = |(name, described): (&String, &Described)| EnumeratedService {
             name: name.clone(),
-            display_name: format!("The {name} service"),
+            display_name: described.display_name.clone(),
             status: ServiceStatus {
                 service_type: 0x10,
-                current_state: if *runs { 4 } else { 1 },
-                win32_exit_code: if *runs { 0 } else { 1067 },
+                current_state: described.state,
+                win32_exit_code: if described.state == STOPPED { 1067 } else { 0 },
                 ..ServiceStatus::default()
             },
-            pid: runs.then_some(4_711),
+            pid: (described.state != STOPPED).then_some(4_711),
             flags: Some(0),
         };
         services.iter().map(service).collect()

@@ -62,7 +62,9 @@ async fn told(access: &Access) -> HostFault {
 async fn a_domain_is_read_with_kerberos() {
     let domain = Domain::start();
     every_proof_lets_us_in(&domain).await;
-    what_is_wrong_with_a_proof_is_said(&domain).await;
+    a_wrong_password_counts_and_a_second_one_lets_us_in(&domain).await;
+    what_is_no_refused_password_is_not_taken_for_one(&domain).await;
+    another_computer_cannot_read_the_ticket(&domain).await;
     a_ticket_is_renewed_before_it_expires(&domain).await;
     a_wrong_clock_is_no_wrong_password(&domain);
     a_refused_account_is_told_as_what_it_is(&domain).await;
@@ -105,7 +107,7 @@ async fn every_proof_lets_us_in(domain: &Domain) {
     );
 }
 
-async fn what_is_wrong_with_a_proof_is_said(domain: &Domain) {
+async fn a_wrong_password_counts_and_a_second_one_lets_us_in(domain: &Domain) {
     let wrong = with(domain, password("not the password"));
     let seen = check_once(&wrong).await;
     assert_eq!(seen.refusals, 1);
@@ -125,10 +127,13 @@ async fn what_is_wrong_with_a_proof_is_said(domain: &Domain) {
         (Logon::Accepted, 1),
         "{seen:?}"
     );
+}
 
+/// None of these is a logon that was refused, so none parks a host or pauses an account.
+async fn what_is_no_refused_password_is_not_taken_for_one(domain: &Domain) {
     let mut elsewhere = with(domain, keytab(domain, WATCHER, "elsewhere.keytab"));
     edit(&mut elsewhere, |kerberos| {
-        kerberos.realm = Some("OTHER.TEST".into())
+        kerberos.realm = Some("OTHER.TEST".into());
     });
     let foreign_keys = told(&elsewhere).await;
     assert!(
@@ -139,7 +144,7 @@ async fn what_is_wrong_with_a_proof_is_said(domain: &Domain) {
     );
     let mut elsewhere = with(domain, cache(domain, "watcher.cache"));
     edit(&mut elsewhere, |kerberos| {
-        kerberos.realm = Some("OTHER.TEST".into())
+        kerberos.realm = Some("OTHER.TEST".into());
     });
     let foreign_cache = told(&elsewhere).await;
     assert!(
@@ -159,7 +164,7 @@ async fn what_is_wrong_with_a_proof_is_said(domain: &Domain) {
 
     let mut unknown = with(domain, password(PASSWORD));
     edit(&mut unknown, |kerberos| {
-        kerberos.host = "nobody.svcwatch.test".into()
+        kerberos.host = "nobody.svcwatch.test".into();
     });
     let unknown = told(&unknown).await;
     assert!(
@@ -168,14 +173,13 @@ async fn what_is_wrong_with_a_proof_is_said(domain: &Domain) {
     );
     let mut nowhere = with(domain, password(PASSWORD));
     edit(&mut nowhere, |kerberos| {
-        kerberos.kdc = vec!["127.0.0.1:1".into()]
+        kerberos.kdc = vec!["127.0.0.1:1".into()];
     });
     let nowhere = told(&nowhere).await;
     assert!(
         nowhere.cause.contains("no domain controller"),
         "{nowhere:?}"
     );
-    // None of these is a logon that was refused, so none parks a host or pauses an account.
     for one in [foreign_keys, foreign_cache, expired, unknown, nowhere] {
         assert_eq!(
             (one.fault, one.refusal),
@@ -183,14 +187,15 @@ async fn what_is_wrong_with_a_proof_is_said(domain: &Domain) {
             "{one:?}"
         );
     }
+}
 
-    // Another computer answers: it cannot read a ticket for this one.
+async fn another_computer_cannot_read_the_ticket(domain: &Domain) {
     domain.tool(&["user", "create", "other", PASSWORD]);
     domain.give_aes("other");
     domain.tool(&["spn", "add", "cifs/other.svcwatch.test", "other"]);
     let mut other = with(domain, password(PASSWORD));
     edit(&mut other, |kerberos| {
-        kerberos.host = "other.svcwatch.test".into()
+        kerberos.host = "other.svcwatch.test".into();
     });
     let other = told(&other).await;
     assert!(

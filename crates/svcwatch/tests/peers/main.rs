@@ -1,10 +1,21 @@
-//! The probe against real servers: Samba, and Wine's service control manager behind it.
+//! The program against real servers: Samba, and Wine's service control manager behind it, an MQTT broker and InfluxDB.
 //!
 //! These need root and the Debian packages that `cargo xtask peers` installs; without them they fail and say so.
 
 mod cli;
+#[path = "../it/dest_support.rs"]
+#[expect(dead_code, reason = "each test program uses its own part of this")]
+mod dest_support;
+#[path = "../it/feed_support.rs"]
+#[expect(dead_code, reason = "each test program uses its own part of this")]
+mod feed_support;
 mod hostile;
+mod influx;
 mod kerberos;
+mod mqtt;
+#[path = "../it/run_support.rs"]
+#[expect(dead_code, reason = "each test program uses its own part of this")]
+mod run_support;
 mod samba;
 mod story;
 mod support;

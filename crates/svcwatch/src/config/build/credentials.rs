@@ -203,13 +203,12 @@ pub(super) fn auth(
             "nothing says which realm of Kerberos its account belongs to",
             "write `realm: CORP.EXAMPLE` under the account",
         )),
-        ("kerberos", _) => Ok(Auth::Kerberos(host.to_owned())),
         ("ntlm", _) if !has_password => Err((
             "NTLM needs a password, and its account has none",
             "write `password: …` under the account, or `auth: kerberos`",
         )),
         ("ntlm", _) => Ok(Auth::Ntlm),
-        (_, None) => Ok(Auth::Kerberos(host.to_owned())),
+        ("kerberos", _) | (_, None) => Ok(Auth::Kerberos(host.to_owned())),
         (_, Some(_)) if !has_password => Err((
             "its account has no password, and Kerberos wants the full name of a host",
             "write its full name as `name:`, such as srv01.corp.example; or `auth: kerberos` if the domain knows it by this one",

@@ -10,6 +10,7 @@ use svcwatch_core::plan::{DestinationPlan, Limit, LimitPer};
 
 use super::Build;
 use super::chat::{self, Gives};
+use super::feeds;
 use super::fields::{Fields, one_or_many};
 use crate::config::chat::{NewRelicSettings, WordingSettings};
 use crate::config::settings::{
@@ -42,14 +43,18 @@ pub(super) fn read(
             continue;
         };
         let name = Name::new(&entry.key);
-        plans.push(DestinationPlan {
-            name: name.clone(),
-            recipients,
-            limit: limit(entry.value.get("limit")),
-        });
+        // A feed that takes no notices is none of the plan's business.
+        if settings.takes_notices() {
+            plans.push(DestinationPlan {
+                name: name.clone(),
+                recipients,
+                limit: limit(entry.value.get("limit")),
+            });
+        }
         all.insert(name, settings);
     }
-    if entries.is_empty()
+    let only_feeds = feeds::only_feeds(&all).len() == entries.len();
+    if only_feeds
         && build
             .root
             .get("destinations")
@@ -58,10 +63,18 @@ pub(super) fn read(
         build.warn(
             build.root.at,
             "destinations",
-            "no destination is configured, so notices are only printed on stdout",
+            if entries.is_empty() {
+                "no destination is configured, so notices are only printed on stdout"
+            } else {
+                "all destinations are feeds, which take no notices, so notices are only printed on stdout"
+            },
             "write one under `destinations`, for example { type: webhook, url: … }",
         );
-        let name = Name::new("log");
+        let name = Name::new(if all.contains_key(&Name::new("log")) {
+            "stdout"
+        } else {
+            "log"
+        });
         plans.push(DestinationPlan {
             name: name.clone(),
             recipients: itself(),
@@ -90,6 +103,14 @@ fn settings(build: &mut Build<'_>, entry: &Entry) -> Option<(DestinationSettings
     let settings = match &*node.get("type")?.scalar()?.text {
         "log" => DestinationSettings::Log(log(build, node, &path)),
         "webhook" => DestinationSettings::Webhook(webhook(build, node, &path)),
+        "mqtt" => DestinationSettings::Mqtt(Box::new(feeds::mqtt(build, node, &path))),
+        "influxdb" => {
+            let settings = feeds::influxdb(build, node, &path);
+            return Some((
+                DestinationSettings::Influxdb(Box::new(settings)),
+                Vec::new(),
+            ));
+        }
         "email" => {
             let settings = email(build, node, &path);
             let recipients = settings
@@ -185,6 +206,14 @@ fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
             "write `method: POST`, or remove the template",
         );
     }
+    if !fields.switch("verify") {
+        build.warn(
+            node.get("verify").map_or(node.at, |verify| verify.at),
+            &format!("{path}.verify"),
+            "the receiver's certificate is not checked",
+            "remove `verify: false` and name its authority's file as `ca`",
+        );
+    }
     WebhookSettings {
         url: Secret::new(fields.text("url").unwrap_or_default()),
         method,
@@ -201,6 +230,7 @@ fn webhook(build: &mut Build<'_>, node: &Node, path: &str) -> WebhookSettings {
             subject: Vec::new(),
         },
         ca: ca(build, node, path),
+        verify: fields.switch("verify"),
         timeout: fields.duration("timeout"),
     }
 }

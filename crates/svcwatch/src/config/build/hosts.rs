@@ -11,6 +11,7 @@ use super::credentials::{Choices, auth};
 use super::fields::Fields;
 use super::groups::Groups;
 use super::services::{entries, precedence, sorted};
+use crate::config::butler::account_wanted;
 use crate::config::problem::{Position, quoted};
 use crate::config::settings::{Auth, Connection, Credential, Encryption, Transport};
 use crate::config::tables::{DEFAULTS, HOST};
@@ -99,14 +100,16 @@ fn host<'tree>(
     let labels = labels_of(node, &run.labels);
     let chosen = match node.get("credentials") {
         Some(_) => None,
-        None => run.choices.of(shown, &labels).cloned(),
+        None => run.choices.of(shown, &labels),
     };
-    let is_chosen = chosen.is_some();
-    let account = chosen.or_else(|| {
-        let text = fields.text("credentials")?;
-        build.accounts.get(&text.to_lowercase()).cloned()
-    });
-    if !is_chosen && fields.get("credentials").is_none() {
+    let account = chosen
+        .or_else(|| {
+            let text = fields.text("credentials")?;
+            build.accounts.get(&text.to_lowercase())
+        })
+        .or_else(|| the_account(build, &fields))
+        .cloned();
+    if fields.get("credentials").is_none() && account.is_none() && build.need_accounts {
         run.accountless.note(node.at, path, shown);
     }
     let address = address(build, node, shown, path);
@@ -138,7 +141,7 @@ fn host<'tree>(
         address,
         site: fields.text("site").map(|site| build.shared(site)),
         account,
-        every: fields.duration("every"),
+        every: build.rhythm(&fields, "every", &every_path(node, path)),
         timeout: fields.duration("timeout"),
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
@@ -147,6 +150,16 @@ fn host<'tree>(
         services: services_of(build, run, node, shown, path),
     };
     Some((plan, connection))
+}
+
+/// The path of the rhythm that a host has: its own, or that of the defaults.
+fn every_path(node: &Node, path: &str) -> String {
+    let place = if node.get("every").is_some() {
+        path
+    } else {
+        "defaults"
+    };
+    format!("{place}.every")
 }
 
 /// The services of a host and those that its groups give it, in the order of precedence.
@@ -218,13 +231,26 @@ impl Accountless {
                 quoted(&name)
             ),
         };
-        let instead = if build.accounts.is_empty() {
+        let wanted = account_wanted(build.problems, at);
+        let instead = if let Some(wanted) = wanted.as_deref().filter(|_| build.accounts.is_empty())
+        {
+            wanted
+        } else if build.accounts.is_empty() {
             "write one under `credentials:`, and its name as `credentials:` on the host or under `defaults`"
         } else {
             "write its name as `credentials:` on the host or under `defaults`"
         };
         build.error(at, &path, what, instead);
     }
+}
+
+/// Hosts of a Butler file name no account; where there is one only, it is meant.
+fn the_account<'a>(build: &'a Build<'_>, fields: &Fields<'_>) -> Option<&'a Name> {
+    let mut accounts = build.accounts.values();
+    let meant = fields.get("credentials").is_none() && build.problems.any_butler();
+    accounts
+        .next()
+        .filter(|_| meant && accounts.next().is_none())
 }
 
 fn check_account(build: &mut Build<'_>, node: Option<&Node>, path: &str) {

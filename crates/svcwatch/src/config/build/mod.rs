@@ -3,6 +3,7 @@
 mod chat;
 mod credentials;
 mod destinations;
+mod feeds;
 mod fields;
 mod groups;
 mod hosts;
@@ -15,18 +16,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use svcwatch_core::id::Name;
+use svcwatch_core::later::Occurrences;
 use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
+use svcwatch_core::rhythm::Rhythm;
+use svcwatch_core::time::Span;
 
 use self::fields::Fields;
+use super::LoadOptions;
 use super::exec::Program;
+use super::later::{self, Note};
 use super::near::nearest;
-use super::problem::{Position, Problems, quoted};
+use super::problem::{Notes, Position, Problems, quoted};
 use super::scalar::Plain;
 use super::settings::Config;
 use super::source::SecretSource;
 use super::tables::{CONFIG, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
 use super::text::{self, Form};
 use super::tree::{Node, Value};
+use crate::clock;
 use crate::secret::Secret;
 use crate::template::Link;
 
@@ -39,11 +46,15 @@ pub(super) struct Build<'run> {
     problems: &'run mut Problems,
     /// Whether files and environment variables that the config names are looked at.
     look: bool,
+    /// Whether each host must have an account.
+    need_accounts: bool,
     /// The accounts by their names in lower case.
     accounts: BTreeMap<String, Name>,
     texts: HashMap<String, Arc<str>>,
     /// The links that messages offer.
     links: Arc<[Link]>,
+    /// The schedules by their texts: many hosts share one.
+    schedules: HashMap<String, Arc<Occurrences>>,
 }
 
 impl Build<'_> {
@@ -91,6 +102,36 @@ impl Build<'_> {
         let new: Arc<str> = Arc::from(text);
         self.texts.insert(text.to_owned(), Arc::clone(&new));
         new
+    }
+
+    /// When something happens again: after a length of time, or as a schedule says. What is odd in a schedule is told
+    /// once.
+    fn rhythm(&mut self, fields: &Fields<'_>, key: &str, path: &str) -> Rhythm {
+        let written = fields
+            .get(key)
+            .and_then(|node| Some((node.at, node.scalar()?)));
+        let Some((at, scalar)) = written.filter(|(_, scalar)| !later::is_length(&scalar.text))
+        else {
+            return Rhythm::Interval(fields.duration(key));
+        };
+        if let Some(known) = self.schedules.get(&*scalar.text) {
+            return Rhythm::Occurrences(Arc::clone(known));
+        }
+        let Ok(schedule) = later::parse(&scalar.text) else {
+            return Rhythm::Interval(Span::ZERO);
+        };
+        for Note { column, text } in schedule.notes {
+            let what = format!("{text} (column {column} of the text)");
+            self.warn(at, path, what, "`svcwatch schedule` shows when it runs");
+        }
+        let occurrences = Arc::new(schedule.occurrences);
+        if occurrences.next(clock::wall()).is_none() {
+            let what = format!("{} does not run any more", quoted(&scalar.text));
+            self.warn(at, path, what, "write a schedule that goes on");
+        }
+        self.schedules
+            .insert(scalar.text.to_string(), Arc::clone(&occurrences));
+        Rhythm::Occurrences(occurrences)
     }
 
     /// A path, relative to the file that names it.
@@ -194,19 +235,25 @@ impl Build<'_> {
 }
 
 /// Builds the config; it may be used only where no problem was found.
-pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config {
+pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
     let mut build = Build {
         root,
         problems,
-        look,
+        look: options.look,
+        need_accounts: options.accounts,
         accounts: BTreeMap::new(),
         texts: HashMap::new(),
         links: chat::links(root),
+        schedules: HashMap::new(),
     };
     let (credentials, choices) = credentials::read(&mut build);
     let (hosts, connections) = hosts::read(&mut build, (&credentials, choices));
     let (destination_plans, destinations) = destinations::read(&mut build);
-    let routes = routes::read(&mut build, &destination_plans);
+    let routes = routes::read(
+        &mut build,
+        &destination_plans,
+        &feeds::only_feeds(&destinations),
+    );
     let top = Fields::new(Some(root), &CONFIG);
     let notices = Fields::new(root.get("notices"), &NOTICES);
     let stuck_after = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
@@ -241,6 +288,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, look: bool) -> Config
             .map(|url| url.trim_end_matches('/').to_owned()),
         retention: store.duration("retention"),
         warnings: Vec::new(),
+        notes: Notes::default(),
         files: Vec::new(),
     }
 }

@@ -13,8 +13,12 @@ use crate::config::problem::quoted;
 use crate::config::tables::{MATCH, ROUTE};
 use crate::config::tree::Node;
 
-/// Reads `routes`; their destinations must exist.
-pub(super) fn read(build: &mut Build<'_>, destinations: &[DestinationPlan]) -> Vec<RoutePlan> {
+/// Reads `routes`; their destinations must exist, and take notices.
+pub(super) fn read(
+    build: &mut Build<'_>,
+    destinations: &[DestinationPlan],
+    only_feeds: &[&Name],
+) -> Vec<RoutePlan> {
     let known: Vec<&str> = destinations
         .iter()
         .map(|destination| destination.name.as_str())
@@ -36,6 +40,15 @@ pub(super) fn read(build: &mut Build<'_>, destinations: &[DestinationPlan]) -> V
             match by_key.get(&*name.to_lowercase()) {
                 Some(name) if to.contains(name) => {}
                 Some(name) => to.push((*name).clone()),
+                None if only_feeds.contains(&&Name::new(name)) => build.error(
+                    item.at,
+                    &format!("routes[{index}].to"),
+                    format!(
+                        "{} is a feed: it takes every reading, and no notices",
+                        quoted(name)
+                    ),
+                    "remove it here; nothing has to lead to a feed",
+                ),
                 None => build.unknown(
                     item.at,
                     &format!("routes[{index}].to"),

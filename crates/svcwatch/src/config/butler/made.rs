@@ -10,8 +10,6 @@ pub(super) struct Made {
     /// Where it comes from.
     pub(super) at: Position,
     pub(super) what: What,
-    /// Said above it where the native file is printed.
-    pub(super) comments: Vec<String>,
     /// How it is shown where secrets are not; none where it is no secret.
     pub(super) secret: Option<Hint>,
 }
@@ -70,7 +68,6 @@ impl Made {
         Self {
             at,
             what,
-            comments: Vec::new(),
             secret: None,
         }
     }

@@ -116,9 +116,8 @@ impl<'tree> Reader<'_> {
     ) -> Vec<Section<'tree>> {
         let path = parent.path_of(key);
         let items = self.list(parent, key);
-        let of = |(index, node): (usize, &'tree Node)| {
-            self.mapping(node, format!("{path}[{index}]"))
-        };
+        let of =
+            |(index, node): (usize, &'tree Node)| self.mapping(node, format!("{path}[{index}]"));
         items.iter().enumerate().filter_map(of).collect()
     }
 
@@ -128,23 +127,28 @@ impl<'tree> Reader<'_> {
             return &[];
         };
         node.items().unwrap_or_else(|| {
-            self.wrong(node, &parent.path_of(key), "a list, each item on a line that begins with `- `");
+            self.wrong(
+                node,
+                &parent.path_of(key),
+                "a list, each item on a line that begins with `- `",
+            );
             &[]
         })
     }
 
-    /// The texts of a list under a key, each with its node.
+    /// The texts of a list under a key, each with its node and its path.
     pub(super) fn texts(
         &mut self,
         parent: &Section<'tree>,
         key: &'static str,
-    ) -> Vec<(&'tree Node, &'tree str)> {
+    ) -> Vec<(&'tree Node, &'tree str, String)> {
         let path = parent.path_of(key);
         let items = self.list(parent, key);
         let mut texts = Vec::new();
         for (index, node) in items.iter().enumerate() {
-            if let Some(text) = self.as_text(node, &format!("{path}[{index}]")) {
-                texts.push((node, text));
+            let path = format!("{path}[{index}]");
+            if let Some(text) = self.as_text(node, &path) {
+                texts.push((node, text, path));
             }
         }
         texts
@@ -210,13 +214,15 @@ impl<'tree> Reader<'_> {
     /// A switch under a key.
     pub(super) fn switch(&mut self, parent: &Section<'tree>, key: &'static str) -> Option<bool> {
         let node = parent.get(key)?;
-        match node.scalar().map(|scalar| scalar.plain) {
-            Some(Plain::Switch(on)) => Some(on),
-            _ => {
-                self.wrong(node, &parent.path_of(key), "`true` or `false` without quotes");
-                None
-            }
+        if let Some(Plain::Switch(on)) = node.scalar().map(|scalar| scalar.plain) {
+            return Some(on);
         }
+        self.wrong(
+            node,
+            &parent.path_of(key),
+            "`true` or `false` without quotes",
+        );
+        None
     }
 
     /// Whether a switch is there and on.
@@ -242,15 +248,24 @@ impl<'tree> Reader<'_> {
         number
     }
 
-    /// A whole number under a key, as it is written.
-    pub(super) fn whole(
-        &mut self,
-        parent: &Section<'tree>,
-        key: &'static str,
-    ) -> Option<&'tree Node> {
+    /// A whole number under a key.
+    pub(super) fn whole(&mut self, parent: &Section<'tree>, key: &'static str) -> Option<i64> {
         let node = parent.get(key)?;
-        match node.scalar().map(|scalar| scalar.plain) {
-            Some(Plain::Whole(_)) => Some(node),
+        match node.scalar() {
+            Some(Scalar {
+                plain: Plain::Whole(number),
+                ..
+            }) => Some(*number),
+            // `25.0` is as whole as 25.
+            Some(Scalar {
+                plain: Plain::Number,
+                text,
+            }) if text
+                .strip_suffix(".0")
+                .is_some_and(|text| text.parse::<i64>().is_ok()) =>
+            {
+                text.strip_suffix(".0").and_then(|text| text.parse().ok())
+            }
             _ => {
                 self.wrong(node, &parent.path_of(key), "a whole number without quotes");
                 None
@@ -298,7 +313,28 @@ impl<'tree> Reader<'_> {
 
     /// Says that something is different here.
     pub(super) fn differs(&mut self, at: Position, path: &str, difference: &'static Difference) {
-        self.problems.differs(at, path, difference.svcwatch, difference.butler);
+        self.problems
+            .differs(at, path, difference.svcwatch, difference.butler, false);
+    }
+
+    /// Says once that something is different wherever a section has a meaning.
+    pub(super) fn everywhere(
+        &mut self,
+        section: &Section<'tree>,
+        key: &str,
+        difference: &'static Difference,
+    ) {
+        if !self.said.contains(&difference) {
+            self.said.push(difference);
+            let path = if key.is_empty() {
+                section.path.clone()
+            } else {
+                section.path_of(key)
+            };
+            let at = section.at(key);
+            self.problems
+                .differs(at, &path, difference.svcwatch, difference.butler, true);
+        }
     }
 
     /// A path that Butler takes relative to its working directory; where nothing is there, to the file.
@@ -313,6 +349,8 @@ impl<'tree> Reader<'_> {
             self.folder.join(text)
         };
         let whole = std::path::absolute(&found).unwrap_or(found);
-        whole.to_str().map_or_else(|| text.to_owned(), str::to_owned)
+        whole
+            .to_str()
+            .map_or_else(|| text.to_owned(), str::to_owned)
     }
 }

@@ -3,6 +3,7 @@
 use svcwatch_core::notice::{Kind as NoticeKind, Severity, ToldEvent};
 
 use super::chat::{NEWRELIC, RESOLVED_MAIL, SLACK, SUBJECTS, TEAMS, TEMPLATE};
+use super::feeds::{INFLUXDB, MQTT};
 use super::{
     A_SECRET, DAY, MINUTE, NAME, PATTERNS, SECOND, duration, duration_or_off, optional, required,
 };
@@ -68,6 +69,8 @@ pub(crate) static DESTINATION_TYPES: &[(&str, &Shape)] = &[
     ("slack", &SLACK),
     ("teams", &TEAMS),
     ("newrelic", &NEWRELIC),
+    ("mqtt", &MQTT),
+    ("influxdb", &INFLUXDB),
 ];
 
 /// A destination of type `log`.
@@ -126,6 +129,12 @@ pub(crate) static WEBHOOK: Shape = Shape {
                 Kind::Choice(&["svcwatch", "butler"]),
                 "svcwatch",
                 "Whose body is sent: our own, or Butler's fields in Butler's order.",
+            ),
+            optional(
+                "verify",
+                Kind::Switch,
+                "true",
+                "Whether the receiver's certificate is checked.",
             ),
         ],
     ],

@@ -130,9 +130,12 @@ const HOST_SETTINGS: &[Key] = &[
     ),
     optional(
         "every",
-        duration(SECOND, DAY),
+        Kind::Rhythm {
+            least: SECOND,
+            most: DAY,
+        },
         "30s",
-        "How often it is read.",
+        "When it is read: an interval such as `30s`, or a schedule in UTC such as `every 5 minutes on mon-fri`.",
     ),
     optional(
         "timeout",

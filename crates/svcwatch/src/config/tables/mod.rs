@@ -4,6 +4,7 @@
 
 mod chat;
 mod destinations;
+mod feeds;
 mod hosts;
 
 pub(crate) use self::chat::{
@@ -12,6 +13,7 @@ pub(crate) use self::chat::{
 pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
+pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
 pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, SECRET, SERVICE};
 
 use super::shape::{Key, Kind, Shape};
@@ -293,6 +295,7 @@ fn below(kind: &Kind, found: &mut Vec<&'static Shape>) {
         | Kind::WholeOrOff { .. }
         | Kind::Switch
         | Kind::Duration { .. }
+        | Kind::Rhythm { .. }
         | Kind::Choice(_) => {}
     }
 }

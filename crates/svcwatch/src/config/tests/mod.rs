@@ -7,10 +7,12 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use svcwatch_core::plan::Selector;
+use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use super::*;
 
+mod examples;
 mod schema;
 
 const HEAD: &str = "credentials: { ops: { user: u, password: { env: PATH } } }\n\
@@ -108,45 +110,6 @@ fn every_good_file_gives_its_plan() {
 }
 
 #[test]
-fn the_examples_of_logons_are_good() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(root.join("docs/logons.md")).unwrap();
-    let examples: Vec<&str> = page
-        .split("```yaml\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
-    assert_eq!(examples.len(), 4);
-    for example in examples {
-        let name = Path::new("logons.md");
-        let loaded = load_text(example.as_bytes(), name, LoadOptions { look: false });
-        let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
-        assert_eq!(config.warnings, [], "{example}");
-    }
-}
-
-#[test]
-fn the_examples_of_destinations_are_good() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(root.join("docs/destinations.md")).unwrap();
-    let examples: Vec<&str> = page
-        .split("```yaml\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
-    assert!(examples.len() >= 6, "{}", examples.len());
-    for example in examples {
-        let config = format!(
-            "credentials: {{ ops: {{ user: u, password: {{ env: PATH }} }} }}\ndefaults: {{ credentials: ops }}\nhosts: [{{ name: srv01, services: [Spooler] }}]\n{example}"
-        );
-        let name = Path::new("destinations.md");
-        let loaded = load_text(config.as_bytes(), name, LoadOptions { look: false });
-        let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
-        assert_eq!(config.warnings, [], "{example}");
-    }
-}
-
-#[test]
 fn the_examples_load() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let mut count = 0;
@@ -165,7 +128,14 @@ fn the_examples_load() {
                 .is_some_and(|extension| extension == "yaml")
         });
         files.sort_by_key(|path| !path.ends_with("svcwatch.yaml"));
-        let config = load(&files, LoadOptions { look: false }).unwrap();
+        let config = load(
+            &files,
+            LoadOptions {
+                look: false,
+                ..LoadOptions::default()
+            },
+        )
+        .unwrap();
         assert_eq!(config.warnings, []);
         count += 1;
     }
@@ -237,8 +207,8 @@ fn later_files_are_laid_over_earlier_ones_field_by_field() {
     assert_eq!(names, ["SRV01", "srv02", "srv03"]);
     let first = &config.core.hosts[0];
     assert_eq!(
-        (first.every, first.timeout),
-        (Span::seconds(10), Span::seconds(5))
+        (&first.every, first.timeout),
+        (&Rhythm::Interval(Span::seconds(10)), Span::seconds(5))
     );
     assert_eq!(
         &*first.labels,

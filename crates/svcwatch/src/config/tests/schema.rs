@@ -126,6 +126,11 @@ fn fits(word: &str, rule: &Json, value: &Json) -> bool {
             .as_str()
             .is_none_or(|text| match rule.as_str().unwrap() {
                 "^[0-9]+ *(ms|s|m|h|d)$" => duration(text).is_ok() && text != "0",
+                "^[ ,]*([Ee]very|[Aa]t|@|[Oo]n|[Oo]f|[Ii]n|[Aa]fter|[Bb]efore)" => {
+                    let begin = text.trim_start_matches([' ', ',']).to_lowercase();
+                    let words = ["every", "at", "@", "on", "of", "in", "after", "before"];
+                    words.iter().any(|word| begin.starts_with(word))
+                }
                 "^[hH][tT][tT][pP][sS]?://" => {
                     text.starts_with("http://") || text.starts_with("https://")
                 }
@@ -183,6 +188,7 @@ fn the_schema_refuses_what_the_tables_refuse() {
         "nothing-written",
         "list-at-root",
         "every-without-unit",
+        "schedules",
     ] {
         let path = data("config-bad")
             .into_iter()
@@ -204,7 +210,7 @@ fn the_schema_says_what_each_key_means_and_its_default() {
         every["description"]
             .as_str()
             .unwrap()
-            .contains("How often it is read. Since ")
+            .contains("When it is read: ")
     );
     assert_eq!(
         schema["$schema"],

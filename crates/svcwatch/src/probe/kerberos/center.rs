@@ -54,7 +54,7 @@ async fn text(path: &Path) -> Option<String> {
 
 /// The lines `kdc = …` of a realm in the section `[realms]`.
 fn in_config(text: &str, realm: &str) -> Vec<String> {
-    let mut section = String::new();
+    let mut section = "";
     let mut current: Option<String> = None;
     let mut found = Vec::new();
     for line in text.lines().map(str::trim) {
@@ -62,7 +62,7 @@ fn in_config(text: &str, realm: &str) -> Vec<String> {
             continue;
         }
         if let Some(name) = line.strip_prefix('[') {
-            section = name.trim_end_matches(']').trim().to_owned();
+            section = name.trim_end_matches(']').trim();
             current = None;
         } else if line.starts_with('}') {
             current = None;

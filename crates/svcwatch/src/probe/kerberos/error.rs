@@ -214,13 +214,13 @@ impl Refused {
     }
 
     fn words(&self) -> String {
-        let (name, words) = match self.known() {
-            Some((_, name, words, _)) => ((*name).to_owned(), (*words).to_owned()),
-            None => {
+        let (name, words) = self.known().map_or_else(
+            || {
                 let words = "the domain controller or the host refused the logon".to_owned();
                 (format!("Kerberos error {}", self.code), words)
-            }
-        };
+            },
+            |(_, name, words, _)| ((*name).to_owned(), (*words).to_owned()),
+        );
         let status = self
             .status
             .filter(|status| codes::refusal(*status).is_some());

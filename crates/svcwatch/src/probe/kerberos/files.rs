@@ -125,7 +125,12 @@ impl Keytab {
             let body = file.take(usize::try_from(length.unsigned_abs()).ok()?)?;
             // A negative length is a hole that an entry left.
             if length > 0 {
-                entries.extend(Bytes(body).keytab_entry()?);
+                let (principal, version, key) = Bytes(body).keytab_entry()?;
+                entries.extend(key.map(|key| KeytabEntry {
+                    principal,
+                    version,
+                    key,
+                }));
             }
         }
         Some(Self { entries })
@@ -244,8 +249,8 @@ impl<'file> Bytes<'file> {
         Some((server, ticket))
     }
 
-    /// One entry of a keytab; the inner nothing for a key of a kind that is not spoken.
-    fn keytab_entry(&mut self) -> Option<Option<KeytabEntry>> {
+    /// One entry of a keytab: whose it is, which version, and the key where it is of a kind that is spoken.
+    fn keytab_entry(&mut self) -> Option<(Principal, u32, Option<Key>)> {
         let count = self.u16()?;
         let realm = text(self.short()?)?;
         let parts = (0..count)
@@ -262,11 +267,7 @@ impl<'file> Bytes<'file> {
             Some(version) => version,
         };
         let principal = Principal { parts, realm };
-        Some(Key::new(kind, key).map(|key| KeytabEntry {
-            principal,
-            version,
-            key,
-        }))
+        Some((principal, version, Key::new(kind, key)))
     }
 }
 

@@ -178,14 +178,13 @@ fn suits(
     let (version, windows) = version(dialect);
     let is_old = matches!(dialect, Dialect::Smb2_0_2 | Dialect::Smb2_1);
     match wanted {
-        Encryption::Off => Ok(()),
         Encryption::Required | Encryption::Preferred if is_old => {
             Err(TransportError::OldVersion { version, windows })
         }
         Encryption::Required if cipher.is_none() => {
             Err(TransportError::NoEncryption { version, windows })
         }
-        Encryption::Required | Encryption::Preferred => Ok(()),
+        Encryption::Required | Encryption::Preferred | Encryption::Off => Ok(()),
     }
 }
 

@@ -324,3 +324,27 @@ pub(in crate::store) fn old_rows_go_and_open_ones_stay(store: &impl Store) {
     assert_eq!(found.deliveries[0].attempts.len(), 1);
     assert_eq!(found.restored.targets.concat().len(), 1);
 }
+
+pub(in crate::store) fn transitions_come_oldest_first_behind_a_record(store: &impl Store) {
+    let mut rows: Vec<HistoryRow> = (1..=9)
+        .rev()
+        .map(|number| history_row("srv01", "Spooler", number))
+        .collect();
+    // An incident without a change, a host, and what has no state are no transitions of a service.
+    for row in &mut rows {
+        match row.record {
+            3 => row.from = row.to,
+            4 => row.subject = Subject::Host("srv01".into()),
+            5 => row.to = None,
+            6 => row.from = None,
+            _ => {}
+        }
+    }
+    let batch: Vec<_> = rows.into_iter().map(Record::History).collect();
+    store.commit(&batch).unwrap();
+    let asked = |after, limit| records(&store.transitions(after, limit).unwrap());
+    assert_eq!(asked(0, 100), [1, 2, 6, 7, 8, 9]);
+    assert_eq!(asked(2, 2), [6, 7]);
+    assert_eq!(asked(7, 100), [8, 9]);
+    assert_eq!(asked(9, 100), [0; 0]);
+}

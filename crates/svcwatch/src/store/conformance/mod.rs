@@ -16,8 +16,8 @@ use svcwatch_core::{
     notice::Why,
     observe::{Refusal, State},
     record::{
-        AccountRow, Acknowledged, DeliveryState, DestinationRow, DroppedRow, HistoryRow, Record,
-        Restored,
+        AccountRow, Acknowledged, DeliveryState, DestinationRow, DroppedRow, FeedRow, HistoryRow,
+        Record, Restored,
     },
     time::Wall,
 };
@@ -52,6 +52,8 @@ macro_rules! conformance {
             hosts_and_targets_are_found_without_case
             the_newest_spelling_is_shown
             old_rows_go_and_open_ones_stay
+            transitions_come_oldest_first_behind_a_record
+            a_feed_never_goes_back
         }
     };
 }
@@ -182,6 +184,13 @@ fn destination_row() -> DestinationRow {
     }
 }
 
+fn feed_row(record: u64) -> FeedRow {
+    FeedRow {
+        destination: "Metrics".into(),
+        record,
+    }
+}
+
 /// One row of each kind.
 fn one_of_each() -> Vec<Record> {
     let delivery = delivery_row("srv01", "Spooler", 2);
@@ -196,6 +205,7 @@ fn one_of_each() -> Vec<Record> {
         Record::Attempt(attempt_row(&delivery.key, 1)),
         Record::Delivery(delivery),
         Record::Dropped(dropped_row("srv01", "Spooler", 1)),
+        Record::Feed(feed_row(1)),
     ]
 }
 
@@ -229,6 +239,7 @@ pub(super) fn a_start_gives_back_what_was_written(store: &impl Store) {
         destinations: vec![destination_row()],
         lanes: vec![lane_row("srv01", "Spooler")],
         deliveries: vec![delivery_row("srv01", "Spooler", 2)],
+        feeds: vec![feed_row(1)],
     };
     assert_eq!(restored, expected);
 }
@@ -354,4 +365,17 @@ pub(super) fn the_last_number_never_goes_back(store: &impl Store) {
         .unwrap();
     while store.expire(Wall(i64::MAX)).unwrap() {}
     assert_eq!(store.load().unwrap().last_record, 9);
+}
+
+pub(super) fn a_feed_never_goes_back(store: &impl Store) {
+    for record in [7, 3, 9, 9, 8] {
+        store.commit(&[Record::Feed(feed_row(record))]).unwrap();
+    }
+    let mut other = feed_row(4);
+    other.destination = "METRICS".into();
+    store.commit(&[Record::Feed(other)]).unwrap();
+    let mut second = feed_row(2);
+    second.destination = "broker".into();
+    store.commit(&[Record::Feed(second.clone())]).unwrap();
+    assert_eq!(store.load().unwrap().feeds, [second, feed_row(9)]);
 }

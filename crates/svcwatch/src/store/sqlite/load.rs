@@ -42,6 +42,9 @@ pub(super) fn load(reading: &Connection, store: StoreId) -> rusqlite::Result<Res
         deliveries: all(reading, rows::DELIVERY, WAITING_DELIVERIES, |row| {
             Ok(rows::delivery(row)?.map(|(_, delivery)| delivery))
         })?,
+        feeds: all(reading, rows::FEED, "feed ORDER BY destination", |row| {
+            rows::feed(row).map(Some)
+        })?,
     })
 }
 

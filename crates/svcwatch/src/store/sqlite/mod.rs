@@ -349,6 +349,12 @@ impl Store for SqliteStore {
             .ask("history was read", |reading| read::history(reading, query))
     }
 
+    fn transitions(&self, after: u64, limit: usize) -> Result<Vec<HistoryRow>, StoreError> {
+        self.pool.ask("transitions were read", |reading| {
+            read::transitions(reading, after, limit)
+        })
+    }
+
     fn deliveries(&self, query: &DeliveryQuery) -> Result<Page<DeliveryItem>, StoreError> {
         self.pool.ask("deliveries were read", |reading| {
             read::deliveries(reading, query)

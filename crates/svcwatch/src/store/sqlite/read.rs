@@ -157,6 +157,22 @@ fn history_of_all(
     conditions.rows(reading, &select, "h.record DESC", wanted, rows::history)
 }
 
+/// Transitions of services behind a record, the oldest first.
+pub(super) fn transitions(
+    reading: &Connection,
+    after: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<HistoryRow>> {
+    let mut conditions = Conditions::default();
+    conditions.and("h.record > ?", Some(stored(after)));
+    let select = format!(
+        "SELECT {} FROM history h JOIN subject s ON s.id = h.subject
+         WHERE s.kind = 'service' AND h.to_state IS NOT NULL AND h.from_state IS NOT h.to_state",
+        rows::HISTORY
+    );
+    conditions.rows(reading, &select, "h.record", clamped(limit), rows::history)
+}
+
 /// Each subject of the host is read newest first, and no further than it can still give one of the newest rows of all:
 /// so the cost is bounded by the page and the number of services, not by the length of the history.
 fn history_of_host(

@@ -15,8 +15,8 @@ use svcwatch_core::{
     notice::{ToldEvent, Why},
     observe::{ServiceDetails, State},
     record::{
-        AccountRow, Acknowledged, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, HistoryRow,
-        HostRow, IncidentRow, LaneRow, TargetRow, Told,
+        AccountRow, Acknowledged, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow,
+        HistoryRow, HostRow, IncidentRow, LaneRow, TargetRow, Told,
     },
     time::Wall,
 };
@@ -54,6 +54,7 @@ pub(super) const LANE: &str = concat!(
 );
 pub(super) const DELIVERY: &str = "key, place, coalesce(destination_shown, destination), recipient, notice, state, reason, frozen,
     payload, attempts, created, due, number";
+pub(super) const FEED: &str = "coalesce(destination_shown, destination), record";
 pub(super) const ATTEMPT: &str = "delivery, number, at, result, answer";
 pub(super) const DROPPED: &str = concat!(
     subject_columns!(),
@@ -176,6 +177,13 @@ pub(super) fn destination(row: &Row<'_>) -> rusqlite::Result<DestinationRow> {
         failing_since: wall(row, 1)?,
         last_sent: wall(row, 2)?,
         seq: number(row, 3)?,
+    })
+}
+
+pub(super) fn feed(row: &Row<'_>) -> rusqlite::Result<FeedRow> {
+    Ok(FeedRow {
+        destination: must(row, 0, Name::new)?,
+        record: number(row, 1)?,
     })
 }
 

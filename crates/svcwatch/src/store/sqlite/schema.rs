@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -117,6 +117,17 @@ pub(super) fn tidy_details(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 const UNUSED_DETAILS: &str = "DELETE FROM details WHERE number NOT IN (SELECT details FROM target WHERE details IS NOT NULL)";
+
+/// How far each feed is.
+fn form_3(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(
+        "CREATE TABLE feed (
+            destination TEXT PRIMARY KEY,
+            destination_shown TEXT,
+            record INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;",
+    )
+}
 
 const FORM_1: &str = "
 CREATE TABLE meta (
@@ -314,7 +325,7 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(form_of(&connection, path()).unwrap(), 0);
         migrate(&mut connection, path(), MIGRATIONS).unwrap();
-        assert_eq!(form_of(&connection, path()).unwrap(), 2);
+        assert_eq!(form_of(&connection, path()).unwrap(), newest());
         assert_eq!(
             tables(&connection),
             [
@@ -324,6 +335,7 @@ mod tests {
                 "destination",
                 "details",
                 "dropped",
+                "feed",
                 "history",
                 "host",
                 "incident",

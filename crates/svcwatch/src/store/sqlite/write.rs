@@ -9,8 +9,8 @@ use svcwatch_core::{
     notice::ToldEvent,
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{
-        AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, HistoryRow, HostRow,
-        IncidentRow, LaneRow, Record, TargetRow,
+        AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow, HistoryRow,
+        HostRow, IncidentRow, LaneRow, Record, TargetRow,
     },
     time::Wall,
 };
@@ -115,6 +115,7 @@ impl Batch<'_> {
             Record::DeliveryMerged(key) => self.run(DELIVERY_MERGED, params![key.as_str()]),
             Record::Attempt(row) => self.attempt(row),
             Record::Dropped(row) => self.dropped(row),
+            Record::Feed(row) => self.feed(row),
         }
     }
 
@@ -352,6 +353,14 @@ impl Batch<'_> {
         )
     }
 
+    fn feed(&self, row: &FeedRow) -> rusqlite::Result<()> {
+        let destination = &row.destination;
+        self.run(
+            FEED,
+            params![destination.key(), shown(destination), stored(row.record)],
+        )
+    }
+
     fn dropped(&mut self, row: &DroppedRow) -> rusqlite::Result<()> {
         let subject = self.subject(&row.subject)?;
         self.run(
@@ -446,6 +455,10 @@ const DELIVERY_MERGED: &str = "DELETE FROM delivery WHERE key = ?1";
 const ATTEMPT: &str =
     "INSERT INTO attempt (delivery, number, at, result, answer) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (delivery, number) DO NOTHING";
+
+const FEED: &str = "INSERT INTO feed (destination, destination_shown, record) VALUES (?1, ?2, ?3)
+    ON CONFLICT (destination) DO UPDATE SET destination_shown = excluded.destination_shown, record = excluded.record
+    WHERE excluded.record >= record";
 
 const DROPPED: &str =
     "INSERT OR REPLACE INTO dropped (subject, seq, destination, destination_shown, at, event, why)

@@ -94,8 +94,14 @@ impl Collector for Watched {
                 })
             },
         )?;
+        self.info(&mut encoder)
+    }
+}
+
+impl Watched {
+    fn info(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         self.services(
-            &mut encoder,
+            encoder,
             "windows_service_info",
             "Always 1; its labels say what a service is called, whose account it runs as and which program it is",
             |metric, host, row| {
@@ -116,9 +122,7 @@ impl Collector for Watched {
             },
         )
     }
-}
 
-impl Watched {
     fn hosts(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let mut faults: Vec<(Fault, i64)> = Fault::ALL.iter().map(|fault| (*fault, 0)).collect();
         let help = "1 where a host can be read, 0 where it cannot or was not yet";

@@ -6,6 +6,8 @@
 
 pub(crate) mod bridge;
 pub(crate) mod domain;
+pub(crate) mod influx;
+pub(crate) mod mosquitto;
 pub(crate) mod process;
 pub(crate) mod samba;
 pub(crate) mod wine;

@@ -44,7 +44,6 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("host", "transport", &["local", "wmi"]),
     ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
-    ("destination", "type", &["mqtt", "influxdb"]),
 ];
 
 /// Whether a shape will have this key.

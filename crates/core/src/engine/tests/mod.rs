@@ -19,6 +19,8 @@ use crate::{
 };
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
+mod told;
+
 /// An engine with a clock, and a world that answers at once.
 struct Story {
     engine: Engine,
@@ -55,7 +57,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         address: name.into(),
         site: None,
         account: None,
-        every: Span::seconds(30),
+        every: Span::seconds(30).into(),
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
         settle: Span::seconds(3),
@@ -259,77 +261,6 @@ fn a_service_stops_and_starts() {
 }
 
 #[test]
-fn who_wants_ends_alone_gets_them_without_an_opening() {
-    let mut planned = plan(vec![host("srv01", &["Spooler"])]);
-    planned.destinations.push(DestinationPlan {
-        name: "ends".into(),
-        ..planned.destinations[0].clone()
-    });
-    let route = |to: &str, kind: &[Kind]| RoutePlan {
-        matcher: Matcher {
-            kind: kind.to_vec(),
-            ..Matcher::default()
-        },
-        to: vec![to.into()],
-        go_on: true,
-        reminder: None,
-    };
-    planned.routes = vec![
-        route("ends", &[Kind::Resolved]),
-        route("hook", &[Kind::Opened, Kind::Updated]),
-    ];
-    let mut story = Story::new(planned);
-    story.pass(Span::minutes(2), &list(&[("Spooler", State::Running)]));
-    story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));
-    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
-    story.pass(Span::minutes(2), &list(&[("Spooler", State::Running)]));
-    assert_eq!(
-        story.words()[1..],
-        [(Kind::Resolved, ToldEvent::Started)],
-        "once, and not to who wants openings alone"
-    );
-}
-
-#[test]
-fn what_was_wrong_already_is_told_with_how_the_service_is_set_up() {
-    let mut plan = plan(vec![
-        host("srv01", &["Spooler"]),
-        host("srv02", &["Spooler"]),
-    ]);
-    for host in &mut plan.hosts {
-        Arc::make_mut(host).settle = Span::ZERO;
-    }
-    let mut story = Story::new(plan);
-    story.pass(Span::minutes(2), &list(&[("Spooler", State::Stopped)]));
-    let [first, second] = story.told.as_slice() else {
-        panic!("{:?}", story.words());
-    };
-    let details = first.details.as_ref().expect("they were read before");
-    assert_eq!(details.binary_path.as_deref(), Some("svchost.exe -k net"));
-    assert_eq!(details.run_as.as_deref(), Some("LocalSystem"));
-    assert_eq!(
-        details.dependencies.as_deref(),
-        Some(&[Arc::from("RPCSS")][..])
-    );
-    assert_eq!(first.start_type, Some(StartType::Manual));
-    let other = second.details.as_ref().expect("they were read before");
-    assert!(
-        Arc::ptr_eq(details, other),
-        "services that are set up alike share it"
-    );
-    let written = story.steps.iter().flat_map(|step| &step.commit);
-    let configured = written
-        .filter(
-            |record| matches!(record, Record::Target(row) if row.details.is_some() && row.seq == 1),
-        )
-        .count();
-    assert_eq!(
-        configured, 2,
-        "a row is written where it changed and not at each reading"
-    );
-}
-
-#[test]
 fn a_named_service_is_told_at_first_sight_and_a_matched_one_is_not() {
     let mut lab = host("lab", &["Spooler"]);
     lab.services.push(EntryPlan {
@@ -430,7 +361,7 @@ fn hidden_and_missing_are_not_stopped() {
 fn a_limit_merges_and_never_drops_the_last_word() {
     let mut often = host("srv01", &["Spooler"]);
     often.settle = Span::ZERO;
-    often.every = Span::seconds(5);
+    often.every = Span::seconds(5).into();
     let mut planned = plan(vec![often]);
     planned.destinations[0].limit = Some(Limit {
         per: LimitPer::Service,

@@ -75,6 +75,41 @@ const PEERS: &[Peer] = &[
         why: "asks that server as another client would",
     },
     Peer {
+        package: "samba-ad-dc",
+        gives: Gives::Program("/usr/sbin/samba"),
+        why: "a real domain controller, which gives tickets of Kerberos",
+    },
+    Peer {
+        package: "samba-ad-provision",
+        gives: Gives::Program("/usr/share/samba/setup/provision.ldif"),
+        why: "makes its domain",
+    },
+    Peer {
+        package: "samba-dsdb-modules",
+        gives: Gives::Program("/usr/lib/x86_64-linux-gnu/samba/ldb/samba_dsdb.so"),
+        why: "keeps its users",
+    },
+    Peer {
+        package: "samba-vfs-modules",
+        gives: Gives::Program("/usr/lib/x86_64-linux-gnu/samba/vfs/acl_xattr.so"),
+        why: "keeps its files",
+    },
+    Peer {
+        package: "winbind",
+        gives: Gives::Program("/usr/sbin/winbindd"),
+        why: "tells it who its users are",
+    },
+    Peer {
+        package: "krb5-user",
+        gives: Gives::Program("kinit"),
+        why: "makes ticket caches as users do",
+    },
+    Peer {
+        package: "faketime",
+        gives: Gives::Program("faketime"),
+        why: "sets a clock wrong for one program",
+    },
+    Peer {
         package: "wine",
         gives: Gives::Program("wine"),
         why: "a real service control manager with real service processes",

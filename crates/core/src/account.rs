@@ -171,14 +171,14 @@ impl Account {
         }
     }
 
-    /// A logon was refused. The account is paused where the refusal says that everyone would refuse it, or where
-    /// several hosts refused its password with no success between.
-    pub fn refused(&mut self, now: Now, host: &Name, refusal: Refusal) -> Change {
+    /// Logons were refused, so many of them. The account is paused where the refusal says that everyone would refuse
+    /// it, or where several logons were refused for their password with no success between.
+    pub fn refused(&mut self, now: Now, host: &Name, refusal: Refusal, logons: u8) -> Change {
         self.end_trial(host);
         // From now on one at a time, until one is accepted.
         self.proven_until = None;
-        if refusal == Refusal::WrongPassword && !self.row.refused_by.contains(host) {
-            self.row.refused_by.push(host.clone());
+        if refusal == Refusal::WrongPassword {
+            self.count(host, logons);
         }
         let pause =
             refusal.concerns_the_account() || self.row.refused_by.len() >= limits::REFUSALS_MAX;
@@ -194,6 +194,31 @@ impl Account {
         self.row.paused = Some(refusal);
         self.row.paused_at = Some(now.wall);
         Change::Paused
+    }
+
+    /// Counts refused passwords. A host that refuses the same again and again is one, but each further password that
+    /// it refused is one more: the domain counts them all.
+    fn count(&mut self, host: &Name, logons: u8) {
+        let logons = if planted::is(Planted::SecondPasswordFree) {
+            1
+        } else {
+            usize::from(logons.max(1))
+        };
+        let known = self
+            .row
+            .refused_by
+            .iter()
+            .filter(|known| *known == host)
+            .count();
+        for _ in known..logons.min(limits::REFUSALS_MAX) {
+            self.row.refused_by.push(host.clone());
+        }
+    }
+
+    /// How many logons one check may try: two where the account can bear that both are refused.
+    pub fn logons(&self) -> u8 {
+        let bearable = self.row.refused_by.len() + 2 <= limits::REFUSALS_MAX;
+        if bearable && !self.is_paused() { 2 } else { 1 }
     }
 
     /// A check that was allowed to log on ended otherwise: the turn passes on. Of a paused account another host may
@@ -309,7 +334,7 @@ mod tests {
         ] {
             assert_eq!(account.ask(at(0), &host.into(), timeout), Gate::Open);
             assert_eq!(
-                account.refused(at(0), &host.into(), Refusal::WrongPassword),
+                account.refused(at(0), &host.into(), Refusal::WrongPassword, 1),
                 expected,
                 "{host}"
             );
@@ -326,7 +351,7 @@ mod tests {
     #[test]
     fn a_dead_host_does_not_use_up_the_hourly_try() {
         let mut account = Account::new(&"ops".into());
-        account.refused(at(0), &"a".into(), Refusal::LockedOut);
+        account.refused(at(0), &"a".into(), Refusal::LockedOut, 1);
         let (hour, timeout) = (limits::REFUSED_WAIT.0, Span::seconds(10));
         assert_eq!(account.ask(at(hour), &"dead".into(), timeout), Gate::Open);
         account.ended(at(hour + 5), &"dead".into());
@@ -334,11 +359,31 @@ mod tests {
     }
 
     #[test]
+    fn a_second_password_is_tried_only_while_the_account_can_bear_it() {
+        let mut account = Account::new(&"ops".into());
+        assert_eq!(account.logons(), 2);
+        let refused = |account: &mut Account, host: &str, logons| {
+            account.refused(at(0), &host.into(), Refusal::WrongPassword, logons)
+        };
+        assert_eq!(refused(&mut account, "a", 2), Change::None);
+        assert_eq!(account.logons(), 1, "three refusals are the most");
+        assert_eq!(
+            refused(&mut account, "a", 2),
+            Change::None,
+            "the same again"
+        );
+        assert_eq!(refused(&mut account, "b", 1), Change::Paused);
+        assert_eq!(account.logons(), 1);
+        account.accepted(at(1), &"a".into());
+        assert_eq!(account.logons(), 2);
+    }
+
+    #[test]
     fn a_locked_account_is_paused_at_once() {
         let mut account = Account::new(&"ops".into());
         account.accepted(at(2), &"a".into());
         assert_eq!(
-            account.refused(at(0), &"b".into(), Refusal::LockedOut),
+            account.refused(at(0), &"b".into(), Refusal::LockedOut, 1),
             Change::Paused
         );
         account.secret_changed(at(5));

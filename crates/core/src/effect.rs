@@ -86,6 +86,8 @@ pub struct ProbeRequest {
     pub probe: ProbeId,
     /// Whether it may log on where no session is kept.
     pub may_log_on: bool,
+    /// How many logons it may try: a second one, with the account's previous password, where a first one is refused.
+    pub logons: u8,
     /// Names to ask for one by one where the list lacks them.
     pub ask: Arc<[Name]>,
     /// How long all of it may take.

@@ -65,6 +65,8 @@ pub struct Host {
     pub failed: u32,
     /// The fault that is to take the place of the confirmed one.
     pub candidate: Option<Candidate<ToldEvent>>,
+    /// Whether its account is an administrator there, as far as a logon since the start told.
+    pub administrator: Option<bool>,
     /// Until when no logon is tried because it refused the last one.
     pub refused_until: Option<Tick>,
     /// What that refusal was.
@@ -134,6 +136,7 @@ impl Host {
                 .refused_until
                 .map(|at| now.tick_of(at, limits::REFUSED_WAIT)),
             refusal: None,
+            administrator: None,
             lines: Vec::new(),
             calm: None,
             targets: Vec::new(),

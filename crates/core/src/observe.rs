@@ -195,6 +195,10 @@ pub struct Observation {
     pub host: Name,
     /// The probe that this answers.
     pub probe: ProbeId,
+    /// How many of its logons were refused.
+    pub refusals: u8,
+    /// Whether the account may install services there, as only administrators may; nothing where it was not asked.
+    pub administrator: Option<bool>,
     /// How long the check took.
     pub took: Span,
     /// Whether it logged on.

@@ -26,6 +26,8 @@ words! {
         WrongHostBelieved = "wrong_host_believed",
         /// Every host may log on at once, whatever its account has met.
         LogonsUnpaced = "logons_unpaced",
+        /// A second password that a host refuses does not count.
+        SecondPasswordFree = "second_password_free",
         /// A delivery is given up after three tries.
         RetryGivesUp = "retry_gives_up",
         /// What waits in the outbox is not restored.

@@ -122,7 +122,7 @@ pub struct AccountRow {
     pub paused_at: Option<Wall>,
     /// When one host may try again.
     pub next_try: Option<Wall>,
-    /// Hosts that refused its password with no success between.
+    /// Hosts that refused its password with no success between; one that refused two passwords stands twice.
     pub refused_by: Vec<Name>,
     /// Counts incidents of the account.
     pub seq: u64,

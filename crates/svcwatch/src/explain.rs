@@ -13,6 +13,11 @@ use svcwatch_core::{
     time::Span,
 };
 
+/// How many names of hidden services are written out.
+const NAMES_SHOWN: usize = 10;
+/// Said where the account may do more than it needs to.
+pub const ADMINISTRATOR: &str = "the account is an administrator there, which reading does not need: whoever gets its password rules the host; take an account with query rights only";
+
 /// The sentences of an explanation. `service` is the one that was asked for; `feeds` take every reading.
 pub fn in_words(
     explained: &engine::Explanation,
@@ -103,6 +108,7 @@ impl Lines {
             (None, None) => "it was not read since the start".to_owned(),
         };
         self.add("state", state);
+        self.rights(host);
         if let Some(incident) = &host.incident {
             self.add(
                 "incident",
@@ -117,6 +123,37 @@ impl Lines {
                     text::duration(host.settle)
                 ),
             );
+        }
+    }
+
+    /// What the account may see and do there.
+    fn rights(&mut self, host: &engine::Explanation) {
+        if !host.hidden.is_empty() {
+            let some: Vec<&str> = host
+                .hidden
+                .iter()
+                .take(NAMES_SHOWN)
+                .map(Name::as_str)
+                .collect();
+            let more = match host.hidden.len().saturating_sub(some.len()) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            self.add(
+                "rights",
+                format!(
+                    "SERVICE_QUERY_STATUS lacks on {}{more}, so it cannot be seen how they are",
+                    some.join(", ")
+                ),
+            );
+        }
+        match host.administrator {
+            Some(true) => self.add("rights", ADMINISTRATOR.to_owned()),
+            Some(false) => self.add(
+                "rights",
+                "the account is no administrator there, and need not be".to_owned(),
+            ),
+            None => {}
         }
     }
 

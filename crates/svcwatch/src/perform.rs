@@ -4,7 +4,6 @@
 use crate::{
     dest::sender::{Destinations, Fallbacks, Senders},
     probe::{Access, Prober},
-    secret::Secret,
     wiring::{self, Logons, Reach},
 };
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
@@ -182,7 +181,11 @@ impl Performer {
         );
         self.spawn(limit, Some(Event::Observed(instead)), async move {
             let observation = match access_of(&reach, &logons, &request).await {
-                Ok(access) => Box::pin(prober.check(&request, &access)).await,
+                Ok(access) => {
+                    let observation = Box::pin(prober.check(&request, &access)).await;
+                    note_refusals(&reach, &logons, &observation);
+                    observation
+                }
                 Err((fault, cause)) => not_read(&request, fault, &cause),
             };
             Some(Event::Observed(observation))
@@ -234,20 +237,20 @@ async fn access_of(
     };
     let connection = reach.connection(&request.host).ok_or_else(gone)?;
     let Some((account, credential)) = reach.credential(connection) else {
-        return Ok(wiring::access(connection, "", Secret::default()));
+        return Ok(wiring::access(connection, None, None));
     };
     if !request.may_log_on {
-        return Ok(wiring::access(
-            connection,
-            &credential.user,
-            Secret::default(),
-        ));
+        return Ok(wiring::access(connection, Some(credential), None));
     }
     let (logons, account, of_account) = (Arc::clone(logons), account.clone(), credential.clone());
     // A secret may lie on a disk that does not answer.
     let read = tokio::task::spawn_blocking(move || logons.read(&account, &of_account)).await;
     match read {
-        Ok(Ok(secret)) => Ok(wiring::access(connection, &credential.user, secret)),
+        Ok(Ok(passwords)) => Ok(wiring::access(
+            connection,
+            Some(credential),
+            Some(passwords),
+        )),
         Ok(Err(error)) => Err((
             Fault::LogonRefused,
             format!("there is no password to log on with: {error}"),
@@ -259,11 +262,29 @@ async fn access_of(
     }
 }
 
+/// Remembers what a logon said about the secrets of its account: a refused one is read anew, and the one that was
+/// accepted instead is tried first from now on.
+fn note_refusals(reach: &Reach, logons: &Logons, observation: &Observation) {
+    let account = reach
+        .connection(&observation.host)
+        .and_then(|connection| reach.credential(connection));
+    let Some((account, credential)) = account.filter(|_| observation.refusals > 0) else {
+        return;
+    };
+    if observation.logon == Logon::Accepted {
+        logons.second_accepted(account);
+    } else {
+        credential.forget();
+    }
+}
+
 /// The answer of a check that did not come to read.
 fn not_read(request: &ProbeRequest, fault: Fault, cause: &str) -> Observation {
     Observation {
         host: request.host.clone(),
         probe: request.probe,
+        refusals: 0,
+        administrator: None,
         took: Span::ZERO,
         logon: Logon::None,
         computer_name: None,
@@ -290,6 +311,7 @@ mod tests {
             host: Name::new("srv01"),
             probe: ProbeId(7),
             may_log_on: true,
+            logons: 1,
             ask: Arc::from([]),
             timeout: Span::seconds(1),
         }

@@ -43,6 +43,10 @@ pub struct Explanation {
     pub checked_at: Option<Wall>,
     /// How many services it shows us.
     pub visible: Option<u32>,
+    /// Watched services that are installed and that we may not see.
+    pub hidden: Vec<Name>,
+    /// Whether the account is an administrator there, as far as a logon since the start told.
+    pub administrator: Option<bool>,
     /// The open incident of the host.
     pub incident: Option<IncidentId>,
     /// One service, or all that are watched.
@@ -145,6 +149,13 @@ impl Engine {
             since: host.row.since,
             checked_at: host.checked_at,
             visible: host.row.visible,
+            hidden: host
+                .targets
+                .iter()
+                .filter(|target| target.row.hidden)
+                .map(|target| target.row.service.clone())
+                .collect(),
+            administrator: host.administrator,
             incident: self
                 .incidents
                 .of(&Subject::Host(host_name.clone()))

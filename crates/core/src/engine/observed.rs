@@ -80,6 +80,8 @@ impl Engine {
         let Observation {
             host: name,
             probe,
+            refusals,
+            administrator,
             took,
             logon,
             computer_name,
@@ -122,8 +124,9 @@ impl Engine {
         } else {
             None
         };
+        host.administrator = administrator.filter(|_| believed).or(host.administrator);
         if fault.is_some() || logon != Logon::None || self.logs_on_alone(&name) {
-            self.logon_ended(now, &name, logon, fault, believed, step);
+            self.logon_ended(now, &name, (logon, refusals), fault, believed, step);
         }
         let fact = Fact::Checked {
             host: name.clone(),

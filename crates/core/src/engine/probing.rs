@@ -130,10 +130,15 @@ impl Engine {
         }
         let timeout = host.plan.timeout;
         host.lag = due.lag;
+        let account = host.plan.account.as_ref();
+        let logons = account
+            .and_then(|account| self.accounts.get(account))
+            .map_or(1, Account::logons);
         step.effects.push(Effect::Probe(ProbeRequest {
             host: due.host.clone(),
             probe: due.probe,
             may_log_on,
+            logons,
             ask,
             timeout,
         }));
@@ -176,7 +181,7 @@ impl Engine {
         &mut self,
         now: Now,
         host: &Name,
-        logon: Logon,
+        (logon, refusals): (Logon, u8),
         fault: Option<&HostFault>,
         believed: bool,
         step: &mut Step,
@@ -186,7 +191,7 @@ impl Engine {
             let before = account.row.clone();
             let change = match (refusal, logon) {
                 // What another computer says of the account is not believed.
-                (Some(refusal), _) if believed => account.refused(now, host, refusal),
+                (Some(refusal), _) if believed => account.refused(now, host, refusal, refusals),
                 (None, Logon::Accepted) if believed => account.accepted(now, host),
                 (Some(_), _) | (None, Logon::Accepted | Logon::None) => {
                     account.ended(now, host);

@@ -137,11 +137,13 @@ impl World {
             AccountChange::Refused(refusal) => {
                 account.refused = Some(refusal);
                 let at_once = refusal != Refusal::WrongPassword;
-                self.oracle.logons.turns(self.now, &name, true, at_once);
+                self.oracle
+                    .logons
+                    .turns(self.now, &name, true, (at_once, account.passwords));
             }
             AccountChange::Heal { told } => {
                 account.refused = None;
-                self.oracle.logons.turns(self.now, &name, false, false);
+                self.oracle.logons.turns(self.now, &name, false, (false, 1));
                 if told {
                     self.oracle.logons.unproven(Some(&name));
                     self.tell(Event::SecretChanged { account: name });

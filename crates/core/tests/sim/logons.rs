@@ -25,6 +25,8 @@ struct Episode {
     first: Option<u64>,
     refused: u64,
     most: u64,
+    /// How many refusals one check may bring.
+    passwords: u64,
 }
 
 /// All logons.
@@ -62,7 +64,13 @@ impl Logons {
     }
 
     /// From now on everyone refuses the account, or nobody does any more.
-    pub(crate) fn turns(&mut self, at: u64, account: &Name, refused: bool, at_once: bool) {
+    pub(crate) fn turns(
+        &mut self,
+        at: u64,
+        account: &Name,
+        refused: bool,
+        (at_once, passwords): (bool, u8),
+    ) {
         let most = if at_once {
             1
         } else {
@@ -76,6 +84,7 @@ impl Logons {
                     first: None,
                     refused: 0,
                     most,
+                    passwords: u64::from(passwords),
                 },
             );
         } else {
@@ -83,11 +92,11 @@ impl Logons {
         }
     }
 
-    /// One more try of an account is right: its secret changed, or a note of a refusal was lost in a crash.
+    /// One more check of an account is right: its secret changed, or the note of one was lost in a crash.
     pub(crate) fn allow(&mut self, account: Option<&Name>) {
         for (known, episode) in &mut self.episodes {
             if account.is_none_or(|account| account == known) {
-                episode.most += 1;
+                episode.most += episode.passwords;
             }
         }
     }

@@ -168,18 +168,21 @@ impl Machine {
         }
     }
 
-    /// What a probe brings back. `refusal` is how every host refuses the account, where it does.
+    /// What a probe brings back. `refusal` is how every host refuses the account, where it does, and
+    /// `passwords` how many the account has.
     pub(crate) fn answer(
         &mut self,
         now: u64,
         took: u64,
         request: &ProbeRequest,
         logs_on: bool,
-        refusal: Option<Refusal>,
+        (refusal, passwords): (Option<Refusal>, u8),
     ) -> Observation {
         let mut observation = Observation {
             host: request.host.clone(),
             probe: request.probe,
+            refusals: 0,
+            administrator: None,
             took: Span(took),
             logon: Logon::None,
             computer_name: None,
@@ -202,6 +205,12 @@ impl Machine {
             };
             let refused = refusal.or(own);
             if let Some(refusal) = refused.filter(|_| logs_on) {
+                // Only a wrong password leads to a try with another one.
+                let tries = match refusal {
+                    Refusal::WrongPassword => passwords.min(request.logons),
+                    _ => 1,
+                };
+                observation.refusals = tries;
                 observation.outcome = fault(Fault::LogonRefused, Some(refusal));
                 return observation;
             }

@@ -258,6 +258,7 @@ fn probe(host: &str, number: u64) -> ProbeRequest {
         host: host.into(),
         probe: ProbeId(number),
         may_log_on: true,
+        logons: 1,
         ask: Arc::from([]),
         timeout: Span(10_000),
     }
@@ -482,7 +483,7 @@ fn probes_and_logons_are_paced() {
 
     let mut refused = Court::new();
     let (host, account) = (Name::new("srv0"), Name::new("corp"));
-    refused.oracle.logons.turns(0, &account, true, false);
+    refused.oracle.logons.turns(0, &account, true, (false, 1));
     for minute in 1..=3 {
         refused = refused.at(minute * 60_000);
         let now = refused.oracle.now;

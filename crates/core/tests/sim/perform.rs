@@ -112,7 +112,7 @@ impl World {
         let refused = account
             .as_ref()
             .and_then(|name| self.accounts.iter().find(|known| known.name == *name))
-            .and_then(|known| known.refused);
+            .map_or((None, 1), |known| (known.refused, known.passwords));
         self.machines[at].answer(self.now, took, request, account.is_some(), refused)
     }
 
@@ -129,7 +129,9 @@ impl World {
             match (&observation.outcome, observation.logon) {
                 (_, Logon::Accepted) => self.oracle.logon_accepted(&account),
                 (Outcome::Fault(fault), _) if fault.fault == Fault::LogonRefused => {
-                    self.oracle.logon_refused(host, &account, began);
+                    for _ in 0..observation.refusals {
+                        self.oracle.logon_refused(host, &account, began);
+                    }
                 }
                 _ => {}
             }

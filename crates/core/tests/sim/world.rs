@@ -39,6 +39,8 @@ pub(crate) struct Account {
     pub(crate) name: Name,
     /// How every host refuses it, where they do.
     pub(crate) refused: Option<Refusal>,
+    /// How many passwords are known of it.
+    pub(crate) passwords: u8,
     /// Since when.
     pub(crate) since: u64,
 }
@@ -242,6 +244,11 @@ impl World {
         let account = |name: &Name| Account {
             name: name.clone(),
             refused: None,
+            passwords: if name.as_str().len().is_multiple_of(2) {
+                2
+            } else {
+                1
+            },
             since: 0,
         };
         let destination = |name: &Name| Destination {

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
-use svcwatch::probe::{Access, Encryption, Prober, Transport};
+use svcwatch::probe::{Access, Auth, Encryption, Prober, Transport};
 use svcwatch::secret::Secret;
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;
@@ -80,6 +80,8 @@ fn access(port: u16) -> Access {
         },
         user: ADMINISTRATOR.to_owned(),
         password: Secret::from(PASSWORD),
+        second_password: None,
+        auth: Auth::Ntlm,
     }
 }
 
@@ -89,6 +91,7 @@ async fn check(prober: &Prober, access: &Access, host: &Name) {
         host: host.clone(),
         probe: ProbeId(1),
         may_log_on: true,
+        logons: 1,
         ask: Arc::from([]),
         timeout: Span::minutes(1),
     };

@@ -101,6 +101,8 @@ pub(crate) fn answer(
     Observation {
         host: request.host.clone(),
         probe: request.probe,
+        refusals: 0,
+        administrator: None,
         took: Span(3),
         logon: if request.may_log_on {
             Logon::Accepted

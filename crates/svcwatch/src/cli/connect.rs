@@ -8,11 +8,11 @@ use super::{
     output::{Colour, Progress, Table, maybe, plain},
 };
 use crate::{
-    config::{Config, Connection},
+    config::{Auth, Config, Connection, Credential},
     dest::sender::Destination,
-    probe::Prober,
-    secret::Secret,
-    wiring::{self, Reach},
+    explain::ADMINISTRATOR,
+    probe::{Access, Prober},
+    wiring::{self, Logons, Reach},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,7 +20,7 @@ use svcwatch_core::{
     effect::ProbeRequest,
     id::Name,
     limits::{CONFIGS_PER_READ_MAX, REFUSALS_MAX},
-    observe::{Asked, HostReading, Outcome, ProbeId, Refusal, ServiceConfig},
+    observe::{Asked, HostReading, Logon, Outcome, ProbeId, Refusal, ServiceConfig},
     plan::{EntryPlan, HostPlan, Selector},
 };
 use tokio::task::JoinSet;
@@ -46,6 +46,8 @@ struct HostFound {
     visible: Option<usize>,
     /// How many of them the configuration means.
     watched: Option<usize>,
+    /// Whether the account is an administrator there.
+    administrator: Option<bool>,
     /// Why it cannot be read.
     fault: Option<String>,
     /// What lacks, each a sentence.
@@ -165,32 +167,24 @@ fn broken() -> Failure {
 struct Job {
     plan: Arc<HostPlan>,
     connection: Connection,
-    user: String,
-    password: Result<Secret, String>,
+    account: Option<(Name, Credential)>,
+    logons: Arc<Logons>,
 }
 
 async fn hosts(config: &Config, progress: &Progress) -> Result<Vec<HostFound>, Failure> {
-    let reach = Reach::new(config);
+    let (reach, logons) = (Reach::new(config), Arc::<Logons>::default());
     let mut by_account: BTreeMap<Option<Name>, Vec<Job>> = BTreeMap::new();
     for plan in &config.core.hosts {
         let Some(connection) = reach.connection(&plan.name) else {
             continue;
         };
-        let (user, password) = match reach.credential(connection) {
-            Some((_, credential)) => {
-                let password = credential
-                    .password
-                    .read()
-                    .map_err(|error| error.to_string());
-                (credential.user.clone(), password)
-            }
-            None => (String::new(), Ok(Secret::default())),
-        };
         let job = Job {
             plan: Arc::clone(plan),
             connection: connection.clone(),
-            user,
-            password,
+            account: reach
+                .credential(connection)
+                .map(|(account, credential)| (account.clone(), credential.clone())),
+            logons: Arc::clone(&logons),
         };
         by_account
             .entry(plan.account.clone())
@@ -213,7 +207,7 @@ async fn account(
     found: &mut Vec<HostFound>,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let mut refusals = 0;
+    let mut refusals = 0_usize;
     let mut proven = false;
     let mut jobs = jobs.into_iter();
     while !proven && let Some(job) = jobs.next() {
@@ -225,11 +219,12 @@ async fn account(
             });
             continue;
         }
-        let (host, refusal) = Box::pin(read(job)).await;
+        let bearable = refusals + 2 <= REFUSALS_MAX;
+        let (host, refusal, logons) = Box::pin(read(job, if bearable { 2 } else { 1 })).await;
         proven = host.visible.is_some();
         refusals += match refusal {
             Some(refusal) if refusal.concerns_the_account() => REFUSALS_MAX,
-            Some(Refusal::WrongPassword) => 1,
+            Some(Refusal::WrongPassword) => usize::from(logons),
             Some(_) | None => 0,
         };
         found.push(host);
@@ -239,7 +234,7 @@ async fn account(
         while reading.len() < AT_ONCE
             && let Some(job) = jobs.next()
         {
-            reading.spawn(Box::pin(read(job)));
+            reading.spawn(Box::pin(read(job, 2)));
         }
         let Some(host) = reading.join_next().await else {
             return Ok(());
@@ -257,6 +252,7 @@ impl HostFound {
             computer_name: None,
             visible: None,
             watched: None,
+            administrator: None,
             fault: None,
             lacks: Vec::new(),
             notes: Vec::new(),
@@ -264,27 +260,64 @@ impl HostFound {
     }
 }
 
-async fn read(job: Job) -> (HostFound, Option<Refusal>) {
+/// How a host of a job is reached, with the secrets as they are now.
+async fn access_of(job: &Job) -> Result<Access, String> {
+    let Some((account, credential)) = job.account.clone() else {
+        return Ok(wiring::access(&job.connection, None, None));
+    };
+    let (logons, of_account) = (Arc::clone(&job.logons), credential.clone());
+    let read = tokio::task::spawn_blocking(move || logons.read(&account, &of_account)).await;
+    let passwords = read
+        .map_err(|_| "reading the password broke off".to_owned())?
+        .map_err(|error| error.to_string())?;
+    Ok(wiring::access(
+        &job.connection,
+        Some(&credential),
+        Some(passwords),
+    ))
+}
+
+/// What a host lets us see, how it refused the account if it did, and how many logons it refused.
+async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
     let mut found = HostFound::new(&job);
-    let password = match job.password {
-        Ok(password) => password,
+    let access = match access_of(&job).await {
+        Ok(access) => access,
         Err(error) => {
             found.fault = Some(error);
-            return (found, None);
+            return (found, None, 0);
         }
     };
     let plan = &job.plan;
-    let access = wiring::access(&job.connection, &job.user, password);
+    if let Auth::NoKerberos(why) = job.connection.auth {
+        found
+            .notes
+            .push(format!("it is logged on to with NTLM, because {why}"));
+    }
     let request = ProbeRequest {
         host: plan.name.clone(),
         probe: ProbeId(1),
         may_log_on: true,
+        logons,
         ask: named(plan).cloned().collect(),
         timeout: plan.timeout,
     };
     let prober = Prober::new();
     let observation = prober.check(&request, &access).await;
+    let refusals = observation.refusals;
+    if refusals > 0
+        && observation.logon == Logon::Accepted
+        && let Some((account, _)) = &job.account
+    {
+        job.logons.second_accepted(account);
+        found.notes.push(format!(
+            "it refused the password of {account} that was tried first and accepted the other"
+        ));
+    }
     found.computer_name = observation.computer_name;
+    found.administrator = observation.administrator;
+    if found.administrator == Some(true) {
+        found.notes.push(ADMINISTRATOR.to_owned());
+    }
     match observation.outcome {
         Outcome::Read(reading) => {
             let configs = configs(&prober, plan, &reading, &mut found).await;
@@ -292,14 +325,14 @@ async fn read(job: Job) -> (HostFound, Option<Refusal>) {
         }
         Outcome::Fault(fault) => {
             found.fault = Some(format!("{}: {}", fault.fault, fault.cause));
-            return (found, fault.refusal);
+            return (found, fault.refusal, refusals);
         }
         Outcome::LogonNeeded => {
             found.fault = Some("the session ended before it was used".to_owned());
         }
     }
     prober.forget(&plan.name).await;
-    (found, None)
+    (found, None, refusals)
 }
 
 /// The services that entries name exactly.

@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     app, clock,
-    config::{Config, LoadOptions},
+    config::{Auth, Config, LoadOptions},
     explain,
     store::{AnyStore, Store, StoreError},
     web::{
         client::{Client, ClientError},
-        items::Explanation,
+        items::{Explanation, ExplanationLine},
     },
 };
 use clap::Args;
@@ -58,6 +58,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if !config.core.hosts.iter().any(|known| known.name == host) {
         return Err(Failure::met(not_watched(&config, &host)));
     }
+    let logon = logon(&config, &host);
     let api = arguments
         .api
         .clone()
@@ -74,11 +75,40 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
+    let explanation = with_logon(explanation, logon);
     match arguments.output.output {
         Format::Json => output::print_json(&explanation)?,
         Format::Table => table(&explanation).print()?,
     }
     Ok(())
+}
+
+/// By what a host is logged on to, as the configuration says.
+fn logon(config: &Config, host: &Name) -> Option<String> {
+    let connection = config.connections.get(host)?;
+    let account = connection.credentials.as_ref()?;
+    let user = &config.credentials.get(account)?.user;
+    Some(match &connection.auth {
+        Auth::Kerberos(name) => {
+            format!("it is logged on to with Kerberos, as {user}, for the service cifs/{name}")
+        }
+        Auth::Ntlm => format!("it is logged on to with NTLM, as {user}"),
+        Auth::NoKerberos(why) => {
+            format!("it is logged on to with NTLM, as {user}, because {why}")
+        }
+    })
+}
+
+/// Says it behind what is said of the host itself.
+fn with_logon(mut explanation: Explanation, logon: Option<String>) -> Explanation {
+    if let Some(text) = logon {
+        let about = "logon".to_owned();
+        let place = explanation.lines.len().min(1);
+        explanation
+            .lines
+            .insert(place, ExplanationLine { about, text });
+    }
+    explanation
 }
 
 fn not_watched(config: &Config, host: &Name) -> String {

@@ -6,7 +6,7 @@ use super::{
     output::{self, Colour, Progress, Table, maybe, plain},
     password,
 };
-use crate::probe::{Access, Encryption, Prober, Transport};
+use crate::probe::{Access, Auth, Encryption, Prober, Transport};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::{
@@ -113,6 +113,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         transport: Transport::Smb { encryption },
         user,
         password,
+        second_password: None,
+        auth: Auth::Ntlm,
     };
     let host = Name::new(&arguments.host);
     let timeout = Span::seconds(arguments.timeout);
@@ -169,6 +171,7 @@ async fn read(
         host: host.clone(),
         probe: ProbeId(1),
         may_log_on: true,
+        logons: 1,
         ask: Arc::from([]),
         timeout,
     };

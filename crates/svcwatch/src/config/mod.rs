@@ -9,6 +9,7 @@ mod butler;
 mod chat;
 mod check;
 mod duration;
+mod exec;
 mod later;
 mod merge;
 mod near;
@@ -39,13 +40,15 @@ pub use self::chat::{
     NewRelicAccount, NewRelicSettings, SlackEnvelope, SlackFormat, SlackSettings, TeamsEnvelope,
     TeamsFormat, TeamsSettings, TemplateSettings, WordingSettings,
 };
+pub use self::exec::Program;
 pub use self::later::{Note, Refusal, ScheduleText, parse as parse_schedule};
 pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
-    Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
+    Auth, Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
     InfluxdbSettings, LogSettings, Method, MqttSettings, MqttTls, Priority, ResolvedMail,
-    RetentionSettings, SmtpSettings, SmtpTls, TopicSettings, Transport, WebhookSettings,
+    RetentionSettings, SmtpSettings, SmtpTls, TicketFile, TopicSettings, Transport,
+    WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
 

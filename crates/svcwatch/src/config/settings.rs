@@ -11,10 +11,14 @@ use svcwatch_core::time::{Span, Wall};
 
 use super::chat::{NewRelicSettings, SlackSettings, TeamsSettings, WordingSettings};
 use super::problem::{Notes, Warning};
-use super::source::SecretSource;
+use super::source::{SecretError, SecretSource, guarded_bytes};
 use crate::calendar::Calendar;
+use crate::probe::kerberos::{Cache, Keytab, Proof};
 use crate::secret::Secret;
 use crate::template::Link;
+
+/// The most that is read of a keytab or a ticket cache, in bytes.
+const TICKETS_BYTES: usize = 4 * 1024 * 1024;
 
 /// A config that was checked as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +85,25 @@ pub struct Connection {
     pub port: u16,
     /// The account; `None` only where the transport needs none.
     pub credentials: Option<Name>,
+    /// By what it is logged on to.
+    pub auth: Auth,
     /// Whether SMB encryption must be in use.
     pub encryption: Encryption,
     /// How its services are read.
     pub transport: Transport,
     /// How long one check may take.
     pub timeout: Span,
+}
+
+/// By what a host is logged on to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Kerberos, as this host of the account's realm.
+    Kerberos(String),
+    /// NTLM, because the configuration says so.
+    Ntlm,
+    /// NTLM, because this stands against Kerberos.
+    NoKerberos(&'static str),
 }
 
 /// Whether SMB encryption must be in use.
@@ -115,7 +132,49 @@ pub struct Credential {
     /// `DOMAIN\user`, `user@realm` or `user`.
     pub user: String,
     /// Its password, read again at each logon.
-    pub password: SecretSource,
+    pub password: Option<SecretSource>,
+    /// The password before this one, where it may still be needed.
+    pub previous: Option<SecretSource>,
+    /// Its realm of Kerberos.
+    pub realm: Option<String>,
+    /// What stands in place of its password with Kerberos.
+    pub file: Option<TicketFile>,
+    /// The domain controllers that give its tickets; to be found by the realm where there are none.
+    pub kdc: Vec<String>,
+}
+
+/// What stands in place of a password with Kerberos.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TicketFile {
+    /// A file of keys.
+    Keytab(PathBuf),
+    /// A cache of tickets.
+    Cache(PathBuf),
+}
+
+impl Credential {
+    /// It was refused: what is remembered of its secrets does not count any more.
+    pub fn forget(&self) {
+        for source in self.password.iter().chain(&self.previous) {
+            source.forget();
+        }
+    }
+}
+
+impl TicketFile {
+    /// Reads it as it is now.
+    pub fn read(&self) -> Result<Proof, SecretError> {
+        let (Self::Keytab(path) | Self::Cache(path)) = self;
+        let bytes = guarded_bytes(path, TICKETS_BYTES)?;
+        let proof = match self {
+            Self::Keytab(_) => Keytab::parse(&bytes).map(|keys| Proof::Keytab(Arc::new(keys))),
+            Self::Cache(_) => Cache::parse(&bytes).map(|cache| Proof::Cache(Arc::new(cache))),
+        };
+        proof.map_err(|error| SecretError {
+            what: format!("{} cannot be used", path.display()),
+            instead: error.to_string(),
+        })
+    }
 }
 
 /// How a destination is reached.

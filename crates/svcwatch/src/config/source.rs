@@ -5,10 +5,11 @@ use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::exec::Program;
 use crate::secret::Secret;
 
 /// The longest secret, in bytes.
-const SECRET_BYTES: usize = 4_096;
+pub(super) const SECRET_BYTES: usize = 4_096;
 
 /// Where a secret is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum SecretSource {
     Env(String),
     /// A credential of systemd: a file in `$CREDENTIALS_DIRECTORY`.
     Systemd(String),
+    /// A program that prints it.
+    Exec(Program),
 }
 
 /// Why a secret could not be read: what is wrong.
@@ -33,7 +36,10 @@ pub struct SecretError {
     pub instead: String,
 }
 
-fn refuse<T>(what: impl Into<String>, instead: impl Into<String>) -> Result<T, SecretError> {
+pub(super) fn refuse<T>(
+    what: impl Into<String>,
+    instead: impl Into<String>,
+) -> Result<T, SecretError> {
     Err(SecretError {
         what: what.into(),
         instead: instead.into(),
@@ -51,6 +57,15 @@ impl SecretSource {
                 name,
                 env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             ),
+            Self::Exec(program) => program.read(),
+        }
+    }
+
+    /// It was refused: what is remembered of it does not count any more.
+    pub fn forget(&self) {
+        match self {
+            Self::Exec(program) => program.forget(),
+            Self::Text(_) | Self::File(_) | Self::Env(_) | Self::Systemd(_) => {}
         }
     }
 }
@@ -89,6 +104,12 @@ fn from_systemd(name: &str, folder: Option<PathBuf>) -> Result<Secret, SecretErr
 }
 
 fn from_file(path: &Path) -> Result<Secret, SecretError> {
+    let bytes = guarded_bytes(path, SECRET_BYTES + 3)?;
+    cut(bytes, &path.display().to_string())
+}
+
+/// What a file holds that only its owner can read, but no more bytes than `most`.
+pub(crate) fn guarded_bytes(path: &Path, most: usize) -> Result<Vec<u8>, SecretError> {
     let shown = path.display();
     let file = open(path)?;
     let metadata = match file.metadata() {
@@ -108,13 +129,18 @@ fn from_file(path: &Path) -> Result<Secret, SecretError> {
     }
     guarded(path, &metadata)?;
     let mut bytes = Vec::new();
-    let most = u64::try_from(SECRET_BYTES + 3).unwrap_or(u64::MAX);
+    let most = u64::try_from(most).unwrap_or(u64::MAX);
     if let Err(error) = file.take(most).read_to_end(&mut bytes) {
         return refuse(
             format!("{shown} cannot be read: {error}"),
             "look at the file",
         );
     }
+    Ok(bytes)
+}
+
+/// The secret in what was read; one line end at its end is cut.
+pub(super) fn cut(bytes: Vec<u8>, shown: &str) -> Result<Secret, SecretError> {
     let Ok(text) = String::from_utf8(bytes) else {
         return refuse(format!("{shown} is not UTF-8"), "save the secret as UTF-8");
     };
@@ -125,7 +151,7 @@ fn from_file(path: &Path) -> Result<Secret, SecretError> {
         return refuse(format!("{shown} is empty"), "write the secret into it");
     }
     if text.len() > SECRET_BYTES {
-        return too_long(&shown.to_string());
+        return too_long(shown);
     }
     Ok(Secret::new(text))
 }

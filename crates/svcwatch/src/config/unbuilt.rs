@@ -20,15 +20,9 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("web", &["config_file"]),
     ("stuck_after", &["boot"]),
-    (
-        "credential",
-        &[
-            "previous", "realm", "keytab", "ccache", "hosts", "labels", "acting",
-        ],
-    ),
-    ("secret", &["exec"]),
-    ("defaults", &["boot_grace", "auth"]),
-    ("host", &["boot_grace", "auth"]),
+    ("credential", &["acting"]),
+    ("defaults", &["boot_grace"]),
+    ("host", &["boot_grace"]),
     (
         "service",
         &[

@@ -279,7 +279,7 @@ fn garbage(asked: &[u8]) -> Vec<u8> {
 mod tests {
     use super::super::host::Difference;
     use super::*;
-    use crate::probe::{Access, Prober, Transport};
+    use crate::probe::{Access, Auth, Prober, Transport};
     use crate::secret::Secret;
     use svcwatch_core::effect::ProbeRequest;
     use svcwatch_core::id::Name;
@@ -310,6 +310,7 @@ mod tests {
                 host: Name::new(self.world().host_name(host)),
                 probe: ProbeId(1),
                 may_log_on: true,
+                logons: 1,
                 ask: ask.iter().map(|name| Name::new(name)).collect(),
                 timeout: Span(500),
             };
@@ -319,6 +320,8 @@ mod tests {
                 transport: Transport::Loopback,
                 user: r"DEMO\svcwatch".to_owned(),
                 password: Secret::from("no one asks for it"),
+                second_password: None,
+                auth: Auth::Ntlm,
             };
             self.prober.check(&request, &access).await
         }

@@ -17,7 +17,7 @@ use svcwatch_wire::scmr::{
     QueryServiceConfig2Reply, QueryServiceConfigEx, QueryServiceConfigExReply,
     QueryServiceConfigReply, QueryServiceStatus, QueryServiceStatusEx, QueryServiceStatusExReply,
     QueryServiceStatusReply, Reply, Request, ServiceConfig, StartService, StartServiceReply,
-    controls, filter,
+    access, controls, filter,
 };
 
 /// What the handles of the simulated fleet begin with, behind the word of attributes (MS-SCMR 2.2.4).
@@ -48,7 +48,9 @@ pub(super) fn answer(
         role: world.role_of(host).ok_or(Fault(FAULT_CONTEXT_MISMATCH))?,
     };
     match operation {
-        OpenScManager::OPNUM => reply::<OpenScManager>(stub, |_| Ok(manager.open())),
+        OpenScManager::OPNUM => {
+            reply::<OpenScManager>(stub, |request| Ok(manager.open(request.access)))
+        }
         CloseServiceHandle::OPNUM => reply::<CloseServiceHandle>(stub, |request| {
             manager.number(request.handle)?;
             Ok(CloseServiceHandleReply {
@@ -155,8 +157,11 @@ struct Manager<'a> {
 }
 
 impl<'a> Manager<'a> {
-    fn open(&self) -> OpenScManagerReply {
-        if self.world.condition(self.host) == Condition::DeniesAccess {
+    /// Nobody may install services in the fleet.
+    fn open(&self, access: u32) -> OpenScManagerReply {
+        if self.world.condition(self.host) == Condition::DeniesAccess
+            || access & access::MANAGER_CREATE_SERVICE != 0
+        {
             return OpenScManagerReply {
                 handle: None,
                 code: Code::ACCESS_DENIED,

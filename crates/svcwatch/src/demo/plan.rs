@@ -4,7 +4,7 @@ use super::Settings;
 use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
-    Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
+    Auth, Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
     SecretSource, Transport, WordingSettings,
 };
 use crate::secret::Secret;
@@ -96,6 +96,7 @@ pub fn config(
             address: address.ip().to_string(),
             port: address.port(),
             credentials: Some(Name::new(ACCOUNT)),
+            auth: Auth::Ntlm,
             encryption: Encryption::Off,
             transport: Transport::Loopback,
             timeout: pace.timeout,
@@ -104,7 +105,13 @@ pub fn config(
     });
     let credential = Credential {
         user: USER.to_owned(),
-        password: SecretSource::Text(Secret::from("the simulated fleet asks for no password")),
+        password: Some(SecretSource::Text(Secret::from(
+            "the simulated fleet asks for no password",
+        ))),
+        previous: None,
+        realm: None,
+        file: None,
+        kdc: Vec::new(),
     };
     let log = LogSettings {
         path: Some(told),

@@ -314,9 +314,14 @@ pub(super) fn transport_fault(error: &TransportError) -> HostFault {
             Fault::LogonRefused,
             Some(refusal(*status).unwrap_or(Refusal::Other)),
         ),
-        TransportError::GuestRefused { .. } => (Fault::LogonRefused, Some(Refusal::Other)),
+        TransportError::Kerberos(error) => error.fault(),
+        TransportError::GuestRefused { .. } | TransportError::TicketRefused { .. } => {
+            (Fault::LogonRefused, Some(Refusal::Other))
+        }
         TransportError::EncryptionDemanded => (Fault::AccessDenied, None),
-        TransportError::NoEncryption | TransportError::Protocol(_) => (Fault::ProtocolError, None),
+        TransportError::NoEncryption { .. }
+        | TransportError::OldVersion { .. }
+        | TransportError::Protocol(_) => (Fault::ProtocolError, None),
         TransportError::Status { status, .. } => match known(*status) {
             Some((_, _, _, Meaning::Refused(refusal))) => (Fault::LogonRefused, Some(*refusal)),
             Some((_, _, _, Meaning::Fault(fault))) => (*fault, None),

@@ -6,6 +6,7 @@
 pub mod codes;
 pub mod command_line;
 pub mod hello;
+pub mod kerberos;
 mod loopback;
 mod rpc;
 mod smb;
@@ -18,13 +19,14 @@ use std::time::Duration;
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
-    Fault, HostFault, HostReading, Logon, Observation, Outcome, ServiceConfig,
+    Fault, HostFault, HostReading, Logon, Observation, Outcome, Refusal, ServiceConfig,
 };
 use svcwatch_core::time::Span;
 use tokio::time::{Instant, timeout_at};
 
 pub use crate::config::Encryption;
 use crate::secret::Secret;
+use kerberos::{Kerberos, Proof, Tickets};
 use rpc::{After, Failure, LoggedOn, Session};
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
@@ -33,7 +35,7 @@ const WORKSTATION_LIMIT: usize = 15;
 /// How a host is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// A named pipe over SMB 2 or 3, with an NTLMv2 logon.
+    /// A named pipe over SMB 2 or 3.
     Smb {
         /// Whether the session must be encrypted.
         encryption: Encryption,
@@ -55,6 +57,42 @@ pub struct Access {
     pub user: String,
     /// The user's password; the simulated fleet asks for none.
     pub password: Secret,
+    /// Another password, tried where the first is refused and the check may try two.
+    pub second_password: Option<Secret>,
+    /// By what the user logs on.
+    pub auth: Auth,
+}
+
+/// By what a user logs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// NTLMv2, with the password.
+    Ntlm,
+    /// Kerberos, with the password or what stands in its place.
+    Kerberos(Box<Kerberos>),
+}
+
+impl Access {
+    /// The same with the second password in place of the first; nothing where there is none, or no password is used.
+    fn with_second_password(&self) -> Option<Self> {
+        let second = self.second_password.clone()?;
+        let auth = match &self.auth {
+            Auth::Ntlm => Auth::Ntlm,
+            Auth::Kerberos(with) => match with.proof {
+                Some(Proof::Password(_)) => Auth::Kerberos(Box::new(Kerberos {
+                    proof: Some(Proof::Password(second.clone())),
+                    ..(**with).clone()
+                })),
+                Some(Proof::Keytab(_) | Proof::Cache(_)) | None => return None,
+            },
+        };
+        Some(Self {
+            password: second,
+            second_password: None,
+            auth,
+            ..self.clone()
+        })
+    }
 }
 
 /// The place of one host's session; locked while the host is being read.
@@ -64,7 +102,15 @@ type Slot = Arc<tokio::sync::Mutex<Option<Box<Session>>>>;
 #[derive(Debug)]
 pub struct Prober {
     slots: Mutex<BTreeMap<Name, Slot>>,
+    ours: Ours,
+}
+
+/// What all sessions share.
+#[derive(Debug)]
+struct Ours {
+    /// The name of this computer.
     workstation: String,
+    tickets: Tickets,
 }
 
 impl Default for Prober {
@@ -78,7 +124,10 @@ impl Prober {
     pub fn new() -> Self {
         Self {
             slots: Mutex::new(BTreeMap::new()),
-            workstation: workstation(),
+            ours: Ours {
+                workstation: workstation(),
+                tickets: Tickets::default(),
+            },
         }
     }
 
@@ -105,6 +154,8 @@ impl Prober {
         Observation {
             host: request.host.clone(),
             probe: request.probe,
+            refusals: logon.refusals,
+            administrator: logon.administrator,
             took,
             logon: if logon.accepted {
                 Logon::Accepted
@@ -205,7 +256,7 @@ impl Prober {
         if !request.may_log_on {
             return (Outcome::LogonNeeded, None);
         }
-        let opened = Session::open(&request.host, access, &self.workstation, deadline, logon).await;
+        let opened = self.open(request, access, deadline, logon).await;
         let mut session = match opened {
             Ok(session) => Box::new(session),
             Err(failure) => return (Outcome::Fault(failure.fault), None),
@@ -213,6 +264,39 @@ impl Prober {
         match session.check(&request.ask, deadline).await {
             Ok(reading) => keep(kept, session, reading),
             Err(failure) => (Outcome::Fault(failure.fault), None),
+        }
+    }
+
+    /// Logs on, and once more with the second password where the first is refused and the check may try two. A second
+    /// try that fails otherwise says nothing of the passwords, so the refusal of the first stands.
+    async fn open(
+        &self,
+        request: &ProbeRequest,
+        access: &Access,
+        deadline: Instant,
+        logon: &mut LoggedOn,
+    ) -> Result<Session, Failure> {
+        let host = &request.host;
+        let first = Session::open(host, access, &self.ours, deadline, logon).await;
+        let refused = match first {
+            Err(failure) if failure.fault.refusal.is_some() => failure,
+            other => return other,
+        };
+        logon.refusals = 1;
+        let wrong = refused.fault.refusal == Some(Refusal::WrongPassword);
+        let second = access
+            .with_second_password()
+            .filter(|_| wrong && request.logons > 1);
+        let Some(access) = second else {
+            return Err(refused);
+        };
+        match Session::open(host, &access, &self.ours, deadline, logon).await {
+            Err(failure) if failure.fault.refusal.is_some() => {
+                logon.refusals = 2;
+                Err(failure)
+            }
+            Err(_) if !logon.accepted => Err(refused),
+            opened => opened,
         }
     }
 }

@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::kerberos::KerberosError;
 use super::loopback::LoopbackPipe;
 use super::smb::SmbPipe;
 
@@ -52,6 +53,15 @@ pub(super) enum TransportError {
         /// The NTSTATUS.
         status: u32,
     },
+    /// The host refused a ticket that a domain controller gave for it, with this NTSTATUS and without a reason.
+    #[error("logon refused: the host does not take the ticket that the domain controller gave for it ({}); another computer may answer there, its name may belong to another account of the domain, or its clock may be wrong", super::codes::status_text(*.status))]
+    TicketRefused {
+        /// The NTSTATUS.
+        status: u32,
+    },
+    /// A logon with Kerberos came to nothing.
+    #[error("logon refused: {0}")]
+    Kerberos(KerberosError),
     /// A named user was let in only as a guest, or as nobody; such a session is neither signed nor that user's.
     #[error(
         "logon refused: the host let the user in only as {who}, which is as good as a wrong user name or password"
@@ -62,12 +72,27 @@ pub(super) enum TransportError {
     },
     /// Encryption is required by the configuration and the host offers none.
     #[error(
-        "the host offers no encryption, which `encryption: required` asks for; turn SMB encryption on there, or set `encryption: preferred` for this host"
+        "the host speaks SMB {version} ({windows}) and offers no encryption, which `encryption: required` asks for; turn SMB encryption on there, or write `encryption: preferred` for this host"
     )]
-    NoEncryption,
+    NoEncryption {
+        /// The version of SMB, as `3.0.2`.
+        version: &'static str,
+        /// The Windows that speaks no later one.
+        windows: &'static str,
+    },
+    /// The host speaks a version of SMB that knows no encryption, and the configuration does not say that it may.
+    #[error(
+        "the host speaks only SMB {version}, as {windows} does, which cannot encrypt; write `encryption: off` for this host if its services may be read signed but readable to everyone between, or replace it"
+    )]
+    OldVersion {
+        /// The version of SMB, as `2.1`.
+        version: &'static str,
+        /// The Windows that speaks no later one.
+        windows: &'static str,
+    },
     /// The host refused an unencrypted logon.
     #[error(
-        "the host refuses to talk without encryption (STATUS_ACCESS_DENIED), and `encryption: off` is set for it; set `encryption: required`"
+        "the host refuses to talk without encryption (STATUS_ACCESS_DENIED), and `encryption: off` is set for it; write `encryption: required`"
     )]
     EncryptionDemanded,
     /// The session or the connection that was kept is over; a new one may work.

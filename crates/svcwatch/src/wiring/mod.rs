@@ -2,17 +2,20 @@
 
 mod destinations;
 mod feeds;
+mod logons;
+
+pub use self::logons::Logons;
 
 use crate::{
-    config::{self, Config, Connection, Credential, DestinationSettings, SecretError},
+    config::{self, Config, Connection, Credential, DestinationSettings},
     dest::{self, sender::Destinations},
-    probe::{self, Access},
+    probe::{
+        self, Access, Auth,
+        kerberos::{Kerberos, Proof},
+    },
     secret::Secret,
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::BTreeMap;
 use svcwatch_core::id::Name;
 
 /// How hosts are reached and as whom.
@@ -48,13 +51,43 @@ impl Reach {
     }
 }
 
-/// How a host is reached with this password. A kept session needs none.
-pub fn access(connection: &Connection, user: &str, password: Secret) -> Access {
+/// What a host is logged on to with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Passwords {
+    /// Tried first.
+    pub first: Secret,
+    /// Tried where the first is refused.
+    pub second: Option<Secret>,
+    /// What stands in place of a password with Kerberos.
+    pub file: Option<Proof>,
+}
+
+/// How a host is reached, and with what it may be logged on to. A kept session needs nothing of that.
+pub fn access(
+    connection: &Connection,
+    credential: Option<&Credential>,
+    passwords: Option<Passwords>,
+) -> Access {
     let encryption = match connection.encryption {
         config::Encryption::Required => probe::Encryption::Required,
         config::Encryption::Preferred => probe::Encryption::Preferred,
         config::Encryption::Off => probe::Encryption::Off,
     };
+    let auth = match (&connection.auth, credential) {
+        (config::Auth::Kerberos(host), Some(credential)) => Auth::Kerberos(Box::new(Kerberos {
+            realm: credential.realm.clone(),
+            kdc: credential.kdc.clone(),
+            host: host.clone(),
+            proof: passwords.as_ref().map(|passwords| {
+                let file = passwords.file.clone();
+                file.unwrap_or_else(|| Proof::Password(passwords.first.clone()))
+            }),
+        })),
+        (config::Auth::Kerberos(_) | config::Auth::Ntlm | config::Auth::NoKerberos(_), _) => {
+            Auth::Ntlm
+        }
+    };
+    let passwords = passwords.unwrap_or_default();
     Access {
         address: connection.address.clone(),
         port: connection.port,
@@ -62,48 +95,10 @@ pub fn access(connection: &Connection, user: &str, password: Secret) -> Access {
             config::Transport::Rpc => probe::Transport::Smb { encryption },
             config::Transport::Loopback => probe::Transport::Loopback,
         },
-        user: user.to_owned(),
-        password,
-    }
-}
-
-/// With which user and secret each account logged on last, so that another secret is noticed.
-#[derive(Debug, Default)]
-pub struct Logons {
-    last: Mutex<BTreeMap<Name, (String, Secret)>>,
-}
-
-impl Logons {
-    /// Reads the secret of an account for a logon.
-    pub fn read(&self, account: &Name, credential: &Credential) -> Result<Secret, SecretError> {
-        let secret = credential.password.read()?;
-        self.lock()
-            .insert(account.clone(), (credential.user.clone(), secret.clone()));
-        Ok(secret)
-    }
-
-    /// The accounts whose user or secret is another one than at the last logon; each is named once for each change.
-    pub fn changed(&self, credentials: &BTreeMap<Name, Credential>) -> Vec<Name> {
-        let mut changed = Vec::new();
-        for (account, credential) in credentials {
-            let Some(last) = self.lock().get(account).cloned() else {
-                continue;
-            };
-            // What cannot be read now is told where it is needed.
-            let Ok(secret) = credential.password.read() else {
-                continue;
-            };
-            let now = (credential.user.clone(), secret);
-            if now != last {
-                self.lock().insert(account.clone(), now);
-                changed.push(account.clone());
-            }
-        }
-        changed
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, (String, Secret)>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        user: credential.map_or_else(String::new, |credential| credential.user.clone()),
+        password: passwords.first,
+        second_password: passwords.second,
+        auth,
     }
 }
 
@@ -158,34 +153,4 @@ pub fn destination_list(config: &Config) -> Result<DestinationList, Vec<String>>
 pub fn destinations(list: DestinationList, base_url: &str) -> Result<Destinations, Vec<String>> {
     Destinations::new(list, Some(base_url))
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::SecretSource;
-
-    fn credential(user: &str, password: &str) -> Credential {
-        Credential {
-            user: user.to_owned(),
-            password: SecretSource::Text(Secret::from(password)),
-        }
-    }
-
-    #[test]
-    fn another_secret_is_noticed_once_and_only_after_a_logon() {
-        let logons = Logons::default();
-        let ops = Name::new("ops");
-        let with = |password: &str| BTreeMap::from([(ops.clone(), credential("u", password))]);
-        assert!(
-            logons.changed(&with("a")).is_empty(),
-            "nobody has logged on yet"
-        );
-        assert!(logons.read(&ops, &credential("u", "a")).is_ok());
-        assert!(logons.changed(&with("a")).is_empty());
-        assert_eq!(logons.changed(&with("b")), std::slice::from_ref(&ops));
-        assert!(logons.changed(&with("b")).is_empty(), "it was told");
-        let other_user = BTreeMap::from([(ops.clone(), credential("v", "b"))]);
-        assert_eq!(logons.changed(&other_user), [ops]);
-    }
 }

@@ -296,7 +296,9 @@ fn explain_reads_the_configuration_where_nobody_runs() {
     ]);
     assert_eq!(done.code, Some(0), "{}", done.err);
     assert!(
-        done.out.contains("Spooler") && done.out.contains("out"),
+        done.out.contains("Spooler")
+            && done.out.contains("out")
+            && done.out.contains("logged on to with NTLM"),
         "{}",
         done.out
     );
@@ -335,4 +337,41 @@ fn test_sends_through_the_real_destination_and_says_what_it_answered() {
         "{}",
         done.err
     );
+}
+
+#[test]
+fn a_program_that_prints_a_password_and_its_arguments_are_shown_nowhere() {
+    let folder = good();
+    let config = folder.config();
+    for (program, said) in [
+        ("[printf, canary-printed]", "is lost"),
+        (
+            "[sh, -c, 'echo canary-said >&2; exit 1', canary-argument]",
+            "because it failed",
+        ),
+        (
+            "[/no/such/canary-free-program, canary-argument]",
+            "cannot be run",
+        ),
+    ] {
+        let text = format!(
+            "credentials: {{ ops: {{ user: u, password: {{ exec: {program} }} }} }}\n\
+             defaults: {{ credentials: ops, timeout: 1s }}\n\
+             hosts: [{{ name: lab, address: 127.0.0.1, port: 1, services: [Spooler] }}]\n\
+             destinations: {{ out: {{ type: log, path: notices.log }} }}\n"
+        );
+        fs::write(&config, text).unwrap();
+        for command in [
+            &["check", "--connect", "-c"][..],
+            &["check", "-o", "json", "-c"],
+        ] {
+            let done = svcwatch(&[command, &[arg(&config)]].concat());
+            let shown = format!("{done:?}").replace("canary-free-program", "");
+            assert!(!shown.contains("canary"), "{command:?}: {shown}");
+            assert!(
+                said == "is lost" || shown.contains(said),
+                "{program}: {shown}"
+            );
+        }
+    }
 }

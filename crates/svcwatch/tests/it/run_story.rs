@@ -110,6 +110,10 @@ async fn an_incident_is_acknowledged_and_explained_through_the_api() {
     };
     assert!(says("acknowledged", "ann has taken note"), "{explained:?}");
     assert!(
+        says("rights", "the account is an administrator there"),
+        "{explained:?}"
+    );
+    assert!(
         says("told", &format!("hook was told of {id} as open")),
         "{explained:?}"
     );

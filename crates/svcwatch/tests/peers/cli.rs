@@ -122,6 +122,12 @@ fn check(host: &WineHost) {
         serde_json::json!(["NoSuch is not installed"]),
         "{out}"
     );
+    // Wine asks nobody for rights, so everybody is an administrator there.
+    assert_eq!(lab["administrator"], true, "{out}");
+    assert!(
+        lab["notes"].to_string().contains("query rights only"),
+        "{out}"
+    );
     assert_eq!(found["connected"]["destinations"][0]["reached"], true);
 
     let (code, out, _) = svcwatch(&["check", "-c", config, "--connect"], "");

@@ -11,6 +11,7 @@ mod dest_support;
 mod feed_support;
 mod hostile;
 mod influx;
+mod kerberos;
 mod mqtt;
 #[path = "../it/run_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
@@ -20,7 +21,7 @@ mod story;
 mod support;
 mod wine;
 
-use svcwatch::probe::{Access, Encryption, Prober, Transport};
+use svcwatch::probe::{Access, Auth, Encryption, Prober, Transport};
 use svcwatch::secret::Secret;
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;
@@ -38,6 +39,7 @@ fn request(ask: &[&str]) -> ProbeRequest {
         host: Name::new(HOST),
         probe: ProbeId(1),
         may_log_on: true,
+        logons: 1,
         ask: ask.iter().map(|name| Name::new(name)).collect(),
         // Ten times what a check promises, and the first use of a pipe takes Samba seconds.
         timeout: Span::seconds(30),
@@ -52,6 +54,8 @@ fn access(port: u16, user: &str, password: &str, encryption: Encryption) -> Acce
         transport: Transport::Smb { encryption },
         user: user.into(),
         password: Secret::new(password),
+        second_password: None,
+        auth: Auth::Ntlm,
     }
 }
 

@@ -29,6 +29,7 @@ async fn the_right_password_reads_the_services_over_one_kept_session() {
         samba.logs()
     );
     assert_eq!(first.computer_name.as_deref(), Some(COMPUTER_NAME));
+    assert_eq!(first.administrator, Some(true), "{first:?}");
     let reading = read(first);
     // Samba has no list with processes, so this came by the older call.
     assert_eq!(find(&reading, "Spooler").reading.state, State::Running);
@@ -134,6 +135,40 @@ async fn a_refused_logon_says_so_and_a_changed_password_is_for_the_next_logon() 
 }
 
 #[tokio::test]
+async fn while_a_password_is_changed_the_one_that_a_host_still_knows_lets_us_in() {
+    let samba = Samba::start(&Settings::default());
+    let mut access = administrator(&samba);
+    access.password = Secret::new("The1New!Word");
+    access.second_password = Some(Secret::new(PASSWORD));
+    let mut two = request(&[]);
+    two.logons = 2;
+    let seen = Prober::new().check(&two, &access).await;
+    assert_eq!(
+        (seen.logon, seen.refusals),
+        (Logon::Accepted, 1),
+        "{seen:?}"
+    );
+    read(seen);
+    let seen = Prober::new().check(&request(&[]), &access).await;
+    assert_eq!(
+        (seen.logon, seen.refusals),
+        (Logon::None, 1),
+        "one try is one try"
+    );
+    samba.set_password(ADMINISTRATOR, "The1New!Word");
+    let seen = Prober::new().check(&two, &access).await;
+    assert_eq!(
+        (seen.logon, seen.refusals),
+        (Logon::Accepted, 0),
+        "{seen:?}"
+    );
+    samba.set_password(ADMINISTRATOR, "Another2!Word");
+    let seen = Prober::new().check(&two, &access).await;
+    assert_eq!(seen.refusals, 2, "{seen:?}");
+    assert_eq!(fault(seen).refusal, Some(Refusal::WrongPassword));
+}
+
+#[tokio::test]
 async fn a_disabled_account_is_told_from_a_wrong_password() {
     let samba = Samba::start(&Settings::default());
     samba.disable(USER);
@@ -149,11 +184,11 @@ async fn a_disabled_account_is_told_from_a_wrong_password() {
 async fn a_user_without_rights_reads_what_samba_lets_him() {
     let samba = Samba::start(&Settings::default());
     let user = access(samba.port(), USER, PASSWORD, Encryption::Required);
-    let reading = read(
-        Prober::new()
-            .check(&request(&["NoSuchService"]), &user)
-            .await,
-    );
+    let seen = Prober::new()
+        .check(&request(&["NoSuchService"]), &user)
+        .await;
+    assert_eq!(seen.administrator, Some(false), "{seen:?}");
+    let reading = read(seen);
     assert_eq!(find(&reading, "Spooler").reading.state, State::Running);
     assert_eq!(
         reading.asked,
@@ -239,34 +274,53 @@ async fn a_host_without_encryption_is_not_read_where_it_is_required() {
     assert!(preferred.is_ok() && off.is_ok(), "{preferred:?} {off:?}");
 }
 
+/// How each version of SMB is read, by what the host wants and what we want.
 #[tokio::test]
-async fn older_versions_of_smb_are_spoken_too() {
-    for (version, theirs, ours) in [
-        (
-            "server max protocol = SMB3_02",
-            "desired",
-            Encryption::Required,
-        ),
-        (
-            "server max protocol = SMB3_00",
-            "required",
-            Encryption::Required,
-        ),
-        ("server max protocol = SMB2_10", "off", Encryption::Off),
-        (
-            "server max protocol = SMB2_02",
-            "off",
-            Encryption::Preferred,
-        ),
-    ] {
+async fn every_version_of_smb_is_read_as_its_encryption_allows() {
+    const READ: Result<(), &str> = Ok(());
+    const OLD: Result<(), &str> = Err("write `encryption: off`");
+    const NONE: Result<(), &str> = Err("write `encryption: preferred`");
+    const DEMANDED: Result<(), &str> = Err("write `encryption: required`");
+    // The last version that the host speaks and whether it encrypts, then what comes of required, preferred and off.
+    let cases = [
+        ("SMB2_10", "off", [OLD, OLD, READ]),
+        ("SMB2_10", "desired", [OLD, OLD, READ]),
+        ("SMB3_00", "off", [NONE, READ, READ]),
+        ("SMB3_00", "desired", [READ, READ, READ]),
+        ("SMB3_00", "required", [READ, READ, DEMANDED]),
+        ("SMB3_02", "off", [NONE, READ, READ]),
+        ("SMB3_02", "desired", [READ, READ, READ]),
+        ("SMB3_02", "required", [READ, READ, DEMANDED]),
+        ("SMB3_11", "off", [NONE, READ, READ]),
+        ("SMB3_11", "desired", [READ, READ, READ]),
+        ("SMB3_11", "required", [READ, READ, DEMANDED]),
+    ];
+    for (version, theirs, wanted) in cases {
         let samba = Samba::start(&Settings {
             encryption: theirs,
-            extra: vec![version],
+            extra: vec![match version {
+                "SMB2_10" => "server max protocol = SMB2_10",
+                "SMB3_00" => "server max protocol = SMB3_00",
+                "SMB3_02" => "server max protocol = SMB3_02",
+                _ => "server max protocol = SMB3_11",
+            }],
         });
-        let access = access(samba.port(), ADMINISTRATOR, PASSWORD, ours);
-        let observation = check_once(&access).await;
-        let is_read = matches!(observation.outcome, Outcome::Read(_));
-        assert!(is_read, "{version}: {observation:?}\n{}", samba.logs());
+        for (ours, wanted) in [Encryption::Required, Encryption::Preferred, Encryption::Off]
+            .into_iter()
+            .zip(wanted)
+        {
+            let access = access(samba.port(), ADMINISTRATOR, PASSWORD, ours);
+            let observation = check_once(&access).await;
+            let told = format!("{version} {theirs} {ours:?}: {observation:?}");
+            match (&observation.outcome, wanted) {
+                (Outcome::Read(_), Ok(())) => {}
+                (Outcome::Fault(fault), Err(line)) => {
+                    assert!(fault.cause.contains(line), "{told}\n{}", samba.logs());
+                    assert_eq!(fault.refusal, None, "{told}");
+                }
+                _ => panic!("{told}\n{}", samba.logs()),
+            }
+        }
     }
 }
 

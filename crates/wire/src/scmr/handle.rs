@@ -11,6 +11,8 @@ use alloc::vec::Vec;
 pub mod access {
     /// The manager: connect.
     pub const MANAGER_CONNECT: u32 = 0x1;
+    /// The manager: install a service.
+    pub const MANAGER_CREATE_SERVICE: u32 = 0x2;
     /// The manager: list its services.
     pub const MANAGER_ENUMERATE: u32 = 0x4;
     /// A service: read its configuration.

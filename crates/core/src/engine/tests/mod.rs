@@ -225,6 +225,8 @@ impl Story {
         self.apply(Event::Observed(Observation {
             host,
             probe,
+            refusals: 0,
+            administrator: None,
             took: Span(5),
             logon: Logon::Accepted,
             computer_name: Some("PC".to_string()),
@@ -328,6 +330,8 @@ fn another_computer_is_not_believed() {
             story.apply(Event::Observed(Observation {
                 host,
                 probe,
+                refusals: 0,
+                administrator: None,
                 took: Span(5),
                 logon: Logon::Accepted,
                 computer_name: Some("OTHER".to_string()),

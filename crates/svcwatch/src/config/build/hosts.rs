@@ -7,12 +7,13 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::{EntryPlan, HostPlan, Labels};
 
 use super::Build;
+use super::credentials::{Choices, auth};
 use super::fields::Fields;
 use super::groups::Groups;
 use super::services::{entries, precedence, sorted};
 use crate::config::butler::account_wanted;
 use crate::config::problem::{Position, quoted};
-use crate::config::settings::{Connection, Encryption, Transport};
+use crate::config::settings::{Auth, Connection, Credential, Encryption, Transport};
 use crate::config::tables::{DEFAULTS, HOST};
 use crate::config::text;
 use crate::config::tree::Node;
@@ -30,7 +31,10 @@ struct Accountless {
 }
 
 /// Reads all hosts.
-pub(super) fn read(build: &mut Build<'_>) -> (Vec<HostPlan>, BTreeMap<Name, Connection>) {
+pub(super) fn read(
+    build: &mut Build<'_>,
+    (credentials, choices): (&BTreeMap<Name, Credential>, Choices),
+) -> (Vec<HostPlan>, BTreeMap<Name, Connection>) {
     let nodes = build
         .root
         .get("hosts")
@@ -42,6 +46,8 @@ pub(super) fn read(build: &mut Build<'_>) -> (Vec<HostPlan>, BTreeMap<Name, Conn
         groups: Groups::read(build, nodes),
         defaults,
         labels: sorted(Fields::new(defaults, &DEFAULTS).labels("labels")),
+        credentials,
+        choices,
         accountless: Accountless::default(),
         entries: 0,
     };
@@ -76,6 +82,8 @@ struct Run<'tree> {
     groups: Groups,
     defaults: Option<&'tree Node>,
     labels: Labels,
+    credentials: &'tree BTreeMap<Name, Credential>,
+    choices: Choices,
     accountless: Accountless,
     entries: usize,
 }
@@ -89,19 +97,37 @@ fn host<'tree>(
     let fields = Fields::new(Some(node), &HOST).over(run.defaults);
     let shown = &*node.get("name")?.scalar()?.text;
     check_account(build, Some(node), path);
-    let account = fields
-        .text("credentials")
-        .and_then(|text| build.accounts.get(&text.to_lowercase()))
+    let labels = labels_of(node, &run.labels);
+    let chosen = match node.get("credentials") {
+        Some(_) => None,
+        None => run.choices.of(shown, &labels),
+    };
+    let account = chosen
+        .or_else(|| {
+            let text = fields.text("credentials")?;
+            build.accounts.get(&text.to_lowercase())
+        })
         .or_else(|| the_account(build, &fields))
         .cloned();
     if fields.get("credentials").is_none() && account.is_none() && build.need_accounts {
         run.accountless.note(node.at, path, shown);
     }
     let address = address(build, node, shown, path);
+    let credential = account.as_ref().and_then(|name| run.credentials.get(name));
+    let auth = credential.map(|credential| auth(fields.word("auth"), shown, credential));
+    let auth = match auth {
+        Some(Ok(auth)) => auth,
+        None => Auth::Ntlm,
+        Some(Err((what, instead))) => {
+            build.error(node.at, path, what, instead);
+            Auth::Ntlm
+        }
+    };
     let connection = Connection {
         address: address.clone(),
         port: fields.whole("port").unwrap_or(445),
         credentials: account.clone(),
+        auth,
         encryption: match fields.word("encryption") {
             "off" => Encryption::Off,
             "preferred" => Encryption::Preferred,
@@ -120,7 +146,7 @@ fn host<'tree>(
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
         also_known_as: fields.patterns("also_known_as"),
-        labels: labels_of(node, &run.labels),
+        labels,
         services: services_of(build, run, node, shown, path),
     };
     Some((plan, connection))

@@ -1,6 +1,7 @@
 //! From the checked tree to a [`Config`]; tells what needs more than one place to be seen.
 
 mod chat;
+mod credentials;
 mod destinations;
 mod feeds;
 mod fields;
@@ -23,13 +24,14 @@ use svcwatch_core::time::Span;
 
 use self::fields::Fields;
 use super::LoadOptions;
+use super::exec::Program;
 use super::later::{self, Note};
 use super::near::nearest;
 use super::problem::{Notes, Position, Problems, quoted};
 use super::scalar::Plain;
-use super::settings::{Config, Credential};
+use super::settings::Config;
 use super::source::SecretSource;
-use super::tables::{CONFIG, CREDENTIAL, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
+use super::tables::{CONFIG, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
 use super::text::{self, Form};
 use super::tree::{Node, Value};
 use crate::clock;
@@ -157,7 +159,7 @@ impl Build<'_> {
                         node.at,
                         path,
                         "a secret stands readable in this file",
-                        "write { file: PATH }, { env: NAME } or { systemd: NAME }",
+                        "write { file: PATH }, { env: NAME }, { systemd: NAME } or { exec: [PROGRAM, …] }",
                     );
                 }
                 return Some(SecretSource::Text(Secret::new(&*scalar.text)));
@@ -168,11 +170,15 @@ impl Build<'_> {
                     fields.get("file"),
                     fields.text("env"),
                     fields.text("systemd"),
+                    fields.get("exec"),
                 ) {
-                    (Some(file), None, None) => SecretSource::File(self.path(file)?),
-                    (None, Some(name), None) => SecretSource::Env(name.to_owned()),
-                    (None, None, Some(name)) => {
+                    (Some(file), None, None, None) => SecretSource::File(self.path(file)?),
+                    (None, Some(name), None, None) => SecretSource::Env(name.to_owned()),
+                    (None, None, Some(name), None) => {
                         SecretSource::Systemd(self.credential_name(node, name, path)?)
+                    }
+                    (None, None, None, Some(words)) => {
+                        SecretSource::Exec(self.program(words, path)?)
                     }
                     _ => return None,
                 }
@@ -190,6 +196,30 @@ impl Build<'_> {
         Some(source)
     }
 
+    /// A program with its arguments. A path is relative to the file that names it, a bare name is looked for in $PATH.
+    fn program(&mut self, node: &Node, path: &str) -> Option<Program> {
+        let mut words = node.items()?.iter();
+        let Some(first) = words.next() else {
+            self.error(
+                node.at,
+                &format!("{path}.exec"),
+                "no program is written here",
+                "write it and its arguments, each as an item: [/usr/local/bin/secret, monitor]",
+            );
+            return None;
+        };
+        let name = &*first.scalar()?.text;
+        let path = if name.contains(['/', '\\']) {
+            self.path(first)?
+        } else {
+            PathBuf::from(name)
+        };
+        let arguments = words
+            .map(|word| Some(Secret::new(&*word.scalar()?.text)))
+            .collect::<Option<_>>()?;
+        Some(Program { path, arguments })
+    }
+
     /// The name of a credential of systemd is the name of a file, not a path.
     fn credential_name(&mut self, node: &Node, name: &str, path: &str) -> Option<String> {
         if name.contains(['/', '\\']) || name.starts_with('.') {
@@ -202,34 +232,6 @@ impl Build<'_> {
             return None;
         }
         Some(name.to_owned())
-    }
-
-    fn credentials(&mut self) -> BTreeMap<Name, Credential> {
-        let entries = self
-            .root
-            .get("credentials")
-            .and_then(Node::entries)
-            .unwrap_or_default();
-        let mut all = BTreeMap::new();
-        for entry in entries {
-            let name = Name::new(&entry.key);
-            self.accounts.insert(name.key().to_owned(), name.clone());
-            let fields = Fields::new(Some(&entry.value), &CREDENTIAL);
-            let path = format!("credentials.{}.password", entry.key);
-            let password = fields
-                .get("password")
-                .and_then(|node| self.secret(node, &path, true));
-            if let (Some(user), Some(password)) = (fields.text("user"), password) {
-                all.insert(
-                    name,
-                    Credential {
-                        user: user.to_owned(),
-                        password,
-                    },
-                );
-            }
-        }
-        all
     }
 }
 
@@ -245,8 +247,8 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         links: chat::links(root),
         schedules: HashMap::new(),
     };
-    let credentials = build.credentials();
-    let (hosts, connections) = hosts::read(&mut build);
+    let (credentials, choices) = credentials::read(&mut build);
+    let (hosts, connections) = hosts::read(&mut build, (&credentials, choices));
     let (destination_plans, destinations) = destinations::read(&mut build);
     let routes = routes::read(
         &mut build,

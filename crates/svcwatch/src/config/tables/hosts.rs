@@ -16,10 +16,60 @@ pub(crate) static CREDENTIAL: Shape = Shape {
             Kind::Text(Form::Line(256)),
             "The user: `DOMAIN\\user`, `user@realm` or `user`.",
         ),
-        required(
+        optional(
             "password",
             A_SECRET,
-            "Its password; read again at each logon.",
+            "",
+            "Its password; read again at each logon. A keytab or a ticket cache stands in its place with Kerberos.",
+        ),
+        optional(
+            "previous",
+            A_SECRET,
+            "",
+            "The password before this one, tried where the new one is refused, while a change reaches every host.",
+        ),
+        optional(
+            "realm",
+            NAME,
+            "",
+            "Its realm of Kerberos, which is the name of its domain, as `CORP.EXAMPLE`.",
+        ),
+        optional(
+            "keytab",
+            Kind::Text(Form::Path),
+            "",
+            "A file of its keys, in place of its password.",
+        ),
+        optional(
+            "ccache",
+            Kind::Text(Form::Path),
+            "",
+            "A ticket cache that `kinit` or the like keeps, in place of its password.",
+        ),
+        optional(
+            "kdc",
+            Kind::OneOrMany {
+                of: &Kind::Text(Form::Line(256)),
+                most: 16,
+            },
+            "",
+            "The domain controllers that give its tickets, with or without a port; those of krb5.conf or of the realm's own name if not set.",
+        ),
+        optional(
+            "hosts",
+            PATTERNS,
+            "",
+            "The hosts that are read with it where they name no account, by name or pattern.",
+        ),
+        optional(
+            "labels",
+            Kind::Named {
+                names: Form::Name,
+                of: &PATTERNS,
+                most: 64,
+            },
+            "",
+            "The labels that such a host must have, each with a text or pattern.",
         ),
     ]],
     one_of: &[],
@@ -48,8 +98,17 @@ pub(crate) static SECRET: Shape = Shape {
             "",
             "A credential of systemd: a file of that name in $CREDENTIALS_DIRECTORY.",
         ),
+        optional(
+            "exec",
+            Kind::List {
+                of: &Kind::Text(Form::Line(4_096)),
+                most: 64,
+            },
+            "",
+            "A program with its arguments that prints the secret within 5 s; no shell is asked, and it is run at most once a minute.",
+        ),
     ]],
-    one_of: &["file", "env", "systemd"],
+    one_of: &["file", "env", "systemd", "exec"],
 };
 
 /// What may stand in `defaults` and on a host alike.
@@ -101,6 +160,12 @@ const HOST_SETTINGS: &[Key] = &[
         Kind::Choice(&["auto", "rpc"]),
         "auto",
         "How its services are read.",
+    ),
+    optional(
+        "auth",
+        Kind::Choice(&["auto", "kerberos", "ntlm"]),
+        "auto",
+        "By what it is logged on to; with `auto` Kerberos where its name is fully qualified and its account has a realm, keytab or ticket cache.",
     ),
     optional(
         "encryption",

@@ -12,6 +12,7 @@ use svcwatch_core::time::Span;
 
 use super::*;
 
+mod examples;
 mod schema;
 mod windows;
 
@@ -106,34 +107,6 @@ fn every_good_file_gives_its_plan() {
         }, {
             insta::assert_snapshot!(path.file_stem().unwrap().to_str().unwrap(), shown);
         });
-    }
-}
-
-#[test]
-fn the_examples_of_destinations_are_good() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(root.join("docs/destinations.md")).unwrap();
-    let examples: Vec<&str> = page
-        .split("```yaml\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
-    assert!(examples.len() >= 6, "{}", examples.len());
-    for example in examples {
-        let config = format!(
-            "credentials: {{ ops: {{ user: u, password: {{ env: PATH }} }} }}\ndefaults: {{ credentials: ops }}\nhosts: [{{ name: srv01, services: [Spooler] }}]\n{example}"
-        );
-        let name = Path::new("destinations.md");
-        let loaded = load_text(
-            config.as_bytes(),
-            name,
-            LoadOptions {
-                look: false,
-                ..LoadOptions::default()
-            },
-        );
-        let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
-        assert_eq!(config.warnings, [], "{example}");
     }
 }
 
@@ -315,7 +288,16 @@ fn a_password_file_that_others_can_read_is_refused_and_relative_to_its_config() 
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
     let config = load(&paths[..1], LoadOptions::default()).unwrap();
     let credential = config.credentials.values().next().unwrap();
-    assert_eq!(credential.password.read().unwrap().reveal(), "hunter2");
+    assert_eq!(
+        credential
+            .password
+            .as_ref()
+            .unwrap()
+            .read()
+            .unwrap()
+            .reveal(),
+        "hunter2"
+    );
 }
 
 #[test]

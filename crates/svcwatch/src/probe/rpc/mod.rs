@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::loopback::LoopbackPipe;
 use super::smb::{SmbPipe, SmbTarget};
 use super::transport::{AnyPipe, TransportError, within};
-use super::{Access, Transport, codes};
+use super::{Access, Auth, Ours, Transport, codes};
 use channel::{CallError, Channel};
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
@@ -102,6 +102,10 @@ pub(super) struct LoggedOn {
     pub(super) accepted: bool,
     /// The name by which the computer called itself in it, where it gave one.
     pub(super) computer: Option<String>,
+    /// How many tries it refused.
+    pub(super) refusals: u8,
+    /// Whether the user is an administrator there, where the host said so.
+    pub(super) administrator: Option<bool>,
 }
 
 impl LoggedOn {
@@ -130,16 +134,18 @@ impl Session {
     pub(super) async fn open(
         host: &Name,
         access: &Access,
-        workstation: &str,
+        ours: &Ours,
         deadline: Instant,
         logon: &mut LoggedOn,
     ) -> Result<Self, Failure> {
-        let pipe = open_pipe(host, access, workstation, deadline, logon).await?;
-        let (channel, manager) = within(deadline, "opening the service control manager", async {
-            // The inner result is a failure of its own kind; only the waiting is bounded here.
-            Ok(open_manager(pipe).await)
-        })
-        .await??;
+        let pipe = open_pipe(host, access, ours, deadline, logon).await?;
+        let (channel, manager, administrator) =
+            within(deadline, "opening the service control manager", async {
+                // The inner result is a failure of its own kind; only the waiting is bounded here.
+                Ok(open_manager(pipe).await)
+            })
+            .await??;
+        logon.administrator = administrator;
         Ok(Self {
             channel,
             manager,
@@ -159,14 +165,24 @@ impl Session {
             transport,
             user,
             password: _,
+            second_password: _,
+            auth,
         } = &self.access;
-        (address, port, transport, user)
-            == (
-                &access.address,
-                &access.port,
-                &access.transport,
-                &access.user,
-            )
+        let same_auth = match (auth, &access.auth) {
+            (Auth::Ntlm, Auth::Ntlm) => true,
+            (Auth::Kerberos(ours), Auth::Kerberos(theirs)) => {
+                (&ours.realm, &ours.host) == (&theirs.realm, &theirs.host)
+            }
+            (Auth::Ntlm, Auth::Kerberos(_)) | (Auth::Kerberos(_), Auth::Ntlm) => false,
+        };
+        same_auth
+            && (address, port, transport, user)
+                == (
+                    &access.address,
+                    &access.port,
+                    &access.transport,
+                    &access.user,
+                )
     }
 
     /// The name by which the computer called itself at the logon.
@@ -316,7 +332,7 @@ impl Session {
 async fn open_pipe(
     host: &Name,
     access: &Access,
-    workstation: &str,
+    ours: &Ours,
     deadline: Instant,
     logon: &mut LoggedOn,
 ) -> Result<AnyPipe, TransportError> {
@@ -327,8 +343,12 @@ async fn open_pipe(
                 port: access.port,
                 user: &access.user,
                 password: &access.password,
-                workstation,
+                workstation: &ours.workstation,
                 encryption,
+                kerberos: match &access.auth {
+                    Auth::Ntlm => None,
+                    Auth::Kerberos(with) => Some((&ours.tickets, with)),
+                },
             };
             let (mut pipe, computer) = SmbPipe::log_on(&target, deadline).await?;
             logon.accept(computer);
@@ -350,8 +370,8 @@ async fn open_pipe(
     }
 }
 
-/// Binds to the service control manager and opens it for listing.
-async fn open_manager(pipe: AnyPipe) -> Result<(Channel, Handle), Failure> {
+/// Binds to the service control manager and opens it for listing; says also whether the user is an administrator.
+async fn open_manager(pipe: AnyPipe) -> Result<(Channel, Handle, Option<bool>), Failure> {
     const DOING: &str = "opening the service control manager";
     let mut channel = Channel::bind(pipe)
         .await
@@ -365,9 +385,31 @@ async fn open_manager(pipe: AnyPipe) -> Result<(Channel, Handle), Failure> {
         .call(&open)
         .await
         .map_err(|error| Failure::of_call(error, DOING))?;
-    match opened.handle {
-        Some(manager) => Ok((channel, manager)),
-        None => Err(code_failure(opened.code, DOING)),
+    let Some(manager) = opened.handle else {
+        return Err(code_failure(opened.code, DOING));
+    };
+    let administrator = is_administrator(&mut channel)
+        .await
+        .map_err(|error| Failure::of_call(error, DOING))?;
+    Ok((channel, manager, administrator))
+}
+
+/// Whether the user may install services, which a monitor need not and only administrators may: the manager is opened
+/// with that right and closed again, and nothing is done with it. Nothing where the host says neither.
+async fn is_administrator(channel: &mut Channel) -> Result<Option<bool>, CallError> {
+    let open = OpenScManager {
+        machine: None,
+        database: None,
+        access: access::MANAGER_CONNECT | access::MANAGER_CREATE_SERVICE,
+    };
+    let opened = channel.call(&open).await?;
+    match (opened.handle, opened.code) {
+        (Some(handle), _) => {
+            channel.call(&CloseServiceHandle { handle }).await?;
+            Ok(Some(true))
+        }
+        (None, Code::ACCESS_DENIED) => Ok(Some(false)),
+        (None, _) => Ok(None),
     }
 }
 

@@ -12,10 +12,13 @@ use smb2::pack::{ReadCursor, Unpack};
 use smb2::types::flags::{Capabilities, SecurityMode};
 use smb2::types::status::NtStatus;
 use smb2::types::{Command, Dialect};
+use svcwatch_core::observe::Refusal;
+use tokio::time::Instant;
 
 use super::ntlm;
 use super::socket::Tap;
 use super::{SmbTarget, failed};
+use crate::probe::kerberos::{self, Granted};
 use crate::probe::transport::TransportError;
 use crate::probe::{Encryption, codes};
 
@@ -35,6 +38,7 @@ pub(super) async fn log_on(
     connection: &mut Connection,
     tap: &Tap,
     target: &SmbTarget<'_>,
+    deadline: Instant,
 ) -> Result<String, TransportError> {
     connection
         .negotiate()
@@ -44,18 +48,23 @@ pub(super) async fn log_on(
         .params()
         .ok_or_else(|| broken("the host agreed on no version of SMB"))?;
     let cipher = offered_cipher(&params);
-    if target.encryption == Encryption::Required && cipher.is_none() {
-        return Err(TransportError::NoEncryption);
-    }
+    suits(params.dialect, cipher, target.encryption)?;
 
-    let (challenge_frame, challenge) = first_round(connection, tap).await?;
-    let names = ntlm::computer_names(&challenge);
-    let (token, session_key) = answer(&challenge, target, &names)?;
-    let frame = connection
-        .execute(Command::SessionSetup, &setup(token), None)
-        .await
-        .map_err(|error| failed(tap, &error, DOING))?;
-    refused(frame.header.status, target.encryption)?;
+    let proof = match target.kerberos {
+        None => with_ntlm(connection, tap, target).await?,
+        Some((tickets, with)) => {
+            let user = target.user;
+            let granted = tickets.for_host(user, with, deadline).await;
+            let granted = granted.map_err(TransportError::Kerberos)?;
+            with_kerberos(connection, tap, target, &granted).await?
+        }
+    };
+    let Proved {
+        frame,
+        session_key,
+        challenge,
+        computer,
+    } = proof;
 
     let response = SessionSetupResponse::unpack(&mut ReadCursor::new(&frame.body))
         .map_err(|error| failed(tap, &error, DOING))?;
@@ -67,18 +76,127 @@ pub(super) async fn log_on(
         };
         return Err(TransportError::GuestRefused { who });
     }
-    let keys = derive(&session_key, &params, cipher, tap, &challenge_frame)?;
+    let keys = derive(&session_key, &params, cipher, tap, challenge.as_deref())?;
     check_signature(&frame, &params, &keys)?;
     connection.set_session_id(frame.header.session_id);
     protect(
         connection,
         keys,
-        cipher,
+        (params.dialect, cipher),
         response.session_flags,
         target.encryption,
     )?;
     tap.stop();
-    Ok(names.netbios.or(names.dns).unwrap_or_default())
+    Ok(computer)
+}
+
+/// What the rounds of a logon leave behind.
+struct Proved {
+    /// The host's last answer.
+    frame: Frame,
+    /// The key of the session.
+    session_key: Vec<u8>,
+    /// The host's answer to the first of two rounds.
+    challenge: Option<Vec<u8>>,
+    /// The name by which the computer called itself; empty where it gave none.
+    computer: String,
+}
+
+/// The two rounds of NTLM.
+async fn with_ntlm(
+    connection: &mut Connection,
+    tap: &Tap,
+    target: &SmbTarget<'_>,
+) -> Result<Proved, TransportError> {
+    let (challenge_frame, challenge) = first_round(connection, tap).await?;
+    let names = ntlm::computer_names(&challenge);
+    let (token, session_key) = answer(&challenge, target, &names)?;
+    let frame = connection
+        .execute(Command::SessionSetup, &setup(token), None)
+        .await
+        .map_err(|error| failed(tap, &error, DOING))?;
+    refused(frame.header.status, target.encryption)?;
+    Ok(Proved {
+        frame,
+        session_key,
+        challenge: Some(challenge_frame),
+        computer: names.netbios.or(names.dns).unwrap_or_default(),
+    })
+}
+
+/// The one round of Kerberos. A computer that is not the one the ticket is for has no key to read it with, so the name
+/// by which it would call itself proves no more and is not asked for.
+async fn with_kerberos(
+    connection: &mut Connection,
+    tap: &Tap,
+    target: &SmbTarget<'_>,
+    granted: &Granted,
+) -> Result<Proved, TransportError> {
+    let token = kerberos::token(granted).map_err(TransportError::Kerberos)?;
+    let frame = connection
+        .execute(Command::SessionSetup, &setup(token), None)
+        .await
+        .map_err(|error| failed(tap, &error, DOING))?;
+    let answer = SessionSetupResponse::unpack(&mut ReadCursor::new(&frame.body))
+        .map(|response| response.security_buffer);
+    let status = frame.header.status;
+    if status.0 != 0 {
+        if let Some(error) = answer.ok().and_then(|answer| kerberos::refusal(&answer)) {
+            return Err(TransportError::Kerberos(error));
+        }
+        return Err(refused_ticket(status, target.encryption));
+    }
+    let answer = answer.map_err(|error| failed(tap, &error, DOING))?;
+    let session_key = kerberos::session_key(granted, &answer).map_err(TransportError::Kerberos)?;
+    Ok(Proved {
+        frame,
+        session_key,
+        challenge: None,
+        computer: String::new(),
+    })
+}
+
+/// A host that refuses a ticket says nothing about the password, which the domain controller has seen.
+fn refused_ticket(status: NtStatus, encryption: Encryption) -> TransportError {
+    match refused(status, encryption) {
+        Err(TransportError::LogonRefused { status: refused })
+            if codes::refusal(refused) == Some(Refusal::WrongPassword) =>
+        {
+            TransportError::TicketRefused { status: refused }
+        }
+        Err(error) => error,
+        Ok(()) => broken("the host wants more than a ticket"),
+    }
+}
+
+/// Refuses a version of SMB that cannot do what is asked for, before anything about the user is said.
+fn suits(
+    dialect: Dialect,
+    cipher: Option<Cipher>,
+    wanted: Encryption,
+) -> Result<(), TransportError> {
+    let (version, windows) = version(dialect);
+    let is_old = matches!(dialect, Dialect::Smb2_0_2 | Dialect::Smb2_1);
+    match wanted {
+        Encryption::Required | Encryption::Preferred if is_old => {
+            Err(TransportError::OldVersion { version, windows })
+        }
+        Encryption::Required if cipher.is_none() => {
+            Err(TransportError::NoEncryption { version, windows })
+        }
+        Encryption::Required | Encryption::Preferred | Encryption::Off => Ok(()),
+    }
+}
+
+/// A version of SMB, and the Windows that speaks no later one (MS-SMB2 appendix A).
+const fn version(dialect: Dialect) -> (&'static str, &'static str) {
+    match dialect {
+        Dialect::Smb2_0_2 => ("2.0.2", "Windows Vista or Windows Server 2008"),
+        Dialect::Smb2_1 => ("2.1", "Windows 7 or Windows Server 2008 R2"),
+        Dialect::Smb3_0 => ("3.0", "Windows 8 or Windows Server 2012"),
+        Dialect::Smb3_0_2 => ("3.0.2", "Windows 8.1 or Windows Server 2012 R2"),
+        Dialect::Smb3_1_1 => ("3.1.1", "Windows 10, Windows Server 2016 or later"),
+    }
 }
 
 /// The cipher that the host chose, or implied: SMB 3.0 knows only one and says so by a capability.
@@ -193,7 +311,7 @@ fn derive(
     params: &NegotiatedParams,
     cipher: Option<Cipher>,
     tap: &Tap,
-    challenge_frame: &[u8],
+    challenge: Option<&[u8]>,
 ) -> Result<Keys, TransportError> {
     let algorithm = algorithm_for_dialect(params.dialect, params.gmac_negotiated);
     let bits = match cipher {
@@ -209,7 +327,7 @@ fn derive(
             });
         }
         Dialect::Smb3_0 | Dialect::Smb3_0_2 => None,
-        Dialect::Smb3_1_1 => Some(handshake_hash(tap, challenge_frame)?),
+        Dialect::Smb3_1_1 => Some(handshake_hash(tap, challenge)?),
     };
     // The signing key has 128 bits whatever the cipher is.
     let signing = derive_session_keys(session_key, params.dialect, hash.as_ref(), 128).signing_key;
@@ -221,20 +339,20 @@ fn derive(
     })
 }
 
-/// The pre-authentication integrity hash up to our AUTHENTICATE (MS-SMB2 3.2.5.3.1).
-fn handshake_hash(tap: &Tap, challenge_frame: &[u8]) -> Result<[u8; 64], TransportError> {
+/// The pre-authentication integrity hash up to our last token (MS-SMB2 3.2.5.3.1): of one round, or of two with the
+/// host's answer to the first.
+fn handshake_hash(tap: &Tap, challenge: Option<&[u8]>) -> Result<[u8; 64], TransportError> {
     let hash = tap.with_handshake(|handshake| {
-        let [negotiate, first, second] = handshake.sent.as_slice() else {
-            return None;
+        let negotiated = handshake.negotiated.as_slice();
+        let messages: Vec<&[u8]> = match (handshake.sent.as_slice(), challenge) {
+            ([negotiate, first, second], Some(challenge)) => {
+                vec![negotiate, negotiated, first, challenge, second]
+            }
+            ([negotiate, only], None) => vec![negotiate, negotiated, only],
+            _ => return None,
         };
         let mut hasher = PreauthHasher::new();
-        for message in [
-            negotiate.as_slice(),
-            &handshake.negotiated,
-            first,
-            challenge_frame,
-            second,
-        ] {
+        for message in messages {
             hasher.update(message);
         }
         Some(*hasher.value())
@@ -266,7 +384,7 @@ fn check_signature(
 fn protect(
     connection: &mut Connection,
     keys: Keys,
-    cipher: Option<Cipher>,
+    (dialect, cipher): (Dialect, Option<Cipher>),
     flags: SessionFlags,
     wanted: Encryption,
 ) -> Result<(), TransportError> {
@@ -285,7 +403,10 @@ fn protect(
             Ok(())
         }
         (true, _, _) if wanted == Encryption::Off => Err(TransportError::EncryptionDemanded),
-        (true, _, _) => Err(TransportError::NoEncryption),
+        (true, _, _) => {
+            let (version, windows) = version(dialect);
+            Err(TransportError::NoEncryption { version, windows })
+        }
     }
 }
 
@@ -310,6 +431,30 @@ mod tests {
             ("", "watcher@corp.example")
         );
         assert_eq!(split_user("watcher", Some("SRV01")), ("", "watcher"));
+    }
+
+    #[test]
+    fn old_versions_are_named_with_their_windows_and_the_line_to_write() {
+        let told = |dialect, cipher, wanted| {
+            suits(dialect, cipher, wanted).map_err(|error| error.to_string())
+        };
+        for wanted in [Encryption::Required, Encryption::Preferred] {
+            let old = told(Dialect::Smb2_1, None, wanted).unwrap_err();
+            assert!(
+                old.contains("Windows Server 2008 R2") && old.contains("write `encryption: off`"),
+                "{old}"
+            );
+        }
+        assert_eq!(told(Dialect::Smb2_1, None, Encryption::Off), Ok(()));
+        let none = told(Dialect::Smb3_0_2, None, Encryption::Required).unwrap_err();
+        assert!(
+            none.contains("Windows Server 2012 R2")
+                && none.contains("write `encryption: preferred`"),
+            "{none}"
+        );
+        assert_eq!(told(Dialect::Smb3_0_2, None, Encryption::Preferred), Ok(()));
+        let ccm = Some(Cipher::Aes128Ccm);
+        assert_eq!(told(Dialect::Smb3_0, ccm, Encryption::Required), Ok(()));
     }
 
     #[test]

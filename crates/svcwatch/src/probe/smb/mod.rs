@@ -29,6 +29,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Encryption;
 use super::codes;
+use super::kerberos::{Kerberos, Tickets};
 use super::transport::{PipeTransport, TransportError, connect, resolve, within};
 use crate::secret::Secret;
 use socket::Tap;
@@ -60,6 +61,8 @@ pub(super) struct SmbTarget<'a> {
     pub(super) workstation: &'a str,
     /// Whether the session must be encrypted.
     pub(super) encryption: Encryption,
+    /// The tickets, and who logs on to what with them; nothing for a logon with NTLM.
+    pub(super) kerberos: Option<(&'a Tickets, &'a Kerberos)>,
 }
 
 /// An open named pipe, with the session and connection under it.
@@ -102,7 +105,7 @@ impl SmbPipe {
         let computer = within(
             deadline,
             "logging on",
-            logon::log_on(&mut connection, &tap, target),
+            logon::log_on(&mut connection, &tap, target, deadline),
         )
         .await?;
         Ok((

@@ -271,7 +271,7 @@ fn check_magic(message: &[u8]) -> Result<(), TransportError> {
     match message.first_chunk::<4>() {
         Some(b"\xfeSMB" | b"\xfdSMB") => Ok(()),
         Some(b"\xffSMB") => Err(TransportError::Protocol(
-            "the host speaks only SMB 1; turn SMB 2 or 3 on there".into(),
+            "the host speaks only SMB 1, as Windows XP and Windows Server 2003 do, which cannot be read; turn SMB 2 or 3 on there, or replace it".into(),
         )),
         _ => Err(TransportError::Protocol(
             "the host sent a message that is not SMB 2 or 3".into(),

@@ -256,7 +256,7 @@ fn set_password(configuration: &Path, user: &str, password: &str) {
 }
 
 /// The ends of all log files of a server's folder.
-fn logs(folder: &Path) -> String {
+pub(crate) fn logs(folder: &Path) -> String {
     const SHOWN: usize = 2_000;
     let mut text = String::new();
     for entry in fs::read_dir(folder.join("log"))

@@ -11,13 +11,13 @@ use svcwatch_wire::scmr::{
     Handle, OpenScManager, OpenScManagerReply, OpenService, OpenServiceReply, ProcessStatus,
     QueryServiceConfig, QueryServiceConfig2, QueryServiceConfig2Reply, QueryServiceConfigReply,
     QueryServiceStatusEx, QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL,
-    ServiceConfig, ServiceStatus,
+    ServiceConfig, ServiceStatus, access,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::probe::hello::{Hello, Reply as HelloReply};
-use crate::probe::{Access, Transport};
+use crate::probe::{Access, Auth, Transport};
 use crate::secret::Secret;
 
 /// How the host misbehaves.
@@ -26,6 +26,10 @@ pub(super) enum Trick {
     None,
     /// Refuses the logon with this NTSTATUS.
     Refuse(u32),
+    /// Refuses the first so many logons with this NTSTATUS.
+    RefuseFirst(usize, u32),
+    /// Takes the user for an administrator.
+    Administrator,
     /// Refuses to open the service control manager with this code.
     RefuseManager(u32),
     /// Knows no list with processes.
@@ -100,15 +104,18 @@ impl Host {
             transport: Transport::Loopback,
             user: "watcher".into(),
             password: Secret::default(),
+            second_password: None,
+            auth: Auth::Ntlm,
         };
         (host, access)
     }
 
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
         Hello::receive(&mut stream).await.ok()?;
-        self.logons.fetch_add(1, Ordering::Relaxed);
+        let logons = self.logons.fetch_add(1, Ordering::Relaxed);
         let reply = match self.trick {
             Trick::Refuse(status) => HelloReply::Refused { status },
+            Trick::RefuseFirst(count, status) if logons < count => HelloReply::Refused { status },
             _ => HelloReply::Accepted {
                 computer: "WEB-1".into(),
             },
@@ -155,6 +162,12 @@ impl Host {
                         handle: None,
                         code: Code(code),
                     },
+                    trick if trick != Trick::Administrator && installs(stub) => {
+                        OpenScManagerReply {
+                            handle: None,
+                            code: Code::ACCESS_DENIED,
+                        }
+                    }
                     _ => OpenScManagerReply {
                         handle: Some(MANAGER),
                         code: Code::SUCCESS,
@@ -213,6 +226,11 @@ impl Host {
             self.lists.load(Ordering::Relaxed),
         )
     }
+}
+
+/// Whether the manager is opened with the right to install services.
+fn installs(stub: &[u8]) -> bool {
+    OpenScManager::decode(stub).unwrap().access & access::MANAGER_CREATE_SERVICE != 0
 }
 
 /// The answer to a call about one service, of which there is only one.

@@ -19,6 +19,7 @@ fn request(may_log_on: bool, ask: &[&str]) -> ProbeRequest {
         host: Name::new("web-1"),
         probe: ProbeId(7),
         may_log_on,
+        logons: 1,
         ask: ask.iter().map(|name| Name::new(name)).collect(),
         timeout: Span(2_000),
     }
@@ -296,4 +297,74 @@ async fn what_a_host_does_not_tell_of_a_configuration_stays_unknown() {
         1,
         "a session survives what a host does not know"
     );
+}
+
+#[tokio::test]
+async fn a_second_password_is_tried_where_the_first_is_refused_and_two_may_be() {
+    const WRONG: u32 = 0xC000_006D;
+    const LOCKED: u32 = 0xC000_0234;
+    // The trick, how many logons may be tried, whether there is a second password; then what is said of it.
+    let cases = [
+        (Trick::RefuseFirst(1, WRONG), 2, true, (2, 1, None)),
+        (
+            Trick::RefuseFirst(1, WRONG),
+            1,
+            true,
+            (1, 1, Some(Refusal::WrongPassword)),
+        ),
+        (
+            Trick::RefuseFirst(1, WRONG),
+            2,
+            false,
+            (1, 1, Some(Refusal::WrongPassword)),
+        ),
+        (
+            Trick::Refuse(WRONG),
+            2,
+            true,
+            (2, 2, Some(Refusal::WrongPassword)),
+        ),
+        (
+            Trick::RefuseFirst(1, LOCKED),
+            2,
+            true,
+            (1, 1, Some(Refusal::LockedOut)),
+        ),
+        (Trick::None, 2, true, (1, 0, None)),
+    ];
+    for (trick, logons, second, wanted) in cases {
+        let (host, mut access) = Host::start(trick).await;
+        access.second_password = second.then(|| Secret::new("previous"));
+        let mut request = request(true, &[]);
+        request.logons = logons;
+        let seen = Prober::new().check(&request, &access).await;
+        let refusal = match &seen.outcome {
+            Outcome::Fault(fault) => fault.refusal,
+            Outcome::Read(_) => None,
+            Outcome::LogonNeeded => panic!("it may log on"),
+        };
+        assert_eq!(
+            (host.counts().0, seen.refusals, refusal),
+            wanted,
+            "{trick:?} {logons}"
+        );
+        let accepted = seen.logon == Logon::Accepted;
+        assert_eq!(accepted, refusal.is_none(), "{trick:?} {logons}");
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_is_known_at_the_logon_and_nothing_is_done_with_it() {
+    for (trick, wanted) in [(Trick::Administrator, true), (Trick::None, false)] {
+        let (_host, access) = Host::start(trick).await;
+        let prober = Prober::new();
+        let seen = prober.check(&request(true, &[]), &access).await;
+        assert_eq!((listed(&seen), seen.administrator), (81, Some(wanted)));
+        let kept = prober.check(&request(false, &[]), &access).await;
+        assert_eq!(
+            (listed(&kept), kept.administrator),
+            (81, None),
+            "asked once"
+        );
+    }
 }

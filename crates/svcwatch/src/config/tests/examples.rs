@@ -1,0 +1,49 @@
+//! The examples of the pages are good.
+
+use std::fs;
+use std::path::Path;
+
+use super::super::{Config, LoadOptions, load_text};
+
+/// The examples of a page.
+fn examples(page: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = fs::read_to_string(root.join(page)).unwrap();
+    text.split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// An example as a config, whose files need not be there.
+fn load(example: &str) -> Config {
+    let options = LoadOptions {
+        look: false,
+        ..LoadOptions::default()
+    };
+    let loaded = load_text(example.as_bytes(), Path::new("example.yaml"), options);
+    let config = loaded.unwrap_or_else(|errors| panic!("{example}\n{errors}"));
+    assert_eq!(config.warnings, [], "{example}");
+    config
+}
+
+#[test]
+fn the_examples_of_logons_are_good() {
+    let examples = examples("docs/logons.md");
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        load(&example);
+    }
+}
+
+#[test]
+fn the_examples_of_destinations_are_good() {
+    let examples = examples("docs/destinations.md");
+    assert!(examples.len() >= 6, "{}", examples.len());
+    for example in examples {
+        load(&format!(
+            "credentials: {{ ops: {{ user: u, password: {{ env: PATH }} }} }}\ndefaults: {{ credentials: ops }}\nhosts: [{{ name: srv01, services: [Spooler] }}]\n{example}"
+        ));
+    }
+}

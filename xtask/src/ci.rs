@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
 use crate::project::{Failure, Project, Stream, read, run as run_program, tee};
-use crate::{deny, fuzz, peers, sim, tidy, tools};
+use crate::{deny, fuzz, peers, sim, tidy, tools, windows};
 
 /// The help text.
 pub(crate) const HELP: &str = "\
@@ -61,6 +61,11 @@ const STEPS: &[Step] = &[
         name: "tidy",
         about: "the house rules",
         run: |project, _| tidy::check(project).map(Some),
+    },
+    Step {
+        name: "windows",
+        about: "the exe for Windows, which the tests run under Wine",
+        run: |project, _| windows::build(project, false).map(Some),
     },
     Step {
         name: "test",

@@ -12,6 +12,7 @@ mod project;
 mod sim;
 mod tidy;
 mod tools;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,12 @@ const COMMANDS: &[Command] = &[
         help: bench::HELP,
         run: bench::run,
     },
+    Command {
+        name: "windows",
+        about: "build svcwatch.exe here and look at what it asks of Windows",
+        help: windows::HELP,
+        run: windows::run,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -109,7 +116,7 @@ fn main() -> ExitCode {
 fn overview() -> String {
     let commands: Vec<String> = COMMANDS
         .iter()
-        .map(|command| format!("  {:<6} {}\n", command.name, command.about))
+        .map(|command| format!("  {:<7} {}\n", command.name, command.about))
         .collect();
     let commands = commands.concat();
     format!(

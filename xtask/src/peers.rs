@@ -122,7 +122,17 @@ const PEERS: &[Peer] = &[
     Peer {
         package: "gcc-mingw-w64-x86-64",
         gives: Gives::Program("x86_64-w64-mingw32-gcc"),
-        why: "builds the test services that run in Wine",
+        why: "links svcwatch.exe, and builds the test services that run in Wine",
+    },
+    Peer {
+        package: "binutils-mingw-w64-x86-64",
+        gives: Gives::Program("x86_64-w64-mingw32-windres"),
+        why: "makes the icon, version and messages of svcwatch.exe",
+    },
+    Peer {
+        package: "osslsigncode",
+        gives: Gives::Program("osslsigncode"),
+        why: "signs it where there is a key",
     },
     Peer {
         package: "python3",

@@ -16,6 +16,12 @@ pub enum Event {
     Tick,
     /// A probe answered.
     Observed(Observation),
+    /// A host says that something has happened there, and not what: it is read now, or once more after the reading that
+    /// is under way.
+    Stirred {
+        /// The host.
+        host: Name,
+    },
     /// The configuration of services was read, or not.
     ConfigRead {
         /// The host.

@@ -57,6 +57,8 @@ pub struct Host {
     pub session_kept: bool,
     /// How late its last check began.
     pub lag: Span,
+    /// Whether it said while it was read that something has happened, which the reading may not show.
+    pub stirred: bool,
     /// Whether its fault was there at the first look.
     pub first_look: bool,
     /// The first failed reading of those that still fail.
@@ -128,6 +130,7 @@ impl Host {
             looked: false,
             session_kept: false,
             lag: Span::ZERO,
+            stirred: false,
             first_look: false,
             wrong_since,
             failed: 0,

@@ -106,6 +106,7 @@ impl Pipeline {
             Event::Tick => return,
             // The carrier's own bounds on deliveries and requests keep these few.
             Event::ConfigRead { .. }
+            | Event::Stirred { .. }
             | Event::Rendered { .. }
             | Event::Settled { .. }
             | Event::Acknowledge { .. }

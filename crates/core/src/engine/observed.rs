@@ -95,6 +95,9 @@ impl Engine {
                 .push(Effect::Note(Fact::LateAnswer { host: name }));
             return;
         };
+        if core::mem::take(&mut host.stirred) {
+            self.schedule.no_later(&name, now.tick);
+        }
         if missed > 0 {
             step.effects.push(Effect::Note(Fact::MissedRounds {
                 host: name.clone(),

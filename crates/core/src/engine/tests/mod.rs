@@ -20,6 +20,7 @@ use crate::{
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
 mod muted;
+mod stirred;
 mod told;
 
 /// An engine with a clock, and a world that answers at once.

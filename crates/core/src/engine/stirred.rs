@@ -1,0 +1,16 @@
+//! What hosts say by themselves. It is no reading and tells nothing: it has the host read, and what is read then counts.
+//! What is not said or gets lost, the next round finds.
+
+use super::Engine;
+use crate::{id::Name, time::Now};
+
+impl Engine {
+    /// A host says that something has happened there.
+    pub(super) fn stirred(&mut self, now: Now, name: &Name) {
+        if let Some(host) = self.hosts.get_mut(name) {
+            // The reading under way may have looked before it happened.
+            host.stirred = self.schedule.under_way(name).is_some();
+            self.schedule.no_later(name, now.tick);
+        }
+    }
+}

@@ -15,6 +15,7 @@ use svcwatch_core::{
     time::{Now, Span},
 };
 use tokio::{
+    sync::mpsc,
     task::{AbortHandle, Id, JoinSet},
     time::timeout,
 };
@@ -26,6 +27,9 @@ const SHORT: Duration = Duration::from_secs(10);
 /// How long a delivery may take at the very most; each destination has a shorter deadline of its own.
 const SEND_MAX: Duration = Duration::from_secs(90);
 
+/// Hosts that wait to be told of as stirring, at most; more are told of a little later.
+const STIRS_MAX: usize = 1_000;
+
 /// Carries out effects and brings back their events.
 #[derive(Debug)]
 pub struct Performer {
@@ -36,18 +40,22 @@ pub struct Performer {
     tasks: JoinSet<Option<Event>>,
     /// What is answered for a task that breaks.
     instead: HashMap<Id, Option<Event>>,
+    /// Hosts that say that something has happened there.
+    stirs: mpsc::Receiver<Name>,
 }
 
 impl Performer {
     /// Begins with no session.
     pub fn new(reach: Reach, destinations: Destinations, logons: Arc<Logons>) -> Self {
+        let (stirs_in, stirs) = mpsc::channel(STIRS_MAX);
         Self {
-            prober: Arc::new(Prober::new()),
+            prober: Arc::new(Prober::new().that_hears(stirs_in)),
             senders: Senders::new(destinations),
             reach: Arc::new(reach),
             logons,
             tasks: JoinSet::new(),
             instead: HashMap::new(),
+            stirs,
         }
     }
 
@@ -130,8 +138,13 @@ impl Performer {
     /// The next event; waits for ever where nothing is under way.
     pub async fn next(&mut self) -> Event {
         loop {
-            let (id, event) = match self.tasks.join_next_with_id().await {
-                None => return std::future::pending().await,
+            let ended = tokio::select! {
+                ended = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => ended,
+                Some(host) = self.stirs.recv() => return Event::Stirred { host },
+                else => return std::future::pending().await,
+            };
+            let (id, event) = match ended {
+                None => continue,
                 Some(Ok((id, event))) => {
                     self.instead.remove(&id);
                     (id, event)

@@ -40,6 +40,19 @@ impl Failure {
         Self::NotStarted(error.into().to_string())
     }
 
+    /// The exit code, and what there is to say, for who has no stderr.
+    #[cfg(windows)]
+    pub(super) fn in_words(self) -> (u8, String) {
+        match self {
+            Self::NobodyReads => (0, String::new()),
+            Self::Told => (MET, "it met a failure".to_owned()),
+            Self::Met(sentence) => (MET, sentence),
+            Self::Usage(sentence) => (USAGE, sentence),
+            Self::Config(problems) => (USAGE, problems.join("\n")),
+            Self::NotStarted(sentence) => (NOT_STARTED, sentence),
+        }
+    }
+
     /// Says it on stderr, and gives the exit code.
     pub(super) fn tell(self) -> ExitCode {
         let (code, sentence) = match self {

@@ -18,6 +18,7 @@ mod password;
 mod run;
 mod schedule;
 mod schema;
+mod service;
 mod services;
 mod silence;
 mod test;
@@ -26,7 +27,7 @@ use crate::{COMMIT, VERSION};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use failure::Failure;
 use std::{ffi::OsString, io::IsTerminal, path::PathBuf, process::ExitCode, sync::LazyLock};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOGGED: &str = "warn,svcwatch=info";
@@ -71,10 +72,21 @@ enum Command {
     Schedule(schedule::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
+    Service(service::Arguments),
     Completions(completions::Arguments),
 }
 
 impl Command {
+    /// Whether warnings go to the system's own log too: where nobody may be looking at the console.
+    #[cfg(windows)]
+    fn told_to_system(&self) -> bool {
+        match self {
+            Self::Run(arguments) => arguments.has_no_config(),
+            Self::Service(arguments) => matches!(arguments.what, service::What::Run(_)),
+            _ => false,
+        }
+    }
+
     /// What it logs unless `RUST_LOG` says otherwise.
     const fn logged(&self) -> &'static str {
         match self {
@@ -135,21 +147,32 @@ pub fn main_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             });
         }
     };
-    log_to_stderr(cli.command.logged());
-    let done = tokio::runtime::Builder::new_multi_thread()
+    log(&cli.command);
+    #[cfg(windows)]
+    if let Command::Service(service::Arguments {
+        what: service::What::Run(arguments),
+    }) = cli.command
+    {
+        return service::serve(arguments);
+    }
+    match with_runtime(carry_out(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+/// Does something with threads for what waits and for what blocks.
+fn with_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::not_started(format!("the system gives no threads: {error}")))
         .and_then(|runtime| {
-            let done = runtime.block_on(Box::pin(carry_out(cli.command)));
+            let done = runtime.block_on(Box::pin(work));
             // What still blocks (a name that is being resolved) is not waited for.
             runtime.shutdown_background();
             done
-        });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(),
-    }
+        })
 }
 
 async fn carry_out(command: Command) -> Result<(), Failure> {
@@ -168,16 +191,26 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Schedule(arguments) => schedule::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
+        #[cfg(windows)]
+        Command::Service(arguments) => service::run(arguments).await,
+        #[cfg(not(windows))]
+        Command::Service(arguments) => service::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),
     }
 }
 
-fn log_to_stderr(usually: &str) {
+fn log(command: &Command) {
+    let usually = command.logged();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usually));
-    let logging = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let to_stderr = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(output::colours_on(std::io::stderr().is_terminal()));
+    let logging = tracing_subscriber::registry().with(filter).with(to_stderr);
+    #[cfg(windows)]
+    let logging = {
+        use crate::os::windows::event_log::EventLog;
+        logging.with(command.told_to_system().then(EventLog::default))
+    };
     // A test that runs commands in its own process may log already.
     drop(logging.try_init());
 }

@@ -1,6 +1,8 @@
 //! `svcwatch run`.
 
 use super::{failure::Failure, output};
+#[cfg(windows)]
+use crate::os;
 use crate::{
     VERSION,
     app::{App, Options},
@@ -12,11 +14,12 @@ use clap::Args;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// What to do instead where no configuration is given.
+#[cfg(not(windows))]
 const WITHOUT_CONFIG: &str = "\
 no configuration is given, so there is nothing to watch; write one and name it with -c FILE, \
 look at one host with `svcwatch services HOST`, or see it at work on a simulated fleet with `svcwatch demo`";
 
-/// Watch what the configuration names, until SIGTERM or SIGINT
+/// Watch what the configuration names, until SIGTERM or SIGINT; on Windows without one the services of this machine
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,12 +42,41 @@ pub(super) struct Arguments {
     insecure_listen: bool,
 }
 
-pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    if arguments.config.is_empty() {
-        return Err(Failure::usage(WITHOUT_CONFIG));
+#[cfg(windows)]
+impl Arguments {
+    /// Whether this machine is watched, because nothing else is named.
+    pub(super) const fn has_no_config(&self) -> bool {
+        self.config.is_empty()
     }
+}
+
+/// What is watched where nothing is named: the services of this machine that start by themselves.
+#[cfg(windows)]
+fn without_config() -> Result<Config, Failure> {
+    let name = os::windows::computer_name().unwrap_or_else(|| "localhost".to_owned());
+    let text = format!(
+        "hosts:\n  - {{ name: '{}', address: localhost, services: [{{ start: automatic }}, {{ start: automatic_delayed }}] }}\n\
+         destinations:\n  console: {{ type: log }}\n",
+        name.replace('\'', "''")
+    );
+    let place = std::path::Path::new("the configuration for this machine");
+    let config = config::load_text(text.as_bytes(), place, LoadOptions::default())?;
+    Ok(config)
+}
+
+/// Elsewhere there is nothing to watch then.
+#[cfg(not(windows))]
+fn without_config() -> Result<Config, Failure> {
+    Err(Failure::usage(WITHOUT_CONFIG))
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let files = arguments.config.clone();
-    let config = load(files, LoadOptions::default()).await?;
+    let config = if files.is_empty() {
+        without_config()?
+    } else {
+        load(files, LoadOptions::default()).await?
+    };
     for warning in &config.warnings {
         output::complain(&format!("warning: {warning}"));
     }
@@ -78,6 +110,8 @@ pub(super) async fn load(files: Vec<PathBuf>, options: LoadOptions) -> Result<Co
 /// Runs until somebody asks for the end. A second one who asks ends it at once, which loses nothing either.
 async fn until_stopped(mut app: App, signals: &mut Signals) -> Result<(), StoreError> {
     tracing::info!("svcwatch is ready");
+    #[cfg(windows)]
+    os::windows::ready();
     loop {
         tokio::select! {
             ended = app.ended() => return ended,

@@ -6,7 +6,10 @@ use super::{
     output::{self, Colour, Progress, Table, maybe, plain},
     password,
 };
-use crate::probe::{Access, Auth, Encryption, Prober, Transport};
+use crate::{
+    probe::{Access, Auth, Encryption, Prober, Transport},
+    secret::Secret,
+};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::{
@@ -31,6 +34,7 @@ Examples:
   svcwatch services 127.0.0.1 --port 4490 --user root --password-file root.password --encryption off
   svcwatch services srv01 --user ops@CORP.EXAMPLE -o json
 
+On Windows, without --user, it is read by the Windows API as whoever runs this; `localhost` is this computer.
 The password is taken from --password-file, from SVCWATCH_PASSWORD, or asked for.")]
 pub(super) struct Arguments {
     /// Its name or address
@@ -48,8 +52,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     encryption: When,
     /// How the services are read
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    transport: How,
+    #[arg(long, value_name = "HOW", value_enum)]
+    transport: Option<How>,
     /// How long it may take
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
@@ -70,11 +74,12 @@ enum When {
 }
 
 /// How the services are read.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum How {
     /// MS-SCMR over SMB
-    #[default]
     Rpc,
+    /// The Windows API, on Windows alone
+    Local,
 }
 
 /// The services of a host, as they are printed.
@@ -96,25 +101,9 @@ struct Line {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let user = match &arguments.user {
-        Some(user) => user.clone(),
-        None => ask_user(&arguments.host)?,
-    };
-    let password = password::of(&user, arguments.password_file.clone())?;
-    let encryption = match arguments.encryption {
-        When::Required => Encryption::Required,
-        When::Preferred => Encryption::Preferred,
-        When::Off => Encryption::Off,
-    };
-    let How::Rpc = arguments.transport;
-    let access = Access {
-        address: arguments.host.clone(),
-        port: arguments.port,
-        transport: Transport::Smb { encryption },
-        user,
-        password,
-        second_password: None,
-        auth: Auth::Ntlm,
+    let access = match how(&arguments)? {
+        How::Rpc => access(&arguments)?,
+        How::Local => local(&arguments),
     };
     let host = Name::new(&arguments.host);
     let timeout = Span::seconds(arguments.timeout);
@@ -139,6 +128,63 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Format::Table => table(&answer).print()?,
     }
     Ok(())
+}
+
+/// How the host is read: on Windows by its API, where no account is named.
+fn how(arguments: &Arguments) -> Result<How, Failure> {
+    let usual = if cfg!(windows) && arguments.user.is_none() {
+        How::Local
+    } else {
+        How::Rpc
+    };
+    let how = arguments.transport.unwrap_or(usual);
+    if how == How::Local && !cfg!(windows) {
+        return Err(Failure::usage(
+            "--transport local reads by the Windows API, and this is no Windows",
+        ));
+    }
+    if how == How::Local && arguments.user.is_some() {
+        return Err(Failure::usage(
+            "--transport local reads as whoever runs this; leave out --user, or use --transport rpc",
+        ));
+    }
+    Ok(how)
+}
+
+/// By the Windows API.
+fn local(arguments: &Arguments) -> Access {
+    Access {
+        address: arguments.host.clone(),
+        port: arguments.port,
+        transport: Transport::Local,
+        user: String::new(),
+        password: Secret::default(),
+        second_password: None,
+        auth: Auth::Ntlm,
+    }
+}
+
+/// Over SMB.
+fn access(arguments: &Arguments) -> Result<Access, Failure> {
+    let user = match &arguments.user {
+        Some(user) => user.clone(),
+        None => ask_user(&arguments.host)?,
+    };
+    let password = password::of(&user, arguments.password_file.clone())?;
+    let encryption = match arguments.encryption {
+        When::Required => Encryption::Required,
+        When::Preferred => Encryption::Preferred,
+        When::Off => Encryption::Off,
+    };
+    Ok(Access {
+        address: arguments.host.clone(),
+        port: arguments.port,
+        transport: Transport::Smb { encryption },
+        user,
+        password,
+        second_password: None,
+        auth: Auth::Ntlm,
+    })
 }
 
 fn ask_user(host: &str) -> Result<String, Failure> {

@@ -120,8 +120,10 @@ pub enum Encryption {
 /// How services are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// MS-SCMR over SMB, which is also what `auto` means.
+    /// MS-SCMR over SMB.
     Rpc,
+    /// The Windows API, as the account that svcwatch runs as.
+    Local,
     /// The simulated fleet on this machine; no config can name it.
     Loopback,
 }

@@ -39,8 +39,8 @@ const KEYS: &[(&str, &[&str])] = &[
 
 /// Shapes, keys, and the values that they will have.
 const VALUES: &[(&str, &str, &[&str])] = &[
-    ("defaults", "transport", &["local", "wmi"]),
-    ("host", "transport", &["local", "wmi"]),
+    ("defaults", "transport", &["wmi"]),
+    ("host", "transport", &["wmi"]),
     ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
 ];

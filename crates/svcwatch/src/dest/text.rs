@@ -306,6 +306,10 @@ pub fn exit_code(notice: &Notice) -> Option<String> {
     let code = notice.exit_code?;
     Some(match (code, notice.service_exit_code) {
         (1066, Some(own)) => format!("{}, {own}", codes::describe(code)),
+        // Of a process that was held on to when it ended, its own exit code is known.
+        (1067, Some(own)) if own != 0 => {
+            format!("{}: {}", codes::describe(code), codes::describe(own))
+        }
         _ => codes::describe(code),
     })
 }

@@ -3,12 +3,17 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
-mod windows;
+pub mod windows;
 
 #[cfg(unix)]
-pub use unix::{Signals, data_folder, raise_open_files, stamp, tick};
+pub use unix::{
+    Signals, data_folder, is_this_computer, make_private_folder, raise_open_files, stamp, tick,
+};
 #[cfg(windows)]
-pub use windows::{Signals, data_folder, raise_open_files, stamp, tick};
+pub use windows::{
+    Signals, computer_name, data_folder, is_this_computer, make_private_folder, raise_open_files,
+    stamp, tick,
+};
 
 /// What somebody outside asks of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,10 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 use std::{
-    env, io,
-    os::unix::fs::MetadataExt,
+    env,
+    fs::DirBuilder,
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
@@ -66,6 +68,16 @@ pub fn raise_open_files(wanted: u64) -> Result<(), u64> {
         Some(have) if have < wanted => Err(have),
         _ => Ok(()),
     }
+}
+
+/// Whether an address is this computer's own. It is not asked here: only Windows has services of its own.
+pub const fn is_this_computer(_address: &str) -> bool {
+    false
+}
+
+/// Makes a folder, and those above it, that its owner alone can enter.
+pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// What tells this version of a file from another; nothing where there is no such file.

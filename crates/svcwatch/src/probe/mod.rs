@@ -9,6 +9,8 @@ pub mod hello;
 pub mod kerberos;
 mod loopback;
 mod rpc;
+pub(crate) mod scm;
+mod session;
 mod smb;
 mod transport;
 
@@ -22,12 +24,14 @@ use svcwatch_core::observe::{
     Fault, HostFault, HostReading, Logon, Observation, Outcome, Refusal, ServiceConfig,
 };
 use svcwatch_core::time::Span;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 pub use crate::config::Encryption;
 use crate::secret::Secret;
 use kerberos::{Kerberos, Proof, Tickets};
-use rpc::{After, Failure, LoggedOn, Session};
+use rpc::{After, Failure, LoggedOn};
+use session::Session;
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
 const WORKSTATION_LIMIT: usize = 15;
@@ -42,7 +46,18 @@ pub enum Transport {
     },
     /// Plain TCP to the simulated fleet on this machine.
     Loopback,
+    /// The Windows API, as the account that svcwatch runs as; on Windows alone.
+    Local,
 }
+
+/// From now on the services of this computer are not read any more: it shuts down, and they end one after another.
+#[cfg(windows)]
+pub(crate) fn machine_goes_down() {
+    scm::GOES_DOWN.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Takes the names of hosts where something has just happened, so that they are read at once.
+pub type Stirs = mpsc::Sender<Name>;
 
 /// How a host is reached and as whom. A kept session is used only where nothing but the password differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +111,7 @@ impl Access {
 }
 
 /// The place of one host's session; locked while the host is being read.
-type Slot = Arc<tokio::sync::Mutex<Option<Box<Session>>>>;
+type Slot = Arc<tokio::sync::Mutex<Option<Session>>>;
 
 /// All sessions that are kept, one per host.
 #[derive(Debug)]
@@ -111,6 +126,8 @@ struct Ours {
     /// The name of this computer.
     workstation: String,
     tickets: Tickets,
+    /// Where news goes; none where nobody wants to hear it.
+    stirs: Option<Stirs>,
 }
 
 impl Default for Prober {
@@ -127,8 +144,16 @@ impl Prober {
             ours: Ours {
                 workstation: workstation(),
                 tickets: Tickets::default(),
+                stirs: None,
             },
         }
+    }
+
+    /// The same, which tells of hosts where something has just happened, as far as they say so by themselves.
+    #[must_use]
+    pub fn that_hears(mut self, stirs: Stirs) -> Self {
+        self.ours.stirs = Some(stirs);
+        self
     }
 
     /// Reads a host's services. Answers within the request's timeout, and never twice at once for one host.
@@ -230,7 +255,7 @@ impl Prober {
     /// check that is dropped half way leaves none behind that is in the middle of an answer.
     async fn read(
         &self,
-        kept: &mut Option<Box<Session>>,
+        kept: &mut Option<Session>,
         request: &ProbeRequest,
         access: &Access,
         deadline: Instant,
@@ -258,7 +283,7 @@ impl Prober {
         }
         let opened = self.open(request, access, deadline, logon).await;
         let mut session = match opened {
-            Ok(session) => Box::new(session),
+            Ok(session) => session,
             Err(failure) => return (Outcome::Fault(failure.fault), None),
         };
         match session.check(&request.ask, deadline).await {
@@ -303,8 +328,8 @@ impl Prober {
 
 /// Puts a session that answered back into its place.
 fn keep(
-    kept: &mut Option<Box<Session>>,
-    session: Box<Session>,
+    kept: &mut Option<Session>,
+    session: Session,
     reading: HostReading,
 ) -> (Outcome, Option<String>) {
     let computer = session.computer().map(str::to_owned);

@@ -94,6 +94,7 @@ pub fn access(
         transport: match connection.transport {
             config::Transport::Rpc => probe::Transport::Smb { encryption },
             config::Transport::Loopback => probe::Transport::Loopback,
+            config::Transport::Local => probe::Transport::Local,
         },
         user: credential.map_or_else(String::new, |credential| credential.user.clone()),
         password: passwords.first,

@@ -19,6 +19,7 @@ mod run_support;
 mod samba;
 mod story;
 mod support;
+mod windows;
 mod wine;
 
 use svcwatch::probe::{Access, Auth, Encryption, Prober, Transport};

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::plan::{EntryPlan, HostPlan, Labels};
+use svcwatch_core::rhythm::Rhythm;
+use svcwatch_core::time::Span;
 
 use super::Build;
 use super::credentials::{Choices, auth};
@@ -17,11 +19,15 @@ use crate::config::settings::{Auth, Connection, Credential, Encryption, Transpor
 use crate::config::tables::{DEFAULTS, HOST};
 use crate::config::text;
 use crate::config::tree::Node;
+use crate::os;
 
 /// The most entries of services that one host may have, those of its groups included.
 const ENTRIES_OF_HOST: usize = 2_000;
 /// The most entries of services that all hosts together may have, those of their groups included.
 const ENTRIES: usize = 2_000_000;
+
+/// How often a computer is read that tells of changes by itself, unless the configuration says otherwise.
+const EVERY_WHERE_HEARD: Span = Span::minutes(5);
 
 /// Hosts that name no account, told as one.
 #[derive(Default)]
@@ -109,10 +115,11 @@ fn host<'tree>(
         })
         .or_else(|| the_account(build, &fields))
         .cloned();
-    if fields.get("credentials").is_none() && account.is_none() && build.need_accounts {
+    let address = address(build, node, shown, path);
+    let (transport, account) = transport(build, node, &fields, account, path);
+    if account.is_none() && transport == Transport::Rpc && build.need_accounts {
         run.accountless.note(node.at, path, shown);
     }
-    let address = address(build, node, shown, path);
     let credential = account.as_ref().and_then(|name| run.credentials.get(name));
     let auth = credential.map(|credential| auth(fields.word("auth"), shown, credential));
     let auth = match auth {
@@ -133,7 +140,7 @@ fn host<'tree>(
             "preferred" => Encryption::Preferred,
             _ => Encryption::Required,
         },
-        transport: Transport::Rpc,
+        transport,
         timeout: fields.duration("timeout"),
     };
     let plan = HostPlan {
@@ -141,7 +148,7 @@ fn host<'tree>(
         address,
         site: fields.text("site").map(|site| build.shared(site)),
         account,
-        every: build.rhythm(&fields, "every", &every_path(node, path)),
+        every: every(build, run, node, &fields, (transport, path)),
         timeout: fields.duration("timeout"),
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
@@ -150,6 +157,61 @@ fn host<'tree>(
         services: services_of(build, run, node, shown, path),
     };
     Some((plan, connection))
+}
+
+/// How a host is read, and with which account: the Windows API takes the one that svcwatch runs as.
+fn transport(
+    build: &mut Build<'_>,
+    node: &Node,
+    fields: &Fields<'_>,
+    account: Option<Name>,
+    path: &str,
+) -> (Transport, Option<Name>) {
+    match fields.word("transport") {
+        "rpc" => (Transport::Rpc, account),
+        "local" => {
+            if !cfg!(windows) {
+                build.error(
+                    node.at,
+                    &format!("{path}.transport"),
+                    "`local` reads by the Windows API, and this is no Windows",
+                    "write `rpc`, or run svcwatch on Windows",
+                );
+            } else if node.get("credentials").is_some() {
+                build.error(
+                    node.at,
+                    &format!("{path}.credentials"),
+                    "with `transport: local` a host is read as the account that svcwatch runs as",
+                    "remove `credentials`, or write `transport: rpc`",
+                );
+            }
+            (Transport::Local, None)
+        }
+        _ if cfg!(windows) && account.is_none() => (Transport::Local, None),
+        _ => (Transport::Rpc, account),
+    }
+}
+
+/// When a host is read. This computer tells of changes by itself, so that it need not be read often.
+fn every<'tree>(
+    build: &mut Build<'_>,
+    run: &Run<'tree>,
+    node: &'tree Node,
+    fields: &Fields<'tree>,
+    (transport, path): (Transport, &str),
+) -> Rhythm {
+    let given = [Some(node), run.defaults]
+        .into_iter()
+        .flatten()
+        .any(|node| node.get("every").is_some());
+    let address = node.get("address").or_else(|| node.get("name"));
+    let own = address
+        .and_then(Node::scalar)
+        .is_some_and(|address| os::is_this_computer(&address.text));
+    if !given && own && transport == Transport::Local {
+        return EVERY_WHERE_HEARD.into();
+    }
+    build.rhythm(fields, "every", &every_path(node, path))
 }
 
 /// The path of the rhythm that a host has: its own, or that of the defaults.

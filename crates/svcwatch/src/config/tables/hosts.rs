@@ -157,9 +157,9 @@ const HOST_SETTINGS: &[Key] = &[
     ),
     optional(
         "transport",
-        Kind::Choice(&["auto", "rpc"]),
+        Kind::Choice(&["auto", "rpc", "local"]),
         "auto",
-        "How its services are read.",
+        "How its services are read: over SMB (`rpc`), or by the Windows API as the account that svcwatch runs as (`local`, on Windows alone). `auto` is `local` on Windows for a host without `credentials`, and `rpc` else.",
     ),
     optional(
         "auth",

@@ -85,7 +85,7 @@ async fn fill(
 }
 
 /// Takes over what the main query told.
-fn take(config: &mut ServiceConfig, found: scmr::ServiceConfig) {
+pub(in crate::probe) fn take(config: &mut ServiceConfig, found: scmr::ServiceConfig) {
     config.start_type = found.start().map(|start| match start {
         scmr::StartType::Boot => StartType::Boot,
         scmr::StartType::System => StartType::System,

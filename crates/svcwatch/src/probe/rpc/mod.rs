@@ -1,8 +1,8 @@
 //! A kept session with one host's service control manager.
 
 mod channel;
-mod config;
-mod reading;
+pub(super) mod config;
+pub(super) mod reading;
 #[cfg(test)]
 mod tests;
 
@@ -355,7 +355,7 @@ async fn open_pipe(
             pipe.open(&target, PIPE, deadline).await?;
             Ok(AnyPipe::Smb(Box::new(pipe)))
         }
-        Transport::Loopback => {
+        Transport::Loopback | Transport::Local => {
             let (pipe, computer) = LoopbackPipe::open(
                 &access.address,
                 access.port,

@@ -5,7 +5,7 @@ use svcwatch_core::time::Span;
 use svcwatch_wire::scmr::{CurrentState, EnumeratedService, ServiceStatus};
 
 /// The reading of a service whose answer said nothing about its state.
-pub(super) const UNKNOWN: Reading = Reading {
+pub(in crate::probe) const UNKNOWN: Reading = Reading {
     state: State::Unknown,
     pid: None,
     exit_code: None,
@@ -15,7 +15,7 @@ pub(super) const UNKNOWN: Reading = Reading {
 };
 
 /// The reading of one line of a list.
-pub(super) fn service(service: EnumeratedService) -> ServiceReading {
+pub(in crate::probe) fn service(service: EnumeratedService) -> ServiceReading {
     let reading = reading(&service.status, service.pid);
     ServiceReading {
         name: service.name,
@@ -25,7 +25,7 @@ pub(super) fn service(service: EnumeratedService) -> ServiceReading {
 }
 
 /// The reading of a status. Of an impossible state the other values are not believed either.
-pub(super) fn reading(status: &ServiceStatus, pid: Option<u32>) -> Reading {
+pub(in crate::probe) fn reading(status: &ServiceStatus, pid: Option<u32>) -> Reading {
     let Some(current) = status.state() else {
         return UNKNOWN;
     };

@@ -1,8 +1,8 @@
 //! What is looked at before a database is opened, and held as long as it is: the folder, the lock, the reserve.
 
-use crate::store::StoreError;
+use crate::{os, store::StoreError};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
     process,
@@ -106,19 +106,10 @@ fn make_folder(folder: &Path) -> Result<(), StoreError> {
         }
         Err(_) => {}
     }
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder
-        .create(folder)
-        .map_err(|source| StoreError::FolderNotMade {
-            path: folder.to_path_buf(),
-            source,
-        })
+    os::make_private_folder(folder).map_err(|source| StoreError::FolderNotMade {
+        path: folder.to_path_buf(),
+        source,
+    })
 }
 
 fn lock(folder: &Path) -> Result<File, StoreError> {

@@ -10,6 +10,7 @@ pub(crate) mod influx;
 pub(crate) mod mosquitto;
 pub(crate) mod process;
 pub(crate) mod samba;
+pub(crate) mod windows;
 pub(crate) mod wine;
 
 /// The user that is an administrator of the test servers.

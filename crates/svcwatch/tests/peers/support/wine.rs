@@ -17,7 +17,7 @@ use super::samba::{Samba, Settings};
 const CACHE: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// Debian's Wine without its wrapper, which complains about missing 32-bit programs.
-const WINE: &str = "/usr/lib/wine/wine64";
+pub(super) const WINE: &str = "/usr/lib/wine/wine64";
 const WINESERVER: &str = "/usr/lib/wine/wineserver64";
 
 /// The compiler for Windows programs.
@@ -53,7 +53,7 @@ impl WineHost {
         let relay = build_relay();
         let mut prefix = Prefix {
             relay: None,
-            folder: copy_prefix(),
+            folder: copy_prefix("wine-prefix", |_| ()),
         };
         let relay_port = prefix.start_relay(&relay);
         let mut bridge = None;
@@ -125,22 +125,26 @@ impl Prefix {
 
 impl Drop for Prefix {
     fn drop(&mut self) {
-        // Ends every process of this prefix, and of no other; --wait is for the last of them to be gone.
-        for option in ["--kill", "--wait"] {
-            let prefix = self.folder.path();
-            let ended = Command::new(WINESERVER)
-                .arg(option)
-                .env("WINEPREFIX", prefix)
-                .status();
-            if let Err(error) = ended {
-                eprintln!("Wine could not be ended: {error}");
-            }
-        }
+        end(self.folder.path());
         drop(self.relay.take());
     }
 }
 
-fn wine(prefix: &Path) -> Command {
+/// Ends every process of this prefix, and of no other, and waits for the last of them to be gone.
+pub(super) fn end(prefix: &Path) {
+    for option in ["--kill", "--wait"] {
+        let ended = Command::new(WINESERVER)
+            .arg(option)
+            .env("WINEPREFIX", prefix)
+            .status();
+        if let Err(error) = ended {
+            eprintln!("Wine could not be ended: {error}");
+        }
+    }
+}
+
+/// A program of Wine's, in a prefix.
+pub(super) fn wine(prefix: &Path) -> Command {
     let mut command = Command::new(WINE);
     command
         .env("WINEPREFIX", prefix)
@@ -154,9 +158,16 @@ fn wine(prefix: &Path) -> Command {
 
 /// Builds the relay once per version of its source.
 fn build_relay() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/relay.c");
-    let program = Path::new(CACHE).join("relay.exe");
-    let lock = lock("relay");
+    built("relay.c", "relay.exe", &["-lws2_32"])
+}
+
+/// Builds a program for Windows once per version of its source.
+pub(super) fn built(source: &str, program: &str, options: &[&str]) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/peers")
+        .join(source);
+    let lock = lock(program);
+    let program = Path::new(CACHE).join(program);
     let modified = |path: &Path| {
         fs::metadata(path)
             .and_then(|metadata| metadata.modified())
@@ -169,23 +180,24 @@ fn build_relay() -> PathBuf {
             .args(["-O2", "-Wall", "-o"])
             .arg(&program)
             .arg(&source)
-            .arg("-lws2_32"));
+            .args(options));
     }
     drop(lock);
     program
 }
 
-/// Copies the prepared prefix, which is made at the first time: that takes half a minute.
-fn copy_prefix() -> TempDir {
-    let prepared = Path::new(CACHE).join("wine-prefix");
+/// Copies a prepared prefix, which is made at the first time: that takes half a minute. `finish` does what else it needs.
+pub(super) fn copy_prefix(name: &str, finish: impl FnOnce(&Path)) -> TempDir {
+    let prepared = Path::new(CACHE).join(name);
     let finished = prepared.join("finished");
-    let lock = lock("wine-prefix");
+    let lock = lock(name);
     if !finished.is_file() {
         if prepared.exists() {
             fs::remove_dir_all(&prepared).expect("a half-made prefix can be removed");
         }
         fs::create_dir_all(&prepared).expect("the prefix's folder can be made");
         run(wine(&prepared).args(["wineboot", "--init"]));
+        finish(&prepared);
         run(Command::new(WINESERVER)
             .arg("--wait")
             .env("WINEPREFIX", &prepared));

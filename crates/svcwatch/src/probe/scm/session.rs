@@ -1,0 +1,278 @@
+//! A kept connection with one service control manager.
+
+use std::collections::HashSet;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use svcwatch_core::id::Name;
+use svcwatch_core::limits::{ASKED_MAX, SERVICES_PER_HOST_MAX};
+use svcwatch_core::observe::{
+    Asked, Fault, HostFault, HostReading, ServiceConfig, ServiceReading, StartType,
+};
+use svcwatch_wire::scmr::{EnumeratedService, access};
+use tokio::time::Instant;
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_INVALID_HANDLE, ERROR_SERVICE_DOES_NOT_EXIST,
+    ERROR_SHUTDOWN_IN_PROGRESS,
+};
+use windows_sys::Win32::System::Services::{
+    SERVICE_CONFIG_DELAYED_AUTO_START_INFO, SERVICE_CONFIG_DESCRIPTION, SERVICE_CONFIG_TRIGGER_INFO,
+};
+
+use super::calls::{Code, Handle};
+use super::machine::Machine;
+use super::news::News;
+use super::thread::blocking;
+use super::{buffer::Buffer, faults};
+use crate::os;
+use crate::probe::rpc::{After, Failure, LoggedOn, config, reading};
+use crate::probe::{Access, Ours};
+
+/// An open connection to a service control manager.
+#[derive(Debug)]
+pub(in crate::probe) struct Session {
+    access: Access,
+    computer: Option<String>,
+    /// Whether it is this computer.
+    own: bool,
+    /// Out of its place while it is used, and lost where it did not come back in time.
+    manager: Option<Manager>,
+    /// What is heard at once; of this computer alone.
+    news: Option<News>,
+}
+
+#[derive(Debug)]
+struct Manager {
+    handle: Handle,
+    list_bytes: u32,
+}
+
+impl Session {
+    /// Opens the service control manager at an address, until `deadline`.
+    pub(in crate::probe) async fn open(
+        host: &Name,
+        access: &Access,
+        ours: &Ours,
+        deadline: Instant,
+        logon: &mut LoggedOn,
+    ) -> Result<Self, Failure> {
+        const DOING: &str = "opening the service control manager";
+        let machine = Machine::at(&access.address);
+        let asked = machine.clone();
+        let opened = blocking(&access.address, deadline, DOING, move || {
+            let rights = access::MANAGER_CONNECT | access::MANAGER_ENUMERATE;
+            let handle = Handle::manager(asked.name(), rights)?;
+            // To install services is what only administrators may; nothing is done with it.
+            let rights = access::MANAGER_CONNECT | access::MANAGER_CREATE_SERVICE;
+            let administrator = match Handle::manager(asked.name(), rights) {
+                Ok(_) => Some(true),
+                Err(ERROR_ACCESS_DENIED) => Some(false),
+                Err(_) => None,
+            };
+            Ok((handle, administrator))
+        });
+        let (handle, administrator) = opened.await?.map_err(|code| failure(code, DOING))?;
+        logon.accepted = true;
+        logon.administrator = administrator;
+        let (mut news, mut name) = (None, None);
+        if machine == Machine::Own {
+            name = os::computer_name();
+            if let Some(stirs) = ours.stirs.clone() {
+                match News::start(host.clone(), stirs) {
+                    Ok(started) => news = Some(started),
+                    Err(error) => {
+                        tracing::warn!(%host, error, "changes are found by reading alone");
+                    }
+                }
+            }
+        }
+        logon.computer.clone_from(&name);
+        Ok(Self {
+            access: access.clone(),
+            computer: name,
+            own: machine == Machine::Own,
+            manager: Some(Manager {
+                handle,
+                list_bytes: 0,
+            }),
+            news,
+        })
+    }
+
+    /// Whether it was opened in the way that is asked for now.
+    pub(in crate::probe) fn is_for(&self, access: &Access) -> bool {
+        (&self.access.address, self.access.transport) == (&access.address, access.transport)
+    }
+
+    /// The name of the computer, where it is known.
+    pub(in crate::probe) fn computer(&self) -> Option<&str> {
+        self.computer.as_deref()
+    }
+
+    /// Reads the list of services, and asks one by one for those of `ask` that it lacks.
+    pub(in crate::probe) async fn check(
+        &mut self,
+        ask: &[Name],
+        deadline: Instant,
+    ) -> Result<HostReading, Failure> {
+        if self.machine_goes_down() {
+            return Err(failure(
+                ERROR_SHUTDOWN_IN_PROGRESS,
+                "reading the list of services",
+            ));
+        }
+        let ask = ask.to_vec();
+        let ends = self.news.as_ref().map(News::ends);
+        let read = self.with_manager(deadline, "reading the list of services", move |manager| {
+            let before = ends
+                .as_ref()
+                .map(|ends| ends.lock().unwrap_or_else(PoisonError::into_inner).before());
+            let listed = manager.handle.list(&mut manager.list_bytes)?;
+            let asked = asked(&manager.handle, &listed, &ask)?;
+            let mut services: Vec<ServiceReading> =
+                listed.into_iter().map(reading::service).collect();
+            if let (Some(ends), Some(before)) = (ends, before) {
+                let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+                ends.explain(&mut services, &before);
+            }
+            Ok(HostReading { services, asked })
+        });
+        let reading = read.await?;
+        // What ended while it was read may be the first that the shutdown ended.
+        if self.machine_goes_down() {
+            return Err(failure(
+                ERROR_SHUTDOWN_IN_PROGRESS,
+                "reading the list of services",
+            ));
+        }
+        if reading.services.len() > SERVICES_PER_HOST_MAX {
+            return Err(Failure {
+                fault: HostFault {
+                    fault: Fault::ProtocolError,
+                    cause: format!("the host lists more than {SERVICES_PER_HOST_MAX} services"),
+                    refusal: None,
+                },
+                after: After::Drop,
+            });
+        }
+        if let Some(news) = &self.news {
+            news.listen_to(&reading.services);
+        }
+        Ok(reading)
+    }
+
+    fn machine_goes_down(&self) -> bool {
+        self.own && super::GOES_DOWN.load(Ordering::Relaxed)
+    }
+
+    /// Reads the configuration of services; those that do not exist are left out.
+    pub(in crate::probe) async fn read_config(
+        &mut self,
+        services: &[Name],
+        deadline: Instant,
+    ) -> Result<Vec<ServiceConfig>, Failure> {
+        let services = services.to_vec();
+        let doing = "reading the configuration of services";
+        self.with_manager(deadline, doing, move |manager| {
+            let mut configs = Vec::with_capacity(services.len());
+            for name in services {
+                configs.extend(config_of(&manager.handle, name.as_str())?);
+            }
+            Ok(configs)
+        })
+        .await
+    }
+
+    /// Does something with the manager on a thread of its own.
+    async fn with_manager<T: Send + 'static>(
+        &mut self,
+        deadline: Instant,
+        doing: &str,
+        work: impl FnOnce(&mut Manager) -> Result<T, Code> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let Some(mut manager) = self.manager.take() else {
+            return Err(failure(ERROR_INVALID_HANDLE, doing));
+        };
+        let done = blocking(&self.access.address, deadline, doing, move || {
+            let done = work(&mut manager);
+            (manager, done)
+        });
+        let (manager, done) = done.await?;
+        self.manager = Some(manager);
+        done.map_err(|code| failure(code, doing))
+    }
+}
+
+fn failure(code: Code, doing: &str) -> Failure {
+    Failure {
+        fault: faults::fault(code, doing),
+        after: faults::after(code),
+    }
+}
+
+/// Opens the services that the list lacks, to learn whether they are missing or only hidden.
+fn asked(
+    manager: &Handle,
+    listed: &[EnumeratedService],
+    ask: &[Name],
+) -> Result<Vec<(Name, Asked)>, Code> {
+    if ask.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known: HashSet<String> = listed
+        .iter()
+        .map(|service| service.name.to_lowercase())
+        .collect();
+    let lacking = ask.iter().filter(|name| !known.contains(name.key()));
+    let mut answers = Vec::new();
+    for name in lacking.take(ASKED_MAX) {
+        let answer = match manager.service(name.as_str(), access::QUERY_STATUS) {
+            Ok(service) => Asked::Read(match service.status() {
+                Ok(process) => reading::reading(&process.status, Some(process.pid)),
+                Err(_) => reading::UNKNOWN,
+            }),
+            Err(ERROR_SERVICE_DOES_NOT_EXIST) => Asked::Missing,
+            Err(ERROR_ACCESS_DENIED) => Asked::Hidden,
+            Err(code) if ends_all(code) => return Err(code),
+            Err(_) => Asked::Read(reading::UNKNOWN),
+        };
+        answers.push((name.clone(), answer));
+    }
+    Ok(answers)
+}
+
+/// Whether a code concerns more than the one service that was asked for.
+fn ends_all(code: Code) -> bool {
+    code == ERROR_SHUTDOWN_IN_PROGRESS || faults::after(code) == After::Reopen
+}
+
+/// The configuration of one service; none where it does not exist. What is denied or not known stays out of it.
+fn config_of(manager: &Handle, name: &str) -> Result<Option<ServiceConfig>, Code> {
+    let mut config = ServiceConfig {
+        name: name.to_owned(),
+        ..ServiceConfig::default()
+    };
+    let service = match manager.service(name, access::QUERY_CONFIG) {
+        Ok(service) => service,
+        Err(ERROR_SERVICE_DOES_NOT_EXIST) => return Ok(None),
+        Err(code) if ends_all(code) => return Err(code),
+        Err(_) => return Ok(Some(config)),
+    };
+    if let Ok(found) = service.config(|buffer| buffer.config()) {
+        config::take(&mut config, found);
+    }
+    let flag = |level| service.config2(level, |buffer: Buffer<'_>| buffer.flag());
+    if config.start_type == Some(StartType::Automatic)
+        && flag(SERVICE_CONFIG_DELAYED_AUTO_START_INFO) == Ok(true)
+    {
+        config.start_type = Some(StartType::AutomaticDelayed);
+    }
+    let description = |buffer: Buffer<'_>| Some(buffer.description());
+    config.description = service
+        .config2(SERVICE_CONFIG_DESCRIPTION, description)
+        .ok()
+        .flatten();
+    let triggers = |buffer: Buffer<'_>| buffer.has_triggers();
+    config.trigger_start = service.config2(SERVICE_CONFIG_TRIGGER_INFO, triggers).ok();
+    Ok(Some(config))
+}

@@ -1,0 +1,135 @@
+//! svcwatch.exe itself on Wine, with a service that does what it is told.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use super::process::{Running, need, run, wait_until};
+use super::wine::{WINE, built, copy_prefix, end, wine};
+
+/// Seconds until a Windows program is ended that should have ended by itself.
+const LIMIT: &str = "120";
+
+/// A Windows machine on which svcwatch.exe and the test service run.
+#[derive(Debug)]
+pub(crate) struct Windows {
+    /// Keeps the machine up: without an ordinary program Wine ends all services.
+    keeper: Option<Running>,
+    folder: TempDir,
+}
+
+impl Windows {
+    /// Starts it.
+    pub(crate) fn start() -> Self {
+        need(WINE, "wine64");
+        let library = built(
+            "bcryptprimitives.c",
+            "bcryptprimitives.dll",
+            &["-shared", "-ladvapi32"],
+        );
+        let service = built("service.c", "service.exe", &["-ladvapi32"]);
+        let folder = copy_prefix("wine-prefix-10", |prefix| {
+            run(wine(prefix).args(["winecfg", "-v", "win10"]));
+            let system = prefix.join("drive_c/windows/system32");
+            fs::copy(&library, system.join("bcryptprimitives.dll")).expect("a DLL can be added");
+        });
+        let drive = folder.path().join("drive_c");
+        fs::copy(&service, drive.join("service.exe")).expect("the test service can be copied");
+        fs::copy(exe(), drive.join("svcwatch.exe")).expect("svcwatch.exe can be copied");
+        let mut windows = Self {
+            keeper: None,
+            folder,
+        };
+        let mut command = wine(windows.folder.path());
+        command.args([r"C:\service.exe", "keep"]);
+        let keeper = Running::start(command.stdout(Stdio::null()));
+        windows.keeper = Some(keeper);
+        wait_until(
+            "Wine runs",
+            || windows.service_ends(&["start", "no-such-service"]),
+            || "its service control manager does not answer".to_owned(),
+        );
+        windows
+    }
+
+    /// The folder `C:\` as it is seen from here.
+    pub(crate) fn drive(&self) -> PathBuf {
+        self.folder.path().join("drive_c")
+    }
+
+    /// A program of this machine, which is ended where it hangs.
+    pub(crate) fn program(&self, path: &str, words: &[&str]) -> Command {
+        let inner = wine(self.folder.path());
+        let mut command = Command::new("timeout");
+        command.args(["-s", "KILL", LIMIT, WINE, path]).args(words);
+        for (name, value) in inner.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
+    /// Tells the test service something; fails the test where that fails.
+    pub(crate) fn service(&self, words: &[&str]) {
+        run(&mut self.program(r"C:\service.exe", words));
+    }
+
+    /// Whether the manager is there to refuse it.
+    fn service_ends(&self, words: &[&str]) -> bool {
+        let output = self.program(r"C:\service.exe", words).output();
+        output.is_ok_and(|output| String::from_utf8_lossy(&output.stderr).contains("error 1060"))
+    }
+
+    /// Runs svcwatch.exe to its end.
+    pub(crate) fn svcwatch(&self, words: &[&str]) -> Output {
+        let mut command = self.program(r"C:\svcwatch.exe", words);
+        let output = command.stdin(Stdio::null()).output();
+        output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
+    }
+
+    /// Starts svcwatch.exe, which runs until the value is dropped.
+    pub(crate) fn start_svcwatch(&self, words: &[&str], log: &Path) -> Running {
+        let log = fs::File::create(log).expect("a log can be made");
+        let mut command = wine(self.folder.path());
+        command.arg(r"C:\svcwatch.exe").args(words);
+        Running::start(command.stdout(Stdio::null()).stderr(log))
+    }
+}
+
+impl Drop for Windows {
+    fn drop(&mut self) {
+        end(self.folder.path());
+        drop(self.keeper.take());
+    }
+}
+
+/// The exe that `cargo xtask windows` built, which must be of the code that is tested.
+fn exe() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("the folder of temporary files is in that of the build")
+        .join("x86_64-pc-windows-gnu/debug");
+    let exe = target.join("svcwatch.exe");
+    let ask = "run `cargo xtask windows`, which builds it";
+    let written = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    let built = written(&exe).unwrap_or_else(|| panic!("{} is missing: {ask}", exe.display()));
+    let sources = fs::read_to_string(target.join("svcwatch.d")).unwrap_or_default();
+    assert!(
+        !sources.is_empty(),
+        "nothing tells what {} is made of: {ask}",
+        exe.display()
+    );
+    for source in sources.split_whitespace().skip(1).map(Path::new) {
+        assert!(
+            written(source).is_some_and(|written| written <= built),
+            "{} is newer than {}: {ask}",
+            source.display(),
+            exe.display()
+        );
+    }
+    exe
+}

@@ -167,7 +167,11 @@ impl Banner {
         };
         format!(
             "svcwatch {VERSION} watches {hosts}\n  config  {}\n  tells   {}\n  stores  {}\n  listens {}",
-            self.files.join(", "),
+            if self.files.is_empty() {
+                "none: the services of this machine that start by themselves".to_owned()
+            } else {
+                self.files.join(", ")
+            },
             self.destinations.join(", "),
             app.data().display(),
             format_args!("http://{}", app.address()),

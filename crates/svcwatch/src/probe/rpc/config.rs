@@ -99,22 +99,26 @@ async fn failure_actions(
     handle: Handle,
     found: &scmr::FailureActions,
 ) -> Result<FailureActions, Failure> {
-    let actions: Vec<_> = found
-        .actions
-        .iter()
-        .map(|one| (failure_action(one.action), Span(u64::from(one.delay))))
-        .collect();
-    let on_error_exit = !actions.is_empty()
+    let mut told = told_actions(found);
+    told.on_error_exit = !told.actions.is_empty()
         && matches!(
             piece(channel, handle, Config2Level::FailureActionsFlag).await?,
             Some(Config2::FailureActionsFlag(true))
         );
-    Ok(FailureActions {
+    Ok(told)
+}
+
+/// The actions that a host told of, as far as they go: whether they follow a stop with an error too is asked apart.
+pub(in crate::probe) fn told_actions(found: &scmr::FailureActions) -> FailureActions {
+    let actions = found.actions.iter();
+    FailureActions {
         reset_after: (found.reset_period != NEVER)
             .then(|| Span::seconds(u64::from(found.reset_period))),
-        actions,
-        on_error_exit,
-    })
+        actions: actions
+            .map(|one| (failure_action(one.action), Span(u64::from(one.delay))))
+            .collect(),
+        on_error_exit: false,
+    }
 }
 
 /// An action that does not exist is none: the manager would not carry it out.

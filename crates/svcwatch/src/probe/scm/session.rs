@@ -16,7 +16,9 @@ use windows_sys::Win32::Foundation::{
     ERROR_SHUTDOWN_IN_PROGRESS,
 };
 use windows_sys::Win32::System::Services::{
-    SERVICE_CONFIG_DELAYED_AUTO_START_INFO, SERVICE_CONFIG_DESCRIPTION, SERVICE_CONFIG_TRIGGER_INFO,
+    SERVICE_CONFIG_DELAYED_AUTO_START_INFO, SERVICE_CONFIG_DESCRIPTION,
+    SERVICE_CONFIG_FAILURE_ACTIONS, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG,
+    SERVICE_CONFIG_TRIGGER_INFO,
 };
 
 use super::calls::{Code, Handle};
@@ -272,6 +274,16 @@ fn config_of(manager: &Handle, name: &str) -> Result<Option<ServiceConfig>, Code
         .config2(SERVICE_CONFIG_DESCRIPTION, description)
         .ok()
         .flatten();
+    let actions = |buffer: Buffer<'_>| buffer.failure_actions();
+    config.failure_actions = service
+        .config2(SERVICE_CONFIG_FAILURE_ACTIONS, actions)
+        .ok()
+        .map(|found| {
+            let mut told = config::told_actions(&found);
+            told.on_error_exit =
+                !told.actions.is_empty() && flag(SERVICE_CONFIG_FAILURE_ACTIONS_FLAG) == Ok(true);
+            told
+        });
     let triggers = |buffer: Buffer<'_>| buffer.has_triggers();
     config.trigger_start = service.config2(SERVICE_CONFIG_TRIGGER_INFO, triggers).ok();
     Ok(Some(config))

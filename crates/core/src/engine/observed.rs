@@ -90,14 +90,12 @@ impl Engine {
         } = observation;
         let dead = matches!(&outcome, Outcome::Fault(fault) if host::is_silent(fault.fault));
         let missed = self.schedule.answered(now, &name, probe, dead);
+        self.answered_while_stirred(now, &name, missed.is_some());
         let (Some(missed), Some(host)) = (missed, self.hosts.get_mut(&name)) else {
             step.effects
                 .push(Effect::Note(Fact::LateAnswer { host: name }));
             return;
         };
-        if core::mem::take(&mut host.stirred) {
-            self.schedule.no_later(&name, now.tick);
-        }
         if missed > 0 {
             step.effects.push(Effect::Note(Fact::MissedRounds {
                 host: name.clone(),

@@ -13,4 +13,12 @@ impl Engine {
             self.schedule.no_later(name, now.tick);
         }
     }
+
+    /// A reading has ended; a late one counts for nothing. What was said while it was under way has the host read again.
+    pub(super) fn answered_while_stirred(&mut self, now: Now, name: &Name, in_time: bool) {
+        let stirred = |host: &mut crate::host::Host| core::mem::take(&mut host.stirred);
+        if in_time && self.hosts.get_mut(name).is_some_and(stirred) {
+            self.schedule.no_later(name, now.tick);
+        }
+    }
 }

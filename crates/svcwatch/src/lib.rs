@@ -20,6 +20,7 @@ pub mod parts;
 pub mod perform;
 pub mod probe;
 pub mod reload;
+pub mod rights;
 pub mod secret;
 pub mod store;
 pub mod template;

@@ -15,6 +15,7 @@ mod import;
 mod incidents;
 mod output;
 mod password;
+mod rights;
 mod run;
 mod schedule;
 mod schema;
@@ -69,6 +70,7 @@ enum Command {
     Silence(silence::Arguments),
     Import(import::Arguments),
     Schedule(schedule::Arguments),
+    Rights(rights::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
@@ -166,6 +168,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Silence(arguments) => silence::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
         Command::Schedule(arguments) => schedule::run(&arguments),
+        Command::Rights(arguments) => rights::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

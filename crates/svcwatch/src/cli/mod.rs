@@ -22,6 +22,7 @@ mod schema;
 mod services;
 mod silence;
 mod test;
+mod visible;
 
 use crate::{COMMIT, VERSION};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};

@@ -7,6 +7,7 @@ mod cli_bad_input;
 mod cli_butler;
 mod cli_destinations;
 mod cli_help;
+mod cli_records;
 mod cli_rights;
 mod cli_schedule;
 mod cli_support;

@@ -51,7 +51,10 @@ pub(super) fn reply(operation: u16, request: &[u8], stub: &[u8]) -> Result<Vec<u
         EnumServicesStatus::OPNUM => return list(stub, PLAIN),
         EnumServicesStatusEx::OPNUM => return list(stub, WITH_PROCESS),
         QueryServiceConfig::OPNUM => config(stub),
-        QueryServiceConfig2::OPNUM => config2(request, stub),
+        // What an error of these tells may be a piece of the text.
+        QueryServiceConfig2::OPNUM => {
+            return config2(request, stub).map_err(|_| "it is not understood".to_owned());
+        }
         QueryServiceConfigEx::OPNUM => triggers(stub),
         _ => {
             return Err(format!(

@@ -111,37 +111,34 @@ struct Line {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let timeout = Span::seconds(arguments.timeout);
-    let (host, access, prober, recording) = match &arguments.replay {
-        Some(file) => {
-            let record = replayed(file)?;
-            let host = record.header.host.clone();
-            let access = access_of(&arguments, &host, String::new(), Secret::default());
-            (
-                host,
-                access,
-                Prober::new().replaying(Arc::new(record)),
-                None,
-            )
-        }
-        None => {
-            let host = arguments.host.clone().unwrap_or_default();
-            let user = match &arguments.user {
-                Some(user) => user.clone(),
-                None => ask_user(&host)?,
-            };
-            let password = password::of(&user, arguments.password_file.clone())?;
-            let recording = arguments
-                .record
-                .as_deref()
-                .map(Recording::begin)
-                .transpose()?;
-            let access = access_of(&arguments, &host, user, password);
-            let prober = match &recording {
-                Some(recording) => Prober::new().recording(Arc::clone(&recording.recorder)),
-                None => Prober::new(),
-            };
-            (host, access, prober, recording)
-        }
+    let (host, access, prober, recording) = if let Some(file) = &arguments.replay {
+        let record = replayed(file)?;
+        let host = record.header.host.clone();
+        let access = access_of(&arguments, &host, String::new(), Secret::default());
+        (
+            host,
+            access,
+            Prober::new().replaying(Arc::new(record)),
+            None,
+        )
+    } else {
+        let host = arguments.host.clone().unwrap_or_default();
+        let user = match &arguments.user {
+            Some(user) => user.clone(),
+            None => ask_user(&host)?,
+        };
+        let password = password::of(&user, arguments.password_file.clone())?;
+        let recording = arguments
+            .record
+            .as_deref()
+            .map(Recording::begin)
+            .transpose()?;
+        let access = access_of(&arguments, &host, user, password);
+        let prober = match &recording {
+            Some(recording) => Prober::new().recording(Arc::clone(&recording.recorder)),
+            None => Prober::new(),
+        };
+        (host, access, prober, recording)
     };
     let found = find(&prober, &host, &access, timeout).await;
     if let Some(recording) = recording {

@@ -105,7 +105,8 @@ impl Entry {
         };
         let flags_read = pairs(flags, "flag of an entry", |pair| FLAGS.contains(&pair))?;
         for field in [object, inherited_object] {
-            if !field.text.is_empty() && !(of_object && is_guid(field.text)) {
+            let fits = field.text.is_empty() || (of_object && is_guid(field.text));
+            if !fits {
                 return Err(field.wrong(&format!("`{}` stands where only an entry of kind OA, OD or ZA has something, and that is a GUID", field.shown())));
             }
         }
@@ -195,13 +196,11 @@ fn pairs(
     while at < field.text.len() {
         let pair = field.text.get(at..at + 2).map(str::to_ascii_uppercase);
         let part = field.part(at, field.text.len());
-        match pair.filter(|pair| known(pair)) {
-            Some(pair) => found.push(pair),
-            None => {
-                let shown: String = part.text.chars().take(2).collect();
-                return Err(part.wrong(&format!("`{shown}` is no {what}")));
-            }
-        }
+        let Some(pair) = pair.filter(|pair| known(pair)) else {
+            let shown: String = part.text.chars().take(2).collect();
+            return Err(part.wrong(&format!("`{shown}` is no {what}")));
+        };
+        found.push(pair);
         at += 2;
     }
     Ok(found)

@@ -14,6 +14,10 @@ const SHOWN: usize = 24;
 
 /// A piece of the text that knows where it stands.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the text of a piece of text has no better name"
+)]
 pub(super) struct Text<'a> {
     whole: &'a str,
     begin: usize,

@@ -115,13 +115,17 @@ fn recorded(name: &str, port: u16) {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
     let record = fs::read_to_string(&file).expect("it is text");
-    let wide = |text: &str| -> String {
-        let units = text.encode_utf16().flat_map(u16::to_le_bytes);
-        units.map(|byte| format!("{byte:02x}")).collect()
+    let hex = |bytes: Vec<u8>| -> String {
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect()
     };
+    let wide =
+        |text: &str| -> String { hex(text.encode_utf16().flat_map(u16::to_le_bytes).collect()) };
     assert!(record.contains(&wide("Spooler")), "names are kept");
     for secret in [PASSWORD, CANARY, NT_HASH, ADMINISTRATOR] {
-        let narrow: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let narrow = hex(secret.as_bytes().to_vec());
         for form in [secret.to_owned(), wide(secret), narrow] {
             assert!(
                 !record.contains(&form),

@@ -68,7 +68,8 @@ pub struct Agreed {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Call {
     /// Its operation of MS-SCMR.
-    call: u16,
+    #[serde(rename = "call")]
+    operation: u16,
     /// When it began, in ms from the beginning of the record.
     at: u64,
     /// How long the answer took, in ms; nothing where none came.
@@ -283,7 +284,7 @@ impl Recorder {
             return usize::MAX;
         }
         tape.calls.push(Call {
-            call: operation,
+            operation,
             at: millis(self.begun.elapsed()),
             request,
             ..Call::default()

@@ -65,7 +65,7 @@ impl ReplayPipe {
     /// is about the same thing. A newer svcwatch may ask more, which the recorded host then does not know.
     fn answer(&mut self, operation: u16, stub: &[u8]) -> Answer {
         let calls = &self.record.calls;
-        let same = |call: &&Call| call.call == operation && call.request == stub;
+        let same = |call: &&Call| call.operation == operation && call.request == stub;
         let fresh = calls
             .iter()
             .zip(&self.used)
@@ -75,7 +75,7 @@ impl ReplayPipe {
             .or_else(|| calls.iter().rposition(|call| same(&call)))
             .or_else(|| {
                 calls.iter().position(|call| {
-                    call.call == operation && self::about(operation, &call.request) == about
+                    call.operation == operation && self::about(operation, &call.request) == about
                 })
             });
         let Some(number) = found else {

@@ -59,7 +59,7 @@ pub(super) struct Arguments {
 
 /// Whether the connection must be encrypted.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum When {
+pub(super) enum When {
     /// A host that cannot is not read
     #[default]
     Required,
@@ -69,9 +69,19 @@ enum When {
     Off,
 }
 
+impl From<When> for Encryption {
+    fn from(when: When) -> Self {
+        match when {
+            When::Required => Self::Required,
+            When::Preferred => Self::Preferred,
+            When::Off => Self::Off,
+        }
+    }
+}
+
 /// How the services are read.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum How {
+pub(super) enum How {
     /// MS-SCMR over SMB
     #[default]
     Rpc,
@@ -101,11 +111,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         None => ask_user(&arguments.host)?,
     };
     let password = password::of(&user, arguments.password_file.clone())?;
-    let encryption = match arguments.encryption {
-        When::Required => Encryption::Required,
-        When::Preferred => Encryption::Preferred,
-        When::Off => Encryption::Off,
-    };
+    let encryption = arguments.encryption.into();
     let How::Rpc = arguments.transport;
     let access = Access {
         address: arguments.host.clone(),
@@ -141,7 +147,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn ask_user(host: &str) -> Result<String, Failure> {
+pub(super) fn ask_user(host: &str) -> Result<String, Failure> {
     let nobody = || {
         Failure::usage(format!(
             "there is no account to log on to {host} with; give one with --user"

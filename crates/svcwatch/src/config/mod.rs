@@ -47,6 +47,7 @@ pub use self::exec::Program;
 pub use self::later::{Note, Refusal, ScheduleText, parse as parse_schedule};
 pub use self::lists::{
     Accept, HostList, ListOptions, ListSource, ListState, ListedHost, keep_lists, parse_any_list,
+    read_list,
 };
 pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
@@ -263,6 +264,16 @@ pub fn parse_any(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// Whether a text can be the key name of a service in a config.
+pub(crate) fn names_a_service(text: &str) -> bool {
+    text::Form::ServiceName.check(text).is_ok()
+}
+
+/// Whether a text is a host name or an IP address; else what is wrong with it, and what to write instead.
+pub(crate) fn is_address(text: &str) -> Result<(), (String, String)> {
+    text::Form::Address.check(text)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

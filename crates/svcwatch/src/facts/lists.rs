@@ -6,6 +6,11 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
+use std::{
+    collections::BTreeSet,
+    mem,
+    sync::{Mutex, PoisonError},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfList {
@@ -50,6 +55,8 @@ pub(super) struct ListMetrics {
     hosts: Family<OfList, Gauge>,
     current: Family<OfList, Gauge>,
     reads: Family<OfRead, Counter>,
+    /// Those that are shown.
+    shown: Mutex<BTreeSet<String>>,
 }
 
 impl ListMetrics {
@@ -76,8 +83,15 @@ impl Facts {
     /// Which lists there are, how many hosts each names, and whether it is carried out as it is now.
     pub fn lists(&self, lists: &[(String, usize, bool)]) {
         let metrics = &self.metrics.lists;
-        metrics.hosts.clear();
-        metrics.current.clear();
+        let shown: BTreeSet<String> = lists.iter().map(|(list, ..)| list.clone()).collect();
+        let mut before = metrics.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        for list in mem::replace(&mut *before, shown.clone()) {
+            if !shown.contains(&list) {
+                let of = OfList { list };
+                metrics.hosts.remove(&of);
+                metrics.current.remove(&of);
+            }
+        }
         for (list, hosts, current) in lists {
             let of = OfList { list: list.clone() };
             let hosts = i64::try_from(*hosts).unwrap_or(i64::MAX);
@@ -98,5 +112,43 @@ impl Facts {
             .reads
             .get_or_create(&OfRead { list, result })
             .inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Build;
+
+    #[test]
+    fn a_list_is_shown_as_long_as_it_is_configured() {
+        let facts = Facts::new(Build {
+            version: "1.2.3",
+            commit: "abc",
+        });
+        let text = || {
+            let mut text = String::new();
+            facts.encode(&mut text).expect("text");
+            text
+        };
+        facts.lists(&[
+            ("a.csv".to_owned(), 7, true),
+            ("b.csv".to_owned(), 0, false),
+        ]);
+        facts.list_read("a.csv", ListRead::Refused);
+        for line in [
+            "svcwatch_host_list_hosts{list=\"a.csv\"} 7",
+            "svcwatch_host_list_current{list=\"b.csv\"} 0",
+            "svcwatch_host_list_reads_total{list=\"a.csv\",result=\"refused\"} 1",
+            "svcwatch_host_list_reads_total{list=\"b.csv\",result=\"taken\"} 0",
+        ] {
+            assert!(
+                text().lines().any(|other| other == line),
+                "{line} in {}",
+                text()
+            );
+        }
+        facts.lists(&[("a.csv".to_owned(), 7, true)]);
+        assert!(!text().contains("hosts{list=\"b.csv\"}"), "{}", text());
     }
 }

@@ -21,7 +21,8 @@ const FORMULA: [char; 4] = ['=', '+', '-', '@'];
 
 /// The hosts of a list while its files are read.
 pub(super) struct Table<'run> {
-    accounts: &'run BTreeSet<String>,
+    /// The accounts that they may name; any where none are known.
+    accounts: Option<&'run BTreeSet<String>>,
     hosts: Vec<ListedHost>,
     /// Where each name stands, by the name in lower case.
     seen: HashMap<String, Position>,
@@ -69,7 +70,7 @@ impl Line<'_> {
 
 impl<'run> Table<'run> {
     /// A table without a host, whose hosts may name these accounts.
-    pub(super) fn new(accounts: &'run BTreeSet<String>) -> Self {
+    pub(super) fn new(accounts: Option<&'run BTreeSet<String>>) -> Self {
         Self {
             accounts,
             hosts: Vec::new(),
@@ -230,7 +231,11 @@ impl<'run> Table<'run> {
                 host.site = Some(text.to_owned());
             }
             "credentials" => {
-                account(text, self.accounts)?;
+                if let Some(accounts) = self.accounts {
+                    account(text, accounts)?;
+                } else {
+                    Form::Name.check(text)?;
+                }
                 host.credentials = Some(text.to_owned());
             }
             _ => host.labels = labels(text)?,
@@ -427,7 +432,7 @@ pub fn parse_any(bytes: &[u8]) {
     let accounts = BTreeSet::from(["ops".to_owned()]);
     let mut problems = Problems::new(&[]);
     let file = problems.add_list(Path::new("hosts.csv"));
-    let mut table = Table::new(&accounts);
+    let mut table = Table::new(Some(&accounts));
     table.add(bytes, file, &mut problems);
     let hosts = table.hosts();
     let mut names = BTreeSet::new();

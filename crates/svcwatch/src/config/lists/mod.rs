@@ -28,6 +28,7 @@ use super::tree::Node;
 pub use self::csv::parse_any as parse_any_list;
 pub use self::kept::write as keep_lists;
 pub(super) use self::places::matching;
+pub use self::places::read_one as read_list;
 
 /// The most bytes of one list, a file or an answer.
 pub(crate) const LIST_BYTES: usize = 32 * 1024 * 1024;
@@ -320,7 +321,7 @@ fn read(
     let before = problems.mark();
     let accounts = accounts(root);
     found.new = match &found.source {
-        ListSource::Files(path) => places::read(path, at, &accounts, problems),
+        ListSource::Files(path) => places::read(path, at, Some(&accounts), problems),
         ListSource::HttpSd { .. } => {
             let Some(answer) = reading.options.answers.get(&key) else {
                 return found;

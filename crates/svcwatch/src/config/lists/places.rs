@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use svcwatch_core::glob::Glob;
 
 use super::csv::Table;
-use super::{HostList, LIST_BYTES, LIST_FILES};
-use crate::config::problem::{Position, Problems};
+use super::{HostList, LIST_BYTES, LIST_FILES, ListedHost};
+use crate::config::problem::{ConfigErrors, Position, Problems};
 
 /// The files that a path means: itself, or those in its folder whose name matches its last part. Hidden files and the
 /// lock files of spreadsheet programs are left out.
@@ -40,7 +40,7 @@ pub(in crate::config) fn matching(path: &Path) -> io::Result<Vec<PathBuf>> {
 pub(super) fn read(
     path: &Path,
     at: Position,
-    accounts: &BTreeSet<String>,
+    accounts: Option<&BTreeSet<String>>,
     problems: &mut Problems,
 ) -> Option<HostList> {
     if path
@@ -114,4 +114,13 @@ fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads one list by itself, outside of any config: its accounts are not looked for.
+pub fn read_one(path: &Path) -> Result<Vec<ListedHost>, ConfigErrors> {
+    let mut problems = Problems::new(&[]);
+    let at = Position::default();
+    let list = read(path, at, None, &mut problems);
+    problems.finish()?;
+    Ok(list.map(|list| list.hosts).unwrap_or_default())
 }

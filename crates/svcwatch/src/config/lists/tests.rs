@@ -483,7 +483,7 @@ proptest! {
         let accounts = BTreeSet::new();
         let mut problems = Problems::new(&[]);
         let file = problems.add_list(Path::new("hosts.csv"));
-        Table::new(&accounts).add(text.as_bytes(), file, &mut problems);
+        Table::new(Some(&accounts)).add(text.as_bytes(), file, &mut problems);
         let errors = problems.finish().unwrap_err();
         let port = errors.problems.iter().find(|problem| problem.path == "port").unwrap();
         prop_assert_eq!(port.line, lines + 2);

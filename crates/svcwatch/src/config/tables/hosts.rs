@@ -312,7 +312,7 @@ pub(crate) static HOSTS_FROM: Shape = Shape {
         ),
         optional(
             "every",
-            duration(5 * SECOND, DAY),
+            duration(SECOND, DAY),
             "1m",
             "How often the service is asked; a file is looked at every two seconds.",
         ),

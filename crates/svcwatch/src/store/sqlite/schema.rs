@@ -444,17 +444,13 @@ mod tests {
     #[test]
     fn a_database_of_form_4_keeps_its_hosts() {
         let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection, path(), &[form_1, form_2, form_3, form_4]).unwrap();
-        let row =
-            "INSERT INTO host (host, since, seq, visibility_seq, removed) VALUES ('h', 1, 7, 0, 0)";
+        migrate(&mut connection, path(), &MIGRATIONS[..4]).unwrap();
+        let row = "INSERT INTO host (host, since, seq, visibility_seq, removed) VALUES ('h', 1, 7, 0, 0)";
         connection.execute_batch(row).unwrap();
         migrate(&mut connection, path(), MIGRATIONS).unwrap();
-        let kept: (i64, bool) = connection
-            .query_row("SELECT seq, listed FROM host", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .unwrap();
-        assert_eq!(kept, (7, false));
+        let sql = "SELECT 10 * seq + listed FROM host";
+        let kept: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 70);
     }
 
     #[test]

@@ -103,13 +103,7 @@ impl Engine {
     }
 }
 
-fn note_dropped(
-    now: Now,
-    notice: &Notice,
-    destination: Option<&Name>,
-    why: Why,
-    step: &mut Step,
-) {
+fn note_dropped(now: Now, notice: &Notice, destination: Option<&Name>, why: Why, step: &mut Step) {
     step.commit.push(Record::Dropped(DroppedRow {
         subject: notice.subject.clone(),
         seq: notice.seq,

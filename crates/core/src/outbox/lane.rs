@@ -129,8 +129,7 @@ impl Lane {
         // What stands for itself says nothing of any incident.
         waiting
             .map(|row| row.notice.kind)
-            .filter(|kind| !matches!(kind, Kind::Info | Kind::Summary))
-            .next_back()
+            .rfind(|kind| !matches!(kind, Kind::Info | Kind::Summary))
             .map_or(self.row.told.is_some(), |last| last != Kind::Resolved)
     }
 

@@ -202,7 +202,7 @@ fn host(
         host_for: Span(rng.pick(&[90 * SECOND, 90 * SECOND, 0, 5 * MINUTE])),
         settle: Span(rng.pick(&[3 * SECOND, 3 * SECOND, 0])),
         also_known_as: Vec::new(),
-        listed: stable_hash(&format!("{entries:?}{at}"), 3) % 2 == 0,
+        listed: stable_hash(&format!("{entries:?}{at}"), 3).is_multiple_of(2),
         labels: Arc::from([]),
         services: entries,
     }

@@ -143,6 +143,7 @@ fn propose(seen: &[Seen]) -> Proposal {
             match judge::judge(service) {
                 Verdict::Watch(why) => {
                     let name = service.name.clone();
+                    let why = format!("{}: {why}", service.display_name);
                     let entry = wanted.entry(name.to_lowercase());
                     let found = entry.or_insert_with(|| (Proposed { name, why }, BTreeSet::new()));
                     found.1.insert(place);

@@ -105,20 +105,18 @@ fn hosts_of(root: &mut Node, at: Position) -> Option<&mut Vec<Node>> {
     let Value::Map(entries) = &mut root.value else {
         return None;
     };
-    let place = match entries.iter().position(|entry| &*entry.key == "hosts") {
-        Some(place) => place,
-        None => {
-            entries.push(Entry {
-                key: "hosts".into(),
-                key_at: at,
-                value: Node {
-                    at,
-                    value: Value::List(Vec::new()),
-                },
-            });
-            entries.len() - 1
-        }
-    };
+    let known = entries.iter().position(|entry| &*entry.key == "hosts");
+    let place = known.unwrap_or_else(|| {
+        entries.push(Entry {
+            key: "hosts".into(),
+            key_at: at,
+            value: Node {
+                at,
+                value: Value::List(Vec::new()),
+            },
+        });
+        entries.len() - 1
+    });
     match &mut entries.get_mut(place)?.value.value {
         Value::List(hosts) => Some(hosts),
         Value::Map(_) | Value::Scalar(_) => None,

@@ -99,14 +99,11 @@ fn group_of(
     problems: &mut Problems,
 ) -> Vec<ListedHost> {
     let mut complain = |(what, instead): Fault, path: &str| problems.error(at, path, what, instead);
-    let targets = match group.get("targets") {
-        Some(Value::Array(targets)) => targets,
-        _ => {
-            let what = "this is no group with a list of `targets`";
-            let instead = "it must be {\"targets\": [\"host:port\"], \"labels\": {…}}";
-            complain((what.into(), instead.into()), path);
-            return Vec::new();
-        }
+    let Some(Value::Array(targets)) = group.get("targets") else {
+        let what = "this is no group with a list of `targets`";
+        let instead = "it must be {\"targets\": [\"host:port\"], \"labels\": {…}}";
+        complain((what.into(), instead.into()), path);
+        return Vec::new();
     };
     let labels = match labels_of(group.get("labels")) {
         Ok(labels) => labels,

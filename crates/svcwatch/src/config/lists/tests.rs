@@ -351,7 +351,7 @@ fn a_hundred_thousand_hosts_are_read_in_seconds() {
     let config = house.load(&house.options()).unwrap();
     assert_eq!(config.core.hosts.len(), 100_000);
     assert!(
-        begun.elapsed() < Duration::from_secs(60),
+        begun.elapsed() < Duration::from_mins(1),
         "{:?}",
         begun.elapsed()
     );

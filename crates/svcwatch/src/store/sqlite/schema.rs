@@ -445,7 +445,8 @@ mod tests {
     fn a_database_of_form_4_keeps_its_hosts() {
         let mut connection = Connection::open_in_memory().unwrap();
         migrate(&mut connection, path(), &MIGRATIONS[..4]).unwrap();
-        let row = "INSERT INTO host (host, since, seq, visibility_seq, removed) VALUES ('h', 1, 7, 0, 0)";
+        let row =
+            "INSERT INTO host (host, since, seq, visibility_seq, removed) VALUES ('h', 1, 7, 0, 0)";
         connection.execute_batch(row).unwrap();
         migrate(&mut connection, path(), MIGRATIONS).unwrap();
         let sql = "SELECT 10 * seq + listed FROM host";

@@ -9,6 +9,7 @@ use crate::{
     lists::Lists,
     os::{self, Stamp},
     parts::{Change, Order},
+    runbook::Runbooks,
     wiring::{self, DestinationList, Logons, Reach},
 };
 use std::{
@@ -67,6 +68,7 @@ pub struct Reloader {
     orders: mpsc::Sender<Order>,
     logons: Arc<Logons>,
     lists: Arc<Lists>,
+    runbooks: Arc<Runbooks>,
 }
 
 /// The files of the configuration and of its lists, each as it was seen.
@@ -107,7 +109,15 @@ impl Reloader {
             orders,
             logons,
             lists,
+            runbooks: Arc::default(),
         }
+    }
+
+    /// With the runbooks that are served, whose folder another configuration may name anew.
+    #[must_use]
+    pub fn with_runbooks(mut self, runbooks: Arc<Runbooks>) -> Self {
+        self.runbooks = runbooks;
+        self
     }
 
     /// Reads the configuration again and carries it out, or changes nothing and gives every problem of it.
@@ -177,6 +187,7 @@ impl Reloader {
             destinations,
         };
         let (hosts, destinations) = (config.core.hosts.len(), config.core.destinations.len());
+        self.runbooks.set_folder(config.runbooks.clone());
         {
             let mut current = self.lock();
             current.config = Arc::new(config);

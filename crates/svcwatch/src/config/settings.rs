@@ -41,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder of the store, where the file names one.
     pub data: Option<PathBuf>,
+    /// The folder of the user's own runbooks.
+    pub runbooks: Option<PathBuf>,
     /// The base of links in notices, without a slash at its end, where the file names one.
     pub web_url: Option<String>,
     /// How long history is kept.
@@ -81,13 +83,14 @@ impl Config {
 
     /// Whether the same is carried out, whatever became of lists that were not taken.
     pub fn same_as(&self, other: &Self) -> bool {
-        self.core == other.core
-            && self.connections == other.connections
-            && self.calendar == other.calendar
-            && self.credentials == other.credentials
-            && self.destinations == other.destinations
-            && self.links == other.links
-            && self.web_url == other.web_url
+        // What is left out is named, so that nothing new is forgotten here.
+        let same = Self {
+            lists: other.lists.clone(),
+            warnings: other.warnings.clone(),
+            notes: other.notes.clone(),
+            ..self.clone()
+        };
+        same == *other
     }
 
     /// The base of links in notices: as configured, or the address that is listened on.

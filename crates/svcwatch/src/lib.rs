@@ -15,6 +15,8 @@ pub mod engine;
 pub mod explain;
 pub mod facts;
 pub mod feed;
+pub mod init;
+pub mod lists;
 pub mod os;
 pub mod parts;
 pub mod perform;

@@ -14,6 +14,7 @@ mod reload;
 mod restore;
 mod service;
 mod telling;
+mod vanished;
 mod views;
 
 #[cfg(test)]

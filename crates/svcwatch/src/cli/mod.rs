@@ -13,6 +13,7 @@ mod failure;
 mod history;
 mod import;
 mod incidents;
+mod init;
 mod output;
 mod password;
 mod rights;
@@ -65,6 +66,7 @@ enum Command {
     Demo(demo::Arguments),
     Check(check::Arguments),
     Services(services::Arguments),
+    Init(init::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
     Incidents(incidents::Arguments),
@@ -165,6 +167,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Services(arguments) => services::run(arguments).await,
+        Command::Init(arguments) => init::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Incidents(arguments) => incidents::run(arguments).await,

@@ -73,7 +73,7 @@ pub(super) struct Arguments {
 
 /// Whether the connection must be encrypted.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum When {
+pub(super) enum When {
     /// A host that cannot is not read
     #[default]
     Required,
@@ -83,9 +83,19 @@ enum When {
     Off,
 }
 
+impl From<When> for Encryption {
+    fn from(when: When) -> Self {
+        match when {
+            When::Required => Self::Required,
+            When::Preferred => Self::Preferred,
+            When::Off => Self::Off,
+        }
+    }
+}
+
 /// How the services are read.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum How {
+pub(super) enum How {
     /// MS-SCMR over SMB
     #[default]
     Rpc,
@@ -158,11 +168,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// How the host is reached, as the arguments say.
 fn access_of(arguments: &Arguments, host: &str, user: String, password: Secret) -> Access {
-    let encryption = match arguments.encryption {
-        When::Required => Encryption::Required,
-        When::Preferred => Encryption::Preferred,
-        When::Off => Encryption::Off,
-    };
+    let encryption = arguments.encryption.into();
     let How::Rpc = arguments.transport;
     Access {
         address: host.to_owned(),
@@ -264,7 +270,7 @@ fn replayed(path: &Path) -> Result<Record, Failure> {
     Ok(record)
 }
 
-fn ask_user(host: &str) -> Result<String, Failure> {
+pub(super) fn ask_user(host: &str) -> Result<String, Failure> {
     let nobody = || {
         Failure::usage(format!(
             "there is no account to log on to {host} with; give one with --user"

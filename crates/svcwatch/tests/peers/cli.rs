@@ -142,6 +142,65 @@ fn recorded(name: &str, port: u16) {
     assert!(err.contains("exists already"), "{err}");
 }
 
+#[test]
+fn init_writes_a_file_that_is_good_and_finds_all_well_on_a_real_wine_host() {
+    let host = WineHost::start();
+    host.start_service("Spooler");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (list, password, config) = (path("hosts.csv"), path("password"), path("svcwatch.yaml"));
+    let rows = format!(
+        "name,address,port,site\r\nlab,127.0.0.1,{},oslo\r\ndead,127.0.0.1,1,oslo\r\n",
+        host.port()
+    );
+    fs::write(&list, rows).expect("a file can be written");
+    fs::write(&password, PASSWORD).expect("a file can be written");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let arguments = [
+        "init",
+        "--from",
+        &list,
+        "--user",
+        ADMINISTRATOR,
+        "--password-file",
+        &password,
+        "-o",
+        &config,
+    ];
+    let (code, out, err) = svcwatch(&arguments, "");
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(1), ""),
+        "one host is dead: {err}"
+    );
+    assert!(err.contains("dead cannot be read (unreachable)"), "{err}");
+    let text = fs::read_to_string(&config).expect("the file is written");
+    assert!(
+        text.contains("- name: lab\n    address: '127.0.0.1'\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("# - { name: dead, address: '127.0.0.1', port: 1, site: oslo }")
+            || text.contains("# dead cannot be read"),
+        "{text}"
+    );
+    assert!(text.contains("#   Spooler: manual start"), "{text}");
+    assert!(!text.contains(PASSWORD), "{text}");
+
+    let (code, out, err) = svcwatch(&["check", "-c", &config, "--connect"], "");
+    assert_eq!(code, Some(0), "{out}{err}\n{text}");
+    assert!(
+        out.contains("The configuration is good: 1 host at 1 site"),
+        "{out}"
+    );
+
+    let (code, _, err) = svcwatch(&arguments, "");
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("--force"), "{err}");
+    let (code, _, err) = svcwatch(&[&arguments[..], &["--force"]].concat(), "");
+    assert_eq!(code, Some(1), "{err}");
+}
+
 fn check(host: &WineHost) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let password = folder.path().join("password");

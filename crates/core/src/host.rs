@@ -119,6 +119,7 @@ impl Host {
             seq: 0,
             visibility_seq: 0,
             refused_until: None,
+            listed: plan.listed,
             removed: false,
         });
         let wrong_since = row.wrong_since.map(|since| {

@@ -71,6 +71,8 @@ pub struct HostPlan {
     pub settle: Span,
     /// Other computer names that it may give.
     pub also_known_as: Vec<Glob>,
+    /// Whether a list of hosts names it, and not the configuration itself: that a list lets go of it is told.
+    pub listed: bool,
     /// Labels of the host; those of a service come on top.
     pub labels: Labels,
     /// Which services are watched, in the order of precedence: exact key names, display names, globs, start types,

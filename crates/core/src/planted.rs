@@ -58,6 +58,10 @@ words! {
         SilenceEndsIncidents = "silence_ends_incidents",
         /// A maintenance window silences nothing.
         WindowIgnored = "window_ignored",
+        /// That a list lets go of a host is not told.
+        VanishedUntold = "vanished_untold",
+        /// A restart forgets which hosts a list named.
+        ListsForgotten = "lists_forgotten",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

@@ -15,6 +15,7 @@ mod restore;
 mod service;
 mod stirred;
 mod telling;
+mod vanished;
 mod views;
 
 #[cfg(test)]

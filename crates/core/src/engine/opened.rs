@@ -49,7 +49,7 @@ impl Engine {
     }
 
     /// Writes a line of history for a subject that is not a service.
-    fn write_turn(
+    pub(super) fn write_turn(
         &mut self,
         now: Now,
         subject: &Subject,

@@ -30,6 +30,7 @@ mod shrink;
 mod store;
 mod story;
 mod tale;
+mod vanished;
 mod world;
 
 use std::sync::{

@@ -53,6 +53,7 @@ fn plan() -> Plan {
             host_for: Span(90_000),
             settle: Span(0),
             also_known_as: Vec::new(),
+            listed: false,
             labels: Arc::from([]),
             services: vec![entry.clone()],
         })

@@ -4,7 +4,7 @@ use crate::rng::Rng;
 use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
-    id::Name,
+    id::{Name, stable_hash},
     later::{Constraint, Field, Occurrences, Rule, Test, steps},
     limits,
     observe::{StartType, State},
@@ -202,6 +202,7 @@ fn host(
         host_for: Span(rng.pick(&[90 * SECOND, 90 * SECOND, 0, 5 * MINUTE])),
         settle: Span(rng.pick(&[3 * SECOND, 3 * SECOND, 0])),
         also_known_as: Vec::new(),
+        listed: stable_hash(&format!("{entries:?}{at}"), 3).is_multiple_of(2),
         labels: Arc::from([]),
         services: entries,
     }

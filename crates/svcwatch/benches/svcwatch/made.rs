@@ -59,6 +59,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         host_for: Span::seconds(90),
         settle: Span::ZERO,
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: entries.clone(),
     });

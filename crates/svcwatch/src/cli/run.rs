@@ -6,7 +6,7 @@ use crate::os;
 use crate::{
     VERSION,
     app::{App, Options},
-    config::{self, Config, LoadOptions},
+    config::{self, Accept, Config, ListOptions, LoadOptions},
     os::{Signal, Signals},
     store::{StoreError, StoreOptions},
 };
@@ -40,6 +40,9 @@ pub(super) struct Arguments {
     /// Listen without a login where others can reach it
     #[arg(long)]
     insecure_listen: bool,
+    /// Take lists of hosts that lost more than a fifth of their hosts, or all, as they are now
+    #[arg(long)]
+    accept: bool,
 }
 
 #[cfg(windows)]
@@ -72,10 +75,19 @@ fn without_config() -> Result<Config, Failure> {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let files = arguments.config.clone();
+    let lists = ListOptions {
+        data: arguments.data.clone(),
+        accept: if arguments.accept {
+            Accept::All
+        } else {
+            Accept::None
+        },
+        ..ListOptions::default()
+    };
     let config = if files.is_empty() {
         without_config()?
     } else {
-        load(files, LoadOptions::default()).await?
+        load_with(files, LoadOptions::default(), lists).await?
     };
     for warning in &config.warnings {
         output::complain(&format!("warning: {warning}"));
@@ -87,6 +99,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         data: arguments.data,
         listen: arguments.listen,
         insecure_listen: arguments.insecure_listen,
+        accept: arguments.accept,
         store: StoreOptions::default(),
     };
     let app = Box::pin(App::start(config, options)).await?;
@@ -98,7 +111,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Reads a configuration on a thread that may block.
 pub(super) async fn load(files: Vec<PathBuf>, options: LoadOptions) -> Result<Config, Failure> {
-    let loaded = tokio::task::spawn_blocking(move || config::load(&files, options));
+    load_with(files, options, ListOptions::default()).await
+}
+
+/// The same, and its lists of hosts in this way.
+pub(super) async fn load_with(
+    files: Vec<PathBuf>,
+    options: LoadOptions,
+    lists: ListOptions,
+) -> Result<Config, Failure> {
+    let loaded = tokio::task::spawn_blocking(move || config::load_with(&files, options, &lists));
     match loaded.await {
         Ok(loaded) => Ok(loaded?),
         Err(_) => Err(Failure::not_started(

@@ -10,7 +10,6 @@ const KEYS: &[(&str, &[&str])] = &[
         &[
             "noise",
             "instant",
-            "hosts_from",
             "probe",
             "evidence",
             "remedy",

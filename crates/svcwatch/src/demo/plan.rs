@@ -132,6 +132,7 @@ pub fn config(
         web_url: None,
         retention: Span::hours(24),
         warnings: Vec::new(),
+        lists: Vec::new(),
         notes: Notes::default(),
         files: Vec::new(),
     }
@@ -152,6 +153,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         host_for: pace.host_for,
         settle: pace.settle,
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: entries(world, host),
     });

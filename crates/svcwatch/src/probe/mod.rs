@@ -8,6 +8,7 @@ pub mod command_line;
 pub mod hello;
 pub mod kerberos;
 mod loopback;
+pub mod record;
 mod rpc;
 pub(crate) mod scm;
 mod session;
@@ -30,6 +31,7 @@ use tokio::time::{Instant, timeout_at};
 pub use crate::config::Encryption;
 use crate::secret::Secret;
 use kerberos::{Kerberos, Proof, Tickets};
+use record::{Record, Recorder};
 use rpc::{After, Failure, LoggedOn};
 use session::Session;
 
@@ -128,6 +130,10 @@ struct Ours {
     tickets: Tickets,
     /// Where news goes; none where nobody wants to hear it.
     stirs: Option<Stirs>,
+    /// What takes down the exchange, where one is asked for.
+    recorder: Option<Arc<Recorder>>,
+    /// What answers in place of the hosts, where a record does.
+    replay: Option<Arc<Record>>,
 }
 
 impl Default for Prober {
@@ -145,6 +151,8 @@ impl Prober {
                 workstation: workstation(),
                 tickets: Tickets::default(),
                 stirs: None,
+                recorder: None,
+                replay: None,
             },
         }
     }
@@ -153,6 +161,20 @@ impl Prober {
     #[must_use]
     pub fn that_hears(mut self, stirs: Stirs) -> Self {
         self.ours.stirs = Some(stirs);
+        self
+    }
+
+    /// The same, with everything taken down that its host is asked and answers. Only for one host.
+    #[must_use]
+    pub fn recording(mut self, recorder: Arc<Recorder>) -> Self {
+        self.ours.recorder = Some(recorder);
+        self
+    }
+
+    /// The same, answered by a record in place of any host: nothing is connected to.
+    #[must_use]
+    pub fn replaying(mut self, record: Arc<Record>) -> Self {
+        self.ours.replay = Some(record);
         self
     }
 

@@ -7,6 +7,10 @@ mod cli_bad_input;
 mod cli_butler;
 mod cli_destinations;
 mod cli_help;
+mod cli_init;
+mod cli_records;
+mod cli_rights;
+
 mod cli_schedule;
 mod cli_support;
 mod demo_fleet;
@@ -23,6 +27,7 @@ mod feed_influxdb;
 mod feed_story;
 mod feed_support;
 mod prometheus_rules;
+mod run_lists;
 mod run_secrets;
 mod run_silences;
 mod run_story;

@@ -64,6 +64,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         host_for: Span::seconds(90),
         settle: Span::seconds(3),
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: services.iter().map(|name| entry(name)).collect(),
     }

@@ -63,6 +63,14 @@ impl Groups {
                     });
                 } else if keys.contains(&key) {
                     groups.exact.entry(key).or_default().push(index);
+                } else if build.root.get("hosts_from").is_some() {
+                    // A host that a list lets go of must not make the rest of the config wrong.
+                    build.warn(
+                        member.at,
+                        &format!("groups[{index}].hosts"),
+                        format!("no host is called {} now", quoted(text)),
+                        "look at its name, and at the lists of hosts",
+                    );
                 } else {
                     build.unknown(
                         member.at,

@@ -70,6 +70,7 @@ pub(super) fn read(
             .root
             .get("hosts")
             .is_some_and(|hosts| hosts.items().is_some())
+        && build.root.get("hosts_from").is_none()
     {
         build.warn(
             build.root.at,
@@ -153,6 +154,7 @@ fn host<'tree>(
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
         also_known_as: fields.patterns("also_known_as"),
+        listed: build.problems.is_list(node.at),
         labels,
         services: services_of(build, run, node, shown, path),
     };

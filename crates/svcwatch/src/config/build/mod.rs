@@ -310,6 +310,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             .map(|url| url.trim_end_matches('/').to_owned()),
         retention: store.duration("retention"),
         warnings: Vec::new(),
+        lists: Vec::new(),
         notes: Notes::default(),
         files: Vec::new(),
     }

@@ -292,3 +292,30 @@ pub(crate) static GROUP: Shape = Shape {
     ]],
     one_of: &[],
 };
+
+/// One list of hosts.
+pub(crate) static HOSTS_FROM: Shape = Shape {
+    name: "host_list",
+    doc: "A list of hosts that stands elsewhere.",
+    keys: &[&[
+        optional(
+            "file",
+            Kind::Text(Form::Path),
+            "",
+            "A CSV file, or all files whose name matches a pattern.",
+        ),
+        optional(
+            "http_sd",
+            Kind::Text(Form::Url),
+            "",
+            "The address of a service that answers as Prometheus' HTTP service discovery does.",
+        ),
+        optional(
+            "every",
+            duration(SECOND, DAY),
+            "1m",
+            "How often the service is asked; a file is looked at every two seconds.",
+        ),
+    ]],
+    one_of: &["file", "http_sd"],
+};

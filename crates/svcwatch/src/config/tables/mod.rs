@@ -15,7 +15,7 @@ pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
 pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
-pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, SECRET, SERVICE};
+pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, HOSTS_FROM, SECRET, SERVICE};
 pub(crate) use self::maintenance::WINDOW;
 
 use super::shape::{Key, Kind, Shape};
@@ -151,6 +151,15 @@ pub(crate) static CONFIG: Shape = Shape {
             "The hosts.",
         ),
         optional(
+            "hosts_from",
+            Kind::List {
+                of: &Kind::Map(&HOSTS_FROM),
+                most: 32,
+            },
+            "",
+            "Lists of further hosts that stand elsewhere and are read again when they change.",
+        ),
+        optional(
             "groups",
             Kind::List {
                 of: &Kind::Map(&GROUP),
@@ -281,6 +290,11 @@ pub(crate) static STUCK_AFTER: Shape = Shape {
     ]],
     one_of: &[],
 };
+
+/// The key that may stand in place of one that must be there.
+pub(crate) fn instead_of(shape: &str, key: &str) -> Option<&'static str> {
+    (shape == "config" && key == "hosts").then_some("hosts_from")
+}
 
 /// Every shape, the whole config first.
 pub(crate) fn every_shape() -> Vec<&'static Shape> {

@@ -1,7 +1,7 @@
 //! The service control manager by the Windows API, on Windows alone: that of this computer, and those of others as the
 //! account that svcwatch runs as, by whatever Windows itself logs on with.
 //!
-//! What the API writes is read on any system ([`buffer`]), so that this is tested everywhere; only the calls are not.
+//! What the API writes is read on any system (`buffer`), so that this is tested everywhere; only the calls are not.
 
 #[cfg(any(windows, test))]
 mod buffer;

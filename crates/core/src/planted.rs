@@ -58,6 +58,14 @@ words! {
         SilenceEndsIncidents = "silence_ends_incidents",
         /// A maintenance window silences nothing.
         WindowIgnored = "window_ignored",
+        /// A service that is to be learned first is told although it was never seen running.
+        LearnedIsTold = "learned_is_told",
+        /// Where an orderly stop is as good as running, every other one is too.
+        StoppedOkHidesCrash = "stopped_ok_hides_crash",
+        /// A change of how a service is set up is neither kept nor told.
+        ChangeForgotten = "change_forgotten",
+        /// A service whose start type changes is not watched any more by the entry that selected it.
+        SelectionForgotten = "selection_forgotten",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

@@ -1,6 +1,6 @@
 //! A service as it truly is.
 
-use crate::{setup::SECOND, story::ServiceChange};
+use crate::{changes::SetUp, setup::SECOND, story::ServiceChange};
 use svcwatch_core::{
     id::Name,
     observe::{Reading, State},
@@ -31,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) pid: u32,
     pub(crate) since: u64,
     pub(crate) visible: Visible,
+    /// How it is set up.
+    pub(crate) set_up: SetUp,
 }
 
 impl Service {
@@ -84,6 +86,17 @@ impl Service {
     /// Something happens to it. What makes no sense for its state does nothing.
     pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
         let (state, ..) = self.state(now);
+        match change {
+            ServiceChange::StartAs(start) => {
+                self.set_up.start = Some(start);
+                return;
+            }
+            ServiceChange::Account(account) => {
+                self.set_up.account = account;
+                return;
+            }
+            _ => {}
+        }
         if state == State::Missing && change != ServiceChange::Show {
             return;
         }
@@ -122,6 +135,7 @@ impl Service {
                 self.state = state;
                 self.then = None;
             }
+            ServiceChange::StartAs(_) | ServiceChange::Account(_) => {}
             ServiceChange::Show => {
                 let was = self.visible;
                 self.visible = Visible::Listed;

@@ -12,7 +12,7 @@ use crate::{
     },
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        RoutePlan, Selector, StoppedOk, StuckAfter,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -46,6 +46,9 @@ fn entry(name: &str) -> EntryPlan {
         for_span: Span::ZERO,
         confirm: 1,
         required: true,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

@@ -35,3 +35,4 @@ mod web_client;
 mod web_guard;
 mod web_metrics;
 mod web_server;
+mod windows_lists;

@@ -186,24 +186,7 @@ impl Lines {
                 },
             ),
         );
-        self.add("presence", presence(service).to_owned());
-        if matches!(service.expect, Expect::Running | Expect::Either) {
-            self.add("stops", stops(service));
-        }
-        if let Some(reason) = &service.noise {
-            self.add(
-                "noise",
-                format!("it is known to stop and to change by itself, so nothing is told of that: {reason}; name it in an entry of its own to be told all the same"),
-            );
-        }
-        self.add(
-            "changes",
-            if service.changes && service.noise.is_none() {
-                "changes of how it is set up are kept in history and told".to_owned()
-            } else {
-                "changes of how it is set up are kept in history and not told".to_owned()
-            },
-        );
+        self.rules(service);
         self.state(service, unseen);
         if let Some(incident) = &service.incident {
             self.add("incident", format!("the incident {incident} is open"));
@@ -241,6 +224,28 @@ impl Lines {
         for lane in &service.lanes {
             self.lane(lane);
         }
+    }
+
+    /// What else the entry says of its presence, its stops and its changes.
+    fn rules(&mut self, service: &ServiceExplained) {
+        self.add("presence", presence(service).to_owned());
+        if matches!(service.expect, Expect::Running | Expect::Either) {
+            self.add("stops", stops(service));
+        }
+        if let Some(reason) = &service.noise {
+            self.add(
+                "noise",
+                format!("it is known to stop and to change by itself, so nothing is told of that: {reason}; name it in an entry of its own to be told all the same"),
+            );
+        }
+        self.add(
+            "changes",
+            if service.changes && service.noise.is_none() {
+                "changes of how it is set up are kept in history and told".to_owned()
+            } else {
+                "changes of how it is set up are kept in history and not told".to_owned()
+            },
+        );
     }
 
     /// How a service is, or was when it was seen last.

@@ -5,7 +5,9 @@ use crate::{
     changes::Written,
     ledger::Ledger,
     logons::Logons,
-    readings::{Readings, Run, ServiceSight, Sight, entry_of, fine, host_of, wrong},
+    readings::{
+        Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, told_as, wrong,
+    },
     store::Store,
 };
 use std::{
@@ -473,17 +475,6 @@ fn in_window<T>(run: &Run<T>, window: Window) -> bool {
     run.first <= window.until && run.last + 20 >= window.from
 }
 
-/// How many readings in a row saw the same state as this one, whatever the exit code.
-fn agreeing(runs: &[Run<ServiceSight>], at: usize) -> u32 {
-    let same = |run: &&Run<ServiceSight>| run.sight.0 == runs[at].sight.0;
-    runs[..=at]
-        .iter()
-        .rev()
-        .take_while(same)
-        .map(|run| run.count)
-        .sum()
-}
-
 /// The readings before and with this one that were not fine, as one run.
 fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run<T> {
     let mut streak = runs[at];
@@ -495,18 +486,4 @@ fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run
         streak.count += run.count;
     }
     streak
-}
-
-/// Whether a fault is told as this event.
-fn told_as(fault: Fault, event: ToldEvent) -> bool {
-    match fault {
-        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout | Fault::ShuttingDown => {
-            event == ToldEvent::HostUnreachable
-        }
-        Fault::LogonRefused => matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused),
-        Fault::AccountPaused => event == ToldEvent::AccountPaused,
-        Fault::AccessDenied => event == ToldEvent::AccessDenied,
-        Fault::WrongHost => event == ToldEvent::WrongHost,
-        Fault::ProtocolError => event == ToldEvent::ProtocolError,
-    }
 }

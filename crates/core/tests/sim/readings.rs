@@ -194,3 +194,28 @@ pub(crate) fn fine(entry: &EntryPlan, sight: ServiceSight) -> bool {
         Sight::State(state) => !state.is_pending() && wrong(entry, sight).is_none(),
     }
 }
+
+/// How many readings in a row saw the same state as this one, whatever the exit code.
+pub(crate) fn agreeing(runs: &[Run<ServiceSight>], at: usize) -> u32 {
+    let same = |run: &&Run<ServiceSight>| run.sight.0 == runs[at].sight.0;
+    runs[..=at]
+        .iter()
+        .rev()
+        .take_while(same)
+        .map(|run| run.count)
+        .sum()
+}
+
+/// Whether a fault is told as this event.
+pub(crate) fn told_as(fault: Fault, event: ToldEvent) -> bool {
+    match fault {
+        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout | Fault::ShuttingDown => {
+            event == ToldEvent::HostUnreachable
+        }
+        Fault::LogonRefused => matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused),
+        Fault::AccountPaused => event == ToldEvent::AccountPaused,
+        Fault::AccessDenied => event == ToldEvent::AccessDenied,
+        Fault::WrongHost => event == ToldEvent::WrongHost,
+        Fault::ProtocolError => event == ToldEvent::ProtocolError,
+    }
+}

@@ -41,6 +41,8 @@ const LISTS: [(&str, &str); 5] = [
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
+/// How much time passes at once.
+const STEP: u64 = 10;
 /// What starts with a delay starts so long after the machine.
 const DELAY: u64 = 2 * MINUTE;
 /// When somebody logs on and off, with the number of the logon.
@@ -319,7 +321,7 @@ impl Story {
                 self.take(step);
             }
             if self.next.is_empty() {
-                self.at += 1;
+                self.at += STEP;
                 let step = self.engine.apply(now(self.at), Event::Tick);
                 self.take(step);
             }

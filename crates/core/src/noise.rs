@@ -3,14 +3,22 @@
 
 use crate::{glob::Glob, id::Name};
 use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
 
 /// Known noisy services, each with the reason why it is one.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Noise {
     /// Whole key names, sorted.
     names: Vec<(Name, Arc<str>)>,
     /// Patterns.
     patterns: Vec<(Glob, Arc<str>)>,
+}
+
+impl fmt::Debug for Noise {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (names, patterns) = (self.names.len(), self.patterns.len());
+        write!(formatter, "Noise({names} names, {patterns} patterns)")
+    }
 }
 
 impl Noise {

@@ -82,6 +82,20 @@ mod tests {
     }
 
     #[test]
+    fn instances_of_users_are_read_as_their_template() {
+        let read = services(super::super::tests::host::instances().into());
+        let [one] = &read[..] else {
+            panic!("{read:?}");
+        };
+        assert_eq!(one.name, "CDPUserSvc");
+        assert_eq!(one.display_name, "Connected Devices Platform User Service");
+        assert_eq!(
+            (one.reading.state, one.reading.exit_code),
+            (State::Stopped, Some(1067))
+        );
+    }
+
+    #[test]
     fn no_process_is_not_process_zero() {
         let stopped = ServiceStatus {
             current_state: 1,

@@ -75,6 +75,22 @@ pub(super) fn spooler() -> EnumeratedService {
     }
 }
 
+/// Instances of a per-user service: two users are logged on, and one of them has lost his.
+pub(super) fn instances() -> [EnumeratedService; 2] {
+    let instance = |number: &str, current_state, win32_exit_code| EnumeratedService {
+        name: format!("CDPUserSvc_{number}"),
+        display_name: format!("Connected Devices Platform User Service_{number}"),
+        status: ServiceStatus {
+            service_type: 0xd0,
+            current_state,
+            win32_exit_code,
+            ..ServiceStatus::default()
+        },
+        ..spooler()
+    };
+    [instance("1a2b3", 4, 0), instance("5f00d", 1, 1067)]
+}
+
 /// A list that needs more than the first buffer.
 pub(super) fn services() -> Vec<EnumeratedService> {
     let others = (0..80).map(|number| EnumeratedService {

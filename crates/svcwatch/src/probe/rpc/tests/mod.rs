@@ -1,6 +1,6 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
-mod host;
+pub(super) mod host;
 
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;

@@ -83,6 +83,17 @@ impl Service {
         self.wait_hint = 0;
     }
 
+    /// It is stopped, with an exit code.
+    fn stop(&mut self, now: u64, code: u32) {
+        let before = self.exit_code;
+        self.enter(now, State::Stopped, None);
+        self.exit_code = code;
+        // What it means is another thing from now on.
+        if code != before {
+            self.since = now;
+        }
+    }
+
     /// Something happens to it. What makes no sense for its state does nothing.
     pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
         let (state, ..) = self.state(now);
@@ -106,11 +117,8 @@ impl Service {
                 State::StopPending,
                 Some((State::Stopped, 1, 2 * SECOND)),
             ),
-            ServiceChange::Stop => self.enter(now, State::Stopped, None),
-            ServiceChange::Die(code) => {
-                self.enter(now, State::Stopped, None);
-                self.exit_code = code;
-            }
+            ServiceChange::Stop => self.stop(now, 0),
+            ServiceChange::Die(code) => self.stop(now, code),
             ServiceChange::Start if state == State::Running => {}
             ServiceChange::Start => self.enter(now, State::Running, None),
             ServiceChange::SlowStart(steps, step) => self.enter(

@@ -76,7 +76,7 @@ pub(super) fn spooler() -> EnumeratedService {
 }
 
 /// Instances of a per-user service: two users are logged on, and one of them has lost his.
-pub(super) fn instances() -> [EnumeratedService; 2] {
+pub(in crate::probe::rpc) fn instances() -> [EnumeratedService; 2] {
     let instance = |number: &str, current_state, win32_exit_code| EnumeratedService {
         name: format!("CDPUserSvc_{number}"),
         display_name: format!("Connected Devices Platform User Service_{number}"),

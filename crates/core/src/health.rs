@@ -45,7 +45,9 @@ pub fn judge(row: &TargetRow, entry: &EntryPlan, seen: Seen) -> Health {
         (State::Missing, _) if is_required(row, entry) => Health::Wrong(ToldEvent::Missing),
         (State::Missing, _) => Health::Fine,
         (State::Stopped, Expect::Absent) => Health::Wrong(ToldEvent::Changed),
-        (_, Expect::Absent) => Health::Wrong(ToldEvent::Started),
+        (State::Running, Expect::Stopped) | (_, Expect::Absent) => {
+            Health::Wrong(ToldEvent::Started)
+        }
         (
             State::StartPending | State::StopPending | State::ContinuePending | State::PausePending,
             _,
@@ -68,7 +70,6 @@ pub fn judge(row: &TargetRow, entry: &EntryPlan, seen: Seen) -> Health {
                 Health::Wrong(ToldEvent::Stopped)
             }
         }
-        (State::Running, Expect::Stopped) => Health::Wrong(ToldEvent::Started),
     }
 }
 

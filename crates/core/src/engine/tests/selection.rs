@@ -70,11 +70,15 @@ impl World {
 
     fn history(&self) -> Vec<HistoryRow> {
         let records = self.story.steps.iter().flat_map(|step| &step.commit);
-        records
-            .filter_map(|record| match record {
-                Record::History(row) if row.event == Some(ToldEvent::Changed) => Some(row.clone()),
-                _ => None,
-            })
+        let lines = records.filter_map(|record| {
+            if let Record::History(row) = record {
+                Some(row.clone())
+            } else {
+                None
+            }
+        });
+        lines
+            .filter(|row| row.event == Some(ToldEvent::Changed))
             .collect()
     }
 }

@@ -56,9 +56,7 @@ fn noise_is_a_list_that_can_be_replaced_extended_and_switched_off() {
     let reason = |above: &str, service: &str| {
         let entry = entries("{ start: automatic }", above).remove(0);
         let noise = entry.noise?;
-        noise
-            .reason(&Name::new(service))
-            .map(|reason| reason.to_string())
+        noise.reason(&Name::new(service)).map(ToString::to_string)
     };
     assert!(reason("", "sppsvc").is_some());
     assert!(reason("noise: default", "SPPSVC").is_some());

@@ -8,7 +8,6 @@ const KEYS: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "noise",
             "instant",
             "probe",
             "evidence",
@@ -21,17 +20,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("credential", &["acting"]),
     ("defaults", &["boot_grace"]),
     ("host", &["boot_grace"]),
-    (
-        "service",
-        &[
-            "presence",
-            "stopped_ok",
-            "changes",
-            "instant",
-            "remedy",
-            "keep_firing_for",
-        ],
-    ),
+    ("service", &["instant", "remedy", "keep_firing_for"]),
     ("group", &["expect"]),
 ];
 
@@ -39,7 +28,6 @@ const KEYS: &[(&str, &[&str])] = &[
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("defaults", "transport", &["local", "wmi"]),
     ("host", "transport", &["local", "wmi"]),
-    ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
 ];
 

@@ -1,6 +1,8 @@
 //! What a service runs (lpBinaryPathName, MS-SCMR 2.2.15): its executable alone, and the whole line with what looks
 //! like a secret masked. Nothing says which argument is one, so names and shapes decide, rather once too often.
 
+use svcwatch_core::id::stable_hash;
+
 /// What stands in place of a secret.
 const MASK: &str = "********";
 /// Parts of a name that announce a secret, the name in lower case and without separators.
@@ -39,6 +41,9 @@ const TOKEN_PREFIXES: [&str; 8] = [
 const KEY_LENGTH: usize = 32;
 /// A known prefix is only believed on a word this long.
 const TOKEN_LENGTH: usize = 16;
+/// Bits of the hash of arguments that are kept: a change goes unseen once in a million, and of a million guesses at a
+/// weak password one fits by chance, so that a hash that falls into wrong hands confirms none.
+const HASH_BITS: u64 = (1 << 20) - 1;
 /// Ends of a file that is run, where the path is not in quotes although it has spaces.
 const RUN: [&str; 6] = [".exe", ".com", ".bat", ".cmd", ".sys", ".dll"];
 
@@ -69,8 +74,8 @@ fn executable_end(line: &str) -> usize {
         .unwrap_or(line.len())
 }
 
-/// The line with every argument masked that looks like a secret; the executable stays as it is.
-pub fn masked(line: &str) -> String {
+/// The executable of a line as it is written, quotes and the space before it included, and its arguments.
+fn split(line: &str) -> (&str, &str) {
     let begin = line.len().saturating_sub(line.trim_start().len());
     let body = line.get(begin..).unwrap_or_default();
     let end = if body.starts_with('"') {
@@ -80,7 +85,17 @@ pub fn masked(line: &str) -> String {
         executable_end(body)
     };
     let cut = begin.saturating_add(end);
-    let (run, arguments) = line.split_at_checked(cut).unwrap_or((line, ""));
+    line.split_at_checked(cut).unwrap_or((line, ""))
+}
+
+/// A short hash of the arguments of a line, which tells that they changed and nothing of what they are.
+pub fn arguments_hash(line: &str) -> u64 {
+    stable_hash(split(line).1.trim(), 0) & HASH_BITS
+}
+
+/// The line with every argument masked that looks like a secret; the executable stays as it is.
+pub fn masked(line: &str) -> String {
+    let (run, arguments) = split(line);
     let mut clean = run.to_owned();
     let mut announced = false;
     for word in words(arguments) {
@@ -315,6 +330,18 @@ mod tests {
         ] {
             assert_eq!(masked(line), wanted, "{line}");
         }
+    }
+
+    #[test]
+    fn the_hash_is_of_the_arguments_alone_and_too_short_to_confirm_a_guess() {
+        let one = arguments_hash(r"C:\a.exe --password one");
+        assert_eq!(
+            one,
+            arguments_hash("\"D:\\other folder\\b.exe\"  --password one ")
+        );
+        assert_ne!(one, arguments_hash(r"C:\a.exe --password two"));
+        assert_ne!(one, arguments_hash(r"C:\a.exe"));
+        assert!((0..1_000).all(|guess| arguments_hash(&format!("a.exe {guess}")) < 1 << 20));
     }
 
     proptest! {

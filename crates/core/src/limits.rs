@@ -89,6 +89,10 @@ pub const ANSWER_CHARACTERS_MAX: usize = 300;
 pub const CAUSE_CHARACTERS_MAX: usize = 500;
 /// Characters of the note of an acknowledgement that are kept.
 pub const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// Names that one sentence names, at most.
+pub const NAMES_TOLD_MAX: usize = 5;
+/// Hosts of a group over which a service is counted, at most.
+pub const GROUP_MEMBERS_MAX: usize = 1_000;
 /// Silences that are not over, at most.
 pub const SILENCES_MAX: usize = 20_000;
 /// Patterns in the matcher of a silence, at most.

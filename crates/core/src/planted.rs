@@ -58,6 +58,12 @@ words! {
         SilenceEndsIncidents = "silence_ends_incidents",
         /// A maintenance window silences nothing.
         WindowIgnored = "window_ignored",
+        /// A host of a group that cannot be seen counts as stopped.
+        UnknownMemberIsStopped = "unknown_member_is_stopped",
+        /// A service of a group is told as stopped while it moves.
+        MoveIsOutage = "move_is_outage",
+        /// What is known of groups is not restored.
+        GroupForgotten = "group_forgotten",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

@@ -39,6 +39,8 @@ pub enum Record {
     Silence(SilenceRow),
     /// How far a feed is. Key: its destination.
     Feed(FeedRow),
+    /// What is known of a service of a group. Key: group and service.
+    Group(GroupRow),
 }
 
 /// What is known of a target: a service on a host.
@@ -80,6 +82,23 @@ pub struct TargetRow {
     pub details: Option<Arc<ServiceDetails>>,
     /// The start type by which a `start` entry selected it: such a selection stays when the start type changes.
     pub selected_start: Option<StartType>,
+    /// Whether it is not watched any more: the row stays so that `seq` never goes back.
+    pub removed: bool,
+}
+
+/// What is known of a service that is counted over the hosts of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRow {
+    /// The group.
+    pub group: Name,
+    /// The service, by key name.
+    pub service: Name,
+    /// Counts changes and incidents of it; never goes back.
+    pub seq: u64,
+    /// When too few or too many of it were seen running first, while it still is so.
+    pub wrong_since: Option<Wall>,
+    /// The hosts on which it ran when it was last seen to run on as many as it should.
+    pub ran_on: Option<Vec<Name>>,
     /// Whether it is not watched any more: the row stays so that `seq` never goes back.
     pub removed: bool,
 }
@@ -360,6 +379,8 @@ pub struct Restored {
     pub deliveries: Vec<DeliveryRow>,
     /// Silences that are not known to be over, by their identity.
     pub silences: Vec<SilenceRow>,
+    /// Services of groups, removed ones too.
+    pub groups: Vec<GroupRow>,
     /// How far the feeds are. The engine decides nothing by it.
     pub feeds: Vec<FeedRow>,
 }

@@ -363,13 +363,17 @@ impl Target {
 
     /// Whether nothing is wrong with its being uninstalled, and so nothing is left to watch.
     pub fn may_go(&self, entry: &EntryPlan) -> bool {
-        self.row.state == State::Missing && self.candidate.is_none() && !self.is_required(entry)
+        self.row.state == State::Missing
+            && self.candidate.is_none()
+            && !self.is_required(entry)
+            && !entry.counted
     }
 
     /// Whether an uninstalled service is told: one that somebody named on its host, or that its start type selected.
     /// Instances of per-user services come and go with the users.
     fn is_required(&self, entry: &EntryPlan) -> bool {
-        entry.required || (self.row.selected_start.is_some() && self.row.per_user != Some(true))
+        let selected = self.row.selected_start.is_some() && !entry.counted;
+        entry.required || (selected && self.row.per_user != Some(true))
     }
 
     /// How a state stands against an entry's expectation.

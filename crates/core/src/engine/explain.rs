@@ -1,11 +1,13 @@
 //! Why something is told, or not: which entry of the plan applies to a service, how it stands, and who is told what.
 
+pub use super::explain_group::GroupExplained;
+
 use super::Engine;
 use crate::{
     id::{IncidentId, Name, Subject},
-    notice::{Kind, Severity, Why},
+    notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, StartType, State},
-    plan::{Expect, HostPlan, Limit},
+    plan::{EntryPlan, Expect, HostPlan, Limit},
     rhythm::Rhythm,
     silence::{By, Mute},
     time::{Now, Span, Wall},
@@ -80,6 +82,8 @@ pub struct ServiceExplained {
     pub start_type: Option<StartType>,
     /// Its severity, where it is set.
     pub severity: Option<Severity>,
+    /// The group that counts it.
+    pub group: Option<alloc::boxed::Box<GroupExplained>>,
     /// Its open incident.
     pub incident: Option<IncidentId>,
     /// Until when the opening is held.
@@ -190,6 +194,9 @@ impl Engine {
             wrong_since: row.wrong_since,
             start_type: row.start_type,
             severity: entry.severity,
+            group: self
+                .group_of(&row.host, &row.service)
+                .map(|group| alloc::boxed::Box::new(self.explain_group(now, group))),
             incident: incident.map(|incident| incident.id.clone()),
             held_until: incident.and_then(|incident| incident.held_until),
             acknowledged_by: incident
@@ -200,11 +207,11 @@ impl Engine {
                 .or_else(|| self.mute_of(&subject))
                 .or(host.row.fault.map(|_| Why::HostFault)),
             muted_by: self.mute_for(&subject).map(|mute| self.mute_in_words(mute)),
-            lanes: self.explain_lanes(now, &subject, entry),
+            lanes: self.explain_lanes(now, &subject, usual_of(entry)),
         })
     }
 
-    fn mute_in_words(&self, mute: &Mute) -> (String, Wall) {
+    pub(super) fn mute_in_words(&self, mute: &Mute) -> (String, Wall) {
         let words = match &mute.by {
             By::Window(name) => format!("maintenance window {name}"),
             By::Silence(id) => {
@@ -218,17 +225,12 @@ impl Engine {
         (words, mute.until)
     }
 
-    fn explain_lanes(
+    pub(super) fn explain_lanes(
         &self,
         now: Now,
         subject: &Subject,
-        entry: &crate::plan::EntryPlan,
+        (event, severity): (ToldEvent, Severity),
     ) -> Vec<LaneExplained> {
-        let event = match entry.expect {
-            Expect::Running | Expect::Either => crate::notice::ToldEvent::Stopped,
-            Expect::Stopped => crate::notice::ToldEvent::Started,
-        };
-        let severity = entry.severity.unwrap_or(event.severity());
         let Some(notice) = self
             .notice(now, subject, Kind::Opened, 0)
             .or_else(|| Some(self.imagined(now, subject, event, severity)))
@@ -264,6 +266,15 @@ impl Engine {
         }
         found
     }
+}
+
+/// What would be told of a service first, and how bad that is.
+fn usual_of(entry: &EntryPlan) -> (ToldEvent, Severity) {
+    let event = match entry.expect {
+        Expect::Running | Expect::Either => ToldEvent::Stopped,
+        Expect::Stopped => ToldEvent::Started,
+    };
+    (event, entry.severity.unwrap_or(event.severity()))
 }
 
 /// When the schedule of a host says that it is read next.

@@ -136,7 +136,12 @@ impl Engine {
         };
         step.effects.push(Effect::Note(fact));
         match outcome {
-            Outcome::Read(_) if as_before => self.checked(now, &name, step),
+            Outcome::Read(_) if as_before => {
+                if self.groups.waits() {
+                    self.regroup(now, &name, step);
+                }
+                self.checked(now, &name, step);
+            }
             Outcome::Read(reading) if reading.services.len() > limits::SERVICES_PER_HOST_MAX => {
                 self.faulted(now, &name, &too_many(reading.services.len()), step);
             }
@@ -230,6 +235,7 @@ impl Engine {
         if confirmed {
             self.judge_fault(now, name, event, fault, step);
         }
+        self.regroup(now, name, step);
         self.first_look.looked(name);
     }
 
@@ -337,6 +343,7 @@ impl Engine {
             self.see(now, name, place, sight, hidden_is_told, step);
         }
         self.retire(now, name, step);
+        self.regroup(now, name, step);
         let nothing_to_ask = self.read_config(now, name, step);
         if nothing_new
             && nothing_to_ask

@@ -5,6 +5,7 @@ use crate::{
     account::Account,
     effect::Step,
     first_look::FirstLook,
+    group::Groups,
     host::Host,
     id::{Name, Subject},
     incident::Incidents,
@@ -40,6 +41,7 @@ impl Engine {
             lanes,
             deliveries,
             silences,
+            groups,
             feeds: _,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
@@ -53,6 +55,7 @@ impl Engine {
             retired_hosts: BTreeMap::new(),
             accounts: BTreeMap::new(),
             incidents: Incidents::default(),
+            groups: Groups::default(),
             outbox,
             schedule: Schedule::default(),
             names: BTreeSet::new(),
@@ -76,6 +79,10 @@ impl Engine {
                 .accounts
                 .insert(row.account.clone(), Account::restored(row, now));
         }
+        let known = groups.into_iter();
+        engine.groups.retired = known
+            .map(|row| ((row.group.clone(), row.service.clone()), row))
+            .collect();
         engine.restore_hosts(now, plan, hosts, targets);
         if !planted::is(Planted::IncidentsForgotten) {
             engine.restore_incidents(now, incidents);
@@ -196,6 +203,7 @@ impl Engine {
                 .destinations()
                 .any(|one| one.row.destination == *name && one.present),
             Subject::Fleet => true,
+            Subject::Group { group, service } => self.groups.get(group, service).is_some(),
         }
     }
 }

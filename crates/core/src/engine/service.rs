@@ -240,6 +240,10 @@ impl Engine {
                 .find(|destination| destination.row.destination == *name)
                 .map_or(0, |destination| destination.row.seq),
             Subject::Fleet => self.last_record,
+            Subject::Group { group, service } => self
+                .groups
+                .get(group, service)
+                .map_or(0, |group| group.row.seq),
         }
     }
 }

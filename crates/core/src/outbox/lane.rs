@@ -128,7 +128,7 @@ impl Lane {
         let waiting = self.head.iter().chain(&self.waiting);
         waiting
             .map(|row| row.notice.kind)
-            .next_back()
+            .rfind(|kind| *kind != Kind::Info)
             .map_or(self.row.told.is_some(), |last| last != Kind::Resolved)
     }
 
@@ -163,7 +163,7 @@ impl Lane {
     fn end_was_refused(&self) -> bool {
         let openings = self.waiting.iter();
         let newest = openings
-            .filter(|row| row.notice.kind != Kind::Resolved)
+            .filter(|row| !matches!(row.notice.kind, Kind::Resolved | Kind::Info))
             .map(|row| row.order);
         newest
             .max()
@@ -274,6 +274,10 @@ impl Lane {
 
     /// Something did not reach the recipient: the state as it is at the next success is owed.
     pub fn lost(&mut self, row: &DeliveryRow, may_have_arrived: bool) {
+        // What is good to know is not owed: it says nothing of how things stand.
+        if row.notice.kind == Kind::Info {
+            return;
+        }
         self.row.owes_state = true;
         if may_have_arrived {
             self.may_know(row);

@@ -49,6 +49,11 @@ struct Walk {
 impl Walk {
     fn take(&mut self, told: Option<&Told>, notice: &Arc<Notice>) {
         let Some(incident) = &notice.incident else {
+            // What is good to know is told once, with the newest word of its kind.
+            let said = |other: &Arc<Notice>| {
+                notice.kind == Kind::Info && other.kind == Kind::Info && other.event == notice.event
+            };
+            self.others.retain(|other| !said(other));
             self.others.push(Arc::clone(notice));
             return;
         };
@@ -120,6 +125,8 @@ impl Walk {
             sequence.push(as_first_word(told, self.opening.as_ref(), newest));
         }
         sequence.extend(self.others);
+        // Each has the number of what it tells, so this is the order in which it happened.
+        sequence.sort_by_key(|notice| notice.seq);
         sequence
     }
 }
@@ -134,7 +141,7 @@ fn lost_end(told: &Told, newest: &Notice) -> Arc<Notice> {
     let mut notice = Notice::clone(newest);
     notice.kind = Kind::Resolved;
     notice.event = match &newest.subject {
-        Subject::Service { .. } => ToldEvent::Started,
+        Subject::Service { .. } | Subject::Group { .. } => ToldEvent::Started,
         Subject::Host(_) => ToldEvent::HostRecovered,
         Subject::Visibility(_) | Subject::Account(_) | Subject::Destination(_) | Subject::Fleet => {
             newest.event

@@ -38,6 +38,7 @@ fn plan() -> Plan {
         for_span: Span(60_000),
         confirm: 1,
         required: true,
+        counted: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

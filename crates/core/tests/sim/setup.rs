@@ -247,6 +247,7 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         for_span: Span(rng.pick(&[0, 0, 30 * SECOND, MINUTE, 5 * MINUTE])),
         confirm: rng.pick(&[1, 1, 1, 2]),
         required: named,
+        counted: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

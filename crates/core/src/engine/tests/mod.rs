@@ -12,13 +12,14 @@ use crate::{
     },
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        GroupPlan, RoutePlan, Selector, StuckAfter, Wanted,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
 };
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
+mod grouped;
 mod muted;
 mod told;
 
@@ -46,6 +47,7 @@ fn entry(name: &str) -> EntryPlan {
         for_span: Span::ZERO,
         confirm: 1,
         required: true,
+        counted: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -81,6 +83,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -198,10 +201,16 @@ impl Story {
 
     /// Lets time pass, answering every probe with the same outcome.
     fn pass(&mut self, span: Span, outcome: &Outcome) {
+        self.pass_each(span, |_| outcome.clone());
+    }
+
+    /// Lets time pass, answering every probe with the outcome of its host.
+    fn pass_each(&mut self, span: Span, outcome: impl Fn(&str) -> Outcome) {
         let end = self.now + span.0;
         loop {
             for (host, probe) in core::mem::take(&mut self.probes) {
-                self.answer(host, probe, outcome.clone());
+                let outcome = outcome(host.as_str());
+                self.answer(host, probe, outcome);
             }
             let next = self
                 .engine

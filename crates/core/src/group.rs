@@ -150,7 +150,8 @@ impl Group {
         let left = |host: &&Name| {
             let member = self.members.get(*host);
             !runs_on.contains(host)
-                && (self.plan.expect.is_exact() || member.is_none_or(|member| member.seen.is_some()))
+                && (self.plan.expect.is_exact()
+                    || member.is_none_or(|member| member.seen.is_some()))
         };
         let left: Vec<Name> = before.iter().filter(left).cloned().collect();
         let new: Vec<Name> = runs_on
@@ -319,15 +320,24 @@ mod tests {
         know(&mut group, "c", None);
         assert_eq!(group.counts(), (1, 1));
         assert_eq!(group.judge(), Count::RightAsSeen);
-        assert_eq!(group.judge_last(), Count::TooMany, "c ran when it was last seen");
+        assert_eq!(
+            group.judge_last(),
+            Count::TooMany,
+            "c ran when it was last seen"
+        );
         assert!(group.is_right_with(State::Stopped) && !group.is_right_with(State::Running));
     }
 
     #[test]
     fn it_moves_where_one_left_and_another_came() {
-        let names = |names: &[&str]| -> Vec<Name> { names.iter().map(|name| (*name).into()).collect() };
+        let names =
+            |names: &[&str]| -> Vec<Name> { names.iter().map(|name| (*name).into()).collect() };
         let mut exact = group(Wanted::Exactly(1));
-        assert_eq!(exact.moved(&names(&["a"])), None, "nobody knows where it ran");
+        assert_eq!(
+            exact.moved(&names(&["a"])),
+            None,
+            "nobody knows where it ran"
+        );
         exact.row.ran_on = Some(names(&["a"]));
         assert_eq!(exact.moved(&names(&["a"])), None);
         know(&mut exact, "a", None);

@@ -95,11 +95,9 @@ impl ToldEvent {
             | Self::WrongHost
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
-            Self::Restarted
-            | Self::Moved
-            | Self::Unwatched
-            | Self::HostRecovered
-            | Self::Test => Severity::Info,
+            Self::Restarted | Self::Moved | Self::Unwatched | Self::HostRecovered | Self::Test => {
+                Severity::Info
+            }
         }
     }
 }

@@ -212,6 +212,9 @@ pub struct EntryPlan {
     pub expect: Expect,
     /// How long they must be otherwise before it is told.
     pub for_span: Span,
+    /// Whether an end that its host may mend by itself is left to it first, for as long as its failure actions take;
+    /// and whether restarts are told.
+    pub recovery: bool,
     /// How many readings must agree; at least 1.
     pub confirm: u32,
     /// Whether an uninstalled service is told: exact names on a host yes, globs and groups no.

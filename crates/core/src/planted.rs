@@ -64,6 +64,10 @@ words! {
         MoveIsOutage = "move_is_outage",
         /// What is known of groups is not restored.
         GroupForgotten = "group_forgotten",
+        /// A service that its host is about to start again is told at once.
+        RecoveryNotWaited = "recovery_not_waited",
+        /// A host that was started anew counts as restarts of its services.
+        BootIsRestarts = "boot_is_restarts",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

@@ -8,7 +8,7 @@ use crate::{
     silence::SilenceRow,
     time::Wall,
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 /// One row to write.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,8 +82,26 @@ pub struct TargetRow {
     pub details: Option<Arc<ServiceDetails>>,
     /// The start type by which a `start` entry selected it: such a selection stays when the start type changes.
     pub selected_start: Option<StartType>,
+    /// How often it was started again lately.
+    pub restarts: Option<Box<Restarts>>,
     /// Whether it is not watched any more: the row stays so that `seq` never goes back.
     pub removed: bool,
+}
+
+/// How often a service was started again, without having been told as stopped. A series goes on as long as one comes
+/// soon after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restarts {
+    /// How often, in this series.
+    pub count: u32,
+    /// When the first of them was seen.
+    pub since: Wall,
+    /// When the last of them was seen.
+    pub last: Wall,
+    /// How many of the ends were seen as failures, upon which the host does something itself.
+    pub failures: u32,
+    /// Whether it has failed and the host may be about to start it again.
+    pub mending: bool,
 }
 
 /// What is known of a service that is counted over the hosts of a group.

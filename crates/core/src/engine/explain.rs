@@ -8,6 +8,7 @@ use crate::{
     notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, StartType, State},
     plan::{EntryPlan, Expect, HostPlan, Limit},
+    policy::recovery,
     rhythm::Rhythm,
     silence::{By, Mute},
     time::{Now, Span, Wall},
@@ -68,6 +69,10 @@ pub struct ServiceExplained {
     pub expect: Expect,
     /// How long it must be otherwise.
     pub for_span: Span,
+    /// How long its host is given to start it again, where it fails and its failure actions say so.
+    pub recovery: Option<Span>,
+    /// How often it was started again lately, and since when.
+    pub restarts: Option<(u32, Wall)>,
     /// How many readings must agree.
     pub confirm: u32,
     /// Its last confirmed state.
@@ -187,6 +192,12 @@ impl Engine {
             selector: entry.selector.in_words(),
             expect: entry.expect,
             for_span: entry.for_span,
+            recovery: recovery::would_be_due(row, entry, row.wrong_since.unwrap_or(now.wall)),
+            restarts: row
+                .restarts
+                .as_ref()
+                .filter(|one| one.count > 0)
+                .map(|one| (one.count, one.since)),
             confirm: entry.confirm,
             state: row.state,
             since: row.since,

@@ -74,9 +74,7 @@ impl Engine {
                 .and_then(|incident| incident.acknowledged.as_ref())
                 .map(|note| note.by.clone()),
             muted: self.mute_of(&subject),
-            muted_by: self
-                .mute_for(&subject)
-                .map(|mute| self.mute_in_words(mute)),
+            muted_by: self.mute_for(&subject).map(|mute| self.mute_in_words(mute)),
             lanes: self.explain_lanes(now, &subject, (ToldEvent::Stopped, severity)),
         }
     }

@@ -26,12 +26,10 @@ fn subject_of(key: &GroupKey) -> Subject {
 
 /// What is known of a service on a host: whatever its last check did not show is not known.
 fn member(host: &Host, service: &Name, now: Now) -> Member {
-    let target = host
-        .find(service)
-        .and_then(|place| host.targets.get(place));
+    let target = host.find(service).and_then(|place| host.targets.get(place));
     let last = target.map_or(State::Unknown, |target| target.row.state);
     let seen = target
-        .filter(|target| host.is_in_sight() && target.looked && !target.row.hidden)
+        .filter(|target| host.is_in_sight() && target.is_sure())
         .map(|target| target.row.state)
         .filter(|state| *state != State::Unknown);
     Member {
@@ -45,8 +43,7 @@ impl Engine {
     /// A host was read, or could not be: the groups that count services of it are judged.
     pub(super) fn regroup(&mut self, now: Now, host: &Name, step: &mut Step) {
         for key in self.groups.of(host) {
-            let (Some(known), Some(group)) =
-                (self.hosts.get(host), self.groups.get_mut(&key))
+            let (Some(known), Some(group)) = (self.hosts.get(host), self.groups.get_mut(&key))
             else {
                 continue;
             };
@@ -164,7 +161,13 @@ impl Engine {
         } else if let Some((left, new)) = moved {
             let cause = format!("from {} to {}", together(&left), together(&new));
             let event = ToldEvent::Moved;
-            self.write_turn(now, &subject, Turn::Updates(event), Some(cause.clone()), step);
+            self.write_turn(
+                now,
+                &subject,
+                Turn::Updates(event),
+                Some(cause.clone()),
+                step,
+            );
             self.inform(now, &subject, event, (Some(cause), None), step);
         }
     }
@@ -302,9 +305,8 @@ impl Engine {
             .and_then(|first| first.plan.site.clone())
             .filter(|site| hosts().all(|host| host.plan.site.as_ref() == Some(site)));
         let shared: Labels = first.map_or_else(Labels::default, |first| {
-            let of_all = |label: &&(String, String)| {
-                hosts().all(|host| host.plan.labels.contains(label))
-            };
+            let of_all =
+                |label: &&(String, String)| hosts().all(|host| host.plan.labels.contains(label));
             first.plan.labels.iter().filter(of_all).cloned().collect()
         });
         notice.labels = labels_of(&shared, &group.plan.labels);
@@ -350,7 +352,10 @@ fn cause(group: &Group) -> String {
     let hosts = group.members.len();
     let seen = match running {
         0 => format!("it runs on none of {hosts} hosts"),
-        _ => format!("it runs on {} ({running} of {hosts} hosts)", together(&group.runs_on())),
+        _ => format!(
+            "it runs on {} ({running} of {hosts} hosts)",
+            together(&group.runs_on())
+        ),
     };
     match unknown {
         0 => format!("{seen}, where {expected} is expected"),

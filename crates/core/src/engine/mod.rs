@@ -14,6 +14,7 @@ mod observed;
 mod opened;
 mod probing;
 mod reload;
+mod restarts;
 mod restore;
 mod service;
 mod telling;

@@ -303,7 +303,8 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        if !host.looked || host.failed > 0 || host.row.fault.is_some() {
+        let gap = !host.looked || host.failed > 0 || host.row.fault.is_some();
+        if gap {
             self.recovered.push(name.clone());
         }
         host.looked = true;
@@ -339,8 +340,12 @@ impl Engine {
         let sights = self.sights(now, name, reading, step);
         let hidden_is_told = self.judge_visibility(now, name, reading, step);
         let nothing_new = sights.is_empty() && !hidden_is_told;
+        let restarted = self.restarted_meanwhile(name, &sights, gap);
         for (place, sight) in sights {
             self.see(now, name, place, sight, hidden_is_told, step);
+            if restarted.contains(&place) {
+                self.restarted(now, name, place, false, step);
+            }
         }
         self.retire(now, name, step);
         self.regroup(now, name, step);

@@ -13,6 +13,7 @@ use crate::{
     outbox::Outbox,
     plan::{HostPlan, NO_ENTRY, Named, Plan},
     planted::{self, Planted},
+    policy::recovery,
     record::{HostRow, IncidentRow, Restored, TargetRow},
     schedule::Schedule,
     silence::Mutes,
@@ -150,7 +151,7 @@ impl Engine {
                 .or_else(|| plan.entry_for(&row.service, row.display_name.as_deref(), start_type));
             let for_span = entry
                 .and_then(|at| plan.services.get(at))
-                .map_or(Span::ZERO, |entry| entry.for_span);
+                .map_or(Span::ZERO, |entry| recovery::needed(&row, entry));
             // A target that no entry means any more gets a place that no entry has; the plan then takes it away.
             host.targets.push(Target::restored(
                 row,

@@ -10,6 +10,7 @@ use crate::{
     target::{Meaning, Seen, Sight},
     time::Now,
 };
+use alloc::string::ToString;
 
 /// What happens to the incident of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,8 @@ impl Engine {
         let first_look = target.first_look;
         let cause = if target.row.state == State::Missing {
             target.hint.clone()
+        } else if target.row.restarts.as_ref().is_some_and(|one| one.mending) {
+            Some("it ended unexpectedly, and its host did not bring it back".to_string())
         } else {
             None
         };
@@ -81,6 +84,8 @@ impl Engine {
         if let (Some(why), Some(_)) = (muted, seen.changed_from) {
             self.not_told(now, &subject, ToldEvent::Stopped, why, step);
         }
+        let open = turn.is_some() || self.incidents.of(&subject).is_some();
+        self.look_at_mending(now, host_name, place, open, step);
         match turn {
             Some(Turn::Opens(event)) => self.open(now, &subject, event, cause, first_look, step),
             Some(Turn::Updates(event)) => self.update(now, &subject, event, None, step),

@@ -18,6 +18,7 @@ pub mod dedupe;
 pub mod limit;
 pub mod mute;
 pub mod quorum;
+pub mod recovery;
 pub mod remind;
 pub mod route;
 

@@ -257,6 +257,9 @@ impl Oracle {
                     .ok_or_else(sentence)
             }
             Subject::Fleet => Err("an incident of the whole fleet was opened".to_string()),
+            Subject::Group { group, service } => {
+                self.grounds_of_group(window, (group, service), row.event, opening)
+            }
         }
     }
 
@@ -404,7 +407,7 @@ impl Oracle {
     }
 
     /// The configurations that held within a window.
-    fn plans_within(&self, window: Window) -> Vec<Arc<Plan>> {
+    pub(crate) fn plans_within(&self, window: Window) -> Vec<Arc<Plan>> {
         let before = self.plans.iter().rposition(|(at, _)| *at <= window.from);
         let within = self.plans.iter().skip(before.unwrap_or(0));
         within.map(|(_, plan)| Arc::clone(plan)).collect()
@@ -450,6 +453,7 @@ impl Oracle {
                     && self.takings.get(destination).copied().unwrap_or(0) < since)
                     .then(|| format!("{destination} was said to be back, but it took nothing"))
             }
+            Subject::Group { .. } => self.false_end_of_group(window, row),
             Subject::Visibility(_) | Subject::Account(_) | Subject::Fleet => None,
         }
     }

@@ -39,6 +39,7 @@ fn plan() -> Plan {
         confirm: 1,
         required: true,
         counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -250,6 +251,7 @@ fn target(state: State, seq: u64) -> Record {
         display_name: None,
         details: None,
         selected_start: None,
+        restarts: None,
         removed: false,
     })
 }

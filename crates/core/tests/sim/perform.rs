@@ -347,6 +347,7 @@ impl World {
     /// Writes the rows of a batch, each looked at first.
     pub(crate) fn write_rows(&mut self, writing: &Writing) {
         let wall = self.clocks().wall;
+        self.oracle.judge_news(&self.store, &writing.records);
         for record in writing.records.iter() {
             self.say(|| words_of(record));
             self.oracle

@@ -134,14 +134,17 @@ pub(crate) fn setup(seed: u64) -> Setup {
             },
         ]),
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
+        groups: Vec::new(),
     };
-    Setup {
+    let mut setup = Setup {
         machines,
         accounts,
         destinations: destinations.len(),
         plan,
         horizon,
-    }
+    };
+    crate::clusters::gather(seed, &mut setup);
+    setup
 }
 
 fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
@@ -248,6 +251,7 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         confirm: rng.pick(&[1, 1, 1, 2]),
         required: named,
         counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

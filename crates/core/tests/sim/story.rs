@@ -178,6 +178,12 @@ pub(crate) enum Reload {
     ReturnDestination(usize),
     /// The other computer name of a machine is allowed.
     AllowName(usize),
+    /// Groups are taken away.
+    RemoveGroup,
+    /// They return as they were at first.
+    ReturnGroup,
+    /// `for` of groups changes.
+    ChangeGroup(u64),
     /// Nothing changes.
     Same,
 }

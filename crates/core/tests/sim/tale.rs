@@ -58,6 +58,7 @@ pub(crate) fn story(seed: u64, setup: &Setup) -> Vec<Happening> {
         }
     }
     silences(seed, setup, &mut story);
+    crate::clusters::stories(seed, setup, &mut story);
     story.sort_by_key(|happening| happening.at);
     story
 }
@@ -73,7 +74,10 @@ fn silences(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
         let machine = rng.index(setup.machines.len());
         let about = match rng.below(6) {
             0..3 => Quiet::Machine(machine),
-            3 => Quiet::Service(machine, rng.index(setup.machines[machine].services.len())),
+            3 => Quiet::Service(
+                machine,
+                rng.index(crate::clusters::others(&setup.machines[machine])),
+            ),
             4 => Quiet::Hosts,
             _ => Quiet::Site,
         };
@@ -124,7 +128,7 @@ fn service(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
 }
 
 fn service_of(rng: &mut Rng, setup: &Setup, machine: usize, at: u64, story: &mut Vec<Happening>) {
-    let service = rng.index(setup.machines[machine].services.len());
+    let service = rng.index(crate::clusters::others(&setup.machines[machine]));
     let mut push = |at, change| {
         story.push(Happening {
             at,
@@ -232,7 +236,7 @@ fn machine(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
     }
     // What is true while a machine cannot be read is what a wrong monitor makes up.
     if rng.chance(if late { 90 } else { 40 }) {
-        let service = rng.index(setup.machines[machine].services.len());
+        let service = rng.index(crate::clusters::others(&setup.machines[machine]));
         let during = rng.between(at, end);
         let change = rng.pick(&[
             ServiceChange::Stop,

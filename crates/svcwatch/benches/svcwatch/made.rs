@@ -44,6 +44,8 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
             for_span: Span::ZERO,
             confirm: 1,
             required: true,
+            counted: false,
+            recovery: false,
             friendly_name: None,
             severity: None,
             labels: Arc::from([]),
@@ -70,6 +72,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 

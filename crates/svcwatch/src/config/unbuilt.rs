@@ -34,7 +34,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "keep_firing_for",
         ],
     ),
-    ("group", &["expect"]),
 ];
 
 /// Shapes, keys, and the values that they will have.
@@ -42,7 +41,6 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("defaults", "transport", &["local", "wmi"]),
     ("host", "transport", &["local", "wmi"]),
     ("service", "expect", &["absent"]),
-    ("service", "for", &["recovery"]),
 ];
 
 /// Whether a shape will have this key.

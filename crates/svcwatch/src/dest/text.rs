@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use svcwatch_core::{
     id::Subject,
     limits,
-    notice::{Item, Kind, Notice, ToldEvent},
+    notice::{GroupSeen, Item, Kind, Notice, ToldEvent},
     observe::{StartType, State},
     time::{Span, Wall},
 };
@@ -94,6 +94,8 @@ pub const fn event(event: ToldEvent) -> &'static str {
         ToldEvent::Stuck => "stuck",
         ToldEvent::Missing => "not installed",
         ToldEvent::Hidden => "not visible any more",
+        ToldEvent::Restarted => "restarted",
+        ToldEvent::Moved => "moved",
         ToldEvent::Unwatched => "not watched any more",
         ToldEvent::DestinationFailing => "destination failing",
         ToldEvent::HostUnreachable => "unreachable",
@@ -140,6 +142,15 @@ pub fn title(notice: &Notice) -> String {
                 phrase(notice)
             )
         }
+        Subject::Group { group, service } => {
+            let service = notice.friendly_name.as_deref().unwrap_or(service.as_str());
+            format!(
+                "{} of {} {}",
+                clean::name(service),
+                clean::name(group.as_str()),
+                phrase(notice)
+            )
+        }
         Subject::Host(host) | Subject::Visibility(host) => {
             format!("{} {}", clean::name(host.as_str()), phrase(notice))
         }
@@ -168,7 +179,15 @@ fn phrase(notice: &Notice) -> String {
         return over(notice).to_owned();
     }
     let service = matches!(notice.subject, Subject::Service { .. });
+    let group = notice.group.as_deref();
     let phrase = match notice.event {
+        ToldEvent::Restarted => return restarted(notice),
+        ToldEvent::Moved => return moved(group),
+        ToldEvent::Stopped if group.is_some_and(|group| group.running == 0) => {
+            Phrase::Does("runs nowhere")
+        }
+        ToldEvent::Stopped if group.is_some() => Phrase::Does("runs on too few hosts"),
+        ToldEvent::Started if group.is_some() => Phrase::Does("runs on too many hosts"),
         ToldEvent::Stopped if matches!(notice.kind, Kind::Opened | Kind::Info) => {
             // At first sight nobody saw it stop.
             if notice.previous_state.is_some() {
@@ -208,12 +227,55 @@ fn phrase(notice: &Notice) -> String {
     }
 }
 
+/// That it was started again, and how often.
+fn restarted(notice: &Notice) -> String {
+    let count = notice
+        .counts
+        .iter()
+        .find(|(event, _)| *event == ToldEvent::Restarted);
+    match count {
+        Some((_, count)) if *count > 1 => format!("restarted, {count} times by now"),
+        _ => "restarted".to_owned(),
+    }
+}
+
+/// Where it runs now.
+fn moved(group: Option<&GroupSeen>) -> String {
+    let members = group.map_or(&[] as &[_], |group| &group.members);
+    let names: Vec<String> = members
+        .iter()
+        .filter(|(_, state)| *state == State::Running)
+        .take(ITEMS_IN_TEXT)
+        .map(|(host, _)| clean::name(host.as_str()))
+        .collect();
+    if names.is_empty() {
+        "moved".to_owned()
+    } else {
+        format!("runs on {} now", names.join(", "))
+    }
+}
+
+/// The hosts of a group, each with the state of the service there.
+pub fn members(group: &GroupSeen) -> String {
+    let shown: Vec<String> = group
+        .members
+        .iter()
+        .take(ITEMS_IN_TEXT)
+        .map(|(host, of)| format!("{}: {}", clean::name(host.as_str()), state(*of)))
+        .collect();
+    match group.members.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// How it ended.
 fn over(notice: &Notice) -> &'static str {
     match (&notice.subject, notice.event, notice.state) {
         (_, ToldEvent::Unwatched, _) => "is not watched any more",
         (Subject::Service { .. }, _, Some(State::Running)) => "is running again",
         (Subject::Service { .. }, _, Some(State::Stopped)) => "is stopped, as it should be",
+        (Subject::Group { .. }, ..) => "runs on as many hosts as it should again",
         (Subject::Host(_), ..) => "can be read again",
         (Subject::Visibility(_), ..) => "shows its services again",
         (Subject::Account(_), ..) => "is used again",
@@ -260,6 +322,14 @@ pub fn details(notice: &Notice) -> Vec<String> {
         let cause = clean::line(cause, limits::CAUSE_CHARACTERS_MAX);
         sentences.push(format!("Cause: {}.", cause.trim_end_matches('.')));
     }
+    if let Some(group) = notice.group.as_deref() {
+        sentences.push(format!(
+            "Expected on {} of its hosts, seen running on {}: {}.",
+            group.expected.in_words(),
+            group.running,
+            members(group)
+        ));
+    }
     if let (Some(now), Some(since)) = (notice.state, notice.since) {
         sentences.push(match notice.previous_state {
             Some(before) if before != now => format!(
@@ -282,7 +352,7 @@ pub fn details(notice: &Notice) -> Vec<String> {
         1 => sentences.push("One incident came and went meanwhile.".to_owned()),
         count => sentences.push(format!("{count} incidents came and went meanwhile.")),
     }
-    if !notice.counts.is_empty() {
+    if !notice.counts.is_empty() && notice.event != ToldEvent::Restarted {
         let counts: Vec<String> = notice
             .counts
             .iter()

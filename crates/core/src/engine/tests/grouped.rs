@@ -1,13 +1,7 @@
 //! Services that are counted over the hosts of a group.
 
 use super::*;
-use crate::{
-    glob::Glob,
-    id::Subject,
-    plan::MaintenancePlan,
-    policy::quorum::Count,
-    view::View,
-};
+use crate::{glob::Glob, id::Subject, plan::MaintenancePlan, policy::quorum::Count, view::View};
 
 /// Hosts of these names that all have one service, which should run on so many of them.
 fn cluster(hosts: &[&str], expect: Wanted) -> Plan {
@@ -17,6 +11,7 @@ fn cluster(hosts: &[&str], expect: Wanted) -> Plan {
             expect: Expect::Either,
             required: false,
             counted: true,
+            recovery: false,
             ..entry("SQL")
         };
         host
@@ -47,7 +42,10 @@ fn runs_on<'a>(running: &'a [&'a str]) -> impl Fn(&str) -> Outcome + 'a {
     }
 }
 
-fn down(hosts: &'static [&'static str], running: &'static [&'static str]) -> impl Fn(&str) -> Outcome {
+fn down(
+    hosts: &'static [&'static str],
+    running: &'static [&'static str],
+) -> impl Fn(&str) -> Outcome {
     move |host| {
         if hosts.contains(&host) {
             fault(Fault::Unreachable)
@@ -61,7 +59,11 @@ fn down(hosts: &'static [&'static str], running: &'static [&'static str]) -> imp
 fn a_move_is_told_as_one_and_is_no_outage() {
     let mut story = Story::new(cluster(&["a", "b"], Wanted::Exactly(1)));
     story.pass_each(Span::minutes(5), runs_on(&["a"]));
-    assert_eq!(story.words(), [], "a stopped host of a cluster is no incident");
+    assert_eq!(
+        story.words(),
+        [],
+        "a stopped host of a cluster is no incident"
+    );
     story.pass_each(Span::seconds(50), runs_on(&[]));
     story.pass_each(Span::minutes(5), runs_on(&["b"]));
     assert_eq!(story.words(), [(Kind::Info, ToldEvent::Moved)]);
@@ -86,7 +88,10 @@ fn too_few_and_too_many_are_the_incident_of_the_group() {
     story.pass_each(Span::minutes(2), runs_on(&[]));
     assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
     let cause = story.told[0].cause.as_deref();
-    assert_eq!(cause, Some("it runs on none of 2 hosts, where 1 is expected"));
+    assert_eq!(
+        cause,
+        Some("it runs on none of 2 hosts, where 1 is expected")
+    );
     story.pass_each(Span::minutes(4), runs_on(&["a", "b"]));
     assert_eq!(
         story.words()[1..],
@@ -119,14 +124,23 @@ fn what_cannot_be_seen_is_never_taken_for_stopped() {
     let explained = story
         .engine
         .explain_groups(at(story.now), &"PROD".into(), None);
-    assert_eq!((explained[0].count, explained[0].unknown), (Count::Unclear, 1));
+    assert_eq!(
+        (explained[0].count, explained[0].unknown),
+        (Count::Unclear, 1)
+    );
     story.pass_each(Span::minutes(5), down(&["a"], &["b"]));
     assert_eq!(story.words()[1..], [(Kind::Info, ToldEvent::Moved)]);
     story.pass_each(Span::minutes(5), runs_on(&["b"]));
-    assert_eq!(story.words()[2..], [(Kind::Resolved, ToldEvent::HostRecovered)]);
+    assert_eq!(
+        story.words()[2..],
+        [(Kind::Resolved, ToldEvent::HostRecovered)]
+    );
     story.pass_each(Span::minutes(9), down(&["a", "b"], &[]));
     assert!(
-        story.told.iter().all(|notice| notice.event != ToldEvent::Stopped),
+        story
+            .told
+            .iter()
+            .all(|notice| notice.event != ToldEvent::Stopped),
         "all that is known is that two hosts are down: {:?}",
         story.words()
     );
@@ -141,7 +155,9 @@ fn at_least_so_many_may_be_more() {
     story.pass_each(Span::minutes(5), runs_on(&["a", "b"]));
     let moves = story.words();
     assert!(
-        moves.iter().all(|word| *word == (Kind::Info, ToldEvent::Moved)),
+        moves
+            .iter()
+            .all(|word| *word == (Kind::Info, ToldEvent::Moved)),
         "{moves:?}"
     );
     story.pass_each(Span::minutes(5), runs_on(&["b"]));

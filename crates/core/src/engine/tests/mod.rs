@@ -11,8 +11,8 @@ use crate::{
         Refusal, ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
-        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        GroupPlan, RoutePlan, Selector, StuckAfter, Wanted,
+        DestinationPlan, EntryPlan, Expect, GroupPlan, HostPlan, Limit, LimitPer, Matcher,
+        NoticePlan, Plan, RoutePlan, Selector, StuckAfter, Wanted,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -21,6 +21,7 @@ use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
 mod grouped;
 mod muted;
+mod restarts;
 mod told;
 
 /// An engine with a clock, and a world that answers at once.
@@ -48,6 +49,7 @@ fn entry(name: &str) -> EntryPlan {
         confirm: 1,
         required: true,
         counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

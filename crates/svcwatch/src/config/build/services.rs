@@ -13,6 +13,9 @@ use super::fields::Fields;
 use crate::config::tables::SERVICE;
 use crate::config::tree::Node;
 
+/// The word for an end that is left to the failure actions of the service first.
+pub(super) const RECOVERY: &str = "recovery";
+
 /// The entries of `services` of a host or a group.
 pub(super) fn entries(node: &Node, none: &Labels, on_host: bool) -> Vec<EntryPlan> {
     let items = node
@@ -35,6 +38,8 @@ fn entry(node: &Node, none: &Labels, on_host: bool) -> Option<EntryPlan> {
     let labels = fields.labels("labels");
     Some(EntryPlan {
         required: on_host && selector.is_named(),
+        counted: false,
+        recovery: fields.word("for") == RECOVERY,
         selector,
         expect: Expect::parse(fields.word("expect")).unwrap_or(Expect::Running),
         for_span: fields.duration("for"),

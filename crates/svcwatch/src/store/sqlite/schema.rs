@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4, form_5];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -124,6 +124,28 @@ CREATE TABLE silence (
 ALTER TABLE incident ADD COLUMN muted TEXT;
 ALTER TABLE incident ADD COLUMN untold TEXT;
 CREATE INDEX incident_untold ON incident (number) WHERE untold IS NOT NULL;
+";
+
+/// Services that groups count, and how often services were started again.
+fn form_5(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(FORM_5)
+}
+
+const FORM_5: &str = "
+-- ran_on is a JSON list of hosts.
+CREATE TABLE counted (
+    name TEXT NOT NULL,
+    service TEXT NOT NULL,
+    name_shown TEXT,
+    service_shown TEXT,
+    seq INTEGER NOT NULL,
+    wrong_since INTEGER,
+    ran_on TEXT,
+    removed INTEGER NOT NULL,
+    PRIMARY KEY (name, service)
+) STRICT, WITHOUT ROWID;
+-- JSON: count, since, last, failures, mending.
+ALTER TABLE target ADD COLUMN restarts TEXT;
 ";
 
 /// Rows of details above which a start looks for those that no target has any more: it reads all targets for it.
@@ -353,6 +375,7 @@ mod tests {
             [
                 "account",
                 "attempt",
+                "counted",
                 "delivery",
                 "destination",
                 "details",
@@ -434,6 +457,21 @@ mod tests {
             })
             .unwrap();
         assert_eq!(kept, (5, None, None));
+    }
+
+    #[test]
+    fn a_database_of_form_4_keeps_its_targets() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, path(), &[form_1, form_2, form_3, form_4]).unwrap();
+        let row = "INSERT INTO target (host, service, state, since, flags, seq) VALUES ('h', 's', 'running', 1, 0, 7)";
+        connection.execute_batch(row).unwrap();
+        migrate(&mut connection, path(), MIGRATIONS).unwrap();
+        let kept: (i64, Option<String>) = connection
+            .query_row("SELECT seq, restarts FROM target", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(kept, (7, None));
     }
 
     #[test]

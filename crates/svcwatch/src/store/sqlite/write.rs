@@ -2,7 +2,9 @@
 
 use crate::store::matcher::matcher_to_json;
 use crate::store::notice::{details_to_json, notice_to_json};
-use crate::store::record::{SubjectParts, TargetFlags, names_to_json, shown, stored};
+use crate::store::record::{
+    SubjectParts, TargetFlags, names_to_json, restarts_to_json, shown, stored,
+};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
@@ -10,8 +12,8 @@ use svcwatch_core::{
     notice::{ToldEvent, Why},
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{
-        AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow, HistoryRow,
-        HostRow, IncidentRow, LaneRow, Record, TargetRow,
+        AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow, GroupRow,
+        HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow,
     },
     silence::SilenceRow,
     time::Wall,
@@ -119,6 +121,7 @@ impl Batch<'_> {
             Record::Dropped(row) => self.dropped(row),
             Record::Silence(row) => self.silence(row),
             Record::Feed(row) => self.feed(row),
+            Record::Group(row) => self.group(row),
         }
     }
 
@@ -195,6 +198,24 @@ impl Batch<'_> {
                 shown(&row.host),
                 row.selected_start.map(StartType::as_str),
                 details,
+                row.restarts.as_deref().map(restarts_to_json),
+            ],
+        )
+    }
+
+    fn group(&self, row: &GroupRow) -> rusqlite::Result<()> {
+        let ran_on = row.ran_on.as_deref().map(names_to_json).transpose();
+        self.run(
+            GROUP,
+            params![
+                row.group.key(),
+                row.service.key(),
+                shown(&row.group),
+                shown(&row.service),
+                stored(row.seq),
+                wall(row.wrong_since),
+                ran_on.map_err(unstorable)?,
+                row.removed,
             ],
         )
     }
@@ -421,14 +442,18 @@ const SUBJECT: &str = "INSERT INTO subject (host, name, kind, host_shown, name_s
 const SUBJECT_ID: &str = "SELECT id FROM subject WHERE host = ?1 AND name = ?2 AND kind = ?3";
 
 const TARGET: &str = "INSERT INTO target (host, service, service_shown, state, since, previous_state, flags, seq, wrong_since,
-        pid, exit_code, service_exit_code, start_type, display_name, host_shown, selected_start, details)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+        pid, exit_code, service_exit_code, start_type, display_name, host_shown, selected_start, details,
+        restarts)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
     ON CONFLICT (host, service) DO UPDATE SET service_shown = excluded.service_shown, state = excluded.state,
         since = excluded.since, previous_state = excluded.previous_state, flags = excluded.flags, seq = excluded.seq,
         wrong_since = excluded.wrong_since, pid = excluded.pid, exit_code = excluded.exit_code,
         service_exit_code = excluded.service_exit_code, start_type = excluded.start_type,
         display_name = excluded.display_name, host_shown = excluded.host_shown,
-        selected_start = excluded.selected_start, details = excluded.details";
+        selected_start = excluded.selected_start, details = excluded.details, restarts = excluded.restarts";
+
+const GROUP: &str = "INSERT OR REPLACE INTO counted (name, service, name_shown, service_shown, seq, wrong_since, ran_on, removed)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 const DETAILS: &str = "INSERT INTO details (text) VALUES (?1) ON CONFLICT (text) DO NOTHING";
 

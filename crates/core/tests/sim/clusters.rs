@@ -294,7 +294,7 @@ impl Oracle {
     }
 
     /// Whether the monitor may know from before something else than the readings of its last life say.
-    fn is_unsure(&self, since: u64, window: Window) -> bool {
+    pub(crate) fn is_unsure(&self, since: u64, window: Window) -> bool {
         let from = since.saturating_sub(10 * MINUTE);
         let near = |at: u64| at >= from && at <= window.until;
         self.crashes.iter().any(|at| near(*at))

@@ -23,6 +23,7 @@ mod oracle;
 mod oracle_tests;
 mod perform;
 mod readings;
+mod recoveries;
 mod rng;
 mod scan;
 mod services;

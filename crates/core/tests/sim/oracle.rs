@@ -154,6 +154,11 @@ impl Oracle {
         }
     }
 
+    /// The reading from which an incident could be known.
+    pub(crate) fn grounds_of_incident(&self, row: &IncidentRow) -> Option<u64> {
+        self.grounds.get(&row.id).copied()
+    }
+
     fn judge_target(&mut self, store: &Store, window: Window, row: &TargetRow) {
         let before = store.targets.get(&(row.host.clone(), row.service.clone()));
         let known = before.map(|before| (before.state, before.hidden));
@@ -219,6 +224,9 @@ impl Oracle {
                 self.grounds.insert(row.id.clone(), since);
             }
             Err(sentence) => self.broken("P4", sentence),
+        }
+        if before.is_none() && row.resolved_at.is_none() {
+            self.judge_failure(store, window, row);
         }
         let ended =
             before.is_none_or(|before| before.resolved_at.is_none()) && row.resolved_at.is_some();

@@ -432,5 +432,10 @@ impl World {
 
 /// How long it may take until what is true of a service is in its incident.
 fn bound_of(entry: &EntryPlan, round: u64) -> u64 {
-    (u64::from(entry.confirm) + 2) * round + entry.for_span.0 + MINUTE
+    let turns = if entry.recovery {
+        crate::recoveries::TURNS
+    } else {
+        0
+    };
+    (u64::from(entry.confirm) + 2) * round + entry.for_span.0 + turns + MINUTE
 }

@@ -144,6 +144,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         horizon,
     };
     crate::clusters::gather(seed, &mut setup);
+    crate::recoveries::gather(seed, &mut setup);
     setup
 }
 

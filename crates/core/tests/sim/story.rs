@@ -52,6 +52,10 @@ pub(crate) enum ServiceChange {
     Stop,
     /// Ends with an exit code.
     Die(u32),
+    /// Fails, and is started again by its machine after so long.
+    Mend(u64),
+    /// Is started again at once, in another process.
+    Restart,
     /// Starts at once.
     Start,
     /// Starts in so many steps of so many milliseconds each.

@@ -215,6 +215,53 @@ impl Lines {
                 },
             ),
         );
+        self.recovery(service);
+        self.state(service, unseen);
+        if let Some(incident) = &service.incident {
+            self.add("incident", format!("the incident {incident} is open"));
+        }
+        if let Some(until) = service.held_until {
+            self.add(
+                "held",
+                format!("its opening is held until {}", text::moment(until)),
+            );
+        }
+        if let Some(by) = &service.acknowledged_by {
+            self.add(
+                "acknowledged",
+                format!("{by} has taken note, so it is not repeated"),
+            );
+        }
+        self.muted(service);
+        if service.lanes.is_empty() {
+            self.add(
+                "route",
+                "no route leads anywhere for it, so nobody is told".to_owned(),
+            );
+        }
+        for lane in &service.lanes {
+            self.lane(lane);
+        }
+    }
+
+    /// Why it is not told, where it is not.
+    fn muted(&mut self, service: &ServiceExplained) {
+        if let Some(why) = service.muted {
+            self.add("muted", format!("it is not told: {} ({why})", reason(why)));
+        }
+        if let Some((by, until)) = &service.muted_by {
+            self.add(
+                "silence",
+                format!(
+                    "{by}; until {}, and then what is still wrong is told",
+                    text::moment(*until)
+                ),
+            );
+        }
+    }
+
+    /// What its host does about a failure, and how often it was started again.
+    fn recovery(&mut self, service: &ServiceExplained) {
         if let Some(span) = service.recovery {
             self.add(
                 "recovery",
@@ -238,43 +285,6 @@ impl Lines {
                     text::moment(since)
                 ),
             );
-        }
-        self.state(service, unseen);
-        if let Some(incident) = &service.incident {
-            self.add("incident", format!("the incident {incident} is open"));
-        }
-        if let Some(until) = service.held_until {
-            self.add(
-                "held",
-                format!("its opening is held until {}", text::moment(until)),
-            );
-        }
-        if let Some(by) = &service.acknowledged_by {
-            self.add(
-                "acknowledged",
-                format!("{by} has taken note, so it is not repeated"),
-            );
-        }
-        if let Some(why) = service.muted {
-            self.add("muted", format!("it is not told: {} ({why})", reason(why)));
-        }
-        if let Some((by, until)) = &service.muted_by {
-            self.add(
-                "silence",
-                format!(
-                    "{by}; until {}, and then what is still wrong is told",
-                    text::moment(*until)
-                ),
-            );
-        }
-        if service.lanes.is_empty() {
-            self.add(
-                "route",
-                "no route leads anywhere for it, so nobody is told".to_owned(),
-            );
-        }
-        for lane in &service.lanes {
-            self.lane(lane);
         }
     }
 

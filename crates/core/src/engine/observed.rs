@@ -136,12 +136,7 @@ impl Engine {
         };
         step.effects.push(Effect::Note(fact));
         match outcome {
-            Outcome::Read(_) if as_before => {
-                if self.groups.waits() {
-                    self.regroup(now, &name, step);
-                }
-                self.checked(now, &name, step);
-            }
+            Outcome::Read(_) if as_before => self.checked(now, &name, step),
             Outcome::Read(reading) if reading.services.len() > limits::SERVICES_PER_HOST_MAX => {
                 self.faulted(now, &name, &too_many(reading.services.len()), step);
             }
@@ -153,6 +148,10 @@ impl Engine {
 
     /// Tells that a host was read, whatever was seen.
     fn checked(&mut self, now: Now, name: &Name, step: &mut Step) {
+        // That a host is as before is news to a group that waits until it has been wrong for long enough.
+        if self.groups.waits() {
+            self.regroup(now, name, step);
+        }
         // A first look is over when it is also known how the services are set up, so that it can be told with them.
         // The first reading waits for that too.
         let host = self.hosts.get(name);

@@ -156,12 +156,12 @@ impl Engine {
                     let was = before
                         .services
                         .get(target.entry)
-                        .map(|entry| (entry.for_span, entry.expect));
+                        .map(|entry| (entry.for_span, entry.expect, entry.recovery));
                     let is = host
                         .plan
                         .services
                         .get(entry)
-                        .map(|entry| (entry.for_span, entry.expect));
+                        .map(|entry| (entry.for_span, entry.expect, entry.recovery));
                     shown.push(row.service.clone());
                     let Some(target) = host.targets.get_mut(place) else {
                         continue;

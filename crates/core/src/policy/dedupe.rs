@@ -44,6 +44,8 @@ struct Walk {
     end_of_untold: Option<Arc<Notice>>,
     /// Notices that stand for themselves: summaries and infos.
     others: Vec<Arc<Notice>>,
+    /// Those of them that came before the newest word about an incident.
+    before: Vec<Arc<Notice>>,
 }
 
 impl Walk {
@@ -53,10 +55,12 @@ impl Walk {
             let said = |other: &Arc<Notice>| {
                 notice.kind == Kind::Info && other.kind == Kind::Info && other.event == notice.event
             };
+            self.before.retain(|other| !said(other));
             self.others.retain(|other| !said(other));
             self.others.push(Arc::clone(notice));
             return;
         };
+        self.before.append(&mut self.others);
         match notice.kind {
             Kind::Info | Kind::Summary => self.others.push(Arc::clone(notice)),
             Kind::Opened => {
@@ -121,12 +125,11 @@ impl Walk {
         {
             sequence.push(lost_end(told, newest));
         }
+        sequence.extend(self.before);
         if let Some(newest) = self.open_now {
             sequence.push(as_first_word(told, self.opening.as_ref(), newest));
         }
         sequence.extend(self.others);
-        // Each has the number of what it tells, so this is the order in which it happened.
-        sequence.sort_by_key(|notice| notice.seq);
         sequence
     }
 }

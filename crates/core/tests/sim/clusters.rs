@@ -120,12 +120,7 @@ pub(crate) fn stories(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
             }
             // Its machine cannot be seen: it may or may not run there still.
             5 | 6 => {
-                let mode = match rng.below(4) {
-                    0 => MachineChange::Die,
-                    1 => MachineChange::Hang,
-                    2 => MachineChange::Deny,
-                    _ => MachineChange::Refuse(Refusal::Other),
-                };
+                let mode = blindness(&mut rng);
                 story.push(machine(on, at, mode));
                 if rng.chance(50) {
                     story.push(service(on, at, ServiceChange::Stop));
@@ -136,11 +131,7 @@ pub(crate) fn stories(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
                 story.push(service(next, slow + MINUTE, ServiceChange::Stop));
             }
             _ => {
-                let what = match rng.below(3) {
-                    0 => What::Reload(Reload::RemoveGroup),
-                    1 => What::Reload(Reload::ChangeGroup(rng.pick(&[0, MINUTE, 5 * MINUTE]))),
-                    _ => What::Crash(rng.pick(&[SECOND, 5 * MINUTE])),
-                };
+                let what = trouble(&mut rng);
                 story.push(Happening { at: quick, what });
                 story.push(Happening {
                     at: slow,
@@ -151,6 +142,25 @@ pub(crate) fn stories(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
             }
         }
         at = slow + rng.pick(&[5 * MINUTE, 20 * MINUTE, 90 * MINUTE]);
+    }
+}
+
+/// A way in which a machine cannot be read.
+fn blindness(rng: &mut Rng) -> MachineChange {
+    match rng.below(4) {
+        0 => MachineChange::Die,
+        1 => MachineChange::Hang,
+        2 => MachineChange::Deny,
+        _ => MachineChange::Refuse(Refusal::Other),
+    }
+}
+
+/// Something that happens to the monitor while a group is wrong.
+fn trouble(rng: &mut Rng) -> What {
+    match rng.below(3) {
+        0 => What::Reload(Reload::RemoveGroup),
+        1 => What::Reload(Reload::ChangeGroup(rng.pick(&[0, MINUTE, 5 * MINUTE]))),
+        _ => What::Crash(rng.pick(&[SECOND, 5 * MINUTE])),
     }
 }
 

@@ -117,10 +117,7 @@ impl Oracle {
             return;
         };
         let actions = target.details.as_ref().map(|one| &one.failure_actions);
-        let first_time = target
-            .restarts
-            .as_ref()
-            .is_none_or(|one| one.failures == 0);
+        let first_time = target.restarts.as_ref().is_none_or(|one| one.failures == 0);
         let failed = target.state == State::Stopped && target.exit_code == Some(1_067);
         let leaves = actions.is_some_and(Option::is_some) && failed && first_time;
         let Some(since) = self.grounds_of_incident(row).filter(|_| leaves) else {

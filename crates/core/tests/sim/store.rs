@@ -172,12 +172,14 @@ impl Store {
                 None
             }
             Record::Silence(row) => self.write_silence(at.1, row),
-            Record::Group(row) => {
-                let key = (row.group.clone(), row.service.clone());
-                let before = self.groups.insert(key, row.clone())?;
-                seq_back("group", row.group.as_str(), before.seq, row.seq)
-            }
+            Record::Group(row) => self.write_group(row),
         }
+    }
+
+    fn write_group(&mut self, row: &GroupRow) -> Option<Broken> {
+        let key = (row.group.clone(), row.service.clone());
+        let before = self.groups.insert(key, row.clone())?;
+        seq_back("group", row.group.as_str(), before.seq, row.seq)
     }
 
     fn write_silence(&mut self, at: u64, row: &SilenceRow) -> Option<Broken> {

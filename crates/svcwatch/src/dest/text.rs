@@ -183,9 +183,7 @@ fn phrase(notice: &Notice) -> String {
     let phrase = match notice.event {
         ToldEvent::Restarted => return restarted(notice),
         ToldEvent::Moved => return moved(group),
-        ToldEvent::Stopped if group.is_some_and(|group| group.running == 0) => {
-            Phrase::Does("runs nowhere")
-        }
+        ToldEvent::Stopped if group.is_some_and(is_nowhere) => Phrase::Does("runs nowhere"),
         ToldEvent::Stopped if group.is_some() => Phrase::Does("runs on too few hosts"),
         ToldEvent::Started if group.is_some() => Phrase::Does("runs on too many hosts"),
         ToldEvent::Stopped if matches!(notice.kind, Kind::Opened | Kind::Info) => {
@@ -225,6 +223,12 @@ fn phrase(notice: &Notice) -> String {
         (Phrase::Does(what), Kind::Updated) => format!("now {what}"),
         (Phrase::Does(what), _) => what.to_owned(),
     }
+}
+
+/// Whether it is known to run on none of its hosts.
+fn is_nowhere(group: &GroupSeen) -> bool {
+    let known = |(_, state): &(_, State)| *state != State::Unknown;
+    group.running == 0 && group.members.iter().all(known)
 }
 
 /// That it was started again, and how often.
@@ -437,5 +441,57 @@ mod tests {
                 "0 s", "0 s", "1 s", "1 m 1 s", "1 h", "1 h 1 m", "1 d 1 h", "10 d"
             ]
         );
+    }
+
+    #[test]
+    fn a_group_says_where_it_runs() {
+        let subject = Subject::Group {
+            group: "prod".into(),
+            service: "MSSQL$PROD".into(),
+        };
+        let told = |kind, event, states: [State; 2]| {
+            let mut notice = Notice::new(kind, event, Wall(0), subject.clone(), 1);
+            let running = states.iter().filter(|state| **state == State::Running);
+            notice.group = Some(std::sync::Arc::new(GroupSeen {
+                name: "prod".into(),
+                expected: svcwatch_core::plan::Wanted::Exactly(1),
+                running: u32::try_from(running.count()).unwrap(),
+                members: vec![("a".into(), states[0]), ("b".into(), states[1])],
+            }));
+            sentences(&notice, None)
+        };
+        let (up, down) = (State::Running, State::Stopped);
+        let shown = [
+            told(Kind::Info, ToldEvent::Moved, [down, up]),
+            told(Kind::Opened, ToldEvent::Stopped, [down, State::Unknown]),
+            told(Kind::Opened, ToldEvent::Stopped, [down, down]),
+            told(Kind::Reminder, ToldEvent::Started, [up, up]),
+            told(Kind::Resolved, ToldEvent::Started, [up, down]),
+        ];
+        assert_eq!(
+            shown,
+            [
+                "MSSQL$PROD of prod runs on b now. Expected on 1 of its hosts, seen running on 1: a: stopped, b: running.",
+                "MSSQL$PROD of prod runs on too few hosts. Expected on 1 of its hosts, seen running on 0: a: stopped, b: unknown.",
+                "MSSQL$PROD of prod runs nowhere. Expected on 1 of its hosts, seen running on 0: a: stopped, b: stopped.",
+                "MSSQL$PROD of prod still runs on too many hosts. Expected on 1 of its hosts, seen running on 2: a: running, b: running.",
+                "MSSQL$PROD of prod runs on as many hosts as it should again. Expected on 1 of its hosts, seen running on 1: a: running, b: stopped.",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_restart_says_how_often() {
+        let told = |count| {
+            let subject = Subject::Service {
+                host: "a".into(),
+                service: "App".into(),
+            };
+            let mut notice = Notice::new(Kind::Info, ToldEvent::Restarted, Wall(0), subject, 1);
+            notice.counts = vec![(ToldEvent::Restarted, count)];
+            sentences(&notice, None)
+        };
+        assert_eq!(told(1), "App on a restarted.");
+        assert_eq!(told(4), "App on a restarted, 4 times by now.");
     }
 }

@@ -64,7 +64,6 @@ pub struct ServiceItem {
     /// How it should be.
     pub expected: String,
     /// The group that counts on how many hosts it runs.
-    #[serde(default)]
     pub group: Option<String>,
     /// How it is started.
     pub start_type: Option<String>,
@@ -101,7 +100,6 @@ pub struct IncidentItem {
     /// The service; none where it is about a whole host.
     pub service: Option<String>,
     /// The group, where the service is counted over its hosts.
-    #[serde(default)]
     pub group: Option<String>,
     /// What is wrong now, or was last.
     pub event: String,
@@ -163,7 +161,6 @@ pub struct HistoryItem {
     /// The service; none where it is about a whole host.
     pub service: Option<String>,
     /// The group, where the service is counted over its hosts.
-    #[serde(default)]
     pub group: Option<String>,
     /// From which state.
     pub from: Option<String>,
@@ -429,34 +426,12 @@ mod tests {
     #[test]
     fn delivery_items() {
         let id = IncidentId("0123456789abcdef-7".into());
-        let notice = Notice {
-            kind: Kind::Opened,
-            event: ToldEvent::Stopped,
-            at: Wall(1_700_000_000_000),
-            severity: Severity::Critical,
-            subject: subject(),
-            site: None,
-            display_name: None,
-            friendly_name: None,
-            state: Some(State::Stopped),
-            previous_state: Some(State::Running),
-            since: None,
-            start_type: None,
-            details: None,
-            exit_code: None,
-            service_exit_code: None,
-            cause: None,
-            labels: Arc::from([]),
-            incident: Some(IncidentRef {
-                id: id.clone(),
-                opened_at: Wall(1_700_000_000_000),
-            }),
-            merged: Vec::new(),
-            group: None,
-            items: Vec::new(),
-            counts: Vec::new(),
-            seq: 7,
-        };
+        let opened = (Kind::Opened, ToldEvent::Stopped, Wall(1_700_000_000_000));
+        let mut notice = Notice::new(opened.0, opened.1, opened.2, subject(), 7);
+        notice.incident = Some(IncidentRef {
+            id: id.clone(),
+            opened_at: Wall(1_700_000_000_000),
+        });
         let key = DeliveryKey::new(&"duty".into(), "ops@corp.example", id.as_str(), "opened", 7);
         let item = DeliveryItem::from(DeliveryRead {
             attempts: vec![AttemptRow {

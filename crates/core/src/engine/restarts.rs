@@ -26,7 +26,13 @@ fn is_another(target: &Target, reading: &Reading) -> bool {
 /// meanwhile (`gap`). Where the time of the boot is known, that decides; this is the place to ask it.
 fn is_boot(host: &Host, sights: &[(usize, Sight)], gap: bool) -> bool {
     let ran = |target: &&Target| target.row.state == State::Running && target.row.pid.is_some();
+    // What cannot be seen now says nothing.
+    let unseen = sights.iter().filter(|(place, sight)| {
+        matches!(sight, Sight::Missing | Sight::Hidden)
+            && host.targets.get(*place).filter(ran).is_some()
+    });
     let before = host.targets.iter().filter(ran).count();
+    let before = before.saturating_sub(unseen.count());
     let left = sights.iter().filter(|(place, sight)| {
         let target = host.targets.get(*place).filter(ran);
         target.is_some_and(|target| match sight {

@@ -3,7 +3,7 @@
 
 use crate::{
     oracle::{Oracle, Window},
-    readings::{entry_of, host_of},
+    readings::{Sight, entry_of, host_of},
     rng::Rng,
     setup::{HOUR, MINUTE, SECOND, Setup},
     store::Store,
@@ -133,6 +133,13 @@ impl Oracle {
         }
     }
 
+    /// Whether the last reading of a service says that it runs.
+    fn is_seen_running(&self, row: &TargetRow) -> bool {
+        let runs = self.readings.of_service(&row.host, &row.service);
+        runs.last()
+            .is_some_and(|run| run.sight.0 == Sight::State(State::Running))
+    }
+
     /// Looks at a batch: another process is a restart, unless all that ran on the machine has left its process.
     pub(crate) fn judge_restarts(&mut self, store: &Store, window: Window, records: &[Record]) {
         let mut last: BTreeMap<(Name, Name), &TargetRow> = BTreeMap::new();
@@ -162,15 +169,21 @@ impl Oracle {
                 .targets
                 .range(first..)
                 .take_while(|(other, _)| other.0 == key.0);
-            let mut others = of_host
+            let others: Vec<_> = of_host
                 .filter(|(other, _)| *other != key)
                 .map(|(other, row)| (last.get(other), row))
                 .filter(|(_, row)| row.state == State::Running && !row.removed && row.pid.is_some())
-                .peekable();
-            let alone = others.peek().is_none();
-            let stays = others.any(|(now, before)| {
-                now.is_none_or(|now| now.state == State::Running && now.pid == before.pid)
+                .collect();
+            // A reading that is not believed yet says neither that one stays nor that it has left.
+            let stays = others.iter().any(|(now, before)| {
+                let row = now.map_or(*before, |now| *now);
+                let runs = row.state == State::Running && row.pid == before.pid;
+                runs && self.is_seen_running(row)
             });
+            let left = |(now, before): &(Option<&&TargetRow>, &TargetRow)| {
+                now.is_some_and(|now| is_another(before, now))
+            };
+            let all_left = !others.is_empty() && others.iter().all(left);
             let subject = Subject::Service {
                 host: key.0.clone(),
                 service: key.1.clone(),
@@ -178,7 +191,7 @@ impl Oracle {
             if stays && !said(&subject) {
                 let sentence = format!("{subject:?} was started again, and nobody says so");
                 self.broken("I1", sentence);
-            } else if !stays && !alone && said(&subject) {
+            } else if all_left && said(&subject) {
                 let sentence = format!(
                     "all services of {} have left their processes, and {subject:?} is said to be restarted",
                     key.0

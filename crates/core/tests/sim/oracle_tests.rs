@@ -42,6 +42,8 @@ fn plan() -> Plan {
         stopped_ok: StoppedOk::Never,
         changes: false,
         noise: None,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -254,6 +256,7 @@ fn target(state: State, seq: u64) -> Record {
         display_name: None,
         details: None,
         selected_start: None,
+        restarts: None,
         removed: false,
     })
 }

@@ -348,6 +348,9 @@ impl World {
     pub(crate) fn write_rows(&mut self, writing: &Writing) {
         let wall = self.clocks().wall;
         self.judge_vanished(&writing.records);
+        self.oracle.judge_news(&self.store, &writing.records);
+        self.oracle
+            .judge_restarts(&self.store, writing.window, &writing.records);
         for record in writing.records.iter() {
             self.say(|| words_of(record));
             self.oracle

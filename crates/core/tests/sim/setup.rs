@@ -84,15 +84,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         .take(rng.index(2) + 1)
         .map(|name| Name::new(name))
         .collect();
-    let horizon = rng.pick(&[
-        30 * MINUTE,
-        2 * HOUR,
-        2 * HOUR,
-        8 * HOUR,
-        8 * HOUR,
-        24 * HOUR,
-        60 * HOUR,
-    ]);
+    let horizon = horizon(&mut rng);
     let checks = |every: u64| u64::try_from(count).unwrap_or(1) * (horizon + QUIET) / every;
     let every = [
         10 * SECOND,
@@ -134,15 +126,39 @@ pub(crate) fn setup(seed: u64) -> Setup {
             },
         ]),
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
+        groups: Vec::new(),
     };
     crate::changes::rules(seed, &mut plan);
-    Setup {
-        machines,
-        accounts,
-        destinations: destinations.len(),
-        plan,
-        horizon,
-    }
+    furnished(
+        seed,
+        Setup {
+            machines,
+            accounts,
+            destinations: destinations.len(),
+            plan,
+            horizon,
+        },
+    )
+}
+
+/// When the quiet begins.
+fn horizon(rng: &mut Rng) -> u64 {
+    rng.pick(&[
+        30 * MINUTE,
+        2 * HOUR,
+        2 * HOUR,
+        8 * HOUR,
+        8 * HOUR,
+        24 * HOUR,
+        60 * HOUR,
+    ])
+}
+
+/// The same world with what came later, each with a chance of its own, so that all else is as it was without it.
+fn furnished(seed: u64, mut setup: Setup) -> Setup {
+    crate::clusters::gather(seed, &mut setup);
+    crate::recoveries::gather(seed, &mut setup);
+    setup
 }
 
 fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
@@ -252,6 +268,8 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         stopped_ok: StoppedOk::Never,
         changes: false,
         noise: None,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

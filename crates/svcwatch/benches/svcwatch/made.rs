@@ -49,6 +49,8 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
             stopped_ok: StoppedOk::Never,
             changes: false,
             noise: None,
+            counted: false,
+            recovery: false,
             friendly_name: None,
             severity: None,
             labels: Arc::from([]),
@@ -76,6 +78,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 

@@ -7,13 +7,7 @@
 const KEYS: &[(&str, &[&str])] = &[
     (
         "config",
-        &[
-            "instant",
-            "probe",
-            "evidence",
-            "remedy",
-            "templates",
-        ],
+        &["instant", "probe", "evidence", "remedy", "templates"],
     ),
     ("web", &["config_file"]),
     ("stuck_after", &["boot"]),
@@ -21,14 +15,12 @@ const KEYS: &[(&str, &[&str])] = &[
     ("defaults", &["boot_grace"]),
     ("host", &["boot_grace"]),
     ("service", &["instant", "remedy", "keep_firing_for"]),
-    ("group", &["expect"]),
 ];
 
 /// Shapes, keys, and the values that they will have.
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("defaults", "transport", &["local", "wmi"]),
     ("host", "transport", &["local", "wmi"]),
-    ("service", "for", &["recovery"]),
 ];
 
 /// Whether a shape will have this key.

@@ -168,6 +168,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
         stuck_after: StuckAfter {
             start: pace.stuck,
             stop: pace.stuck,
@@ -211,6 +212,8 @@ fn entry(selector: Selector, required: bool) -> EntryPlan {
         for_span: Span::ZERO,
         confirm: 1,
         required,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

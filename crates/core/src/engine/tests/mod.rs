@@ -11,15 +11,17 @@ use crate::{
         Refusal, ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
-        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StoppedOk, StuckAfter,
+        DestinationPlan, EntryPlan, Expect, GroupPlan, HostPlan, Limit, LimitPer, Matcher,
+        NoticePlan, Plan, RoutePlan, Selector, StoppedOk, StuckAfter, Wanted,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
 };
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
+mod grouped;
 mod muted;
+mod restarts;
 mod selection;
 mod told;
 
@@ -52,6 +54,8 @@ fn entry(name: &str) -> EntryPlan {
         stopped_ok: StoppedOk::Never,
         changes: false,
         noise: None,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -88,6 +92,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -215,10 +220,16 @@ impl Story {
 
     /// Lets time pass, answering every probe with the same outcome.
     fn pass(&mut self, span: Span, outcome: &Outcome) {
+        self.pass_each(span, |_| outcome.clone());
+    }
+
+    /// Lets time pass, answering every probe with the outcome of its host.
+    fn pass_each(&mut self, span: Span, outcome: impl Fn(&str) -> Outcome) {
         let end = self.now + span.0;
         loop {
             for (host, probe) in core::mem::take(&mut self.probes) {
-                self.answer(host, probe, outcome.clone());
+                let outcome = outcome(host.as_str());
+                self.answer(host, probe, outcome);
             }
             let next = self
                 .engine

@@ -1,6 +1,7 @@
 //! From the checked tree to a [`Config`]; tells what needs more than one place to be seen.
 
 mod chat;
+mod clusters;
 mod credentials;
 mod destinations;
 mod feeds;
@@ -267,7 +268,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         noise: noise::read(root),
     };
     let (credentials, choices) = credentials::read(&mut build);
-    let (hosts, connections) = hosts::read(&mut build, (&credentials, choices));
+    let (hosts, connections, groups) = hosts::read(&mut build, (&credentials, choices));
     let (destination_plans, destinations) = destinations::read(&mut build);
     let routes = routes::read(
         &mut build,
@@ -296,6 +297,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
                 expiry: notices.duration("expiry"),
             },
             maintenance,
+            groups,
             stuck_after: StuckAfter {
                 start: stuck_after.duration("start"),
                 stop: stuck_after.duration("stop"),

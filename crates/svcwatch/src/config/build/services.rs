@@ -14,6 +14,9 @@ use super::fields::Fields;
 use crate::config::tables::SERVICE;
 use crate::config::tree::Node;
 
+/// The word for an end that is left to the failure actions of the service first.
+pub(super) const RECOVERY: &str = "recovery";
+
 /// The entries of `services` of a host or a group.
 pub(super) fn entries(
     build: &mut Build<'_>,
@@ -68,6 +71,8 @@ fn entry(
         noise: by_start
             .then(|| Arc::clone(&build.noise))
             .filter(|noise| !noise.is_empty()),
+        counted: false,
+        recovery: fields.word("for") == RECOVERY,
         selector,
         expect,
         for_span: fields.duration("for"),

@@ -142,7 +142,7 @@ impl Lines {
             self.add(
                 "rights",
                 format!(
-                    "SERVICE_QUERY_STATUS lacks on {}{more}, so it cannot be seen how they are",
+                    "SERVICE_QUERY_STATUS lacks on {}{more}, so it cannot be seen how they are; docs/rights.md says how to give it",
                     some.join(", ")
                 ),
             );

@@ -23,6 +23,7 @@ pub mod perform;
 pub mod probe;
 pub mod prometheus;
 pub mod reload;
+pub mod rights;
 pub mod runbook;
 pub mod secret;
 pub mod store;

@@ -16,6 +16,7 @@ mod incidents;
 mod init;
 mod output;
 mod password;
+mod rights;
 mod rules;
 mod run;
 mod runbook;
@@ -24,6 +25,7 @@ mod schema;
 mod services;
 mod silence;
 mod test;
+mod visible;
 
 use crate::{COMMIT, VERSION};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -75,6 +77,7 @@ enum Command {
     Runbook(runbook::Arguments),
     Import(import::Arguments),
     Schedule(schedule::Arguments),
+    Rights(rights::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
@@ -175,6 +178,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Runbook(arguments) => runbook::run(&arguments),
         Command::Import(arguments) => import::run(arguments).await,
         Command::Schedule(arguments) => schedule::run(&arguments),
+        Command::Rights(arguments) => rights::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

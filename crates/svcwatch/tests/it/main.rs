@@ -8,6 +8,8 @@ mod cli_butler;
 mod cli_destinations;
 mod cli_help;
 mod cli_init;
+mod cli_records;
+mod cli_rights;
 mod cli_schedule;
 mod cli_support;
 mod demo_fleet;

@@ -30,6 +30,8 @@ pub(super) enum Trick {
     RefuseFirst(usize, u32),
     /// Takes the user for an administrator.
     Administrator,
+    /// Lets the user connect to the service control manager, but not list.
+    ConnectOnly,
     /// Refuses to open the service control manager with this code.
     RefuseManager(u32),
     /// Knows no list with processes.
@@ -162,6 +164,10 @@ impl Host {
                         handle: None,
                         code: Code(code),
                     },
+                    Trick::ConnectOnly if lists(stub) => OpenScManagerReply {
+                        handle: None,
+                        code: Code::ACCESS_DENIED,
+                    },
                     trick if trick != Trick::Administrator && installs(stub) => {
                         OpenScManagerReply {
                             handle: None,
@@ -231,6 +237,11 @@ impl Host {
 /// Whether the manager is opened with the right to install services.
 fn installs(stub: &[u8]) -> bool {
     OpenScManager::decode(stub).unwrap().access & access::MANAGER_CREATE_SERVICE != 0
+}
+
+/// Whether the manager is opened with the right to list.
+fn lists(stub: &[u8]) -> bool {
+    OpenScManager::decode(stub).unwrap().access & access::MANAGER_ENUMERATE != 0
 }
 
 /// The answer to a call about one service, of which there is only one.

@@ -161,16 +161,23 @@ impl Engine {
                         .services
                         .get(target.entry)
                         .map(|entry| (entry.for_span, entry.expect));
-                    let is = host
-                        .plan
+                    let is = plan
                         .services
                         .get(entry)
                         .map(|entry| (entry.for_span, entry.expect));
+                    let alike = before
+                        .services
+                        .get(target.entry)
+                        .zip(plan.services.get(entry))
+                        .is_none_or(|(was, is)| was.judges_like(is));
                     shown.push(row.service.clone());
                     let Some(target) = host.targets.get_mut(place) else {
                         continue;
                     };
                     target.entry = entry;
+                    if !alike {
+                        target.judge_again();
+                    }
                     if was.is_some() && was != is {
                         target.start_again(now);
                         step.commit.push(Record::Target(target.row.clone()));

@@ -13,6 +13,7 @@ use svcwatch_core::{
     observe::{Fault, HostReading, ProbeId, Reading, ServiceReading, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
+        StoppedOk,
     },
     record::{Acknowledged, DeliveryRow, DeliveryState, IncidentRow, Record, TargetRow},
     time::{Span, Wall},
@@ -38,6 +39,9 @@ fn plan() -> Plan {
         for_span: Span(60_000),
         confirm: 1,
         required: true,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

@@ -360,6 +360,7 @@ impl World {
                 self.oracle.broken(rule, sentence);
             }
         }
+        self.oracle.changes_are_whole();
     }
 
     fn show(&mut self, view: View) {

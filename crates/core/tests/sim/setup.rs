@@ -10,7 +10,7 @@ use svcwatch_core::{
     observe::{StartType, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        RoutePlan, Selector, StoppedOk, StuckAfter,
     },
     rhythm::Rhythm,
     time::{Span, Wall},
@@ -116,7 +116,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         .collect();
     let destinations = destinations(&mut rng);
     let routes = routes(&mut rng, &destinations);
-    let plan = Plan {
+    let mut plan = Plan {
         hosts,
         accounts: accounts.clone(),
         destinations: destinations.clone(),
@@ -135,6 +135,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         ]),
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
     };
+    crate::changes::rules(seed, &mut plan);
     Setup {
         machines,
         accounts,
@@ -248,6 +249,9 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         for_span: Span(rng.pick(&[0, 0, 30 * SECOND, MINUTE, 5 * MINUTE])),
         confirm: rng.pick(&[1, 1, 1, 2]),
         required: named,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

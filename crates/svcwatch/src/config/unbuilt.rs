@@ -7,31 +7,14 @@
 const KEYS: &[(&str, &[&str])] = &[
     (
         "config",
-        &[
-            "noise",
-            "instant",
-            "probe",
-            "evidence",
-            "remedy",
-            "templates",
-        ],
+        &["instant", "probe", "evidence", "remedy", "templates"],
     ),
     ("web", &["config_file"]),
     ("stuck_after", &["boot"]),
     ("credential", &["acting"]),
     ("defaults", &["boot_grace"]),
     ("host", &["boot_grace"]),
-    (
-        "service",
-        &[
-            "presence",
-            "stopped_ok",
-            "changes",
-            "instant",
-            "remedy",
-            "keep_firing_for",
-        ],
-    ),
+    ("service", &["instant", "remedy", "keep_firing_for"]),
     ("group", &["expect"]),
 ];
 
@@ -39,7 +22,6 @@ const KEYS: &[(&str, &[&str])] = &[
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("defaults", "transport", &["local", "wmi"]),
     ("host", "transport", &["local", "wmi"]),
-    ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
 ];
 

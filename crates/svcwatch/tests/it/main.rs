@@ -10,6 +10,7 @@ mod cli_help;
 mod cli_init;
 mod cli_records;
 mod cli_rights;
+
 mod cli_schedule;
 mod cli_support;
 mod demo_fleet;
@@ -41,3 +42,4 @@ mod web_guard;
 mod web_metrics;
 mod web_runbooks;
 mod web_server;
+mod windows_lists;

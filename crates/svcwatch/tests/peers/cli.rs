@@ -95,6 +95,53 @@ fn services_and_check_read_a_real_wine_host() {
     check(&host);
 }
 
+/// A record of a real host gives the same when it is replayed, and holds no secret. It is kept under the folder of
+/// temporary files of the tests, from which those in tests/data/records were taken.
+fn recorded(name: &str, port: u16) {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.jsonl"));
+    drop(fs::remove_file(&file));
+    let path = file.to_str().expect("a path in UTF-8");
+    let (code, out, err) = services(
+        port,
+        ADMINISTRATOR,
+        PASSWORD,
+        &["-o", "json", "--record", path],
+    );
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("no password"), "{err}");
+    let mode = fs::metadata(&file)
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let record = fs::read_to_string(&file).expect("it is text");
+    let hex = |bytes: Vec<u8>| -> String {
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect()
+    };
+    let wide =
+        |text: &str| -> String { hex(text.encode_utf16().flat_map(u16::to_le_bytes).collect()) };
+    assert!(record.contains(&wide("Spooler")), "names are kept");
+    for secret in [PASSWORD, CANARY, NT_HASH, ADMINISTRATOR] {
+        let narrow = hex(secret.as_bytes().to_vec());
+        for form in [secret.to_owned(), wide(secret), narrow] {
+            assert!(
+                !record.contains(&form),
+                "{secret} is in the record as {form}"
+            );
+        }
+    }
+    assert!(record.contains("\"dialect\":\"3.1.1\"") && record.contains("\"logon\":\"ntlm\""));
+
+    let (code, again, err) = svcwatch(&["services", "--replay", path, "-o", "json"], "");
+    assert_eq!((code, again), (Some(0), out), "{err}");
+    let (code, _, err) = services(port, ADMINISTRATOR, PASSWORD, &["--record", path]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("exists already"), "{err}");
+}
+
 #[test]
 fn init_writes_a_file_that_is_good_and_finds_all_well_on_a_real_wine_host() {
     let host = WineHost::start();
@@ -152,53 +199,6 @@ fn init_writes_a_file_that_is_good_and_finds_all_well_on_a_real_wine_host() {
     assert!(err.contains("--force"), "{err}");
     let (code, _, err) = svcwatch(&[&arguments[..], &["--force"]].concat(), "");
     assert_eq!(code, Some(1), "{err}");
-}
-
-/// A record of a real host gives the same when it is replayed, and holds no secret. It is kept under the folder of
-/// temporary files of the tests, from which those in tests/data/records were taken.
-fn recorded(name: &str, port: u16) {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.jsonl"));
-    drop(fs::remove_file(&file));
-    let path = file.to_str().expect("a path in UTF-8");
-    let (code, out, err) = services(
-        port,
-        ADMINISTRATOR,
-        PASSWORD,
-        &["-o", "json", "--record", path],
-    );
-    assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("no password"), "{err}");
-    let mode = fs::metadata(&file)
-        .expect("it is there")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
-    let record = fs::read_to_string(&file).expect("it is text");
-    let hex = |bytes: Vec<u8>| -> String {
-        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        digits
-            .filter_map(|digit| char::from_digit(digit.into(), 16))
-            .collect()
-    };
-    let wide =
-        |text: &str| -> String { hex(text.encode_utf16().flat_map(u16::to_le_bytes).collect()) };
-    assert!(record.contains(&wide("Spooler")), "names are kept");
-    for secret in [PASSWORD, CANARY, NT_HASH, ADMINISTRATOR] {
-        let narrow = hex(secret.as_bytes().to_vec());
-        for form in [secret.to_owned(), wide(secret), narrow] {
-            assert!(
-                !record.contains(&form),
-                "{secret} is in the record as {form}"
-            );
-        }
-    }
-    assert!(record.contains("\"dialect\":\"3.1.1\"") && record.contains("\"logon\":\"ntlm\""));
-
-    let (code, again, err) = svcwatch(&["services", "--replay", path, "-o", "json"], "");
-    assert_eq!((code, again), (Some(0), out), "{err}");
-    let (code, _, err) = services(port, ADMINISTRATOR, PASSWORD, &["--record", path]);
-    assert_eq!(code, Some(2), "{err}");
-    assert!(err.contains("exists already"), "{err}");
 }
 
 fn check(host: &WineHost) {

@@ -12,7 +12,7 @@ use crate::{
     },
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        RoutePlan, Selector, StoppedOk, StuckAfter,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -20,6 +20,7 @@ use crate::{
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
 mod muted;
+mod selection;
 mod told;
 
 /// An engine with a clock, and a world that answers at once.
@@ -30,6 +31,8 @@ struct Story {
     probes: Vec<(Name, ProbeId)>,
     told: Vec<Arc<Notice>>,
     deliver: bool,
+    /// How services are set up, where not as [`config`] says.
+    configs: Vec<ServiceConfig>,
 }
 
 fn at(milliseconds: u64) -> Now {
@@ -46,6 +49,9 @@ fn entry(name: &str) -> EntryPlan {
         for_span: Span::ZERO,
         confirm: 1,
         required: true,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -148,6 +154,7 @@ impl Story {
             probes: Vec::new(),
             told: Vec::new(),
             deliver: true,
+            configs: Vec::new(),
         };
         story.take(step);
         story
@@ -189,7 +196,16 @@ impl Story {
                     });
                 }
                 Effect::ReadConfig { host, services } => {
-                    let services = Ok(services.iter().map(config).collect());
+                    let known = |name: &Name| {
+                        let mut configs = self.configs.iter();
+                        configs
+                            .find(|known| Name::new(&known.name) == *name)
+                            .cloned()
+                    };
+                    let services = services.iter();
+                    let services = Ok(services
+                        .map(|name| known(name).unwrap_or_else(|| config(name)))
+                        .collect());
                     self.apply(Event::ConfigRead { host, services });
                 }
                 Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}

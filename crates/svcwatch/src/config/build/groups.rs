@@ -48,9 +48,9 @@ impl Groups {
             .and_then(Node::items)
             .unwrap_or_default();
         for (index, node) in nodes.iter().enumerate() {
-            groups
-                .services
-                .push(entries(node, &Labels::default(), false));
+            let path = format!("groups[{index}]");
+            let services = entries(build, node, (&Labels::default(), false), &path);
+            groups.services.push(services);
             for (member, text) in node.get("hosts").into_iter().flat_map(one_or_many) {
                 let key = text.to_lowercase();
                 if Glob::is_pattern(text) {

@@ -172,7 +172,7 @@ fn services_of(
     name: &str,
     path: &str,
 ) -> Vec<EntryPlan> {
-    let mut services = entries(node, &Labels::default(), true);
+    let mut services = entries(build, node, (&Labels::default(), true), path);
     let from_groups = run.groups.of(name);
     let count = services.len().saturating_add(from_groups.len());
     run.entries = run.entries.saturating_add(count);

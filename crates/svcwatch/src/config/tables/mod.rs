@@ -127,6 +127,15 @@ pub(crate) static CONFIG: Shape = Shape {
             "How long a pending state may make no progress, or three of its own wait hints if that is longer.",
         ),
         optional(
+            "noise",
+            Kind::OneOrMany {
+                of: &PATTERN,
+                most: 1_000,
+            },
+            "default",
+            "Services that are known to stop and change by themselves: of those that `start` selects nothing of that is told. `default` is a list that comes with svcwatch, [] is none, and names or patterns are these.",
+        ),
+        optional(
             "credentials",
             Kind::Named {
                 names: Form::Name,

@@ -233,10 +233,10 @@ impl Session {
     }
 
     async fn read(&mut self, ask: &[Name]) -> Result<HostReading, Failure> {
-        let listed = self.list().await?;
+        let services = reading::services(self.list().await?);
         let mut asked = Vec::new();
         if !ask.is_empty() {
-            let known: HashSet<String> = listed
+            let known: HashSet<String> = services
                 .iter()
                 .map(|service| service.name.to_lowercase())
                 .collect();
@@ -248,10 +248,7 @@ impl Session {
                 asked.push((name.clone(), self.ask(name.as_str()).await?));
             }
         }
-        Ok(HostReading {
-            services: listed.into_iter().map(reading::service).collect(),
-            asked,
-        })
+        Ok(HostReading { services, asked })
     }
 
     async fn list(&mut self) -> Result<Vec<svcwatch_wire::scmr::EnumeratedService>, Failure> {

@@ -8,10 +8,11 @@ use svcwatch_wire::pdu::{FAULT_NO_SUCH_OPERATION, Incoming, Server};
 use svcwatch_wire::scmr::{
     CloseServiceHandle, CloseServiceHandleReply, Code, Config2, Config2Level, EnumServicesStatus,
     EnumServicesStatusEx, EnumServicesStatusExReply, EnumServicesStatusReply, EnumeratedService,
-    Handle, OpenScManager, OpenScManagerReply, OpenService, OpenServiceReply, ProcessStatus,
-    QueryServiceConfig, QueryServiceConfig2, QueryServiceConfig2Reply, QueryServiceConfigReply,
-    QueryServiceStatusEx, QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL,
-    ServiceConfig, ServiceStatus, access,
+    FailureAction, FailureActions, Handle, OpenScManager, OpenScManagerReply, OpenService,
+    OpenServiceReply, ProcessStatus, QueryServiceConfig, QueryServiceConfig2,
+    QueryServiceConfig2Reply, QueryServiceConfigReply, QueryServiceStatusEx,
+    QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL, ServiceConfig, ServiceStatus,
+    access,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +33,8 @@ pub(super) enum Trick {
     Administrator,
     /// Lets the user connect to the service control manager, but not list.
     ConnectOnly,
+    /// Knows the failure actions of services, and whether they follow a stop with an error too.
+    FailureActions,
     /// Refuses to open the service control manager with this code.
     RefuseManager(u32),
     /// Knows no list with processes.
@@ -72,6 +75,22 @@ pub(super) fn spooler() -> EnumeratedService {
         pid: Some(4711),
         flags: Some(0),
     }
+}
+
+/// Instances of a per-user service: two users are logged on, and one of them has lost his.
+pub(in crate::probe::rpc) fn instances() -> [EnumeratedService; 2] {
+    let instance = |number: &str, current_state, win32_exit_code| EnumeratedService {
+        name: format!("CDPUserSvc_{number}"),
+        display_name: format!("Connected Devices Platform User Service_{number}"),
+        status: ServiceStatus {
+            service_type: 0xd0,
+            current_state,
+            win32_exit_code,
+            ..ServiceStatus::default()
+        },
+        ..spooler()
+    };
+    [instance("1a2b3", 4, 0), instance("5f00d", 1, 1067)]
 }
 
 /// A list that needs more than the first buffer.
@@ -197,7 +216,7 @@ impl Host {
             }
             QueryServiceStatusEx::OPNUM
             | QueryServiceConfig::OPNUM
-            | QueryServiceConfig2::OPNUM => Ok(about_a_service(operation, stub)),
+            | QueryServiceConfig2::OPNUM => Ok(about_a_service(self.trick, operation, stub)),
             CloseServiceHandle::OPNUM => Ok(CloseServiceHandleReply {
                 code: Code::SUCCESS,
             }
@@ -245,7 +264,7 @@ fn lists(stub: &[u8]) -> bool {
 }
 
 /// The answer to a call about one service, of which there is only one.
-fn about_a_service(operation: u16, stub: &[u8]) -> Vec<u8> {
+fn about_a_service(trick: Trick, operation: u16, stub: &[u8]) -> Vec<u8> {
     match operation {
         QueryServiceStatusEx::OPNUM => {
             let status = ProcessStatus {
@@ -275,12 +294,36 @@ fn about_a_service(operation: u16, stub: &[u8]) -> Vec<u8> {
         }
         _ => {
             let request = QueryServiceConfig2::decode(stub).unwrap();
-            let reply = if request.level == Config2Level::DelayedAutoStart.raw() {
-                QueryServiceConfig2Reply::of(&Config2::DelayedAutoStart(true), request.buffer_size)
-            } else {
-                QueryServiceConfig2Reply::refused(Code::INVALID_LEVEL, request.buffer_size)
+            let known = match Config2Level::from_raw(request.level) {
+                Some(Config2Level::DelayedAutoStart) => Some(Config2::DelayedAutoStart(true)),
+                Some(Config2Level::FailureActions) if trick == Trick::FailureActions => {
+                    Some(Config2::FailureActions(failure_actions()))
+                }
+                Some(Config2Level::FailureActionsFlag) if trick == Trick::FailureActions => {
+                    Some(Config2::FailureActionsFlag(true))
+                }
+                _ => None,
             };
+            let size = request.buffer_size;
+            let reply = known.map_or_else(
+                || QueryServiceConfig2Reply::refused(Code::INVALID_LEVEL, size),
+                |known| QueryServiceConfig2Reply::of(&known, size),
+            );
             reply.encode()
         }
+    }
+}
+
+/// Failure actions with one of each kind and one that does not exist.
+fn failure_actions() -> FailureActions {
+    let action = |action| FailureAction {
+        action,
+        delay: action * 1_000,
+    };
+    FailureActions {
+        reset_period: 60,
+        reboot_message: Some("going down".into()),
+        command: Some("mend.exe --password hunter2".into()),
+        actions: (0..5).map(action).collect(),
     }
 }

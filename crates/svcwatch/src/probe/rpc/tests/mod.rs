@@ -1,19 +1,20 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
-mod host;
+pub(super) mod host;
 
 use std::sync::Arc;
 
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
-    Asked, Fault, Logon, Observation, Outcome, ProbeId, Refusal, StartType, State,
+    Asked, FailureAction, FailureActions, Fault, Logon, Observation, Outcome, ProbeId, Refusal,
+    StartType, State,
 };
 use svcwatch_core::time::Span;
 use svcwatch_wire::pdu::FAULT_CONTEXT_MISMATCH;
 
 use crate::probe::record::{Record, Recorder};
-use crate::probe::{Access, Prober};
+use crate::probe::{Access, Prober, command_line};
 use crate::secret::Secret;
 use host::{Host, Trick};
 
@@ -290,6 +291,7 @@ async fn what_a_host_does_not_tell_of_a_configuration_stays_unknown() {
         ),
         (&None, &None, None)
     );
+    assert_eq!(spooler.failure_actions, None);
     let hidden = &configs[1];
     assert_eq!(
         (hidden.name.as_str(), hidden.start_type, hidden.per_user),
@@ -299,6 +301,37 @@ async fn what_a_host_does_not_tell_of_a_configuration_stays_unknown() {
         prober.sessions(),
         1,
         "a session survives what a host does not know"
+    );
+}
+
+#[tokio::test]
+async fn failure_actions_are_read_where_the_host_knows_them() {
+    use FailureAction::{None as Nothing, RestartComputer, RestartService, RunCommand};
+    let (_host, access) = Host::start(Trick::FailureActions).await;
+    let prober = Prober::new();
+    prober.check(&request(true, &[]), &access).await;
+    let names = [Name::new("Spooler")];
+    let configs = prober
+        .read_config(&Name::new("web-1"), &names, Span(2_000))
+        .await
+        .unwrap();
+    let all = [
+        Nothing,
+        RestartService,
+        RestartComputer,
+        RunCommand,
+        Nothing,
+    ];
+    let actions = all.into_iter().zip((0..5).map(Span::seconds)).collect();
+    let wanted = FailureActions {
+        reset_after: Some(Span::minutes(1)),
+        actions,
+        on_error_exit: true,
+    };
+    assert_eq!(configs[0].failure_actions, Some(wanted));
+    assert_eq!(
+        configs[0].arguments_hash,
+        Some(command_line::arguments_hash("a.exe -x"))
     );
 }
 

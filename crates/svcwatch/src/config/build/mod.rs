@@ -26,6 +26,7 @@ use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use self::fields::Fields;
+pub(crate) use self::noise::known_noise;
 use super::LoadOptions;
 use super::exec::Program;
 use super::later::{self, Note};

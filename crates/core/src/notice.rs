@@ -57,6 +57,8 @@ words! {
         Restarted = "restarted",
         /// It runs on another host of its group than before.
         Moved = "moved",
+        /// It is set up in another way, is new or is gone; or it is there and should not be.
+        Changed = "changed",
         /// It is not watched any more.
         Unwatched = "unwatched",
         /// A destination does not take what it is given.
@@ -95,9 +97,12 @@ impl ToldEvent {
             | Self::WrongHost
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
-            Self::Restarted | Self::Moved | Self::Unwatched | Self::HostRecovered | Self::Test => {
-                Severity::Info
-            }
+            Self::Restarted
+            | Self::Moved
+            | Self::Changed
+            | Self::Unwatched
+            | Self::HostRecovered
+            | Self::Test => Severity::Info,
         }
     }
 }

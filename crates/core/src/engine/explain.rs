@@ -4,10 +4,11 @@ pub use super::explain_group::GroupExplained;
 
 use super::Engine;
 use crate::{
+    health,
     id::{IncidentId, Name, Subject},
     notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, StartType, State},
-    plan::{EntryPlan, Expect, HostPlan, Limit},
+    plan::{EntryPlan, Expect, HostPlan, Limit, StoppedOk},
     policy::recovery,
     rhythm::Rhythm,
     silence::{By, Mute},
@@ -85,6 +86,18 @@ pub struct ServiceExplained {
     pub wrong_since: Option<Wall>,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// Whether an event starts it.
+    pub trigger_start: Option<bool>,
+    /// Whether it is a per-user service.
+    pub per_user: Option<bool>,
+    /// Which stops are as good as running.
+    pub stopped_ok: StoppedOk,
+    /// Whether it is told when it is not installed.
+    pub required: bool,
+    /// Whether changes of how it is set up are told.
+    pub changes: bool,
+    /// Why nothing is said of its stops and changes: it is known for them.
+    pub noise: Option<String>,
     /// Its severity, where it is set.
     pub severity: Option<Severity>,
     /// The group that counts it.
@@ -204,6 +217,12 @@ impl Engine {
             previous_state: row.previous_state,
             wrong_since: row.wrong_since,
             start_type: row.start_type,
+            trigger_start: row.trigger_start,
+            per_user: row.per_user,
+            stopped_ok: entry.stopped_ok,
+            required: health::is_required(row, entry),
+            changes: entry.changes,
+            noise: health::noise(row, entry).map(String::from),
             severity: entry.severity,
             group: self
                 .group_of(&row.host, &row.service)
@@ -283,7 +302,7 @@ impl Engine {
 fn usual_of(entry: &EntryPlan) -> (ToldEvent, Severity) {
     let event = match entry.expect {
         Expect::Running | Expect::Either => ToldEvent::Stopped,
-        Expect::Stopped => ToldEvent::Started,
+        Expect::Stopped | Expect::Absent => ToldEvent::Started,
     };
     (event, entry.severity.unwrap_or(event.severity()))
 }

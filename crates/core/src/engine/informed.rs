@@ -20,7 +20,7 @@ impl Engine {
         (cause, count): (Option<String>, Option<u64>),
         step: &mut Step,
     ) {
-        let muted = self.mute_about(subject, event.severity(), event);
+        let muted = self.mute_covering(subject, event.severity(), event);
         if let Some(why) = muted.map(|mute| mute.by.why()) {
             self.not_told(now, subject, event, why, step);
             return;

@@ -4,6 +4,7 @@
 //! After each event the same short pass restores what must always hold: what has come due is looked at, whoever may
 //! be read is read, and whatever may be sent is sent.
 
+mod changed;
 mod explain;
 mod explain_group;
 mod grouped;
@@ -18,6 +19,7 @@ mod restarts;
 mod restore;
 mod service;
 mod telling;
+mod vanished;
 mod views;
 
 #[cfg(test)]

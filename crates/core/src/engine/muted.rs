@@ -278,12 +278,12 @@ impl Engine {
         let row = incident.or_else(|| self.incidents.owed_end(subject));
         let (severity, event) =
             row.map_or_else(|| self.usual(subject), |row| (row.severity, row.event));
-        self.mute_about(subject, severity, event)
+        self.mute_covering(subject, severity, event)
     }
 
-    /// The mute that covers a subject, where this is told of it. What is about a group is covered where each of its
-    /// hosts is: one host that nobody works on should carry the service.
-    pub(super) fn mute_about(
+    /// The mute that covers something of a subject. What is about a group is covered where each of its hosts is: one
+    /// host that nobody works on should carry the service.
+    pub(super) fn mute_covering(
         &self,
         subject: &Subject,
         severity: Severity,

@@ -350,6 +350,7 @@ impl World {
         self.oracle.judge_news(&self.store, &writing.records);
         self.oracle
             .judge_restarts(&self.store, writing.window, &writing.records);
+        self.judge_vanished(&writing.records);
         for record in writing.records.iter() {
             self.say(|| words_of(record));
             self.oracle
@@ -362,6 +363,7 @@ impl World {
                 self.oracle.broken(rule, sentence);
             }
         }
+        self.oracle.changes_are_whole();
     }
 
     fn show(&mut self, view: View) {

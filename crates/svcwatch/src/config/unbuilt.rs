@@ -7,39 +7,20 @@
 const KEYS: &[(&str, &[&str])] = &[
     (
         "config",
-        &[
-            "noise",
-            "instant",
-            "hosts_from",
-            "probe",
-            "evidence",
-            "remedy",
-            "templates",
-        ],
+        &["instant", "probe", "evidence", "remedy", "templates"],
     ),
     ("web", &["config_file"]),
     ("stuck_after", &["boot"]),
     ("credential", &["acting"]),
     ("defaults", &["boot_grace"]),
     ("host", &["boot_grace"]),
-    (
-        "service",
-        &[
-            "presence",
-            "stopped_ok",
-            "changes",
-            "instant",
-            "remedy",
-            "keep_firing_for",
-        ],
-    ),
+    ("service", &["instant", "remedy", "keep_firing_for"]),
 ];
 
 /// Shapes, keys, and the values that they will have.
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("defaults", "transport", &["local", "wmi"]),
     ("host", "transport", &["local", "wmi"]),
-    ("service", "expect", &["absent"]),
 ];
 
 /// Whether a shape will have this key.

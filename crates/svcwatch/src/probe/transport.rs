@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::kerberos::KerberosError;
 use super::loopback::LoopbackPipe;
+use super::record::ReplayPipe;
 use super::smb::SmbPipe;
 
 /// How many of the addresses of one name are tried.
@@ -132,6 +133,8 @@ pub(super) enum AnyPipe {
     Smb(Box<SmbPipe>),
     /// The simulated fleet.
     Loopback(LoopbackPipe),
+    /// A record.
+    Replay(ReplayPipe),
 }
 
 impl PipeTransport for AnyPipe {
@@ -139,6 +142,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.transceive(fragment).await,
             Self::Loopback(pipe) => pipe.transceive(fragment).await,
+            Self::Replay(pipe) => pipe.transceive(fragment).await,
         }
     }
 
@@ -146,6 +150,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.read().await,
             Self::Loopback(pipe) => pipe.read().await,
+            Self::Replay(pipe) => pipe.read().await,
         }
     }
 
@@ -153,6 +158,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.write(fragment).await,
             Self::Loopback(pipe) => pipe.write(fragment).await,
+            Self::Replay(pipe) => pipe.write(fragment).await,
         }
     }
 
@@ -160,6 +166,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.close().await,
             Self::Loopback(pipe) => pipe.close().await,
+            Self::Replay(pipe) => pipe.close().await,
         }
     }
 }

@@ -98,10 +98,10 @@ prop_compose! {
         (wrong_since, refused_until, since) in (option::of(any_wall()), option::of(any_wall()), any_wall()),
         visible in any::<Option<u32>>(),
         (seq, visibility_seq) in (any_number(), any_number()),
-        removed in any::<bool>(),
+        (listed, removed) in (any::<bool>(), any::<bool>()),
     ) -> HostRow {
         HostRow {
-            host, computer_name, fault, cause, wrong_since, since, visible, seq, visibility_seq, refused_until, removed,
+            host, computer_name, fault, cause, wrong_since, since, visible, seq, visibility_seq, refused_until, listed, removed,
         }
     }
 }

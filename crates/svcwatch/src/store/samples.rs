@@ -81,6 +81,7 @@ pub(super) fn host_row(host: &str) -> HostRow {
         seq: 4,
         visibility_seq: 1,
         refused_until: None,
+        listed: true,
         removed: false,
     }
 }

@@ -9,6 +9,7 @@ fn cluster(hosts: &[&str], expect: Wanted) -> Plan {
         let mut host = host(name, &["SQL"]);
         host.services[0] = EntryPlan {
             expect: Expect::Either,
+            stopped_ok: StoppedOk::Always,
             required: false,
             counted: true,
             recovery: false,
@@ -297,6 +298,7 @@ fn a_restart_forgets_nothing_of_a_group() {
             steps: Vec::new(),
             probes: Vec::new(),
             told: Vec::new(),
+            configs: Vec::new(),
             deliver: true,
         };
         again.take(step);

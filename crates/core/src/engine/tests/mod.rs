@@ -12,7 +12,7 @@ use crate::{
     },
     plan::{
         DestinationPlan, EntryPlan, Expect, GroupPlan, HostPlan, Limit, LimitPer, Matcher,
-        NoticePlan, Plan, RoutePlan, Selector, StuckAfter, Wanted,
+        NoticePlan, Plan, RoutePlan, Selector, StoppedOk, StuckAfter, Wanted,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -22,6 +22,7 @@ use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 mod grouped;
 mod muted;
 mod restarts;
+mod selection;
 mod told;
 
 /// An engine with a clock, and a world that answers at once.
@@ -32,6 +33,8 @@ struct Story {
     probes: Vec<(Name, ProbeId)>,
     told: Vec<Arc<Notice>>,
     deliver: bool,
+    /// How services are set up, where not as [`config`] says.
+    configs: Vec<ServiceConfig>,
 }
 
 fn at(milliseconds: u64) -> Now {
@@ -50,6 +53,9 @@ fn entry(name: &str) -> EntryPlan {
         required: true,
         counted: false,
         recovery: false,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -67,6 +73,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         host_for: Span::seconds(90),
         settle: Span::seconds(3),
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: services.iter().map(|name| entry(name)).collect(),
     }
@@ -152,6 +159,7 @@ impl Story {
             probes: Vec::new(),
             told: Vec::new(),
             deliver: true,
+            configs: Vec::new(),
         };
         story.take(step);
         story
@@ -193,7 +201,16 @@ impl Story {
                     });
                 }
                 Effect::ReadConfig { host, services } => {
-                    let services = Ok(services.iter().map(config).collect());
+                    let known = |name: &Name| {
+                        let mut configs = self.configs.iter();
+                        configs
+                            .find(|known| Name::new(&known.name) == *name)
+                            .cloned()
+                    };
+                    let services = services.iter();
+                    let services = Ok(services
+                        .map(|name| known(name).unwrap_or_else(|| config(name)))
+                        .collect());
                     self.apply(Event::ConfigRead { host, services });
                 }
                 Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}

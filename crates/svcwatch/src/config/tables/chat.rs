@@ -63,6 +63,12 @@ macro_rules! by_word {
             optional("restarted", $kind, "", "When a service was started again."),
             optional("moved", $kind, "", "When a service moved to another host."),
             optional(
+                "changed",
+                $kind,
+                "",
+                "When a service is set up in another way, is new or gone, or is installed and should not be.",
+            ),
+            optional(
                 "hidden",
                 $kind,
                 "",

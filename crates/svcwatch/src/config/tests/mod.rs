@@ -15,6 +15,7 @@ use super::*;
 mod clusters;
 mod examples;
 mod schema;
+mod selection;
 mod windows;
 
 const HEAD: &str = "credentials: { ops: { user: u, password: { env: PATH } } }\n\

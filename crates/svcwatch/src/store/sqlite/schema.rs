@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4, form_5];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4, form_5, form_6];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -126,12 +126,17 @@ ALTER TABLE incident ADD COLUMN untold TEXT;
 CREATE INDEX incident_untold ON incident (number) WHERE untold IS NOT NULL;
 ";
 
-/// Services that groups count, and how often services were started again.
+/// Whether a list of hosts named a host.
 fn form_5(step: &Transaction<'_>) -> rusqlite::Result<()> {
-    step.execute_batch(FORM_5)
+    step.execute_batch("ALTER TABLE host ADD COLUMN listed INTEGER NOT NULL DEFAULT 0")
 }
 
-const FORM_5: &str = "
+/// Services that groups count, and how often services were started again.
+fn form_6(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(FORM_6)
+}
+
+const FORM_6: &str = "
 -- ran_on is a JSON list of hosts.
 CREATE TABLE counted (
     name TEXT NOT NULL,

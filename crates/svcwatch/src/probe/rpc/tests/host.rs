@@ -31,6 +31,8 @@ pub(super) enum Trick {
     RefuseFirst(usize, u32),
     /// Takes the user for an administrator.
     Administrator,
+    /// Lets the user connect to the service control manager, but not list.
+    ConnectOnly,
     /// Knows the failure actions of services, and whether they follow a stop with an error too.
     FailureActions,
     /// Refuses to open the service control manager with this code.
@@ -73,6 +75,22 @@ pub(super) fn spooler() -> EnumeratedService {
         pid: Some(4711),
         flags: Some(0),
     }
+}
+
+/// Instances of a per-user service: two users are logged on, and one of them has lost his.
+pub(in crate::probe::rpc) fn instances() -> [EnumeratedService; 2] {
+    let instance = |number: &str, current_state, win32_exit_code| EnumeratedService {
+        name: format!("CDPUserSvc_{number}"),
+        display_name: format!("Connected Devices Platform User Service_{number}"),
+        status: ServiceStatus {
+            service_type: 0xd0,
+            current_state,
+            win32_exit_code,
+            ..ServiceStatus::default()
+        },
+        ..spooler()
+    };
+    [instance("1a2b3", 4, 0), instance("5f00d", 1, 1067)]
 }
 
 /// A list that needs more than the first buffer.
@@ -165,6 +183,10 @@ impl Host {
                         handle: None,
                         code: Code(code),
                     },
+                    Trick::ConnectOnly if lists(stub) => OpenScManagerReply {
+                        handle: None,
+                        code: Code::ACCESS_DENIED,
+                    },
                     trick if trick != Trick::Administrator && installs(stub) => {
                         OpenScManagerReply {
                             handle: None,
@@ -234,6 +256,11 @@ impl Host {
 /// Whether the manager is opened with the right to install services.
 fn installs(stub: &[u8]) -> bool {
     OpenScManager::decode(stub).unwrap().access & access::MANAGER_CREATE_SERVICE != 0
+}
+
+/// Whether the manager is opened with the right to list.
+fn lists(stub: &[u8]) -> bool {
+    OpenScManager::decode(stub).unwrap().access & access::MANAGER_ENUMERATE != 0
 }
 
 /// The answer to a call about one service, of which there is only one.

@@ -1,6 +1,8 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
-mod host;
+pub(super) mod host;
+
+use std::sync::Arc;
 
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;
@@ -11,7 +13,8 @@ use svcwatch_core::observe::{
 use svcwatch_core::time::Span;
 use svcwatch_wire::pdu::FAULT_CONTEXT_MISMATCH;
 
-use crate::probe::{Prober, command_line};
+use crate::probe::record::{Record, Recorder};
+use crate::probe::{Access, Prober, command_line};
 use crate::secret::Secret;
 use host::{Host, Trick};
 
@@ -399,5 +402,67 @@ async fn an_administrator_is_known_at_the_logon_and_nothing_is_done_with_it() {
             (81, None),
             "asked once"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_an_exchange_gives_the_same_again() {
+    for trick in [
+        Trick::None,
+        Trick::Old,
+        Trick::RefuseManager(5),
+        Trick::Rubbish,
+        Trick::Administrator,
+    ] {
+        let (_host, access) = Host::start(trick).await;
+        let access = Access {
+            password: Secret::new("hunter2-canary"),
+            ..access
+        };
+        let recorder = Arc::new(Recorder::default());
+        let ask = request(true, &["Missing", "Hidden", "Template"]);
+        let names = [Name::new("Spooler"), Name::new("Missing")];
+        let prober = Prober::new().recording(Arc::clone(&recorder));
+        let seen = prober.check(&ask, &access).await;
+        let configs = prober.read_config(&ask.host, &names, Span(2_000)).await;
+
+        let text = recorder.record("web-1", "seen").to_text();
+        assert!(
+            !text.contains("hunter2") && !text.contains("watcher"),
+            "{text}"
+        );
+        let record = Record::read(text.as_bytes()).unwrap();
+        assert_eq!(record.header.computer_name.as_deref(), Some("WEB-1"));
+        let replayer = Prober::new().replaying(Arc::new(record));
+        let again = replayer.check(&ask, &access).await;
+        match (&seen.outcome, &again.outcome) {
+            // A list that is rubbish is left out, and another rubbish stands in its place.
+            (Outcome::Fault(one), Outcome::Fault(other)) if trick == Trick::Rubbish => {
+                assert_eq!(one.fault, other.fault);
+            }
+            (one, other) => assert_eq!(one, other, "{trick:?}"),
+        }
+        assert_eq!(
+            (seen.computer_name, seen.administrator),
+            (again.computer_name, again.administrator)
+        );
+        let configs_again = replayer.read_config(&ask.host, &names, Span(2_000)).await;
+        assert_eq!(configs, configs_again, "{trick:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_right_that_lacks_on_the_manager_is_named() {
+    for (trick, lacks) in [
+        (Trick::ConnectOnly, "SC_MANAGER_ENUMERATE_SERVICE"),
+        (Trick::RefuseManager(5), "SC_MANAGER_CONNECT"),
+    ] {
+        let (_host, access) = Host::start(trick).await;
+        let seen = Prober::new().check(&request(true, &[]), &access).await;
+        let Outcome::Fault(fault) = seen.outcome else {
+            panic!("not refused")
+        };
+        assert_eq!(fault.fault, Fault::AccessDenied);
+        assert!(fault.cause.contains(lacks), "{}", fault.cause);
     }
 }

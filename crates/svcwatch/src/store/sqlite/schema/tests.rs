@@ -110,9 +110,9 @@ fn a_database_of_form_2_keeps_its_incidents() {
 }
 
 #[test]
-fn a_database_of_form_4_keeps_its_targets() {
+fn a_database_of_form_5_keeps_its_targets() {
     let mut connection = Connection::open_in_memory().unwrap();
-    migrate(&mut connection, path(), &[form_1, form_2, form_3, form_4]).unwrap();
+    migrate(&mut connection, path(), &MIGRATIONS[..5]).unwrap();
     let row = "INSERT INTO target (host, service, state, since, flags, seq) VALUES ('h', 's', 'running', 1, 0, 7)";
     connection.execute_batch(row).unwrap();
     migrate(&mut connection, path(), MIGRATIONS).unwrap();
@@ -122,6 +122,18 @@ fn a_database_of_form_4_keeps_its_targets() {
         })
         .unwrap();
     assert_eq!(kept, (7, None));
+}
+
+#[test]
+fn a_database_of_form_4_keeps_its_hosts() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection, path(), &MIGRATIONS[..4]).unwrap();
+    let row =
+        "INSERT INTO host (host, since, seq, visibility_seq, removed) VALUES ('h', 1, 7, 0, 0)";
+    connection.execute_batch(row).unwrap();
+    migrate(&mut connection, path(), MIGRATIONS).unwrap();
+    let sql = "SELECT 10 * seq + listed FROM host";
+    assert_eq!(connection.query_row(sql, [], |row| row.get(0)), Ok(70));
 }
 
 #[test]

@@ -55,9 +55,6 @@ pub(crate) fn gather(seed: u64, setup: &mut Setup) {
         Arc::make_mut(host).services.push(EntryPlan {
             selector: Selector::Name(Name::new(SERVICE)),
             expect: Expect::Either,
-            stopped_ok: StoppedOk::Always,
-            changes: false,
-            noise: None,
             for_span,
             confirm: 1,
             required: false,

@@ -1,13 +1,14 @@
 //! A host: its fault, what it shows us, and its targets.
 
 use crate::{
+    boot::{Boot, Processes},
     id::Name,
     limits,
     notice::ToldEvent,
     observe::{Asked, Fault, HostFault, HostReading, Reading, ServiceReading, StartType},
     plan::HostPlan,
     policy::confirm::Candidate,
-    record::HostRow,
+    record::{BootRow, HostRow},
     target::Target,
     time::{Now, Span, Tick, Wall},
 };
@@ -24,6 +25,8 @@ pub struct Line {
     pub name: Arc<str>,
     /// Its place among the targets.
     pub target: Option<usize>,
+    /// The process that it ran as last, 0 where none is known.
+    pub process: u32,
 }
 
 /// A reading after which nothing was to be done, kept so that the same reading once more costs next to nothing.
@@ -67,6 +70,8 @@ pub struct Host {
     pub candidate: Option<Candidate<ToldEvent>>,
     /// Whether its account is an administrator there, as far as a logon since the start told.
     pub administrator: Option<bool>,
+    /// How it goes down and comes back.
+    pub boot: Boot,
     /// Until when no logon is tried because it refused the last one.
     pub refused_until: Option<Tick>,
     /// What that refusal was.
@@ -117,6 +122,7 @@ impl Host {
             seq: 0,
             visibility_seq: 0,
             refused_until: None,
+            boot: BootRow::default(),
             removed: false,
         });
         let wrong_since = row.wrong_since.map(|since| {
@@ -132,6 +138,7 @@ impl Host {
             wrong_since,
             failed: 0,
             candidate: None,
+            boot: Boot::restored(row.boot, plan.boot_grace, now),
             refused_until: row
                 .refused_until
                 .map(|at| now.tick_of(at, limits::REFUSED_WAIT)),
@@ -230,7 +237,10 @@ impl Host {
 
     /// Remembers a reading after which nothing was to be done.
     pub fn calm_down(&mut self, reading: &HostReading) {
-        let settled = self.absent == 0 && self.vanished.is_empty() && self.row.fault.is_none();
+        let settled = self.absent == 0
+            && self.vanished.is_empty()
+            && self.row.fault.is_none()
+            && !self.boot.holds();
         if !settled || !self.is_quiet(reading) {
             return;
         }
@@ -246,6 +256,7 @@ impl Host {
     pub fn is_as_before(&self, now: Tick, reading: &HostReading) -> bool {
         let Some(calm) = &self.calm else { return false };
         let as_before = now < self.config_due
+            && reading.uptime.is_none()
             && self.same_list(&reading.services)
             && calm.readings.iter().all(|(place, known)| {
                 let service = reading.services.get(*place);
@@ -269,6 +280,57 @@ impl Host {
                     .and_then(|place| self.targets.get(place))
                     .is_none_or(|target| target.is_quiet(&service.reading))
             })
+    }
+
+    /// How the processes of a reading stand against those that its services ran as last.
+    pub fn compare_processes(&self, reading: &HostReading) -> Processes {
+        let mut same = false;
+        let mut gone: BTreeSet<u32> = BTreeSet::new();
+        let mut any = false;
+        let mut compare = |was: u32, is: Option<u32>| {
+            same |= is == Some(was);
+            any |= is.is_some_and(|is| is != was);
+            if is != Some(was) {
+                gone.insert(was);
+            }
+        };
+        if self.same_list(&reading.services) {
+            let lines = self.lines.iter().zip(&reading.services);
+            for (line, service) in lines.filter(|(line, _)| line.process != 0) {
+                compare(line.process, service.reading.pid);
+            }
+        } else {
+            let processes: BTreeMap<Name, Option<u32>> = (reading.services.iter())
+                .map(|service| (Name::new(&service.name), service.reading.pid))
+                .collect();
+            let is = |name: &Name| processes.get(name).copied().flatten();
+            if self.lines.is_empty() {
+                // The first list since a start: what the store knows of the targets is all there is.
+                for row in self.targets.iter().map(|target| &target.row) {
+                    if let Some(was) = row.pid {
+                        compare(was, is(&row.service));
+                    }
+                }
+            } else {
+                for line in self.lines.iter().filter(|line| line.process != 0) {
+                    compare(line.process, is(&Name::new(&line.name)));
+                }
+            }
+        }
+        match (any, same) {
+            (false, _) => Processes::Same,
+            (true, true) => Processes::Some,
+            (true, false) => Processes::All(gone.len()),
+        }
+    }
+
+    /// Keeps the processes of the list that was just taken in. A service that stopped keeps the one that it ran as, unless
+    /// the host was booted since.
+    pub fn keep_processes(&mut self, reading: &HostReading, booted: bool) {
+        for (line, service) in self.lines.iter_mut().zip(&reading.services) {
+            let kept = if booted { 0 } else { line.process };
+            line.process = service.reading.pid.unwrap_or(kept);
+        }
     }
 
     /// Keeps start types of the services that are listed, and of no others.

@@ -26,6 +26,7 @@ extern crate std;
 mod words;
 
 pub mod account;
+pub mod boot;
 pub mod effect;
 pub mod engine;
 pub mod event;
@@ -36,6 +37,7 @@ pub mod id;
 pub mod incident;
 pub mod later;
 pub mod limits;
+pub mod night;
 pub mod notice;
 pub mod observe;
 pub mod outbox;

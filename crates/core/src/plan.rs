@@ -69,6 +69,8 @@ pub struct HostPlan {
     pub host_for: Span,
     /// How long a notice about its services is held.
     pub settle: Span,
+    /// How long notices about its services are held after a boot.
+    pub boot_grace: Span,
     /// Other computer names that it may give.
     pub also_known_as: Vec<Glob>,
     /// Labels of the host; those of a service come on top.
@@ -305,6 +307,8 @@ pub struct StuckAfter {
     pub start: Span,
     /// Stopping or pausing.
     pub stop: Span,
+    /// Either of them, where it began in boot grace.
+    pub boot: Span,
 }
 
 impl Default for StuckAfter {
@@ -312,6 +316,7 @@ impl Default for StuckAfter {
         Self {
             start: Span::minutes(5),
             stop: Span::minutes(10),
+            boot: Span::minutes(15),
         }
     }
 }

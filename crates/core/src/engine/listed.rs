@@ -6,14 +6,14 @@ use crate::{
     host::{Host, Line, Listed},
     id::Name,
     limits,
-    observe::{Asked, HostFault, HostReading, ServiceConfig, ServiceDetails, StartType, State},
+    observe::{Asked, Fault, HostFault, HostReading, ServiceConfig, ServiceDetails, StartType, State},
     planted::{self, Planted},
     record::Record,
     target::{Sight, Target},
     time::Now,
     view::View,
 };
-use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
+use alloc::{collections::{BTreeMap, BTreeSet}, format, string::String, sync::Arc, vec::Vec};
 
 /// A service that an entry of the plan has selected.
 pub(super) struct Selected {
@@ -196,12 +196,16 @@ impl Engine {
                 step.commit.push(Record::Target(target.row.clone()));
             }
         }
+        let processes: BTreeMap<&str, u32> = (host.lines.iter())
+            .map(|line| (&*line.name, line.process))
+            .collect();
         let lines = names
             .iter()
             .zip(&reading.services)
             .map(|(service, line)| Line {
                 name: intern(&mut self.names, &line.name),
                 target: host.find(service),
+                process: processes.get(&*line.name).copied().unwrap_or(0),
             })
             .collect();
         host.lines = lines;
@@ -267,8 +271,10 @@ impl Engine {
         self.first_look.looked(name);
         host.calm = None;
         // What could not be read now is asked for again with the next check.
-        if let Ok(services) = services {
-            self.configured(now, name, &services, step);
+        match services {
+            Ok(services) => self.configured(now, name, &services, step),
+            Err(fault) if fault.fault == Fault::ShuttingDown => self.shuts_down(now, name, step),
+            Err(_) => {}
         }
         if first {
             // The first reading waited for this, so that it can say how its services are set up.

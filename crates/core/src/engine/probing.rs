@@ -140,6 +140,8 @@ impl Engine {
             may_log_on,
             logons,
             ask,
+            // Whoever boots ends every session, so that a new one is the time to ask.
+            uptime: !host.session_kept,
             timeout,
         }));
     }

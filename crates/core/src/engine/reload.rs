@@ -8,7 +8,7 @@ use crate::{
     id::{Name, Subject},
     notice::ToldEvent,
     plan::{HostPlan, NO_ENTRY, Named, Plan, Selector},
-    record::{HostRow, Record, TargetRow},
+    record::{BootRow, HostRow, Record, TargetRow},
     time::Now,
     view::View,
 };
@@ -105,6 +105,7 @@ impl Engine {
             cause: None,
             wrong_since: None,
             refused_until: None,
+            boot: BootRow::default(),
             ..row
         });
         let host = Host::new(Arc::clone(plan), row, now);
@@ -294,6 +295,7 @@ impl Engine {
             account.forget(name);
         }
         self.schedule.remove(name);
+        self.night.forget(name);
         self.first_look.looked(name);
         if let Some(host) = self.hosts.remove(name) {
             let row = HostRow {

@@ -25,6 +25,8 @@ pub enum Processes {
 pub struct Boot {
     /// The uptime that was read last, and when.
     uptime: Option<(Span, Tick)>,
+    /// Whether the check under way asks for it.
+    pub asked: bool,
     /// When watched services left running, lately.
     left: Vec<Tick>,
     /// Since it is shutting down: until when it is taken for that, and when that was seen last.
@@ -73,10 +75,15 @@ impl Boot {
         };
         match (uptime, self.uptime, known) {
             (Some(is), Some((was, at)), _) => {
-                let expected = was + now.tick.since(at);
-                changed && !agrees(is, expected) && (is < was || all)
+                let passed = now.tick.since(at);
+                changed && !agrees(is, was + passed, passed) && (is < was || all)
             }
-            (Some(is), None, Some(known)) => all && !agrees(is, now.wall.since(known)),
+            (Some(is), None, Some(known)) => {
+                let expected = now.wall.since(known);
+                all && !agrees(is, expected, expected)
+            }
+            // Whoever tells its uptime is asked at each new session, and a boot ends every session.
+            (None, Some(_), _) if !self.asked => false,
             (Some(_), None, None) | (None, ..) => enough,
         }
     }
@@ -118,11 +125,13 @@ impl Boot {
         self.left.len() >= limits::SHUTTING_DOWN_LEFT
     }
 
-    /// The host is shutting down; until when it is taken for that, where that is new.
+    /// The host is shutting down; until when it is taken for that, where that is new. It is given time once until it
+    /// can be read again.
     pub fn shuts_down(&mut self, now: Tick) -> Option<Tick> {
-        self.went_down = true;
         if let Some((_, seen)) = &mut self.shutting_down {
             *seen = now;
+        }
+        if core::mem::replace(&mut self.went_down, true) {
             return None;
         }
         let until = now + limits::SHUTTING_DOWN_MAX;
@@ -163,13 +172,17 @@ impl Boot {
     }
 }
 
-/// Whether an uptime is what it should be, give or take what two clocks differ by. It begins anew now and then.
-fn agrees(is: Span, expected: Span) -> bool {
+/// Whether an uptime is what it should be, give or take what two clocks differ by after so long. It begins anew now and
+/// then.
+fn agrees(is: Span, expected: Span, passed: Span) -> bool {
     let wrap = limits::UPTIME_WRAP;
     let rest = |span: Span| span.0.checked_rem(wrap).unwrap_or(0);
     let apart = rest(is).abs_diff(rest(expected));
     let apart = apart.min(wrap.saturating_sub(apart));
-    let drift = expected.0.checked_div(1_000).unwrap_or(0);
+    let drift = passed
+        .0
+        .checked_div(limits::UPTIME_DRIFT_ONE_IN)
+        .unwrap_or(0);
     apart <= limits::UPTIME_SLACK.0.saturating_add(drift)
 }
 
@@ -226,6 +239,12 @@ mod tests {
         let boot = read(Span(limits::UPTIME_WRAP - 60_000));
         let (later, uptime) = (now(Span::minutes(3)), Some(Span::minutes(2)));
         assert!(!boot.is_boot(later, uptime, None, Processes::All(40)));
+        let boot = read(Span(limits::UPTIME_WRAP - Span::hours(1).0));
+        let soon = now(Span::minutes(20));
+        assert!(
+            boot.is_boot(soon, Some(Span::seconds(2)), None, Processes::Some),
+            "it was to begin anew only later"
+        );
     }
 
     #[test]

@@ -67,8 +67,10 @@ pub const SHUTTING_DOWN_QUIET: Span = Span::minutes(1);
 pub const SHUTTING_DOWN_LEFT: usize = 3;
 /// Milliseconds that a host's uptime counts until it begins anew (2^32, 49.7 days).
 pub const UPTIME_WRAP: u64 = 1 << 32;
-/// How far a host's uptime may be from what our own clock says, besides a thousandth of the time between.
+/// How far a host's uptime may be from what our own clock says …
 pub const UPTIME_SLACK: Span = Span::minutes(1);
+/// … and one part in so many of the time that passed since the uptime was read, by which two clocks may drift apart.
+pub const UPTIME_DRIFT_ONE_IN: u64 = 10_000;
 /// Processes of a host that must have changed, all at once, to be a boot where its uptime says nothing.
 pub const BOOT_PROCESSES_MIN: usize = 2;
 /// Hosts that shut down or boot at the same time, from which on it is a night of reboots.

@@ -452,6 +452,7 @@ impl Oracle {
         });
         self.logons.allow(None);
         self.logons.unproven(None);
+        self.forget_boots();
     }
 }
 

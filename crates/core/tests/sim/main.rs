@@ -10,6 +10,7 @@
 //! `SVCWATCH_SIM_ALOUD=1` prints what the monitor decides and sends in the short story;
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
+mod boots;
 mod happen;
 mod heard;
 mod last;

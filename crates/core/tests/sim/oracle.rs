@@ -2,6 +2,7 @@
 //! against that. Here are its facts and the rules about incidents (P4: nothing is taken for something else).
 
 use crate::{
+    boots::Boots,
     ledger::Ledger,
     logons::Logons,
     readings::{Readings, Run, Sight, entry_of, fine, host_of, wrong},
@@ -68,6 +69,8 @@ pub(crate) struct Oracle {
     pub(crate) ledger: Ledger,
     /// Logons.
     pub(crate) logons: Logons,
+    /// Boots.
+    pub(crate) boots: Boots,
     /// When the monitor died.
     pub(crate) crashes: Vec<u64>,
     /// When the wall clock was set, and by how much.
@@ -143,7 +146,10 @@ impl Oracle {
         match record {
             Record::Incident(row) => self.judge_incident(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
-            Record::Host(row) => self.judge_host(store, window, row),
+            Record::Host(row) => {
+                self.judge_booted(store, row);
+                self.judge_host(store, window, row);
+            }
             Record::Delivery(row) => {
                 if !store.deliveries.contains_key(&row.key) {
                     self.judge_muted(store, window, row);

@@ -52,6 +52,7 @@ fn plan() -> Plan {
             timeout: Span(10_000),
             host_for: Span(90_000),
             settle: Span(0),
+            boot_grace: Span(0),
             also_known_as: Vec::new(),
             labels: Arc::from([]),
             services: vec![entry.clone()],
@@ -103,7 +104,7 @@ impl Court {
         }];
         let reading = HostReading {
             services,
-            asked: Vec::new(),
+            ..HostReading::default()
         };
         self.oracle.readings.read(now, &"srv0".into(), &reading);
         self.at(now)
@@ -260,6 +261,7 @@ fn probe(host: &str, number: u64) -> ProbeRequest {
         may_log_on: true,
         logons: 1,
         ask: Arc::from([]),
+        uptime: false,
         timeout: Span(10_000),
     }
 }

@@ -163,6 +163,9 @@ impl World {
             Outcome::LogonNeeded => {}
             Outcome::Fault(fault) => {
                 let fault = if right { fault.fault } else { Fault::WrongHost };
+                if fault == Fault::ShuttingDown {
+                    self.oracle.says_so(host);
+                }
                 self.oracle.readings.failed(self.now, host, fault);
             }
             Outcome::Read(_) if !right => {
@@ -180,6 +183,9 @@ impl World {
                             .insert((host.clone(), Name::new(&service.name)));
                     }
                 }
+                let machine = self.names.get(host).copied().unwrap_or(0);
+                let booted = self.machines[machine].booted_at(self.now);
+                self.oracle.sees_boot(&self.store, host, booted, reading);
                 self.oracle.readings.read(self.now, host, reading);
             }
         }

@@ -25,7 +25,9 @@ pub enum Processes {
 pub struct Boot {
     /// The uptime that was read last, and when.
     uptime: Option<(Span, Tick)>,
-    /// Whether the check under way asks for it.
+    /// When the first reading after its last boot was taken.
+    booted: Option<Tick>,
+    /// Whether the check under way asks for its uptime.
     pub asked: bool,
     /// When watched services left running, lately.
     left: Vec<Tick>,
@@ -101,7 +103,8 @@ impl Boot {
     }
 
     /// The host was booted: its services are left alone until then, and it is not shutting down any more.
-    pub fn booted(&mut self, grace_until: Option<Tick>) {
+    pub fn booted(&mut self, now: Tick, grace_until: Option<Tick>) {
+        self.booted = Some(now);
         self.left.clear();
         self.shutting_down = None;
         self.went_down = false;
@@ -110,9 +113,9 @@ impl Boot {
     }
 
     /// A watched service left running; whether so many did within `settle` that the host is shutting down. Without
-    /// `settle` that is never so.
+    /// `settle` that is never so, and what the first reading after a boot shows left with the boot.
     pub fn leaves(&mut self, now: Tick, settle: Span) -> bool {
-        if settle == Span::ZERO {
+        if settle == Span::ZERO || self.booted == Some(now) {
             return false;
         }
         self.left.retain(|at| now.since(*at) <= settle);
@@ -279,7 +282,10 @@ mod tests {
         let settle = Span::seconds(3);
         assert!(!boot.leaves(Tick(0), settle));
         assert!(!boot.leaves(Tick(1_000), settle));
-        assert!(!boot.leaves(Tick(3_500), settle), "the first one is too long ago");
+        assert!(
+            !boot.leaves(Tick(3_500), settle),
+            "the first one is too long ago"
+        );
         assert!(boot.leaves(Tick(3_900), settle));
         let mut boot = Boot::default();
         for at in 0..9 {

@@ -127,8 +127,7 @@ impl Night {
 
     /// When the next message about a night may be told.
     pub fn next_message(&self) -> Tick {
-        self.told
-            .map_or(Tick(0), |told| told + limits::NIGHT_EVERY)
+        self.told.map_or(Tick(0), |told| told + limits::NIGHT_EVERY)
     }
 
     /// A message about a night is told.

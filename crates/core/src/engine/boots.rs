@@ -22,7 +22,7 @@ impl Engine {
     pub(super) fn restore_boots(&mut self, now: Now) {
         for host in self.hosts.values_mut() {
             if planted::is(Planted::BootGraceForgotten) {
-                host.boot.booted(None);
+                host.boot = crate::boot::Boot::default();
             }
             let name = &host.plan.name;
             if let Some(until) = host.boot.grace().or_else(|| host.boot.shutting_down()) {
@@ -66,7 +66,7 @@ impl Engine {
         let ago = reading.uptime.filter(|_| !was_read).unwrap_or(Span::ZERO);
         let left = Span(host.plan.boot_grace.0.saturating_sub(ago.0));
         let until = (left > Span::ZERO).then(|| now.tick + left);
-        host.boot.booted(until);
+        host.boot.booted(now.tick, until);
         host.row.boot.booted_at = Some(reading.uptime.map_or(now.wall, at));
         host.row.boot.grace_until = until.map(|until| now.wall_of(until));
         host.row.boot.shutting_down_until = None;
@@ -260,9 +260,19 @@ impl Engine {
         host.row.boot.shutting_down_until = None;
         step.commit.push(Record::Host(host.row.clone()));
         self.unshown.insert(name.clone());
-        match host.boot.grace().filter(|until| *until > now.tick) {
-            Some(until) => self.night.hold(name, until),
+        let in_sight = host.is_in_sight();
+        match host.boot.grace() {
             None => self.night.release(name),
+            Some(until) if until > now.tick => self.night.hold(name, until),
+            Some(_) => {
+                self.night.release(name);
+                if in_sight {
+                    self.recovered.push(name.clone());
+                    self.night.wait(now.tick, name);
+                } else {
+                    self.night.is_silent(name);
+                }
+            }
         }
     }
 
@@ -280,7 +290,8 @@ impl Engine {
         for subject in told {
             self.tell_again(now, &subject, step);
         }
-        let cause = "several services left running at once, as in a shutdown, and did not come back";
+        let cause =
+            "several services left running at once, as in a shutdown, and did not come back";
         let summary = Summary {
             about: Subject::Host(name.clone()),
             above: 1,
@@ -353,10 +364,7 @@ impl Engine {
             event: Some(ToldEvent::AfterBoot),
             of_hosts: alone.is_none().then_some(booted),
             about: alone.map_or(Subject::Fleet, Subject::Host),
-            ..Summary::of(
-                self,
-                "these services did not come back",
-            )
+            ..Summary::of(self, "these services did not come back")
         };
         let subjects = by_host.into_values().flatten().collect();
         self.tell_together(now, subjects, &summary, step);

@@ -6,14 +6,22 @@ use crate::{
     host::{Host, Line, Listed},
     id::Name,
     limits,
-    observe::{Asked, Fault, HostFault, HostReading, ServiceConfig, ServiceDetails, StartType, State},
+    observe::{
+        Asked, Fault, HostFault, HostReading, ServiceConfig, ServiceDetails, StartType, State,
+    },
     planted::{self, Planted},
     record::Record,
     target::{Sight, Target},
     time::Now,
     view::View,
 };
-use alloc::{collections::{BTreeMap, BTreeSet}, format, string::String, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 
 /// A service that an entry of the plan has selected.
 pub(super) struct Selected {

@@ -140,7 +140,8 @@ impl Engine {
             subject: subject.clone(),
             event,
         }));
-        self.incidents.add(now, row, settle.max(limits::NIGHT_EVERY));
+        self.incidents
+            .add(now, row, settle.max(limits::NIGHT_EVERY));
         if first_look {
             self.first_look.gather(now, subject.clone());
         } else if held_until.is_none() {

@@ -10,11 +10,7 @@ use crate::{
     record::Told,
     time::{Now, Span},
 };
-use alloc::{
-    collections::BTreeSet,
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 impl Engine {
     /// The notice about the open incident of a subject, as things stand now.

@@ -34,6 +34,10 @@ struct Known {
     said_so: Option<u64>,
     /// Whether all processes that were known may have changed without a boot.
     few: bool,
+    /// What ran at that reading.
+    running: BTreeMap<String, u32>,
+    /// Whether the monitor died since, so that it knows the processes of targets only.
+    died: bool,
 }
 
 /// What the judge knows of boots.
@@ -46,7 +50,13 @@ pub(crate) struct Boots {
 
 impl Oracle {
     /// A host was read, of which the machine was booted last at `booted`.
-    pub(crate) fn sees_boot(&mut self, store: &Store, host: &Name, booted: u64, reading: &HostReading) {
+    pub(crate) fn sees_boot(
+        &mut self,
+        store: &Store,
+        host: &Name,
+        booted: u64,
+        reading: &HostReading,
+    ) {
         let now = self.now;
         let known = self.boots.hosts.entry(host.clone()).or_default();
         let processes: BTreeMap<String, u32> = reading
@@ -65,7 +75,9 @@ impl Oracle {
             let before = store.hosts.get(host).and_then(|row| row.boot.booted_at);
             known.must_know = sure.then_some((now, before));
         }
-        known.few = reading.services.len() < 12;
+        let died = std::mem::take(&mut known.died);
+        known.few = reading.services.len() < 12 || (died && reading.uptime.is_none());
+        known.running.clone_from(&processes);
         known.booted = booted;
         if let Some(uptime) = reading.uptime {
             known.uptime = Some(uptime.0);
@@ -85,6 +97,8 @@ impl Oracle {
     pub(crate) fn forget_boots(&mut self) {
         for known in self.boots.hosts.values_mut() {
             known.uptime = None;
+            known.processes = std::mem::take(&mut known.running);
+            known.died = true;
             known.must_know = None;
             known.said_so = None;
         }
@@ -132,13 +146,21 @@ impl Oracle {
         let Some(host) = notice.subject.host().filter(|_| news) else {
             return;
         };
-        let boot = store.hosts.get(host).map(|row| row.boot).unwrap_or_default();
+        let boot = store
+            .hosts
+            .get(host)
+            .map(|row| row.boot)
+            .unwrap_or_default();
         if about_service && boot.grace_until.is_some() {
-            let sentence = format!("{:?} is told ({}) in boot grace", notice.subject, notice.kind);
+            let sentence = format!(
+                "{:?} is told ({}) in boot grace",
+                notice.subject, notice.kind
+            );
             self.broken("boot", sentence);
         }
         let said = self.boots.hosts.get(host).and_then(|known| known.said_so);
-        let silent = matches!(notice.subject, Subject::Host(_)) && notice.event == ToldEvent::HostUnreachable;
+        let silent = matches!(notice.subject, Subject::Host(_))
+            && notice.event == ToldEvent::HostUnreachable;
         if silent
             && notice.kind == Kind::Opened
             && let Some(said) = said
@@ -156,7 +178,12 @@ impl Oracle {
 impl World {
     /// A boot that could be known is known, and what did not come back is told some time.
     pub(crate) fn scan_boot(&mut self, host: &Name, steady: u64) {
-        let row = self.store.hosts.get(host).map(|row| row.boot).unwrap_or_default();
+        let row = self
+            .store
+            .hosts
+            .get(host)
+            .map(|row| row.boot)
+            .unwrap_or_default();
         let known = self.oracle.boots.hosts.get(host);
         let must = known.and_then(|known| known.must_know);
         if let Some((since, before)) = must
@@ -164,7 +191,8 @@ impl World {
             && self.now > since + MINUTE
             && row.booted_at == before
         {
-            let sentence = format!("{host} was booted, which could be seen, and is not taken for that");
+            let sentence =
+                format!("{host} was booted, which could be seen, and is not taken for that");
             self.oracle.broken("boot", sentence);
         }
     }

@@ -459,9 +459,23 @@ impl Oracle {
 /// An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
 fn owed_end(store: &Store, lane: &(Recipient, Subject), row: &DeliveryRow) -> Option<IncidentId> {
     let id = incident_of(row).filter(|_| row.notice.kind == Kind::Resolved)?;
+    let (recipient, subject) = lane;
     let lost =
         (store.given_up(lane)).any(|other| other.attempts > 0 && incident_of(other) == Some(id));
-    lost.then(|| id.clone())
+    let of_host = subject.host().map(|host| Subject::Host(host.clone()));
+    let lost_with_others = [Some(Subject::Fleet), of_host]
+        .into_iter()
+        .flatten()
+        .any(|about| {
+            (store.given_up(&(recipient.clone(), about))).any(|other| {
+                other.attempts > 0
+                    && other.notice.items.iter().any(|item| {
+                        (item.host.as_ref(), item.service.as_ref())
+                            == (subject.host(), subject.service())
+                    })
+            })
+        });
+    (lost || lost_with_others).then(|| id.clone())
 }
 
 /// Whether the recipient of a message refused the end of an incident, which it then cannot know.

@@ -170,13 +170,22 @@ impl Machine {
 
     /// The process of what nobody watches: another one after each boot.
     fn process(&self, now: u64, filler: usize) -> u32 {
-        let boot = if now >= self.away_until { self.away_until } else { 0 };
-        u32::try_from(7 + 4 * filler).unwrap_or(7) + u32::try_from(boot % 1_000_000).unwrap_or(0) * 200
+        let boot = if now >= self.away_until {
+            self.away_until
+        } else {
+            0
+        };
+        u32::try_from(7 + 4 * filler).unwrap_or(7)
+            + u32::try_from(boot % 1_000_000).unwrap_or(0) * 200
     }
 
     /// Whether it was booted by now, and when last.
     pub(crate) fn booted_at(&self, now: u64) -> u64 {
-        if now >= self.away_until { self.away_until } else { 0 }
+        if now >= self.away_until {
+            self.away_until
+        } else {
+            0
+        }
     }
 
     /// It shows all of its services that nobody hid.

@@ -348,8 +348,8 @@ impl World {
         let host = of_host.map_or(Subject::Fleet, |host| Subject::Host(host.clone()));
         let host = (recipient.clone(), host);
         let lane = (recipient, row.notice.subject.clone());
-        let turned = [&lane, &fleet, &host]
-            .map(|lane| self.store.turned.get(lane).copied().unwrap_or(0));
+        let turned =
+            [&lane, &fleet, &host].map(|lane| self.store.turned.get(lane).copied().unwrap_or(0));
         let base = steady
             .max(known.since + MINUTE)
             .max(stored.first_at)

@@ -163,8 +163,7 @@ fn boots(rng: &mut Rng, setup: &mut Setup) {
     let boot = Span(rng.pick(&[15 * MINUTE, 15 * MINUTE, 3 * MINUTE]));
     setup.plan.stuck_after.boot = boot;
     for host in &mut setup.plan.hosts {
-        Arc::make_mut(host).boot_grace =
-            Span(rng.pick(&[10 * MINUTE, 10 * MINUTE, 2 * MINUTE, 0]));
+        Arc::make_mut(host).boot_grace = Span(rng.pick(&[10 * MINUTE, 10 * MINUTE, 2 * MINUTE, 0]));
     }
 }
 

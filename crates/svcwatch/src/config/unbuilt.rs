@@ -19,10 +19,7 @@ const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("web", &["config_file"]),
-    ("stuck_after", &["boot"]),
     ("credential", &["acting"]),
-    ("defaults", &["boot_grace"]),
-    ("host", &["boot_grace"]),
     (
         "service",
         &[

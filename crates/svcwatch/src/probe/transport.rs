@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use smb2::types::FileId;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -132,6 +133,33 @@ pub(super) enum AnyPipe {
     Smb(Box<SmbPipe>),
     /// The simulated fleet.
     Loopback(LoopbackPipe),
+}
+
+/// The pipe that was open before another one was turned to.
+#[derive(Debug)]
+pub(super) enum Before {
+    /// A pipe that is still open beside it.
+    Open(FileId),
+    /// There is one pipe only, which the other interface uses too: whoever comes back binds anew.
+    Same,
+}
+
+impl AnyPipe {
+    /// Opens another pipe (as `srvsvc`) over the same connection.
+    pub(super) async fn turn_to(&mut self, pipe: &str) -> Result<Before, TransportError> {
+        match self {
+            Self::Smb(smb) => smb.turn_to(pipe).await.map(Before::Open),
+            Self::Loopback(_) => Ok(Before::Same),
+        }
+    }
+
+    /// Closes it and goes back to the one before; whether that has to be bound anew.
+    pub(super) async fn turn_back(&mut self, before: Before) -> Result<bool, TransportError> {
+        match (self, before) {
+            (Self::Smb(smb), Before::Open(file)) => smb.turn_back(file).await.map(|()| false),
+            (Self::Smb(_) | Self::Loopback(_), _) => Ok(true),
+        }
+    }
 }
 
 impl PipeTransport for AnyPipe {

@@ -8,7 +8,7 @@ use svcwatch_core::{
     notice::{IncidentRef, Item, Kind, Merged, Notice, Severity, ToldEvent, Why},
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{
-        AccountRow, Acknowledged, AttemptRow, DeliveryRow, DeliveryState, DestinationRow,
+        AccountRow, Acknowledged, AttemptRow, BootRow, DeliveryRow, DeliveryState, DestinationRow,
         DroppedRow, FeedRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow, Told,
     },
     time::Wall,
@@ -89,12 +89,14 @@ prop_compose! {
         (computer_name, cause) in (option::of(any_text()), option::of(any_text())),
         fault in option::of(select(Fault::ALL)),
         (wrong_since, refused_until, since) in (option::of(any_wall()), option::of(any_wall()), any_wall()),
+        (booted_at, grace_until, shutting_down_until) in (option::of(any_wall()), option::of(any_wall()), option::of(any_wall())),
         visible in any::<Option<u32>>(),
         (seq, visibility_seq) in (any_number(), any_number()),
         removed in any::<bool>(),
     ) -> HostRow {
         HostRow {
             host, computer_name, fault, cause, wrong_since, since, visible, seq, visibility_seq, refused_until, removed,
+            boot: BootRow { booted_at, grace_until, shutting_down_until },
         }
     }
 }

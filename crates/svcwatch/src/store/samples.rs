@@ -8,8 +8,8 @@ use svcwatch_core::{
     observe::{Fault, ServiceDetails, StartType, State},
     plan::Matcher,
     record::{
-        AttemptRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow, IncidentRow,
-        LaneRow, TargetRow, Told,
+        AttemptRow, BootRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow,
+        IncidentRow, LaneRow, TargetRow, Told,
     },
     silence::{SilenceId, SilenceRow},
     time::Wall,
@@ -68,6 +68,10 @@ pub(super) fn host_row(host: &str) -> HostRow {
         seq: 4,
         visibility_seq: 1,
         refused_until: None,
+        boot: BootRow {
+            booted_at: Some(Wall(1_699_999_000_000)),
+            ..BootRow::default()
+        },
         removed: false,
     }
 }

@@ -42,6 +42,7 @@ fn request(ask: &[&str]) -> ProbeRequest {
         logons: 1,
         ask: ask.iter().map(|name| Name::new(name)).collect(),
         // Ten times what a check promises, and the first use of a pipe takes Samba seconds.
+        uptime: false,
         timeout: Span::seconds(30),
     }
 }

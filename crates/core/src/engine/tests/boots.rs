@@ -141,7 +141,10 @@ fn the_first_that_stops_is_held_while_its_host_goes_away() {
     let mut story = one_host();
     story.pass(Span::seconds(30), &boot_list(1, None, &LACKS_B));
     let told = story.words().len();
-    assert_eq!(told, 1, "the host goes on answering, so it is told after settle");
+    assert_eq!(
+        told, 1,
+        "the host goes on answering, so it is told after settle"
+    );
     let mut story = one_host();
     // One reading sees it stopped, and the look before settle is over finds nobody.
     let probes = core::mem::take(&mut story.probes);
@@ -173,7 +176,11 @@ fn a_night_is_one_report() {
             let services = if lacks { &LACKS_B } else { &ALL };
             story.answer(name, probe, boot_list(2, None, services));
         }
-        story.now = story.engine.next_deadline().map_or(end, |at| at.0).max(story.now);
+        story.now = story
+            .engine
+            .next_deadline()
+            .map_or(end, |at| at.0)
+            .max(story.now);
         story.apply(Event::Tick);
     }
     assert_eq!(story.words(), [(Kind::Summary, ToldEvent::AfterBoot)]);

@@ -145,6 +145,7 @@ fn host<'tree>(
         timeout: fields.duration("timeout"),
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
+        boot_grace: fields.duration("boot_grace"),
         also_known_as: fields.patterns("also_known_as"),
         labels,
         services: services_of(build, run, node, shown, path),

@@ -5,6 +5,7 @@ mod config;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod uptime;
 
 use std::collections::HashSet;
 
@@ -23,6 +24,7 @@ use super::smb::{SmbPipe, SmbTarget};
 use super::transport::{AnyPipe, TransportError, within};
 use super::{Access, Auth, Ours, Transport, codes};
 use channel::{CallError, Channel};
+pub(super) use uptime::Uptime;
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
 const PIPE: &str = "svcctl";
@@ -245,6 +247,7 @@ impl Session {
         Ok(HostReading {
             services: listed.into_iter().map(reading::service).collect(),
             asked,
+            uptime: None,
         })
     }
 

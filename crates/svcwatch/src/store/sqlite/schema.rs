@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4, form_5];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -102,6 +102,17 @@ CREATE TABLE details (
     text TEXT NOT NULL UNIQUE
 ) STRICT;
 ALTER TABLE target ADD COLUMN details INTEGER;
+";
+
+/// What is known of a host's last boot, and of the next one.
+fn form_5(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(FORM_5)
+}
+
+const FORM_5: &str = "
+ALTER TABLE host ADD COLUMN booted_at INTEGER;
+ALTER TABLE host ADD COLUMN grace_until INTEGER;
+ALTER TABLE host ADD COLUMN shutting_down_until INTEGER;
 ";
 
 /// Silences, and what of an incident is not told for now.
@@ -434,6 +445,23 @@ mod tests {
             })
             .unwrap();
         assert_eq!(kept, (5, None, None));
+    }
+
+    #[test]
+    fn a_database_of_form_4_keeps_its_hosts() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, path(), &[form_1, form_2, form_3, form_4]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO host (host, since, seq, visibility_seq, removed) VALUES ('h', 5, 3, 0, 0)",
+            )
+            .unwrap();
+        migrate(&mut connection, path(), MIGRATIONS).unwrap();
+        let sql = "SELECT seq, booted_at, grace_until FROM host";
+        let kept: (i64, Option<i64>, Option<i64>) = connection
+            .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        assert_eq!(kept, (3, None, None));
     }
 
     #[test]

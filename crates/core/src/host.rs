@@ -328,7 +328,15 @@ impl Host {
     /// the host was booted since.
     pub fn keep_processes(&mut self, reading: &HostReading, booted: bool) {
         for (line, service) in self.lines.iter_mut().zip(&reading.services) {
-            let kept = if booted { 0 } else { line.process };
+            let stored = || {
+                let target = line.target.and_then(|place| self.targets.get(place));
+                target.and_then(|target| target.row.pid).unwrap_or(0)
+            };
+            let kept = match line.process {
+                _ if booted => 0,
+                0 => stored(),
+                known => known,
+            };
             line.process = service.reading.pid.unwrap_or(kept);
         }
     }

@@ -97,7 +97,7 @@ impl Oracle {
     pub(crate) fn forget_boots(&mut self) {
         for known in self.boots.hosts.values_mut() {
             known.uptime = None;
-            known.processes = std::mem::take(&mut known.running);
+            known.processes = known.running.clone();
             known.died = true;
             known.must_know = None;
             known.said_so = None;

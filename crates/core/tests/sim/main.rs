@@ -43,6 +43,10 @@ use world::Ended;
 const FOUND_SEEDS: &[(u64, &str)] = &[
     (2, "a dead host used up the hourly try of a paused account"),
     (
+        3,
+        "a host that said for hours that it shuts down was given time for ever",
+    ),
+    (
         8,
         "the end of an incident expired and the next one opened over it",
     ),
@@ -59,8 +63,13 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         42,
         "the end of an incident was tried, expired and forgotten",
     ),
+    (43, "an uptime that was soon to begin anew hid a boot"),
     (79, "a clock set forward gave up everything that waited"),
     (86, "a restart forgot how long a destination asked to wait"),
+    (
+        106,
+        "a boot grace that was over when its host went down again was told one by one",
+    ),
     (
         205,
         "one answer that waited for the store made the others late",

@@ -5,7 +5,7 @@ use crate::{
     boots::Boots,
     ledger::Ledger,
     logons::Logons,
-    readings::{Readings, Run, Sight, entry_of, fine, host_of, wrong},
+    readings::{Readings, Run, Sight, entry_of, fine, host_of, told_as, wrong},
     store::Store,
 };
 use std::{
@@ -486,18 +486,4 @@ fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run
         streak.count += run.count;
     }
     streak
-}
-
-/// Whether a fault is told as this event.
-fn told_as(fault: Fault, event: ToldEvent) -> bool {
-    match fault {
-        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout | Fault::ShuttingDown => {
-            event == ToldEvent::HostUnreachable
-        }
-        Fault::LogonRefused => matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused),
-        Fault::AccountPaused => event == ToldEvent::AccountPaused,
-        Fault::AccessDenied => event == ToldEvent::AccessDenied,
-        Fault::WrongHost => event == ToldEvent::WrongHost,
-        Fault::ProtocolError => event == ToldEvent::ProtocolError,
-    }
 }

@@ -189,3 +189,17 @@ pub(crate) fn fine(entry: &EntryPlan, sight: Sight) -> bool {
         Sight::State(state) => !state.is_pending() && wrong(entry, sight).is_none(),
     }
 }
+
+/// Whether a fault is told as this event.
+pub(crate) fn told_as(fault: Fault, event: ToldEvent) -> bool {
+    match fault {
+        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout | Fault::ShuttingDown => {
+            event == ToldEvent::HostUnreachable
+        }
+        Fault::LogonRefused => matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused),
+        Fault::AccountPaused => event == ToldEvent::AccountPaused,
+        Fault::AccessDenied => event == ToldEvent::AccessDenied,
+        Fault::WrongHost => event == ToldEvent::WrongHost,
+        Fault::ProtocolError => event == ToldEvent::ProtocolError,
+    }
+}

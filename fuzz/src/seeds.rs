@@ -69,7 +69,11 @@ fn times(seeds: &mut Vec<Seed>) {
     push("question", 0, RemoteTimeOfDay.encode());
     for (name, time, code) in [
         ("time", Some(time), Code::SUCCESS),
-        ("unknown", Some(TimeOfDay { uptime: 0, ..time }), Code::SUCCESS),
+        (
+            "unknown",
+            Some(TimeOfDay { uptime: 0, ..time }),
+            Code::SUCCESS,
+        ),
         ("refused", None, Code::ACCESS_DENIED),
     ] {
         push(name, 1, RemoteTimeOfDayReply { time, code }.encode());

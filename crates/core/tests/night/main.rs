@@ -7,7 +7,7 @@ use svcwatch_core::{
     id::Name,
     notice::{Kind, ToldEvent},
 };
-use world::{BOOTED, Boot, HOSTS, World, name};
+use world::{HOSTS, World};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -54,23 +54,7 @@ fn a_patch_night_is_one_report_and_nothing_besides() {
     world.live_until(night);
     let started = world.logons.len();
     let busy = world.busy;
-    // Each third host is booted; they take between one and four minutes, and three of them lack a service.
-    let lacking: BTreeSet<Name> = [33, 1_500, 2_997].into_iter().map(name).collect();
-    for turn in 0..BOOTED {
-        let host = name(3 * turn);
-        let turn = u64::try_from(turn).unwrap();
-        let down = night + turn * 10 * MINUTE / 1_000;
-        let gone = down + 4 * SECOND + (turn * 7_919) % (26 * SECOND);
-        let back = gone + MINUTE + (turn * 104_729) % (3 * MINUTE);
-        let lacks = lacking.contains(&host);
-        let boot = Boot {
-            down,
-            gone,
-            back,
-            lacks,
-        };
-        world.boots.insert(host, boot);
-    }
+    let lacking = world.patch_night(night);
     let end = night + 40 * MINUTE;
     world.live_until(end);
     let told: Vec<String> = (world.sent.iter())
@@ -121,11 +105,7 @@ fn a_patch_night_is_one_report_and_nothing_besides() {
     assert!(spent < length, "it took {spent:?} of {length:?}");
 
     // Nothing was lost: what the report named is told to be over when it is.
-    for host in &lacking {
-        if let Some(boot) = world.boots.get_mut(host) {
-            boot.lacks = false;
-        }
-    }
+    world.repair(&lacking);
     let before = world.sent.len();
     world.live_until(end + 2 * MINUTE);
     let over: BTreeSet<Name> = world.sent[before..]

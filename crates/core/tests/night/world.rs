@@ -33,15 +33,15 @@ const SAYS_SO: u64 = 2_000;
 
 /// A boot of a host, in milliseconds of the world.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Boot {
+struct Boot {
     /// When it begins to shut down.
-    pub(crate) down: u64,
+    down: u64,
     /// When nothing answers any more.
-    pub(crate) gone: u64,
+    gone: u64,
     /// When it is back.
-    pub(crate) back: u64,
+    back: u64,
     /// Whether the last of its services stays stopped then.
-    pub(crate) lacks: bool,
+    lacks: bool,
 }
 
 /// A message that was sent.
@@ -56,16 +56,16 @@ pub(crate) struct Sent {
 }
 
 /// The world with its one engine.
+#[derive(Debug)]
 pub(crate) struct World {
     engine: Engine,
     /// Milliseconds since it began.
-    pub(crate) now: u64,
+    now: u64,
     queue: BTreeMap<(u64, u64), Event>,
     asked: BTreeMap<(u64, u64), ProbeRequest>,
     queued: u64,
     sessions: BTreeSet<Name>,
-    /// The boots of hosts.
-    pub(crate) boots: BTreeMap<Name, Boot>,
+    boots: BTreeMap<Name, Boot>,
     /// When each logon was made.
     pub(crate) logons: Vec<u64>,
     /// When each host was read first.
@@ -77,7 +77,7 @@ pub(crate) struct World {
 }
 
 /// The name of a host.
-pub(crate) fn name(host: usize) -> Name {
+fn name(host: usize) -> Name {
     Name::new(&format!("srv{host:04}"))
 }
 
@@ -150,6 +150,39 @@ impl World {
         };
         world.take(step);
         world
+    }
+
+    /// Each third host is booted within the ten minutes after this; it is away for between one and four minutes, and
+    /// these lack a service afterwards.
+    pub(crate) fn patch_night(&mut self, begin: u64) -> BTreeSet<Name> {
+        let lacking: BTreeSet<Name> = [33, 1_500, 2_997].into_iter().map(name).collect();
+        let mut turn = 0_u64;
+        for host in (0..HOSTS).step_by(HOSTS / BOOTED).map(name) {
+            let down = begin + turn * 600;
+            let gone = down + 4_000 + (turn * 7_919) % 26_000;
+            let back = gone + 60_000 + (turn * 104_729) % 180_000;
+            let lacks = lacking.contains(&host);
+            self.boots.insert(
+                host,
+                Boot {
+                    down,
+                    gone,
+                    back,
+                    lacks,
+                },
+            );
+            turn += 1;
+        }
+        lacking
+    }
+
+    /// Somebody starts what these hosts lack.
+    pub(crate) fn repair(&mut self, hosts: &BTreeSet<Name>) {
+        for host in hosts {
+            if let Some(boot) = self.boots.get_mut(host) {
+                boot.lacks = false;
+            }
+        }
     }
 
     /// Lets the world live until then.

@@ -13,6 +13,7 @@ mod hostile;
 mod influx;
 mod kerberos;
 mod mqtt;
+mod reboot;
 #[path = "../it/run_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod run_support;
@@ -41,8 +42,8 @@ fn request(ask: &[&str]) -> ProbeRequest {
         may_log_on: true,
         logons: 1,
         ask: ask.iter().map(|name| Name::new(name)).collect(),
-        // Ten times what a check promises, and the first use of a pipe takes Samba seconds.
         uptime: false,
+        // Ten times what a check promises, and the first use of a pipe takes Samba seconds.
         timeout: Span::seconds(30),
     }
 }

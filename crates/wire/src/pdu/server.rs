@@ -98,13 +98,11 @@ impl Server {
         };
         let results: Vec<(u16, u16)> = contexts
             .iter()
-            .map(
-                |(interface, ndr)| match (self.serves(*interface), ndr) {
-                    (true, true) => (ACCEPTANCE, 0),
-                    (true, false) => (PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED),
-                    (false, _) => (PROVIDER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED),
-                },
-            )
+            .map(|(interface, ndr)| match (self.serves(*interface), ndr) {
+                (true, true) => (ACCEPTANCE, 0),
+                (true, false) => (PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED),
+                (false, _) => (PROVIDER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED),
+            })
             .collect();
         self.bound = results.iter().any(|(result, _)| *result == ACCEPTANCE);
         self.fragment_bytes = takes;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -27,7 +28,8 @@ const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 #[derive(Debug)]
 pub(crate) struct WineHost {
     samba: Samba,
-    bridge: Bridge,
+    bridge: Option<Bridge>,
+    socket: PathBuf,
     prefix: Prefix,
 }
 
@@ -51,20 +53,43 @@ impl WineHost {
         need(WINESERVER, "wine64");
         need(COMPILER, "gcc-mingw-w64-x86-64");
         let relay = build_relay();
+        let mut socket = PathBuf::new();
         let mut prefix = Prefix {
             relay: None,
             folder: copy_prefix(),
         };
+        // It stays when its last program ends, so that process numbers go on and do not begin anew.
+        run(prefix.server().arg("--persistent"));
         let relay_port = prefix.start_relay(&relay);
         let mut bridge = None;
         let samba = Samba::start_with(settings, |pipes| {
-            bridge = Some(Bridge::start(&pipes.join("svcctl"), relay_port));
+            socket = pipes.join("svcctl");
+            bridge = Some(Bridge::start(&socket, relay_port));
         });
         Self {
             samba,
-            bridge: bridge.expect("Samba's pipes were there"),
+            bridge: Some(bridge.expect("Samba's pipes were there")),
+            socket,
             prefix,
         }
+    }
+
+    /// Ends the service control manager with all its services, as a shutdown does; nobody answers any more.
+    pub(crate) fn shut_down(&mut self) {
+        drop(self.bridge.take());
+        drop(self.prefix.relay.take());
+        // Without a program of its own Wine ends its services within seconds.
+        let deadline = Instant::now() + START_LIMIT;
+        while self.prefix.has_services() {
+            assert!(Instant::now() < deadline, "Wine's services do not end");
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Starts the service control manager anew, with what starts by itself.
+    pub(crate) fn boot(&mut self) {
+        let relay_port = self.prefix.start_relay(&build_relay());
+        self.bridge = Some(Bridge::start(&self.socket, relay_port));
     }
 
     /// The port on loopback where the host speaks SMB.
@@ -98,6 +123,23 @@ impl Prefix {
         wine(self.folder.path())
     }
 
+    fn server(&self) -> Command {
+        let mut command = Command::new(WINESERVER);
+        command.env("WINEPREFIX", self.folder.path());
+        command
+    }
+
+    /// Whether its service control manager runs.
+    fn has_services(&self) -> bool {
+        let ours = format!("WINEPREFIX={}", self.folder.path().display());
+        let processes = fs::read_dir("/proc").expect("Linux lists its processes");
+        processes.flatten().any(|process| {
+            let read = |what| fs::read(process.path().join(what)).unwrap_or_default();
+            let holds = |text: &[u8], part: &str| String::from_utf8_lossy(text).contains(part);
+            holds(&read("cmdline"), "services.exe") && holds(&read("environ"), &ours)
+        })
+    }
+
     /// Starts the relay; gives the port on which it listens.
     fn start_relay(&mut self, program: &Path) -> u16 {
         let mut relay = Running::start(self.wine().arg(program).stdout(Stdio::piped()));
@@ -127,11 +169,7 @@ impl Drop for Prefix {
     fn drop(&mut self) {
         // Ends every process of this prefix, and of no other; --wait is for the last of them to be gone.
         for option in ["--kill", "--wait"] {
-            let prefix = self.folder.path();
-            let ended = Command::new(WINESERVER)
-                .arg(option)
-                .env("WINEPREFIX", prefix)
-                .status();
+            let ended = self.server().arg(option).status();
             if let Err(error) = ended {
                 eprintln!("Wine could not be ended: {error}");
             }

@@ -14,7 +14,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "probe",
             "evidence",
             "remedy",
-            "runbooks",
             "templates",
         ],
     ),

@@ -196,6 +196,12 @@ pub(crate) static CONFIG: Shape = Shape {
             "",
             "When what is not told because it is expected; what is still wrong afterwards is told then.",
         ),
+        optional(
+            "runbooks",
+            Kind::Text(Form::Path),
+            "",
+            "A folder of your own runbooks: NAME.md there takes the place of the built-in page NAME.",
+        ),
     ]],
     one_of: &[],
 };

@@ -9,7 +9,7 @@ use crate::{
     id::{Name, Subject},
     limits,
     notice::{ToldEvent, Why},
-    observe::HostReading,
+    observe::{Fault, HostFault, HostReading},
     planted::{self, Planted},
     policy::Ruling,
     record::Record,
@@ -95,6 +95,19 @@ impl Engine {
         } else if settle > Span::ZERO {
             let again = Span(settle.0.saturating_mul(2).checked_div(3).unwrap_or(0));
             self.schedule.no_later(name, now.tick + again);
+        }
+    }
+
+    /// A host that says in its answer that it shuts down (1115).
+    pub(super) fn heed_shutdown(
+        &mut self,
+        now: Now,
+        name: &Name,
+        fault: &HostFault,
+        step: &mut Step,
+    ) {
+        if fault.fault == Fault::ShuttingDown {
+            self.shuts_down(now, name, step);
         }
     }
 

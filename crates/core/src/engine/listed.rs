@@ -6,9 +6,7 @@ use crate::{
     host::{Host, Line, Listed},
     id::Name,
     limits,
-    observe::{
-        Asked, Fault, HostFault, HostReading, ServiceConfig, ServiceDetails, StartType, State,
-    },
+    observe::{Asked, HostFault, HostReading, ServiceConfig, ServiceDetails, StartType, State},
     planted::{self, Planted},
     record::Record,
     target::{Sight, Target},
@@ -281,8 +279,7 @@ impl Engine {
         // What could not be read now is asked for again with the next check.
         match services {
             Ok(services) => self.configured(now, name, &services, step),
-            Err(fault) if fault.fault == Fault::ShuttingDown => self.shuts_down(now, name, step),
-            Err(_) => {}
+            Err(fault) => self.heed_shutdown(now, name, &fault, step),
         }
         if first {
             // The first reading waited for this, so that it can say how its services are set up.

@@ -165,6 +165,7 @@ impl Engine {
 
     /// A host could not be read.
     pub(super) fn faulted(&mut self, now: Now, name: &Name, fault: &HostFault, step: &mut Step) {
+        self.heed_shutdown(now, name, fault, step);
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
@@ -177,12 +178,6 @@ impl Engine {
         host.checked_at = Some(now.wall);
         host.config_asked = None;
         host.calm = None;
-        if fault.fault == Fault::ShuttingDown {
-            self.shuts_down(now, name, step);
-        }
-        let Some(host) = self.hosts.get_mut(name) else {
-            return;
-        };
         let mut dirty = false;
         if host.wrong_since.is_none() {
             host.wrong_since = Some(now.tick);

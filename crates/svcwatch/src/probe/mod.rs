@@ -288,11 +288,12 @@ impl Prober {
         let computer = session.computer().map(str::to_owned);
         let deaf = || self.deaf.lock().unwrap_or_else(PoisonError::into_inner);
         let asks = request.uptime && !deaf().contains(&request.host);
-        match if asks {
+        let answer = if asks {
             session.uptime(deadline).await
         } else {
             Uptime::Told(None)
-        } {
+        };
+        match answer {
             Uptime::Told(uptime) => {
                 reading.uptime = uptime;
                 *kept = Some(session);

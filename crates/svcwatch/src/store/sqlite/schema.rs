@@ -402,11 +402,8 @@ mod tests {
 
         let error = migrate(&mut connection, path(), &[form_1, moody, broken]).unwrap_err();
         assert!(matches!(error, StoreError::Database { .. }), "{error}");
-        assert_eq!(
-            form_of(&connection, path()).unwrap(),
-            2,
-            "half a step is none"
-        );
+        let form = form_of(&connection, path()).unwrap();
+        assert_eq!(form, 2, "half a step is none");
         assert!(!tables(&connection).contains(&"half".to_owned()));
     }
 

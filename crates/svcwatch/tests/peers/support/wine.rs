@@ -59,7 +59,15 @@ impl WineHost {
             folder: copy_prefix(),
         };
         // It stays when its last program ends, so that process numbers go on and do not begin anew.
-        run(prefix.server().arg("--persistent"));
+        // It goes on in the background, so it gets none of our pipes.
+        let started = prefix
+            .server()
+            .arg("--persistent")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(started.is_ok_and(|status| status.success()), "wineserver");
         let relay_port = prefix.start_relay(&relay);
         let mut bridge = None;
         let samba = Samba::start_with(settings, |pipes| {

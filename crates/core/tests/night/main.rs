@@ -93,7 +93,7 @@ fn a_patch_night_is_one_report_and_nothing_besides() {
         assert_eq!(cause, "3 of 1,000 hosts: these services did not come back");
         assert_eq!(moments.len(), 1, "and the only message: {told:#?}");
     }
-    let spent = world.busy - busy;
+    let spent = world.busy.saturating_sub(busy);
     let most = most_within(&world.logons[started..], SECOND);
     println!(
         "a night of {} s: the engine took {:.1} s of the processor, at most {most} logons a second",

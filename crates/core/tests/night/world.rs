@@ -156,8 +156,8 @@ impl World {
     /// these lack a service afterwards.
     pub(crate) fn patch_night(&mut self, begin: u64) -> BTreeSet<Name> {
         let lacking: BTreeSet<Name> = [33, 1_500, 2_997].into_iter().map(name).collect();
-        let mut turn = 0_u64;
-        for host in (0..HOSTS).step_by(HOSTS / BOOTED).map(name) {
+        let hosts = (0..HOSTS).step_by(HOSTS / BOOTED).map(name);
+        for (turn, host) in (0_u64..).zip(hosts) {
             let down = begin + turn * 600;
             let gone = down + 4_000 + (turn * 7_919) % 26_000;
             let back = gone + 60_000 + (turn * 104_729) % 180_000;
@@ -171,7 +171,6 @@ impl World {
                     lacks,
                 },
             );
-            turn += 1;
         }
         lacking
     }

@@ -19,7 +19,7 @@ pub(crate) fn measure(table: &mut Table) {
     let (before, logons) = (world.busy, world.logons.len());
     let lacking = world.patch_night(begin);
     world.live_until(begin + u64::from(LENGTHS.1));
-    let spent = (world.busy - before).as_secs_f64();
+    let spent = world.busy.saturating_sub(before).as_secs_f64();
     let told = world.sent.len();
     let named: usize = world.sent.iter().map(|sent| sent.notice.items.len()).sum();
     let places: std::collections::BTreeSet<&str> = world

@@ -86,10 +86,15 @@ impl WineHost {
     pub(crate) fn shut_down(&mut self) {
         drop(self.bridge.take());
         drop(self.prefix.relay.take());
-        // Without a program of its own Wine ends its services within seconds.
         let deadline = Instant::now() + START_LIMIT;
-        while self.prefix.has_services() {
+        loop {
+            let programs = self.prefix.programs();
+            if programs.is_empty() {
+                return;
+            }
             assert!(Instant::now() < deadline, "Wine's services do not end");
+            // One that has ended meanwhile cannot be ended, which is as good.
+            drop(Command::new("kill").arg("-KILL").args(programs).output());
             thread::sleep(Duration::from_millis(200));
         }
     }
@@ -137,15 +142,18 @@ impl Prefix {
         command
     }
 
-    /// Whether its service control manager runs.
-    fn has_services(&self) -> bool {
+    /// The processes of its programs, services too: those of this prefix that are not its server.
+    fn programs(&self) -> Vec<String> {
         let ours = format!("WINEPREFIX={}", self.folder.path().display());
         let processes = fs::read_dir("/proc").expect("Linux lists its processes");
-        processes.flatten().any(|process| {
+        let of_ours = processes.flatten().filter(|process| {
             let read = |what| fs::read(process.path().join(what)).unwrap_or_default();
             let holds = |text: &[u8], part: &str| String::from_utf8_lossy(text).contains(part);
-            holds(&read("cmdline"), "services.exe") && holds(&read("environ"), &ours)
-        })
+            holds(&read("environ"), &ours) && !holds(&read("cmdline"), "wineserver")
+        });
+        of_ours
+            .map(|process| process.file_name().to_string_lossy().into_owned())
+            .collect()
     }
 
     /// Starts the relay; gives the port on which it listens.

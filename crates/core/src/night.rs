@@ -178,7 +178,7 @@ mod tests {
             night.hold(host, at(10));
         }
         night.hold(&two, at(40));
-        assert_eq!(night.over(at(10)), [one.clone()]);
+        assert_eq!(night.over(at(10)), core::slice::from_ref(&one));
         night.wait(at(10), &one);
         assert_eq!(night.report_at(), Some(at(25)));
         night.release(&two);

@@ -206,11 +206,12 @@ fn a_boot_grace_goes_on_after_a_restart_of_ours() {
     let mut targets = alloc::collections::BTreeMap::new();
     let mut incidents = alloc::collections::BTreeMap::new();
     for record in story.steps.iter().flat_map(|step| &step.commit) {
-        match record {
-            Record::Host(row) => rows.hosts = vec![row.clone()],
-            Record::Target(row) => drop(targets.insert(row.service.clone(), row.clone())),
-            Record::Incident(row) => drop(incidents.insert(row.id.clone(), row.clone())),
-            _ => {}
+        if let Record::Host(row) = record {
+            rows.hosts = vec![row.clone()];
+        } else if let Record::Target(row) = record {
+            targets.insert(row.service.clone(), row.clone());
+        } else if let Record::Incident(row) = record {
+            incidents.insert(row.id.clone(), row.clone());
         }
     }
     assert!(rows.hosts[0].boot.grace_until.is_some());

@@ -1,8 +1,8 @@
 //! A host: its fault, what it shows us, and its targets.
 
 use crate::{
-    boot::{Boot, Processes},
-    id::Name,
+    boot::Boot,
+    id::{Name, stable_hash},
     limits,
     notice::ToldEvent,
     observe::{Asked, Fault, HostFault, HostReading, Reading, ServiceReading, StartType},
@@ -43,6 +43,8 @@ pub struct Listed {
     pub start_type: Option<StartType>,
     /// Whether its configuration was asked for.
     pub asked: bool,
+    /// Whether the host did not show it before, which is told once it is selected.
+    pub new: bool,
 }
 
 /// A host.
@@ -102,6 +104,8 @@ pub struct Host {
     ask: Option<Arc<[Name]>>,
     /// When the configuration is read next.
     pub config_due: Tick,
+    /// Counts the readings of the configuration.
+    config_round: u32,
     /// Since when an answer with configuration is waited for.
     pub config_asked: Option<Tick>,
     /// Whether the configuration of its services was asked for and answered at least once since the start.
@@ -123,6 +127,7 @@ impl Host {
             visibility_seq: 0,
             refused_until: None,
             boot: BootRow::default(),
+            listed: plan.listed,
             removed: false,
         });
         let wrong_since = row.wrong_since.map(|since| {
@@ -157,6 +162,7 @@ impl Host {
             visible_changed: false,
             ask: None,
             config_due: Tick(0),
+            config_round: 0,
             config_asked: None,
             configured: false,
             plan,
@@ -282,74 +288,41 @@ impl Host {
             })
     }
 
-    /// How the processes of a reading stand against those that its services ran as last.
-    pub fn compare_processes(&self, reading: &HostReading) -> Processes {
-        let mut same = false;
-        let mut gone: BTreeSet<u32> = BTreeSet::new();
-        let mut any = false;
-        let mut compare = |was: u32, is: Option<u32>| {
-            same |= is == Some(was);
-            any |= is.is_some_and(|is| is != was);
-            if is != Some(was) {
-                gone.insert(was);
-            }
-        };
-        if self.same_list(&reading.services) {
-            let lines = self.lines.iter().zip(&reading.services);
-            for (line, service) in lines.filter(|(line, _)| line.process != 0) {
-                compare(line.process, service.reading.pid);
-            }
-        } else {
-            let processes: BTreeMap<Name, Option<u32>> = (reading.services.iter())
-                .map(|service| (Name::new(&service.name), service.reading.pid))
-                .collect();
-            let is = |name: &Name| processes.get(name).copied().flatten();
-            if self.lines.is_empty() {
-                // The first list since a start: what the store knows of the targets is all there is.
-                for row in self.targets.iter().map(|target| &target.row) {
-                    if let Some(was) = row.pid {
-                        compare(was, is(&row.service));
-                    }
-                }
-            } else {
-                for line in self.lines.iter().filter(|line| line.process != 0) {
-                    compare(line.process, is(&Name::new(&line.name)));
-                }
-            }
-        }
-        match (any, same) {
-            (false, _) => Processes::Same,
-            (true, true) => Processes::Some,
-            (true, false) => Processes::All(gone.len()),
-        }
-    }
-
-    /// Keeps the processes of the list that was just taken in. A service that stopped keeps the one that it ran as, unless
-    /// the host was booted since.
-    pub fn keep_processes(&mut self, reading: &HostReading, booted: bool) {
-        for (line, service) in self.lines.iter_mut().zip(&reading.services) {
-            let stored = || {
-                let target = line.target.and_then(|place| self.targets.get(place));
-                target.and_then(|target| target.row.pid).unwrap_or(0)
-            };
-            let kept = match line.process {
-                _ if booted => 0,
-                0 => stored(),
-                known => known,
-            };
-            line.process = service.reading.pid.unwrap_or(kept);
-        }
+    /// Whether a list was read since the start, so that what a later one has besides is new there. At a start and after
+    /// a change of the plan nobody knows what was there before.
+    pub const fn knows_list(&self) -> bool {
+        self.baseline && !self.relink
     }
 
     /// Keeps start types of the services that are listed, and of no others.
     pub fn keep_listed(&mut self, names: &[Name]) {
+        let new = self.knows_list();
         let present: BTreeSet<&Name> = names.iter().collect();
         self.listed.retain(|known, _| present.contains(known));
         for service in names {
             self.listed.entry(service.clone()).or_insert(Listed {
                 start_type: None,
                 asked: false,
+                new,
             });
+        }
+    }
+
+    /// Asks anew for the start types of some of the services that are listed and not watched: of each once in so many
+    /// rounds.
+    pub fn ask_again_of_listed(&mut self) {
+        self.config_round = self.config_round.wrapping_add(1);
+        let round = u64::from(self.config_round).checked_rem(limits::LISTED_ROUNDS);
+        let watched = |targets: &[Target], name: &Name| {
+            targets
+                .binary_search_by(|target| target.row.service.cmp(name))
+                .is_ok()
+        };
+        for (name, listed) in &mut self.listed {
+            let turn = stable_hash(name.key(), 2).checked_rem(limits::LISTED_ROUNDS);
+            if turn == round && !watched(&self.targets, name) {
+                listed.asked = false;
+            }
         }
     }
 

@@ -43,6 +43,9 @@ pub const SLOW_PROBE: Span = Span::seconds(2);
 pub const ASKED_MAX: usize = 200;
 /// How often the configuration of the watched services is read again.
 pub const CONFIG_EVERY: Span = Span::hours(1);
+/// In how many of those readings the configuration of the services that are listed but not watched is read again, each
+/// of them once: some may by then start as an entry says.
+pub const LISTED_ROUNDS: u64 = 24;
 
 /// Hosts that must refuse the password, with no success between, until an account is paused.
 pub const REFUSALS_MAX: usize = 3;
@@ -111,8 +114,20 @@ pub const PAYLOAD_BYTES_MAX: usize = 262_144;
 pub const ANSWER_CHARACTERS_MAX: usize = 300;
 /// Characters of a cause that are kept.
 pub const CAUSE_CHARACTERS_MAX: usize = 500;
+/// Characters of what something was and is, where its change is told.
+pub const CHANGED_CHARACTERS_MAX: usize = 120;
 /// Characters of the note of an acknowledgement that are kept.
 pub const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// How long after the last failure action that starts a service it may take to run.
+pub const RECOVERY_SLACK: Span = Span::seconds(30);
+/// How long a host is given to start a service again that has failed, at most.
+pub const RECOVERY_MAX: Span = Span::minutes(15);
+/// How long after a restart the next one still belongs to the same series.
+pub const RESTARTS_SERIES: Span = Span::hours(24);
+/// Names that one sentence names, at most.
+pub const NAMES_TOLD_MAX: usize = 5;
+/// Hosts of a group over which a service is counted, at most.
+pub const GROUP_MEMBERS_MAX: usize = 1_000;
 /// Silences that are not over, at most.
 pub const SILENCES_MAX: usize = 20_000;
 /// Patterns in the matcher of a silence, at most.

@@ -5,29 +5,36 @@
 //! be read is read, and whatever may be sent is sent.
 
 mod boots;
+mod changed;
 mod explain;
+mod explain_group;
+mod grouped;
+mod informed;
 mod listed;
 mod muted;
 mod observed;
 mod opened;
 mod probing;
 mod reload;
+mod restarts;
 mod restore;
 mod service;
 mod telling;
 mod together;
+mod vanished;
 mod views;
 
 #[cfg(test)]
 mod tests;
 
-pub use explain::{Explanation, LaneExplained, ServiceExplained};
+pub use explain::{Explanation, GroupExplained, LaneExplained, ServiceExplained};
 
 use crate::{
     account::Account,
     effect::{Effect, Fact, Step},
     event::Event,
     first_look::FirstLook,
+    group::Groups,
     host::Host,
     id::{IncidentId, Name, StoreId, Subject},
     incident::Incidents,
@@ -61,6 +68,7 @@ pub struct Engine {
     retired_hosts: BTreeMap<Name, HostRow>,
     accounts: BTreeMap<Name, Account>,
     incidents: Incidents,
+    groups: Groups,
     outbox: Outbox,
     schedule: Schedule,
     /// Names of services, once for all hosts.
@@ -238,6 +246,15 @@ impl Engine {
                 destination.row.seq
             }
             Subject::Fleet => self.next_record(),
+            Subject::Group { group, service } => {
+                let key = (group.clone(), service.clone());
+                let Some(group) = self.groups.get_mut(&key) else {
+                    return self.next_record();
+                };
+                group.row.seq = group.row.seq.saturating_add(1);
+                step.commit.push(Record::Group(group.row.clone()));
+                group.row.seq
+            }
         }
     }
 

@@ -15,7 +15,10 @@ use svcwatch_core::{
     observe::{
         Fault, HostFault, HostReading, Logon, Observation, Outcome, Reading, ServiceReading, State,
     },
-    plan::{DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StuckAfter},
+    plan::{
+        DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StoppedOk,
+        StuckAfter,
+    },
     record::Restored,
     time::{Now, Span, Tick, Wall},
 };
@@ -88,6 +91,11 @@ fn entry(service: &str) -> EntryPlan {
         for_span: Span::ZERO,
         confirm: 1,
         required: true,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -107,6 +115,7 @@ fn plan() -> Plan {
             settle: Span::seconds(3),
             boot_grace: Span::minutes(10),
             also_known_as: Vec::new(),
+            listed: false,
             labels: Arc::from([]),
             services: SERVICES.iter().map(|service| entry(service)).collect(),
         })
@@ -124,6 +133,7 @@ fn plan() -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 

@@ -11,6 +11,8 @@
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
 mod boots;
+mod changes;
+mod clusters;
 mod happen;
 mod heard;
 mod last;
@@ -23,6 +25,7 @@ mod oracle;
 mod oracle_tests;
 mod perform;
 mod readings;
+mod recoveries;
 mod rng;
 mod scan;
 mod services;
@@ -31,6 +34,7 @@ mod shrink;
 mod store;
 mod story;
 mod tale;
+mod vanished;
 mod world;
 
 use std::sync::{

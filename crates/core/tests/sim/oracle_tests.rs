@@ -13,6 +13,7 @@ use svcwatch_core::{
     observe::{Fault, HostReading, ProbeId, Reading, ServiceReading, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
+        StoppedOk,
     },
     record::{Acknowledged, DeliveryRow, DeliveryState, IncidentRow, Record, TargetRow},
     time::{Span, Wall},
@@ -38,6 +39,11 @@ fn plan() -> Plan {
         for_span: Span(60_000),
         confirm: 1,
         required: true,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -54,6 +60,7 @@ fn plan() -> Plan {
             settle: Span(0),
             boot_grace: Span(0),
             also_known_as: Vec::new(),
+            listed: false,
             labels: Arc::from([]),
             services: vec![entry.clone()],
         })
@@ -250,6 +257,7 @@ fn target(state: State, seq: u64) -> Record {
         display_name: None,
         details: None,
         selected_start: None,
+        restarts: None,
         removed: false,
     })
 }

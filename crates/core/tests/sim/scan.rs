@@ -40,6 +40,7 @@ impl World {
             self.scan_host(host, steady);
             self.scan_boot(&host.name, steady);
         }
+        self.scan_groups(steady);
         self.scan_deliveries(steady);
     }
 
@@ -58,7 +59,7 @@ impl World {
     }
 
     /// How long it may take until a host that is well is read again.
-    fn round(&self, host: &HostPlan, session: bool) -> u64 {
+    pub(crate) fn round(&self, host: &HostPlan, session: bool) -> u64 {
         let turns = if session {
             1
         } else {
@@ -68,7 +69,7 @@ impl World {
     }
 
     /// Since when a host can be read, where it can.
-    fn fine_since(&self, host: &HostPlan) -> Option<u64> {
+    pub(crate) fn fine_since(&self, host: &HostPlan) -> Option<u64> {
         let machine = &self.machines[*self.names.get(&host.name)?];
         let allowed = host
             .also_known_as
@@ -233,6 +234,7 @@ impl World {
             } else {
                 0
             };
+            let exit_code = service.reading(self.now).exit_code.unwrap_or(0);
             let sight = if hidden {
                 Sight::Hidden
             } else {
@@ -241,7 +243,7 @@ impl World {
             let expected = if state.is_pending() && !hidden {
                 Some(ToldEvent::Stuck)
             } else {
-                wrong(entry, sight)
+                wrong(entry, (sight, exit_code))
             };
             let bound = bound_of(entry, round) + stuck;
             if self.now < base.max(since) + bound {
@@ -249,7 +251,9 @@ impl World {
             }
             let long = (self.now - base.max(since)) / SECOND;
             self.judge_incident(host, &name, long, sight, expected);
-            self.judge_shown(host, &name, long, sight, expected);
+            if !entry.counted {
+                self.judge_shown(host, &name, long, sight, expected);
+            }
         }
     }
 
@@ -443,5 +447,10 @@ impl World {
 
 /// How long it may take until what is true of a service is in its incident.
 fn bound_of(entry: &EntryPlan, round: u64) -> u64 {
-    (u64::from(entry.confirm) + 2) * round + entry.for_span.0 + MINUTE
+    let turns = if entry.recovery {
+        crate::recoveries::TURNS
+    } else {
+        0
+    };
+    (u64::from(entry.confirm) + 2) * round + entry.for_span.0 + turns + MINUTE
 }

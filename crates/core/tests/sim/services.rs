@@ -1,6 +1,6 @@
 //! A service as it truly is.
 
-use crate::{setup::SECOND, story::ServiceChange};
+use crate::{changes::SetUp, setup::SECOND, story::ServiceChange};
 use svcwatch_core::{
     id::Name,
     observe::{Reading, State},
@@ -33,6 +33,8 @@ pub(crate) struct Service {
     pub(crate) visible: Visible,
     /// When its machine is booted, and whether it comes back then.
     pub(crate) boot: Option<(u64, bool)>,
+    /// How it is set up.
+    pub(crate) set_up: SetUp,
 }
 
 /// How long a service takes to come back after a boot: so many seconds.
@@ -128,10 +130,32 @@ impl Service {
         self.wait_hint = 0;
     }
 
+    /// It is stopped, with an exit code.
+    fn stop(&mut self, now: u64, code: u32) {
+        let before = self.exit_code;
+        self.enter(now, State::Stopped, None);
+        self.exit_code = code;
+        // What it means is another thing from now on.
+        if code != before {
+            self.since = now;
+        }
+    }
+
     /// Something happens to it. What makes no sense for its state does nothing.
     pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
         self.after_boot(now);
         let (state, ..) = self.state(now);
+        match change {
+            ServiceChange::StartAs(start) => {
+                self.set_up.start = Some(start);
+                return;
+            }
+            ServiceChange::Account(account) => {
+                self.set_up.account = account;
+                return;
+            }
+            _ => {}
+        }
         if state == State::Missing && change != ServiceChange::Show {
             return;
         }
@@ -141,11 +165,16 @@ impl Service {
                 State::StopPending,
                 Some((State::Stopped, 1, 2 * SECOND)),
             ),
-            ServiceChange::Stop => self.enter(now, State::Stopped, None),
-            ServiceChange::Die(code) => {
-                self.enter(now, State::Stopped, None);
-                self.exit_code = code;
+            ServiceChange::Stop => self.stop(now, 0),
+            ServiceChange::Die(code) => self.stop(now, code),
+            ServiceChange::Mend(length) if state == State::Running => {
+                self.enter(now, State::Stopped, Some((State::Running, 1, length)));
+                self.exit_code = 1_067;
             }
+            ServiceChange::Restart if state == State::Running => {
+                self.enter(now, State::Running, None);
+            }
+            ServiceChange::Mend(_) | ServiceChange::Restart => {}
             ServiceChange::Start if state == State::Running => {}
             ServiceChange::Start => self.enter(now, State::Running, None),
             ServiceChange::SlowStart(steps, step) => self.enter(
@@ -173,6 +202,7 @@ impl Service {
                 self.state = state;
                 self.then = None;
             }
+            ServiceChange::StartAs(_) | ServiceChange::Account(_) => {}
             ServiceChange::Show => {
                 let was = self.visible;
                 self.visible = Visible::Listed;

@@ -4,13 +4,13 @@ use crate::rng::Rng;
 use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
-    id::Name,
+    id::{Name, stable_hash},
     later::{Constraint, Field, Occurrences, Rule, Test, steps},
     limits,
     observe::{StartType, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        RoutePlan, Selector, StoppedOk, StuckAfter,
     },
     rhythm::Rhythm,
     time::{Span, Wall},
@@ -86,15 +86,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         .take(rng.index(2) + 1)
         .map(|name| Name::new(name))
         .collect();
-    let horizon = rng.pick(&[
-        30 * MINUTE,
-        2 * HOUR,
-        2 * HOUR,
-        8 * HOUR,
-        8 * HOUR,
-        24 * HOUR,
-        60 * HOUR,
-    ]);
+    let horizon = horizon(&mut rng);
     let checks = |every: u64| u64::try_from(count).unwrap_or(1) * (horizon + QUIET) / every;
     let every = [
         10 * SECOND,
@@ -118,7 +110,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         .collect();
     let destinations = destinations(&mut rng);
     let routes = routes(&mut rng, &destinations);
-    let plan = Plan {
+    let mut plan = Plan {
         hosts,
         accounts: accounts.clone(),
         destinations: destinations.clone(),
@@ -137,14 +129,38 @@ pub(crate) fn setup(seed: u64) -> Setup {
             },
         ]),
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
+        groups: Vec::new(),
     };
-    let mut setup = Setup {
-        machines,
-        accounts,
-        destinations: destinations.len(),
-        plan,
-        horizon,
-    };
+    crate::changes::rules(seed, &mut plan);
+    furnished(
+        seed,
+        Setup {
+            machines,
+            accounts,
+            destinations: destinations.len(),
+            plan,
+            horizon,
+        },
+    )
+}
+
+/// When the quiet begins.
+fn horizon(rng: &mut Rng) -> u64 {
+    rng.pick(&[
+        30 * MINUTE,
+        2 * HOUR,
+        2 * HOUR,
+        8 * HOUR,
+        8 * HOUR,
+        24 * HOUR,
+        60 * HOUR,
+    ])
+}
+
+/// The same world with what came later, each with a chance of its own, so that all else is as it was without it.
+fn furnished(seed: u64, mut setup: Setup) -> Setup {
+    crate::clusters::gather(seed, &mut setup);
+    crate::recoveries::gather(seed, &mut setup);
     boots(&mut Rng::new(seed, 9), &mut setup);
     setup
 }
@@ -227,6 +243,7 @@ fn host(
         settle: Span(rng.pick(&[3 * SECOND, 3 * SECOND, 0])),
         boot_grace: Span::ZERO,
         also_known_as: Vec::new(),
+        listed: stable_hash(&format!("{entries:?}{at}"), 3).is_multiple_of(2),
         labels: Arc::from([]),
         services: entries,
     }
@@ -272,6 +289,11 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         for_span: Span(rng.pick(&[0, 0, 30 * SECOND, MINUTE, 5 * MINUTE])),
         confirm: rng.pick(&[1, 1, 1, 2]),
         required: named,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

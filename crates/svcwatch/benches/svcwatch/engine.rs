@@ -206,6 +206,7 @@ fn fill(store: &AnyStore) {
             visibility_seq: 0,
             refused_until: None,
             boot: svcwatch_core::record::BootRow::default(),
+            listed: false,
             removed: false,
         }));
         rows.extend((0..STORED_SERVICES).map(|service| {
@@ -228,6 +229,7 @@ fn fill(store: &AnyStore) {
                 display_name: Some(Arc::from(format!("The Service {service:03}"))),
                 details: None,
                 selected_start: None,
+                restarts: None,
                 removed: false,
             })
         }));

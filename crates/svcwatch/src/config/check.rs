@@ -13,6 +13,7 @@ use super::near::nearest;
 use super::problem::{Position, Problems, listed, quoted};
 use super::scalar::Plain;
 use super::shape::{Key, Kind, Shape, Step, as_choice, as_switch, keys_wanted, path_text};
+use super::tables::instead_of;
 use super::text::Form;
 use super::tree::{Entry, Node, Scalar, Value};
 use super::unbuilt;
@@ -84,6 +85,11 @@ impl<'tree> Walk<'_, 'tree> {
             (Kind::Duration { least, most, off }, Value::Scalar(scalar)) => {
                 self.duration(node.at, scalar, (*least, *most), *off, kind);
             }
+            (Kind::DurationOr { least, most, word }, Value::Scalar(scalar)) => {
+                if *scalar.text != **word {
+                    self.duration(node.at, scalar, (*least, *most), false, kind);
+                }
+            }
             (Kind::Rhythm { least, most }, Value::Scalar(scalar)) => {
                 self.rhythm(node.at, scalar, (*least, *most), kind);
             }
@@ -120,6 +126,10 @@ impl<'tree> Walk<'_, 'tree> {
         for key in shape
             .all()
             .filter(|key| key.required && node.get(key.name).is_none())
+            .filter(|key| {
+                let instead = instead_of(shape.name, key.name);
+                instead.is_none_or(|instead| node.get(instead).is_none())
+            })
         {
             let instead = format!("write `{}: …`, {}", key.name, key.kind.wanted());
             self.error(

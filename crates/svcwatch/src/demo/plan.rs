@@ -16,7 +16,7 @@ use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::StartType;
 use svcwatch_core::plan::{
-    DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StuckAfter,
+    DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StoppedOk, StuckAfter,
 };
 use svcwatch_core::time::Span;
 
@@ -135,6 +135,7 @@ pub fn config(
         web_url: None,
         retention: Span::hours(24),
         warnings: Vec::new(),
+        lists: Vec::new(),
         notes: Notes::default(),
         files: Vec::new(),
     }
@@ -156,6 +157,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         settle: pace.settle,
         boot_grace: pace.boot_grace,
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: entries(world, host),
     });
@@ -170,6 +172,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
         stuck_after: StuckAfter {
             start: pace.stuck,
             stop: pace.stuck,
@@ -201,12 +204,21 @@ fn entries(world: &World, host: usize) -> Vec<EntryPlan> {
 }
 
 fn entry(selector: Selector, required: bool) -> EntryPlan {
+    let stopped_ok = match selector {
+        Selector::Start(_) => StoppedOk::Exit0,
+        Selector::Name(_) | Selector::NameGlob(_) | Selector::DisplayName(_) => StoppedOk::Never,
+    };
     EntryPlan {
         selector,
+        stopped_ok,
+        changes: false,
+        noise: None,
         expect: Expect::Running,
         for_span: Span::ZERO,
         confirm: 1,
         required,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

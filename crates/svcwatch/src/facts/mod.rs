@@ -6,8 +6,11 @@
 //! the log field `error`.
 
 mod feeds;
+mod lists;
 mod metrics;
 mod words;
+
+pub use lists::ListRead;
 
 use metrics::{
     ByEventAndSeverity, ByReason, ByResult, CHECK_LATE, CHECK_OK, Metrics, RESULTS, word_of_fault,

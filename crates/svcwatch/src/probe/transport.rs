@@ -10,7 +10,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::kerberos::KerberosError;
 use super::loopback::LoopbackPipe;
+use super::record::ReplayPipe;
 use super::smb::SmbPipe;
+
+/// `STATUS_OBJECT_NAME_NOT_FOUND` (MS-ERREF 2.3.1).
+const STATUS_OBJECT_NAME_NOT_FOUND: u32 = 0xC000_0034;
 
 /// How many of the addresses of one name are tried.
 const ADDRESS_LIMIT: usize = 4;
@@ -133,6 +137,8 @@ pub(super) enum AnyPipe {
     Smb(Box<SmbPipe>),
     /// The simulated fleet.
     Loopback(LoopbackPipe),
+    /// A record.
+    Replay(ReplayPipe),
 }
 
 /// The pipe that was open before another one was turned to.
@@ -150,6 +156,11 @@ impl AnyPipe {
         match self {
             Self::Smb(smb) => smb.turn_to(pipe).await.map(Before::Open),
             Self::Loopback(_) => Ok(Before::Same),
+            // A record has what the service control manager said, and nothing else.
+            Self::Replay(_) => Err(TransportError::Status {
+                status: STATUS_OBJECT_NAME_NOT_FOUND,
+                doing: "opening another pipe",
+            }),
         }
     }
 
@@ -157,7 +168,7 @@ impl AnyPipe {
     pub(super) async fn turn_back(&mut self, before: Before) -> Result<bool, TransportError> {
         match (self, before) {
             (Self::Smb(smb), Before::Open(file)) => smb.turn_back(file).await.map(|()| false),
-            (Self::Smb(_) | Self::Loopback(_), _) => Ok(true),
+            (Self::Smb(_) | Self::Loopback(_) | Self::Replay(_), _) => Ok(true),
         }
     }
 }
@@ -167,6 +178,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.transceive(fragment).await,
             Self::Loopback(pipe) => pipe.transceive(fragment).await,
+            Self::Replay(pipe) => pipe.transceive(fragment).await,
         }
     }
 
@@ -174,6 +186,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.read().await,
             Self::Loopback(pipe) => pipe.read().await,
+            Self::Replay(pipe) => pipe.read().await,
         }
     }
 
@@ -181,6 +194,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.write(fragment).await,
             Self::Loopback(pipe) => pipe.write(fragment).await,
+            Self::Replay(pipe) => pipe.write(fragment).await,
         }
     }
 
@@ -188,6 +202,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.close().await,
             Self::Loopback(pipe) => pipe.close().await,
+            Self::Replay(pipe) => pipe.close().await,
         }
     }
 }

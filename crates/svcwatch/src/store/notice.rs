@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, sync::Arc};
 use svcwatch_core::{
     id::{IncidentId, Name, Subject},
-    notice::{IncidentRef, Item, Merged, Notice, ToldEvent},
-    observe::ServiceDetails,
-    time::Wall,
+    notice::{GroupSeen, IncidentRef, Item, Merged, Notice, ToldEvent},
+    observe::{FailureAction, FailureActions, ServiceDetails},
+    plan::Wanted,
+    time::{Span, Wall},
 };
 
 /// The form of a stored notice.
@@ -51,6 +52,8 @@ struct StoredNotice<'a> {
     incident: Option<StoredIncident<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     merged: Vec<StoredMerged<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<StoredGroup<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     items: Vec<StoredItem<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +80,46 @@ struct StoredMerged<'a> {
     incident: Cow<'a, str>,
     opened_at: i64,
     resolved_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredGroup<'a> {
+    name: Cow<'a, str>,
+    expected: u32,
+    exact: bool,
+    running: u32,
+    members: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> StoredGroup<'a> {
+    fn of(group: &'a GroupSeen) -> Self {
+        let members = group.members.iter();
+        Self {
+            name: text(group.name.as_str()),
+            expected: group.expected.least(),
+            exact: group.expected.is_exact(),
+            running: group.running,
+            members: members
+                .map(|(host, state)| (text(host.as_str()), text(state.as_str())))
+                .collect(),
+        }
+    }
+
+    fn used(&self) -> GroupSeen {
+        let members = self.members.iter();
+        GroupSeen {
+            name: Name::new(&self.name),
+            expected: if self.exact {
+                Wanted::Exactly(self.expected)
+            } else {
+                Wanted::AtLeast(self.expected)
+            },
+            running: self.running,
+            members: members
+                .map(|(host, word)| (Name::new(host), state(word)))
+                .collect(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,6 +151,45 @@ struct StoredDetails<'a> {
     run_as: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dependencies: Option<Vec<Cow<'a, str>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    arguments_hash: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure_actions: Option<StoredFailureActions<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFailureActions<'a> {
+    /// In ms; none is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reset_after: Option<u64>,
+    /// Words, and ms that are waited before.
+    actions: Vec<(Cow<'a, str>, u64)>,
+    #[serde(default)]
+    on_error_exit: bool,
+}
+
+impl StoredFailureActions<'_> {
+    fn of(kept: &FailureActions) -> Self {
+        let action = |(action, wait): &(FailureAction, Span)| (text(action.as_str()), wait.0);
+        Self {
+            reset_after: kept.reset_after.map(|span| span.0),
+            actions: kept.actions.iter().map(action).collect(),
+            on_error_exit: kept.on_error_exit,
+        }
+    }
+
+    /// A word of a newer version is no action that this one knows.
+    fn into_actions(self) -> FailureActions {
+        let action = |(word, wait): (Cow<'_, str>, u64)| {
+            let action = FailureAction::parse(&word).unwrap_or(FailureAction::None);
+            (action, Span(wait))
+        };
+        FailureActions {
+            reset_after: self.reset_after.map(Span),
+            actions: self.actions.into_iter().map(action).collect(),
+            on_error_exit: self.on_error_exit,
+        }
+    }
 }
 
 impl<'a> StoredDetails<'a> {
@@ -117,6 +199,11 @@ impl<'a> StoredDetails<'a> {
             binary_path: details.binary_path.as_deref().map(text),
             run_as: details.run_as.as_deref().map(text),
             dependencies: details.dependencies.as_ref().map(list),
+            arguments_hash: details.arguments_hash,
+            failure_actions: details
+                .failure_actions
+                .as_ref()
+                .map(StoredFailureActions::of),
         }
     }
 
@@ -126,6 +213,8 @@ impl<'a> StoredDetails<'a> {
             binary_path: self.binary_path.map(Arc::from),
             run_as: self.run_as.map(Arc::from),
             dependencies: self.dependencies.map(list),
+            arguments_hash: self.arguments_hash,
+            failure_actions: self.failure_actions.map(StoredFailureActions::into_actions),
         }
     }
 }
@@ -182,6 +271,7 @@ impl<'a> StoredNotice<'a> {
                     resolved_at: merged.resolved_at.0,
                 })
                 .collect(),
+            group: notice.group.as_deref().map(StoredGroup::of),
             items: notice
                 .items
                 .iter()
@@ -246,6 +336,7 @@ impl<'a> StoredNotice<'a> {
                     resolved_at: Wall(merged.resolved_at),
                 })
                 .collect(),
+            group: self.group.map(|group| Arc::new(group.used())),
             items: self.items.into_iter().map(StoredItem::used).collect(),
             // A count of something that this version has no word for cannot be shown.
             counts: self

@@ -5,14 +5,14 @@ use svcwatch_core::{
     glob::Glob,
     id::{DeliveryKey, IncidentId, StoreId, Subject},
     notice::{IncidentRef, Kind, Notice, Severity, ToldEvent, Why},
-    observe::{Fault, ServiceDetails, StartType, State},
+    observe::{FailureAction, FailureActions, Fault, ServiceDetails, StartType, State},
     plan::Matcher,
     record::{
         AttemptRow, BootRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow,
-        IncidentRow, LaneRow, TargetRow, Told,
+        IncidentRow, LaneRow, Restarts, TargetRow, Told,
     },
     silence::{SilenceId, SilenceRow},
-    time::Wall,
+    time::{Span, Wall},
 };
 
 pub(super) const STORE: StoreId = StoreId([7; 16]);
@@ -44,6 +44,13 @@ pub(super) fn target_row(host: &str, service: &str) -> TargetRow {
         display_name: Some(Arc::from("Print Spooler")),
         details: Some(Arc::new(details())),
         selected_start: Some(StartType::Automatic),
+        restarts: Some(Box::new(Restarts {
+            count: 3,
+            since: Wall(1_699_999_000_000),
+            last: Wall(1_700_000_000_000),
+            failures: 2,
+            mending: true,
+        })),
         removed: false,
     }
 }
@@ -53,6 +60,12 @@ fn details() -> ServiceDetails {
         binary_path: Some(Arc::from(r"C:\Windows\System32\spoolsv.exe")),
         run_as: Some(Arc::from("LocalSystem")),
         dependencies: Some(Arc::from([Arc::from("RPCSS"), Arc::from("http")])),
+        arguments_hash: Some(4_711),
+        failure_actions: Some(FailureActions {
+            reset_after: Some(Span::hours(24)),
+            actions: vec![(FailureAction::RestartService, Span::minutes(1))],
+            on_error_exit: true,
+        }),
     }
 }
 
@@ -72,6 +85,7 @@ pub(super) fn host_row(host: &str) -> HostRow {
             booted_at: Some(Wall(1_699_999_000_000)),
             ..BootRow::default()
         },
+        listed: true,
         removed: false,
     }
 }
@@ -167,6 +181,7 @@ pub(super) fn notice(host: &str, name: &str, number: u64) -> Notice {
             opened_at: at(number),
         }),
         merged: Vec::new(),
+        group: None,
         items: Vec::new(),
         counts: Vec::new(),
         seq: number,

@@ -13,6 +13,7 @@ mod hostile;
 mod influx;
 mod kerberos;
 mod mqtt;
+mod prometheus;
 mod reboot;
 #[path = "../it/run_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]

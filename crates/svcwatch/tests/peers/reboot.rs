@@ -8,7 +8,9 @@ use svcwatch_core::engine::Engine;
 use svcwatch_core::event::Event;
 use svcwatch_core::id::{Name, StoreId};
 use svcwatch_core::notice::{Kind, Notice, ToldEvent};
-use svcwatch_core::plan::{DestinationPlan, EntryPlan, Expect, HostPlan, Plan, Selector};
+use svcwatch_core::plan::{
+    DestinationPlan, EntryPlan, Expect, HostPlan, Plan, Selector, StoppedOk,
+};
 use svcwatch_core::record::{Record, Restored};
 use svcwatch_core::time::{Now, Span, Tick, Wall};
 
@@ -36,6 +38,11 @@ impl Watch {
             for_span: Span::ZERO,
             confirm: 1,
             required: true,
+            stopped_ok: StoppedOk::Never,
+            changes: false,
+            noise: None,
+            counted: false,
+            recovery: false,
             friendly_name: None,
             severity: None,
             labels: Arc::from([]),
@@ -51,6 +58,7 @@ impl Watch {
             settle: Span::seconds(3),
             boot_grace: Span::minutes(10),
             also_known_as: Vec::new(),
+            listed: false,
             labels: Arc::from([]),
             services: vec![entry("PlugPlay"), entry("Spooler")],
         };

@@ -11,8 +11,8 @@ use crate::{
         Refusal, ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
-        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        DestinationPlan, EntryPlan, Expect, GroupPlan, HostPlan, Limit, LimitPer, Matcher,
+        NoticePlan, Plan, RoutePlan, Selector, StoppedOk, StuckAfter, Wanted,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -20,7 +20,10 @@ use crate::{
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
 mod boots;
+mod grouped;
 mod muted;
+mod restarts;
+mod selection;
 mod told;
 
 /// An engine with a clock, and a world that answers at once.
@@ -31,6 +34,8 @@ struct Story {
     probes: Vec<(Name, ProbeId)>,
     told: Vec<Arc<Notice>>,
     deliver: bool,
+    /// How services are set up, where not as [`config`] says.
+    configs: Vec<ServiceConfig>,
 }
 
 fn at(milliseconds: u64) -> Now {
@@ -47,6 +52,11 @@ fn entry(name: &str) -> EntryPlan {
         for_span: Span::ZERO,
         confirm: 1,
         required: true,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -65,6 +75,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         settle: Span::seconds(3),
         boot_grace: Span::minutes(10),
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: services.iter().map(|name| entry(name)).collect(),
     }
@@ -83,6 +94,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -149,6 +161,7 @@ impl Story {
             probes: Vec::new(),
             told: Vec::new(),
             deliver: true,
+            configs: Vec::new(),
         };
         story.take(step);
         story
@@ -190,7 +203,16 @@ impl Story {
                     });
                 }
                 Effect::ReadConfig { host, services } => {
-                    let services = Ok(services.iter().map(config).collect());
+                    let known = |name: &Name| {
+                        let mut configs = self.configs.iter();
+                        configs
+                            .find(|known| Name::new(&known.name) == *name)
+                            .cloned()
+                    };
+                    let services = services.iter();
+                    let services = Ok(services
+                        .map(|name| known(name).unwrap_or_else(|| config(name)))
+                        .collect());
                     self.apply(Event::ConfigRead { host, services });
                 }
                 Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
@@ -200,10 +222,16 @@ impl Story {
 
     /// Lets time pass, answering every probe with the same outcome.
     fn pass(&mut self, span: Span, outcome: &Outcome) {
+        self.pass_each(span, |_| outcome.clone());
+    }
+
+    /// Lets time pass, answering every probe with the outcome of its host.
+    fn pass_each(&mut self, span: Span, outcome: impl Fn(&str) -> Outcome) {
         let end = self.now + span.0;
         loop {
             for (host, probe) in core::mem::take(&mut self.probes) {
-                self.answer(host, probe, outcome.clone());
+                let outcome = outcome(host.as_str());
+                self.answer(host, probe, outcome);
             }
             let next = self
                 .engine

@@ -1,14 +1,17 @@
 //! Calls to a service control manager over a pipe.
 
+use std::sync::Arc;
+
 use svcwatch_wire::WireError;
 use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL, Syntax};
 use svcwatch_wire::scmr::{Reply, Request};
 
+use crate::probe::record::Recorder;
 use crate::probe::transport::{AnyPipe, PipeTransport, TransportError};
 
 /// Why a call has no answer.
 #[derive(Debug)]
-pub(super) enum CallError {
+pub(in crate::probe) enum CallError {
     /// The pipe failed; it cannot be used any more.
     Transport(TransportError),
     /// The host answered with a fault of RPC, or with what is no RPC at all.
@@ -34,13 +37,21 @@ impl From<WireError> for CallError {
 pub(super) struct Channel {
     pipe: AnyPipe,
     client: Client,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Channel {
     /// Binds an open pipe to the interface of the service control manager.
-    pub(super) async fn bind(pipe: AnyPipe) -> Result<Self, CallError> {
+    pub(super) async fn bind(
+        pipe: AnyPipe,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Result<Self, CallError> {
         let client = Client::new(SERVICE_CONTROL);
-        let mut channel = Self { pipe, client };
+        let mut channel = Self {
+            pipe,
+            client,
+            recorder,
+        };
         channel.bind_now().await?;
         Ok(channel)
     }
@@ -51,6 +62,16 @@ impl Channel {
         operation: u16,
         stub: &[u8],
     ) -> Result<Vec<u8>, CallError> {
+        let Some(recorder) = self.recorder.clone() else {
+            return self.exchange(operation, stub).await;
+        };
+        let number = recorder.asked(operation, stub);
+        let answer = self.exchange(operation, stub).await;
+        recorder.answered(number, operation, stub, &answer);
+        answer
+    }
+
+    async fn exchange(&mut self, operation: u16, stub: &[u8]) -> Result<Vec<u8>, CallError> {
         let fragments = self.client.request(operation, stub);
         let (last, others) = fragments.split_last().ok_or(WireError::Broken)?;
         for fragment in others {
@@ -87,11 +108,14 @@ impl Channel {
             Err(error) => return Err(error.into()),
         };
         let manager = std::mem::replace(&mut self.client, Client::new(interface));
+        // What another interface says is no part of a record.
+        let recorder = self.recorder.take();
         let answer = match self.bind_now().await {
             Ok(()) => self.call(request).await,
             Err(error) => Err(error),
         };
         self.client = manager;
+        self.recorder = recorder;
         if let Err(CallError::Transport(error)) = &answer
             && !matches!(error, TransportError::Status { .. })
         {

@@ -91,10 +91,6 @@ pub const fn is_by_start(entry: &EntryPlan) -> bool {
 
 /// Whether a stop with this code is as good as running.
 fn may_be_stopped(row: &TargetRow, entry: &EntryPlan, exit_code: Option<u32>) -> bool {
-    // Whether it should run here is for its group to say.
-    if entry.counted {
-        return true;
-    }
     if exit_code == Some(NEVER_STARTED) && may_wait(row, entry) {
         return true;
     }

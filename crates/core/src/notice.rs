@@ -53,12 +53,12 @@ words! {
         Missing = "missing",
         /// We may not see it any more.
         Hidden = "hidden",
-        /// It is set up in another way, is new or is gone; or it is there and should not be.
-        Changed = "changed",
         /// It ended and was started again.
         Restarted = "restarted",
         /// It runs on another host of its group than before.
         Moved = "moved",
+        /// It is set up in another way, is new or is gone; or it is there and should not be.
+        Changed = "changed",
         /// It is not watched any more.
         Unwatched = "unwatched",
         /// A destination does not take what it is given.
@@ -100,9 +100,9 @@ impl ToldEvent {
             | Self::AfterBoot
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
-            Self::Changed
-            | Self::Restarted
+            Self::Restarted
             | Self::Moved
+            | Self::Changed
             | Self::Unwatched
             | Self::HostRecovered
             | Self::Test => Severity::Info,

@@ -233,15 +233,15 @@ pub struct EntryPlan {
     /// Whether an uninstalled service is told: exact names on a host and start types yes, globs and groups no, unless
     /// the configuration says otherwise.
     pub required: bool,
+    /// Whether a group counts it ([`GroupPlan`]): then it is watched, seen or not, and not told by itself for not
+    /// running.
+    pub counted: bool,
     /// Which stops are as good as running.
     pub stopped_ok: StoppedOk,
     /// Whether changes of how it is set up are told; they are kept in any case.
     pub changes: bool,
     /// What is taken for noise; only an entry for a start type has it.
     pub noise: Option<Arc<Noise>>,
-    /// Whether a group counts it ([`GroupPlan`]): then it is watched, seen or not, and not told by itself for not
-    /// running.
-    pub counted: bool,
     /// What people call it.
     pub friendly_name: Option<Arc<str>>,
     /// Instead of the event's own severity.
@@ -256,6 +256,7 @@ impl EntryPlan {
         self.expect == other.expect
             && self.stopped_ok == other.stopped_ok
             && self.required == other.required
+            && self.counted == other.counted
             && self.noise == other.noise
             && self.selector.is_named() == other.selector.is_named()
     }

@@ -66,6 +66,16 @@ words! {
         BootGraceForgotten = "boot_grace_forgotten",
         /// A maintenance window silences nothing.
         WindowIgnored = "window_ignored",
+        /// A host of a group that cannot be seen counts as stopped.
+        UnknownMemberIsStopped = "unknown_member_is_stopped",
+        /// A service of a group is told as stopped while it moves.
+        MoveIsOutage = "move_is_outage",
+        /// What is known of groups is not restored.
+        GroupForgotten = "group_forgotten",
+        /// A service that its host is about to start again is told at once.
+        RecoveryNotWaited = "recovery_not_waited",
+        /// A host that was started anew counts as restarts of its services.
+        BootIsRestarts = "boot_is_restarts",
         /// That a list lets go of a host is not told.
         VanishedUntold = "vanished_untold",
         /// A restart forgets which hosts a list named.
@@ -78,16 +88,6 @@ words! {
         ChangeForgotten = "change_forgotten",
         /// A service whose start type changes is not watched any more by the entry that selected it.
         SelectionForgotten = "selection_forgotten",
-        /// A host of a group that cannot be seen counts as stopped.
-        UnknownMemberIsStopped = "unknown_member_is_stopped",
-        /// A service of a group is told as stopped while it moves.
-        MoveIsOutage = "move_is_outage",
-        /// What is known of groups is not restored.
-        GroupForgotten = "group_forgotten",
-        /// A service that its host is about to start again is told at once.
-        RecoveryNotWaited = "recovery_not_waited",
-        /// A host that was started anew counts as restarts of its services.
-        BootIsRestarts = "boot_is_restarts",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

@@ -243,8 +243,8 @@ impl Lines {
                 },
             ),
         );
-        self.rules(service);
         self.recovery(service);
+        self.rules(service);
         self.state(service, unseen);
         if let Some(incident) = &service.incident {
             self.add("incident", format!("the incident {incident} is open"));

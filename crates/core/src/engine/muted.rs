@@ -295,8 +295,8 @@ impl Engine {
         self.mute_covering(subject, severity, event)
     }
 
-    /// The mute that covers a subject, where this is told of it. What is about a group is covered where each of its
-    /// hosts is: one host that nobody works on should carry the service.
+    /// The mute that covers something of a subject. What is about a group is covered where each of its hosts is: one
+    /// host that nobody works on should carry the service.
     pub(super) fn mute_covering(
         &self,
         subject: &Subject,

@@ -90,7 +90,7 @@ impl Engine {
             .plan
             .services
             .get(target.entry)
-            .is_some_and(|entry| recovery::tells_restarts(&target.row, entry));
+            .is_some_and(|entry| recovery::tells_restarts(&target.row, entry, failed));
         if !tells {
             return;
         }

@@ -51,9 +51,14 @@ struct Walk {
 impl Walk {
     fn take(&mut self, told: Option<&Told>, notice: &Arc<Notice>) {
         let Some(incident) = &notice.incident else {
-            // What is good to know is told once, with the newest word of its kind.
+            // Of restarts and moves the newest word says all: one counts, the other says where it runs.
             let said = |other: &Arc<Notice>| {
-                notice.kind == Kind::Info && other.kind == Kind::Info && other.event == notice.event
+                let newest_says_all =
+                    matches!(notice.event, ToldEvent::Restarted | ToldEvent::Moved);
+                newest_says_all
+                    && notice.kind == Kind::Info
+                    && other.kind == Kind::Info
+                    && other.event == notice.event
             };
             self.before.retain(|other| !said(other));
             self.others.retain(|other| !said(other));

@@ -5,9 +5,9 @@
 //! (MS-SCMR 2.2.39 and 2.2.41).
 
 use crate::{
-    limits,
+    health, limits,
     observe::{FailureAction, FailureActions, State},
-    plan::{EntryPlan, Expect},
+    plan::{EntryPlan, Expect, StoppedOk},
     planted::{self, Planted},
     record::{Restarts, TargetRow},
     time::{Span, Wall},
@@ -32,7 +32,7 @@ pub fn due(row: &TargetRow, entry: &EntryPlan, at: Wall) -> Option<Span> {
     if !entry.recovery || !ended || !is_failure(row.exit_code, actions) {
         return None;
     }
-    if planted::is(Planted::RecoveryNotWaited) {
+    if planted::is(Planted::RecoveryNotWaited) || health::noise(row, entry).is_some() {
         return None;
     }
     turn(actions, failures(row.restarts.as_deref(), actions, at))
@@ -87,8 +87,12 @@ fn turn(actions: &FailureActions, failures: u32) -> Option<Span> {
 
 /// Whether restarts of a service are told: of one that should run all the time. One that an event starts, or a user's,
 /// comes and goes.
-pub fn tells_restarts(row: &TargetRow, entry: &EntryPlan) -> bool {
+pub fn tells_restarts(row: &TargetRow, entry: &EntryPlan, failed: bool) -> bool {
+    // Where an orderly stop is as good as running, another process alone says nothing.
+    let counts = failed || entry.stopped_ok == StoppedOk::Never;
     entry.recovery
+        && counts
+        && health::noise(row, entry).is_none()
         && entry.expect == Expect::Running
         && !entry.counted
         && row.trigger_start != Some(true)

@@ -7,7 +7,8 @@ use crate::{
     ledger::Ledger,
     logons::Logons,
     readings::{
-        Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, told_as, wrong,
+        Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, streak, told_as,
+        wrong,
     },
     store::Store,
 };
@@ -491,17 +492,4 @@ fn last_of<T: fmt::Debug + Copy>(runs: &[Run<T>]) -> Vec<(u64, u64, T)> {
 /// Whether a run could be known when a batch was decided, and was not over long before.
 fn in_window<T>(run: &Run<T>, window: Window) -> bool {
     run.first <= window.until && run.last + 20 >= window.from
-}
-
-/// The readings before and with this one that were not fine, as one run.
-fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run<T> {
-    let mut streak = runs[at];
-    for run in runs[..at].iter().rev() {
-        if fine(&run.sight) {
-            break;
-        }
-        streak.first = run.first;
-        streak.count += run.count;
-    }
-    streak
 }

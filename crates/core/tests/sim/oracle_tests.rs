@@ -2,12 +2,12 @@
 
 use crate::{
     ledger::End,
+    logons::probe,
     oracle::{Oracle, Window},
     store::Store,
 };
 use std::sync::Arc;
 use svcwatch_core::{
-    effect::ProbeRequest,
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{IncidentRef, Kind, Merged, Notice, ToldEvent},
     observe::{Fault, HostReading, ProbeId, Reading, ServiceReading, State},
@@ -39,11 +39,11 @@ fn plan() -> Plan {
         for_span: Span(60_000),
         confirm: 1,
         required: true,
+        counted: false,
+        recovery: false,
         stopped_ok: StoppedOk::Never,
         changes: false,
         noise: None,
-        counted: false,
-        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -260,18 +260,6 @@ fn target(state: State, seq: u64) -> Record {
         restarts: None,
         removed: false,
     })
-}
-
-fn probe(host: &str, number: u64) -> ProbeRequest {
-    ProbeRequest {
-        host: host.into(),
-        probe: ProbeId(number),
-        may_log_on: true,
-        logons: 1,
-        ask: Arc::from([]),
-        uptime: false,
-        timeout: Span(10_000),
-    }
 }
 
 /// The service ran, and stopped long enough ago.

@@ -9,6 +9,7 @@ fn cluster(hosts: &[&str], expect: Wanted) -> Plan {
         let mut host = host(name, &["SQL"]);
         host.services[0] = EntryPlan {
             expect: Expect::Either,
+            stopped_ok: StoppedOk::Always,
             required: false,
             counted: true,
             recovery: false,

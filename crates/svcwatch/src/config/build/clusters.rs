@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::limits;
-use svcwatch_core::plan::{EntryPlan, Expect, GroupPlan, Selector, Wanted};
+use svcwatch_core::plan::{EntryPlan, Expect, GroupPlan, Selector, StoppedOk, Wanted};
 use svcwatch_core::time::Span;
 
 use super::Build;
@@ -67,6 +67,7 @@ impl Clusters {
             entry.recovery = false;
             entry.required = false;
             entry.expect = Expect::Either;
+            entry.stopped_ok = StoppedOk::Always;
         }
         let cluster = Cluster {
             name: Name::new(&name.text),

@@ -66,13 +66,13 @@ fn entry(
     };
     Some(EntryPlan {
         required,
+        counted: false,
+        recovery: fields.word("for") == RECOVERY,
         stopped_ok,
         changes: fields.word("changes") == "told",
         noise: by_start
             .then(|| Arc::clone(&build.noise))
             .filter(|noise| !noise.is_empty()),
-        counted: false,
-        recovery: fields.word("for") == RECOVERY,
         selector,
         expect,
         for_span: fields.duration("for"),

@@ -327,6 +327,22 @@ pub(crate) static GROUP: Shape = Shape {
     one_of: &[],
 };
 
+/// On how many hosts of a group a service should run.
+pub(crate) static GROUP_EXPECT: Shape = Shape {
+    name: "group_expect",
+    doc: "On how many of the hosts of a group each of its services should run.",
+    keys: &[&[
+        optional("running", MEMBERS, "", "On exactly so many."),
+        optional("at_least", MEMBERS, "", "On so many or more."),
+    ]],
+    one_of: &["running", "at_least"],
+};
+
+const MEMBERS: Kind = Kind::Whole {
+    least: 1,
+    most: 1_000,
+};
+
 /// One list of hosts.
 pub(crate) static HOSTS_FROM: Shape = Shape {
     name: "host_list",
@@ -352,20 +368,4 @@ pub(crate) static HOSTS_FROM: Shape = Shape {
         ),
     ]],
     one_of: &["file", "http_sd"],
-};
-
-/// On how many hosts of a group a service should run.
-pub(crate) static GROUP_EXPECT: Shape = Shape {
-    name: "group_expect",
-    doc: "On how many of the hosts of a group each of its services should run.",
-    keys: &[&[
-        optional("running", MEMBERS, "", "On exactly so many."),
-        optional("at_least", MEMBERS, "", "On so many or more."),
-    ]],
-    one_of: &["running", "at_least"],
-};
-
-const MEMBERS: Kind = Kind::Whole {
-    least: 1,
-    most: 1_000,
 };

@@ -8,7 +8,7 @@ use crate::{
     id::{Name, Subject},
     notice::{Notice, ToldEvent},
     plan::{HostPlan, NO_ENTRY, Named, Plan, Selector},
-    record::{HostRow, Record, TargetRow},
+    record::{BootRow, HostRow, Record, TargetRow},
     time::Now,
     view::View,
 };
@@ -110,6 +110,7 @@ impl Engine {
             cause: None,
             wrong_since: None,
             refused_until: None,
+            boot: BootRow::default(),
             listed: plan.listed,
             ..row
         });
@@ -310,6 +311,7 @@ impl Engine {
             account.forget(name);
         }
         self.schedule.remove(name);
+        self.night.forget(name);
         self.first_look.looked(name);
         if let Some(host) = self.hosts.remove(name) {
             let row = HostRow {

@@ -10,6 +10,7 @@
 //! `SVCWATCH_SIM_ALOUD=1` prints what the monitor decides and sends in the short story;
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
+mod boots;
 mod changes;
 mod clusters;
 mod happen;
@@ -46,6 +47,10 @@ use world::Ended;
 const FOUND_SEEDS: &[(u64, &str)] = &[
     (2, "a dead host used up the hourly try of a paused account"),
     (
+        3,
+        "a host that said for hours that it shuts down was given time for ever",
+    ),
+    (
         8,
         "the end of an incident expired and the next one opened over it",
     ),
@@ -62,8 +67,13 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         42,
         "the end of an incident was tried, expired and forgotten",
     ),
+    (43, "an uptime that was soon to begin anew hid a boot"),
     (79, "a clock set forward gave up everything that waited"),
     (86, "a restart forgot how long a destination asked to wait"),
+    (
+        106,
+        "a boot grace that was over when its host went down again was told one by one",
+    ),
     (
         205,
         "one answer that waited for the store made the others late",

@@ -38,6 +38,7 @@ impl World {
         let plan = Arc::clone(&self.plan);
         for host in &plan.hosts {
             self.scan_host(host, steady);
+            self.scan_boot(&host.name, steady);
         }
         self.scan_groups(steady);
         self.scan_deliveries(steady);
@@ -176,7 +177,9 @@ impl World {
             .as_ref()
             .and_then(|name| self.store.accounts.get(name))
             .is_some_and(|row| row.paused.is_some());
-        if self.now < base + 3 * round + host.host_for.0 + MINUTE {
+        // One that shuts down is given time, and so are those that are silent while others boot.
+        let patience = limits::SHUTTING_DOWN_MAX.0 + MINUTE;
+        if self.now < base + 3 * round + host.host_for.0 + MINUTE + patience {
             return;
         }
         let shown = self.page.hosts.get(&host.name).map(|view| view.fault);
@@ -317,7 +320,7 @@ impl World {
             State::StartPending | State::ContinuePending => self.plan.stuck_after.start,
             _ => self.plan.stuck_after.stop,
         };
-        least.0.max(3 * wait_hint)
+        least.max(self.plan.stuck_after.boot).0.max(3 * wait_hint)
     }
 
     /// A message that was never tried is sent at once to a destination that is well, whatever others do.
@@ -345,13 +348,18 @@ impl World {
         // A service waits for the summary that names it.
         let fleet = (recipient.clone(), Subject::Fleet);
         let asked = self.oracle.asked_until(&recipient);
+        let of_host = row.notice.subject.host();
+        let host = of_host.map_or(Subject::Fleet, |host| Subject::Host(host.clone()));
+        let host = (recipient.clone(), host);
         let lane = (recipient, row.notice.subject.clone());
-        let turned = [&lane, &fleet].map(|lane| self.store.turned.get(lane).copied().unwrap_or(0));
+        let turned =
+            [&lane, &fleet, &host].map(|lane| self.store.turned.get(lane).copied().unwrap_or(0));
         let base = steady
             .max(known.since + MINUTE)
             .max(stored.first_at)
             .max(turned[0])
             .max(turned[1])
+            .max(turned[2])
             .max(asked)
             .max(self.anew(stored.first_at));
         let bound = SEND_AT_ONCE + beside * SECOND / 4;
@@ -390,7 +398,13 @@ impl World {
             );
             let lane = (recipient.clone(), stored.row.notice.subject.clone());
             let turned = self.store.turned.get(&lane).copied().unwrap_or(0);
-            if !seen.insert(lane) {
+            // What waits behind the summary that names its service goes when that was tried again.
+            let row = self.store.lanes.get(&lane);
+            let behind = row.and_then(|row| row.behind.as_ref());
+            let behind = behind.is_some_and(|summary| {
+                (self.store.waiting.values()).any(|waiting| waiting == summary)
+            });
+            if !seen.insert(lane) || behind {
                 continue;
             }
             let planned = self

@@ -10,10 +10,7 @@ const KEYS: &[(&str, &[&str])] = &[
         &["instant", "probe", "evidence", "remedy", "templates"],
     ),
     ("web", &["config_file"]),
-    ("stuck_after", &["boot"]),
     ("credential", &["acting"]),
-    ("defaults", &["boot_grace"]),
-    ("host", &["boot_grace"]),
     ("service", &["instant", "remedy", "keep_firing_for"]),
 ];
 

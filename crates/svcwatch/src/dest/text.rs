@@ -101,6 +101,7 @@ pub const fn event(event: ToldEvent) -> &'static str {
         ToldEvent::DestinationFailing => "destination failing",
         ToldEvent::HostUnreachable => "unreachable",
         ToldEvent::HostRecovered => "readable again",
+        ToldEvent::AfterBoot => "not back after a boot",
         ToldEvent::AccessDenied => "access denied",
         ToldEvent::LogonRefused => "logon refused",
         ToldEvent::AccountPaused => "account paused",
@@ -129,6 +130,7 @@ pub fn title(notice: &Notice) -> String {
     match &notice.subject {
         Subject::Fleet => match notice.event {
             ToldEvent::Test => "Test message".to_owned(),
+            ToldEvent::AfterBoot => format!("{} did not come back after boots", services(notice)),
             _ => match total(notice) {
                 1 => "One thing is not as expected".to_owned(),
                 total => format!("{total} things are not as expected"),
@@ -142,6 +144,15 @@ pub fn title(notice: &Notice) -> String {
                 clean::name(host.as_str()),
                 phrase(notice)
             )
+        }
+        Subject::Host(host) if matches!(notice.kind, Kind::Summary) => {
+            let (host, services) = (clean::name(host.as_str()), services(notice));
+            match notice.event {
+                ToldEvent::AfterBoot => {
+                    format!("{services} of {host} did not come back after a boot")
+                }
+                _ => format!("{services} of {host} are not as expected"),
+            }
         }
         Subject::Group { group, service } => {
             let service = notice.friendly_name.as_deref().unwrap_or(service.as_str());
@@ -399,6 +410,14 @@ pub fn item(item: &Item) -> String {
         (Some(host), None) => format!("{}: {what}", clean::name(host.as_str())),
         (None, Some(service)) => format!("{}: {what}", clean::name(service.as_str())),
         (None, None) => what.to_owned(),
+    }
+}
+
+/// How many services a summary stands for, in words.
+fn services(notice: &Notice) -> String {
+    match total(notice) {
+        1 => "One service".to_owned(),
+        total => format!("{total} services"),
     }
 }
 

@@ -110,6 +110,10 @@ impl Facts {
             } => self.attempted(delivery, destination, result, answer),
             Fact::LateAnswer { host } => self.late_answer(host),
             Fact::AccountPaused { account, paused } => self.account_paused(account, *paused),
+            Fact::ShuttingDown { host } => {
+                tracing::info!(host = %host, "host is shutting down");
+            }
+            Fact::Booted { host } => tracing::info!(host = %host, "host was booted"),
             Fact::NotOpen { incident } => self.not_open(incident),
             Fact::Silenced {
                 silence,

@@ -186,6 +186,7 @@ fn a_service_that_is_installed_nowhere_runs_nowhere() {
     let nothing = Outcome::Read(HostReading {
         services: Vec::new(),
         asked: vec![("SQL".into(), Asked::Missing)],
+        uptime: None,
     });
     story.pass(Span::minutes(5), &nothing);
     assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);

@@ -19,6 +19,7 @@ use crate::{
 };
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
+mod boots;
 mod grouped;
 mod muted;
 mod restarts;
@@ -72,6 +73,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
         settle: Span::seconds(3),
+        boot_grace: Span::minutes(10),
         also_known_as: Vec::new(),
         listed: false,
         labels: Arc::from([]),
@@ -118,7 +120,7 @@ fn list(services: &[(&str, State)]) -> Outcome {
         .collect();
     Outcome::Read(HostReading {
         services,
-        asked: Vec::new(),
+        ..HostReading::default()
     })
 }
 
@@ -379,6 +381,7 @@ fn hidden_and_missing_are_not_stopped() {
         Outcome::Read(HostReading {
             services: Vec::new(),
             asked: vec![("Spooler".into(), asked)],
+            uptime: None,
         })
     };
     story.pass(Span::minutes(1), &gone(Asked::Hidden));

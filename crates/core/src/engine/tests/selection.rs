@@ -51,6 +51,7 @@ fn services(lines: &[(&str, State, u32)]) -> Outcome {
             .map(|(name, state, code)| line(name, *state, *code))
             .collect(),
         asked: Vec::new(),
+        uptime: None,
     })
 }
 
@@ -222,6 +223,7 @@ fn what_need_not_be_there_may_go_and_what_must_be_is_missed() {
         Outcome::Read(HostReading {
             services: vec![line("Other", State::Running, 0)],
             asked: vec![(name.into(), Asked::Missing)],
+            uptime: None,
         })
     };
     for (required, changes, told) in [
@@ -272,6 +274,7 @@ fn what_should_not_be_there_is_told_for_as_long_as_it_is() {
     let gone = Outcome::Read(HostReading {
         services: vec![line("Other", State::Running, 0)],
         asked: vec![("TeamViewer".into(), Asked::Missing)],
+        uptime: None,
     });
     world.pass(Span::minutes(5), &gone);
     assert_eq!(

@@ -14,6 +14,7 @@ use svcwatch_wire::scmr::{
     QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL, ServiceConfig, ServiceStatus,
     access,
 };
+use svcwatch_wire::srvs::{RemoteTimeOfDay, RemoteTimeOfDayReply, SERVER_SERVICE, TimeOfDay};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -49,6 +50,10 @@ pub(super) enum Trick {
     Silent,
     /// Answers with rubbish instead of a list.
     Rubbish,
+    /// Has no server service.
+    NoServerService,
+    /// Never says how long it runs.
+    DeafServerService,
 }
 
 /// A host and what was done to it.
@@ -142,7 +147,10 @@ impl Host {
             },
         };
         reply.send(&mut stream).await.ok()?;
-        let mut server = Server::new(SERVICE_CONTROL);
+        let mut server = match self.trick {
+            Trick::NoServerService => Server::new(SERVICE_CONTROL),
+            _ => Server::new(SERVICE_CONTROL).also(SERVER_SERVICE),
+        };
         loop {
             let mut head = [0; 16];
             stream.read_exact(&mut head).await.ok()?;
@@ -177,6 +185,20 @@ impl Host {
     /// The answer to a call, or the fault; 0 for no answer at all.
     fn answer(&self, operation: u16, stub: &[u8]) -> Result<Vec<u8>, u32> {
         match operation {
+            RemoteTimeOfDay::OPNUM => {
+                if self.trick == Trick::DeafServerService {
+                    return Err(0);
+                }
+                let time = TimeOfDay {
+                    uptime: 90_000,
+                    ..TimeOfDay::default()
+                };
+                let reply = RemoteTimeOfDayReply {
+                    time: Some(time),
+                    code: Code::SUCCESS,
+                };
+                Ok(reply.encode())
+            }
             OpenScManager::OPNUM => {
                 let reply = match self.trick {
                     Trick::RefuseManager(code) => OpenScManagerReply {

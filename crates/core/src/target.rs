@@ -405,7 +405,9 @@ impl Target {
         row.display_name = display_name;
         row.details = details;
         // What starts by an event or for a user may wait for it, so the same reading may now mean another thing.
-        if known.1 != row.trigger_start || known.2 != row.per_user {
+        // Where neither was known before and neither is so, nothing means another thing.
+        let waits = |trigger_start, per_user| (trigger_start == Some(true), per_user == Some(true));
+        if waits(known.1, known.2) != waits(row.trigger_start, row.per_user) {
             self.looked = false;
         }
         (new, changes)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{IncidentRef, Kind, Merged, Notice, ToldEvent},
-    observe::{Fault, HostReading, ProbeId, Reading, ServiceReading, State},
+    observe::{Fault, HostReading, Reading, ServiceReading, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
         StoppedOk,

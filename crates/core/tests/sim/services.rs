@@ -141,20 +141,22 @@ impl Service {
         }
     }
 
+    /// Whether a change is one of how it is set up, which is done then.
+    fn set_up_anew(&mut self, change: ServiceChange) -> bool {
+        match change {
+            ServiceChange::StartAs(start) => self.set_up.start = Some(start),
+            ServiceChange::Account(account) => self.set_up.account = account,
+            _ => return false,
+        }
+        true
+    }
+
     /// Something happens to it. What makes no sense for its state does nothing.
     pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
         self.after_boot(now);
         let (state, ..) = self.state(now);
-        match change {
-            ServiceChange::StartAs(start) => {
-                self.set_up.start = Some(start);
-                return;
-            }
-            ServiceChange::Account(account) => {
-                self.set_up.account = account;
-                return;
-            }
-            _ => {}
+        if self.set_up_anew(change) {
+            return;
         }
         if state == State::Missing && change != ServiceChange::Show {
             return;
@@ -174,7 +176,10 @@ impl Service {
             ServiceChange::Restart if state == State::Running => {
                 self.enter(now, State::Running, None);
             }
-            ServiceChange::Mend(_) | ServiceChange::Restart => {}
+            ServiceChange::Mend(_)
+            | ServiceChange::Restart
+            | ServiceChange::StartAs(_)
+            | ServiceChange::Account(_) => {}
             ServiceChange::Start if state == State::Running => {}
             ServiceChange::Start => self.enter(now, State::Running, None),
             ServiceChange::SlowStart(steps, step) => self.enter(
@@ -202,7 +207,6 @@ impl Service {
                 self.state = state;
                 self.then = None;
             }
-            ServiceChange::StartAs(_) | ServiceChange::Account(_) => {}
             ServiceChange::Show => {
                 let was = self.visible;
                 self.visible = Visible::Listed;

@@ -346,3 +346,30 @@ fn a_change_in_a_silence_is_kept_and_not_told() {
     assert_eq!(world.story.words(), []);
     assert_eq!(world.history().len(), 1);
 }
+
+#[test]
+fn what_stops_after_its_configuration_was_first_read_is_told_at_once_and_no_first_look() {
+    let spooler = ServiceConfig {
+        per_user: Some(false),
+        ..named("Spooler", StartType::Automatic)
+    };
+    let mut world = World::new(vec![entry("Spooler")], vec![spooler]);
+    world.pass(
+        Span::seconds(1),
+        &services(&[("Spooler", State::Running, 0)]),
+    );
+    world.pass(
+        Span::seconds(31),
+        &services(&[("Spooler", State::Stopped, 1067)]),
+    );
+    let records = world.story.steps.iter().flat_map(|step| &step.commit);
+    let mut opened = records.filter_map(|record| {
+        if let Record::Incident(row) = record {
+            Some(row.first_look)
+        } else {
+            None
+        }
+    });
+    assert_eq!(opened.next(), Some(false));
+    assert_eq!(world.story.told.len(), 1);
+}

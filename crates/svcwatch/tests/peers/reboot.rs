@@ -195,3 +195,36 @@ async fn samba_answers_the_time_and_does_not_tell_how_long_it_runs() {
     assert!(!read(prober.check(&kept, &access).await).services.is_empty());
     assert_eq!(prober.sessions(), 1);
 }
+
+#[tokio::test]
+async fn a_samba_that_comes_back_under_another_name_is_believed_nothing() {
+    let samba = Samba::start(&Settings::default());
+    let port = samba.port();
+    let (mut watch, first) =
+        Watch::start(access(port, ADMINISTRATOR, PASSWORD, Encryption::Required));
+    watch.carry_out(first).await;
+    watch.pass(Span::minutes(5)).await;
+    watch.told.clear();
+
+    drop(samba);
+    let other = Settings {
+        extra: vec!["netbios name = OTHER"],
+        ..Settings::default()
+    };
+    let other = Samba::start_on(port, &other);
+    watch.pass(Span::minutes(5)).await;
+    assert_eq!(watch.words(), [(Kind::Opened, ToldEvent::WrongHost)]);
+    let cause = watch.told[0].cause.clone().unwrap_or_default();
+    assert!(cause.contains("OTHER"), "{cause}");
+
+    drop(other);
+    let _samba = Samba::start_on(port, &Settings::default());
+    watch.pass(Span::minutes(5)).await;
+    assert_eq!(
+        watch.words(),
+        [
+            (Kind::Opened, ToldEvent::WrongHost),
+            (Kind::Resolved, ToldEvent::HostRecovered)
+        ]
+    );
+}

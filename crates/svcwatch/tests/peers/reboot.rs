@@ -5,7 +5,7 @@ use std::sync::Arc;
 use svcwatch::probe::{Access, Encryption, Prober};
 use svcwatch_core::effect::{Effect, Step};
 use svcwatch_core::engine::Engine;
-use svcwatch_core::event::Event;
+use svcwatch_core::event::{Event, Verdict};
 use svcwatch_core::id::{Name, StoreId};
 use svcwatch_core::notice::{Kind, Notice, ToldEvent};
 use svcwatch_core::plan::{
@@ -110,10 +110,12 @@ impl Watch {
                         let services = self.prober.read_config(&host, &services, timeout).await;
                         Event::ConfigRead { host, services }
                     }
-                    Effect::Forget { .. }
-                    | Effect::Send { .. }
-                    | Effect::Show(_)
-                    | Effect::Note(_) => continue,
+                    Effect::Send { delivery, .. } => Event::Settled {
+                        delivery,
+                        verdict: Verdict::Delivered,
+                        answer: String::new(),
+                    },
+                    Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => continue,
                 };
                 steps.push(self.engine.apply(clocks(self.now), event));
             }

@@ -100,7 +100,9 @@ impl Oracle {
             known.processes = known.running.clone();
             known.died = true;
             known.must_know = None;
-            known.said_so = None;
+            // Since when a host says that it shuts down is stored by the wall clock, which may have been set meanwhile:
+            // of such a host nothing is asked until it is read again.
+            known.said_so = known.said_so.map(|_| 0);
         }
         self.boots.reports.clear();
     }

@@ -92,6 +92,10 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         1137,
         "a lost end was not owed any more once another end was refused",
     ),
+    (
+        322,
+        "a host that had said before a crash that it shuts down was judged as if it had said so first after it",
+    ),
 ];
 
 /// Only one test at a time: a planted fault is planted for the whole process.

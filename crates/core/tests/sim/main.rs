@@ -78,6 +78,10 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         1137,
         "a lost end was not owed any more once another end was refused",
     ),
+    (
+        1198,
+        "a reminder that waited for a summary was taken for one that is late",
+    ),
 ];
 
 /// Only one test at a time: a planted fault is planted for the whole process.

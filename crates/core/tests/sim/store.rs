@@ -139,6 +139,10 @@ impl Store {
                     (row.destination.clone(), Arc::clone(&row.recipient)),
                     row.subject.clone(),
                 );
+                let before = self.lanes.get(&key).and_then(|lane| lane.behind.clone());
+                if before.is_some() && row.behind.is_none() {
+                    self.turned.insert(key.clone(), at.1);
+                }
                 if row.removed {
                     self.lanes.remove(&key);
                 } else {

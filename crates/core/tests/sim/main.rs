@@ -96,6 +96,10 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         322,
         "a host that had said before a crash that it shuts down was judged as if it had said so first after it",
     ),
+    (
+        1198,
+        "a reminder that waited for a summary was taken for one that is late",
+    ),
 ];
 
 /// Only one test at a time: a planted fault is planted for the whole process.

@@ -16,6 +16,7 @@ use svcwatch_core::{
     notice::ToldEvent,
     observe::{Fault, State},
     plan::{EntryPlan, HostPlan},
+    record::DeliveryState,
 };
 
 /// How long a new message may take to be rendered and sent.
@@ -398,13 +399,18 @@ impl World {
             );
             let lane = (recipient.clone(), stored.row.notice.subject.clone());
             let turned = self.store.turned.get(&lane).copied().unwrap_or(0);
-            // What waits behind the summary that names its service goes when that was tried again.
-            let row = self.store.lanes.get(&lane);
-            let behind = row.and_then(|row| row.behind.as_ref());
-            let behind = behind.is_some_and(|summary| {
-                (self.store.waiting.values()).any(|waiting| waiting == summary)
-            });
-            if !seen.insert(lane) || behind {
+            // The summary that it waits for is a message of its own, and judged as one.
+            let behind = self.store.lanes.get(&lane);
+            let waits = behind
+                .and_then(|lane| lane.behind.as_ref())
+                .and_then(|summary| self.store.deliveries.get(summary))
+                .is_some_and(|summary| {
+                    matches!(
+                        summary.row.state,
+                        DeliveryState::Pending | DeliveryState::Sending
+                    )
+                });
+            if !seen.insert(lane) || waits {
                 continue;
             }
             let planned = self

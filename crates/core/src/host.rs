@@ -1,13 +1,14 @@
 //! A host: its fault, what it shows us, and its targets.
 
 use crate::{
-    id::Name,
+    boot::Boot,
+    id::{Name, stable_hash},
     limits,
     notice::ToldEvent,
     observe::{Asked, Fault, HostFault, HostReading, Reading, ServiceReading, StartType},
     plan::HostPlan,
     policy::confirm::Candidate,
-    record::HostRow,
+    record::{BootRow, HostRow},
     target::Target,
     time::{Now, Span, Tick, Wall},
 };
@@ -24,6 +25,8 @@ pub struct Line {
     pub name: Arc<str>,
     /// Its place among the targets.
     pub target: Option<usize>,
+    /// The process that it ran as last, 0 where none is known.
+    pub process: u32,
 }
 
 /// A reading after which nothing was to be done, kept so that the same reading once more costs next to nothing.
@@ -40,6 +43,8 @@ pub struct Listed {
     pub start_type: Option<StartType>,
     /// Whether its configuration was asked for.
     pub asked: bool,
+    /// Whether the host did not show it before, which is told once it is selected.
+    pub new: bool,
 }
 
 /// A host.
@@ -69,6 +74,8 @@ pub struct Host {
     pub candidate: Option<Candidate<ToldEvent>>,
     /// Whether its account is an administrator there, as far as a logon since the start told.
     pub administrator: Option<bool>,
+    /// How it goes down and comes back.
+    pub boot: Boot,
     /// Until when no logon is tried because it refused the last one.
     pub refused_until: Option<Tick>,
     /// What that refusal was.
@@ -99,6 +106,8 @@ pub struct Host {
     ask: Option<Arc<[Name]>>,
     /// When the configuration is read next.
     pub config_due: Tick,
+    /// Counts the readings of the configuration.
+    config_round: u32,
     /// Since when an answer with configuration is waited for.
     pub config_asked: Option<Tick>,
     /// Whether the configuration of its services was asked for and answered at least once since the start.
@@ -119,6 +128,7 @@ impl Host {
             seq: 0,
             visibility_seq: 0,
             refused_until: None,
+            boot: BootRow::default(),
             listed: plan.listed,
             removed: false,
         });
@@ -136,6 +146,7 @@ impl Host {
             wrong_since,
             failed: 0,
             candidate: None,
+            boot: Boot::restored(row.boot, plan.boot_grace, now),
             refused_until: row
                 .refused_until
                 .map(|at| now.tick_of(at, limits::REFUSED_WAIT)),
@@ -154,6 +165,7 @@ impl Host {
             visible_changed: false,
             ask: None,
             config_due: Tick(0),
+            config_round: 0,
             config_asked: None,
             configured: false,
             plan,
@@ -234,7 +246,10 @@ impl Host {
 
     /// Remembers a reading after which nothing was to be done.
     pub fn calm_down(&mut self, reading: &HostReading) {
-        let settled = self.absent == 0 && self.vanished.is_empty() && self.row.fault.is_none();
+        let settled = self.absent == 0
+            && self.vanished.is_empty()
+            && self.row.fault.is_none()
+            && !self.boot.holds();
         if !settled || !self.is_quiet(reading) {
             return;
         }
@@ -250,6 +265,7 @@ impl Host {
     pub fn is_as_before(&self, now: Tick, reading: &HostReading) -> bool {
         let Some(calm) = &self.calm else { return false };
         let as_before = now < self.config_due
+            && reading.uptime.is_none()
             && self.same_list(&reading.services)
             && calm.readings.iter().all(|(place, known)| {
                 let service = reading.services.get(*place);
@@ -275,15 +291,41 @@ impl Host {
             })
     }
 
+    /// Whether a list was read since the start, so that what a later one has besides is new there. At a start and after
+    /// a change of the plan nobody knows what was there before.
+    pub const fn knows_list(&self) -> bool {
+        self.baseline && !self.relink
+    }
+
     /// Keeps start types of the services that are listed, and of no others.
     pub fn keep_listed(&mut self, names: &[Name]) {
+        let new = self.knows_list();
         let present: BTreeSet<&Name> = names.iter().collect();
         self.listed.retain(|known, _| present.contains(known));
         for service in names {
             self.listed.entry(service.clone()).or_insert(Listed {
                 start_type: None,
                 asked: false,
+                new,
             });
+        }
+    }
+
+    /// Asks anew for the start types of some of the services that are listed and not watched: of each once in so many
+    /// rounds.
+    pub fn ask_again_of_listed(&mut self) {
+        self.config_round = self.config_round.wrapping_add(1);
+        let round = u64::from(self.config_round).checked_rem(limits::LISTED_ROUNDS);
+        let watched = |targets: &[Target], name: &Name| {
+            targets
+                .binary_search_by(|target| target.row.service.cmp(name))
+                .is_ok()
+        };
+        for (name, listed) in &mut self.listed {
+            let turn = stable_hash(name.key(), 2).checked_rem(limits::LISTED_ROUNDS);
+            if turn == round && !watched(&self.targets, name) {
+                listed.asked = false;
+            }
         }
     }
 

@@ -43,6 +43,9 @@ pub const SLOW_PROBE: Span = Span::seconds(2);
 pub const ASKED_MAX: usize = 200;
 /// How often the configuration of the watched services is read again.
 pub const CONFIG_EVERY: Span = Span::hours(1);
+/// In how many of those readings the configuration of the services that are listed but not watched is read again, each
+/// of them once: some may by then start as an entry says.
+pub const LISTED_ROUNDS: u64 = 24;
 
 /// Hosts that must refuse the password, with no success between, until an account is paused.
 pub const REFUSALS_MAX: usize = 3;
@@ -57,6 +60,30 @@ pub const REFUSED_WAIT: Span = Span::hours(1);
 pub const HIDDEN_ONE_IN: usize = 10;
 /// … and at least so many.
 pub const HIDDEN_MIN: usize = 5;
+
+/// How long what is told of a host that is shutting down is held, at most.
+pub const SHUTTING_DOWN_MAX: Span = Span::minutes(5);
+/// How long a host that seems to be shutting down may go on answering, with no further service stopping, until it is
+/// taken for one that does not.
+pub const SHUTTING_DOWN_QUIET: Span = Span::minutes(1);
+/// Watched services of a host that leave running within its `settle` time, from which on it is shutting down.
+pub const SHUTTING_DOWN_LEFT: usize = 3;
+/// Milliseconds that a host's uptime counts until it begins anew (2^32, 49.7 days).
+pub const UPTIME_WRAP: u64 = 1 << 32;
+/// How far a host's uptime may be from what our own clock says …
+pub const UPTIME_SLACK: Span = Span::minutes(1);
+/// … and one part in so many of the time that passed since the uptime was read, by which two clocks may drift apart.
+pub const UPTIME_DRIFT_ONE_IN: u64 = 10_000;
+/// Processes of a host that must have changed, all at once, to be a boot where its uptime says nothing.
+pub const BOOT_PROCESSES_MIN: usize = 2;
+/// Hosts that shut down or boot at the same time, from which on it is a night of reboots.
+pub const NIGHT_HOSTS: usize = 3;
+/// Time between two messages about a night of reboots.
+pub const NIGHT_EVERY: Span = Span::minutes(5);
+/// How long what did not come back on one host waits for the report of others that are still booting, at most.
+pub const REPORT_WAIT_MAX: Span = Span::minutes(15);
+/// How long ago a boot may be to count among those of a night after a start of ours.
+pub const NIGHT_LENGTH: Span = Span::hours(1);
 
 /// How long the first look after a start or a reload may take until it is told what is already wrong.
 pub const FIRST_LOOK_MAX: Span = Span::minutes(2);
@@ -87,8 +114,20 @@ pub const PAYLOAD_BYTES_MAX: usize = 262_144;
 pub const ANSWER_CHARACTERS_MAX: usize = 300;
 /// Characters of a cause that are kept.
 pub const CAUSE_CHARACTERS_MAX: usize = 500;
+/// Characters of what something was and is, where its change is told.
+pub const CHANGED_CHARACTERS_MAX: usize = 120;
 /// Characters of the note of an acknowledgement that are kept.
 pub const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// How long after the last failure action that starts a service it may take to run.
+pub const RECOVERY_SLACK: Span = Span::seconds(30);
+/// How long a host is given to start a service again that has failed, at most.
+pub const RECOVERY_MAX: Span = Span::minutes(15);
+/// How long after a restart the next one still belongs to the same series.
+pub const RESTARTS_SERIES: Span = Span::hours(24);
+/// Names that one sentence names, at most.
+pub const NAMES_TOLD_MAX: usize = 5;
+/// Hosts of a group over which a service is counted, at most.
+pub const GROUP_MEMBERS_MAX: usize = 1_000;
 /// Silences that are not over, at most.
 pub const SILENCES_MAX: usize = 20_000;
 /// Patterns in the matcher of a silence, at most.

@@ -3,7 +3,7 @@
 use crate::{
     id::{IncidentId, Name, Subject},
     observe::{ServiceDetails, StartType, State},
-    plan::Labels,
+    plan::{Labels, Wanted},
     time::Wall,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -53,6 +53,12 @@ words! {
         Missing = "missing",
         /// We may not see it any more.
         Hidden = "hidden",
+        /// It ended and was started again.
+        Restarted = "restarted",
+        /// It runs on another host of its group than before.
+        Moved = "moved",
+        /// It is set up in another way, is new or is gone; or it is there and should not be.
+        Changed = "changed",
         /// It is not watched any more.
         Unwatched = "unwatched",
         /// A destination does not take what it is given.
@@ -71,6 +77,8 @@ words! {
         WrongHost = "wrong_host",
         /// A host answers what makes no sense.
         ProtocolError = "protocol_error",
+        /// A host was booted and some of its services did not come back.
+        AfterBoot = "after_boot",
         /// Somebody tries whether notices arrive.
         Test = "test",
     }
@@ -89,9 +97,15 @@ impl ToldEvent {
             | Self::LogonRefused
             | Self::AccountPaused
             | Self::WrongHost
+            | Self::AfterBoot
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
-            Self::Unwatched | Self::HostRecovered | Self::Test => Severity::Info,
+            Self::Restarted
+            | Self::Moved
+            | Self::Changed
+            | Self::Unwatched
+            | Self::HostRecovered
+            | Self::Test => Severity::Info,
         }
     }
 }
@@ -127,6 +141,19 @@ pub struct Item {
     pub state: Option<State>,
     /// What is wrong.
     pub event: ToldEvent,
+}
+
+/// A group, as a notice about a service of it tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSeen {
+    /// Its name.
+    pub name: Name,
+    /// On how many of its hosts the service should run.
+    pub expected: Wanted,
+    /// On how many it is seen running.
+    pub running: u32,
+    /// Its hosts, each with the state of the service there; unknown where it cannot be seen.
+    pub members: Vec<(Name, State)>,
 }
 
 /// What is to be told, complete: all that a destination needs to write its message.
@@ -171,6 +198,8 @@ pub struct Notice {
     pub incident: Option<IncidentRef>,
     /// Incidents that came and went untold.
     pub merged: Vec<Merged>,
+    /// The group, where the service is counted over one.
+    pub group: Option<Arc<GroupSeen>>,
     /// The lines of a summary, at most [`crate::limits::SUMMARY_ITEMS_MAX`].
     pub items: Vec<Item>,
     /// How many things a notice stands for, by event (for a paused account: hosts unseen, under `host_unreachable`'s
@@ -203,10 +232,18 @@ impl Notice {
             labels: Arc::from([]),
             incident: None,
             merged: Vec::new(),
+            group: None,
             items: Vec::new(),
             counts: Vec::new(),
             seq,
         }
+    }
+}
+
+impl Why {
+    /// Whether it is held back because its host goes down or comes back.
+    pub const fn is_of_boot(self) -> bool {
+        matches!(self, Self::BootGrace | Self::ShuttingDown)
     }
 }
 
@@ -229,6 +266,10 @@ words! {
         MergedLater = "merged",
         /// Somebody has acknowledged the incident, so it is not repeated.
         Acknowledged = "acknowledged",
+        /// Its host was booted a short while ago: what does not come back is told as one.
+        BootGrace = "boot_grace",
+        /// Its host is shutting down: it is told where the host does not come back.
+        ShuttingDown = "shutting_down",
         /// A silence covers it.
         Silenced = "silenced",
         /// A maintenance window covers it.

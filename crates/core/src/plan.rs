@@ -3,6 +3,7 @@
 use crate::{
     glob::Glob,
     id::Name,
+    noise::Noise,
     notice::{Kind, Severity, ToldEvent},
     observe::StartType,
     rhythm::Rhythm,
@@ -30,6 +31,61 @@ pub struct Plan {
     pub stuck_after: StuckAfter,
     /// When what is not told because it is expected; names are unique.
     pub maintenance: Vec<MaintenancePlan>,
+    /// Services that are counted over several hosts; group and service together are unique.
+    pub groups: Vec<Arc<GroupPlan>>,
+}
+
+/// A service that should run on so many of the hosts of a group. Each of these hosts has an entry that counts it
+/// ([`EntryPlan::counted`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlan {
+    /// The group.
+    pub group: Name,
+    /// The service, by its key name.
+    pub service: Name,
+    /// On how many hosts it should run.
+    pub expect: Wanted,
+    /// How long it must run on too few or too many before it is told. A move takes its time.
+    pub for_span: Span,
+    /// The hosts; names are unique. One that the plan lacks is not counted.
+    pub members: Vec<Name>,
+    /// What people call the service.
+    pub friendly_name: Option<Arc<str>>,
+    /// Instead of the usual severity.
+    pub severity: Option<Severity>,
+    /// Labels on top of those that its hosts share.
+    pub labels: Labels,
+}
+
+/// On how many hosts of a group a service should run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// On so many, no more and no fewer.
+    Exactly(u32),
+    /// On so many or more.
+    AtLeast(u32),
+}
+
+impl Wanted {
+    /// The least that is as expected.
+    pub const fn least(self) -> u32 {
+        match self {
+            Self::Exactly(count) | Self::AtLeast(count) => count,
+        }
+    }
+
+    /// Whether more than the least are too many.
+    pub const fn is_exact(self) -> bool {
+        matches!(self, Self::Exactly(_))
+    }
+
+    /// As it is said: `1`, `at least 2`.
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Exactly(count) => format!("{count}"),
+            Self::AtLeast(count) => format!("at least {count}"),
+        }
+    }
 }
 
 /// Times from when until before when, in order.
@@ -69,6 +125,8 @@ pub struct HostPlan {
     pub host_for: Span,
     /// How long a notice about its services is held.
     pub settle: Span,
+    /// How long notices about its services are held after a boot.
+    pub boot_grace: Span,
     /// Other computer names that it may give.
     pub also_known_as: Vec<Glob>,
     /// Whether a list of hosts names it, and not the configuration itself: that a list lets go of it is told.
@@ -103,9 +161,17 @@ impl HostPlan {
                 Selector::DisplayName(glob) => {
                     display_name.is_some_and(|shown| glob.matches(shown))
                 }
-                Selector::Start(wanted) => start_type == Some(*wanted),
+                Selector::Start(wanted) => {
+                    start_type.is_some_and(|start| starts_so(*wanted, start))
+                }
             })
     }
+}
+
+/// Whether a service that starts so is meant by an entry for this start type. What starts with a delay is automatic
+/// too; an entry for that alone comes first.
+pub fn starts_so(wanted: StartType, start: StartType) -> bool {
+    wanted == start || (wanted == StartType::Automatic && start == StartType::AutomaticDelayed)
 }
 
 /// The place of no entry: of a target that no entry means any more.
@@ -159,16 +225,59 @@ pub struct EntryPlan {
     pub expect: Expect,
     /// How long they must be otherwise before it is told.
     pub for_span: Span,
+    /// Whether an end that its host may mend by itself is left to it first, for as long as its failure actions take;
+    /// and whether restarts are told.
+    pub recovery: bool,
     /// How many readings must agree; at least 1.
     pub confirm: u32,
-    /// Whether an uninstalled service is told: exact names on a host yes, globs and groups no.
+    /// Whether an uninstalled service is told: exact names on a host and start types yes, globs and groups no, unless
+    /// the configuration says otherwise.
     pub required: bool,
+    /// Whether a group counts it ([`GroupPlan`]): then it is watched, seen or not, and not told by itself for not
+    /// running.
+    pub counted: bool,
+    /// Which stops are as good as running.
+    pub stopped_ok: StoppedOk,
+    /// Whether changes of how it is set up are told; they are kept in any case.
+    pub changes: bool,
+    /// What is taken for noise; only an entry for a start type has it.
+    pub noise: Option<Arc<Noise>>,
     /// What people call it.
     pub friendly_name: Option<Arc<str>>,
     /// Instead of the event's own severity.
     pub severity: Option<Severity>,
     /// Labels on top of the host's.
     pub labels: Labels,
+}
+
+impl EntryPlan {
+    /// Whether a service is judged by this entry as by another one.
+    pub fn judges_like(&self, other: &Self) -> bool {
+        self.expect == other.expect
+            && self.stopped_ok == other.stopped_ok
+            && self.required == other.required
+            && self.counted == other.counted
+            && self.noise == other.noise
+            && self.selector.is_named() == other.selector.is_named()
+    }
+
+    /// Whether what it means is told at first sight; others are learned first. What should not be there at all is
+    /// wrong whether it ever ran or not.
+    pub fn at_first_sight(&self) -> bool {
+        self.selector.is_named() || self.expect == Expect::Absent
+    }
+}
+
+words! {
+    /// Which stops of a service are as good as running, by the code that it stopped with.
+    pub enum StoppedOk {
+        /// An orderly one, with 0.
+        Exit0 = "exit0",
+        /// None.
+        Never = "never",
+        /// Every one.
+        Always = "always",
+    }
 }
 
 /// Which services an entry means.
@@ -214,6 +323,8 @@ words! {
         Stopped = "stopped",
         /// Running or stopped, but neither paused nor stuck.
         Either = "either",
+        /// Not installed at all.
+        Absent = "absent",
     }
 }
 
@@ -307,6 +418,8 @@ pub struct StuckAfter {
     pub start: Span,
     /// Stopping or pausing.
     pub stop: Span,
+    /// Either of them, where it began in boot grace.
+    pub boot: Span,
 }
 
 impl Default for StuckAfter {
@@ -314,6 +427,7 @@ impl Default for StuckAfter {
         Self {
             start: Span::minutes(5),
             stop: Span::minutes(10),
+            boot: Span::minutes(15),
         }
     }
 }

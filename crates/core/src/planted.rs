@@ -56,12 +56,38 @@ words! {
         SilencesForgotten = "silences_forgotten",
         /// A silence ends the incidents that it covers.
         SilenceEndsIncidents = "silence_ends_incidents",
+        /// What a boot left stopped is told one by one, as if no host had been booted.
+        BootIgnored = "boot_ignored",
+        /// What did not come back after a boot is never told.
+        BootReportForgotten = "boot_report_forgotten",
+        /// Services of a host that is shutting down are told one by one.
+        ShuttingDownToldEach = "shutting_down_told_each",
+        /// A boot grace that was running is not restored.
+        BootGraceForgotten = "boot_grace_forgotten",
         /// A maintenance window silences nothing.
         WindowIgnored = "window_ignored",
+        /// A host of a group that cannot be seen counts as stopped.
+        UnknownMemberIsStopped = "unknown_member_is_stopped",
+        /// A service of a group is told as stopped while it moves.
+        MoveIsOutage = "move_is_outage",
+        /// What is known of groups is not restored.
+        GroupForgotten = "group_forgotten",
+        /// A service that its host is about to start again is told at once.
+        RecoveryNotWaited = "recovery_not_waited",
+        /// A host that was started anew counts as restarts of its services.
+        BootIsRestarts = "boot_is_restarts",
         /// That a list lets go of a host is not told.
         VanishedUntold = "vanished_untold",
         /// A restart forgets which hosts a list named.
         ListsForgotten = "lists_forgotten",
+        /// A service that is to be learned first is told although it was never seen running.
+        LearnedIsTold = "learned_is_told",
+        /// Where an orderly stop is as good as running, every other one is too.
+        StoppedOkHidesCrash = "stopped_ok_hides_crash",
+        /// A change of how a service is set up is neither kept nor told.
+        ChangeForgotten = "change_forgotten",
+        /// A service whose start type changes is not watched any more by the entry that selected it.
+        SelectionForgotten = "selection_forgotten",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

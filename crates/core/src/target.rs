@@ -1,20 +1,22 @@
 //! The state machine of one service on one host.
 
 use crate::{
+    changes::{self, Change},
+    health::{self, Health},
     id::Name,
     notice::{ToldEvent, Why},
     observe::{Reading, ServiceConfig, ServiceDetails, State},
-    plan::{EntryPlan, Expect, StuckAfter},
+    plan::{EntryPlan, StuckAfter},
     planted::{self, Planted},
     policy::{
         Ruling,
         confirm::{self, Candidate},
-        mute,
+        mute, recovery,
     },
-    record::TargetRow,
+    record::{Restarts, TargetRow},
     time::{Now, Span, Tick},
 };
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 /// What one check says of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,19 +27,6 @@ pub enum Sight {
     Missing,
     /// We may not see it.
     Hidden,
-}
-
-/// How a service stands against its expectation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// As expected.
-    Fine,
-    /// On its way between two states: neither begins nor ends anything.
-    Between,
-    /// Not to be read: neither begins nor ends anything.
-    Unclear,
-    /// Not as expected.
-    Wrong(ToldEvent),
 }
 
 /// What a reading means for the incident of a target.
@@ -115,6 +104,7 @@ impl Target {
             display_name: None,
             details: None,
             selected_start: None,
+            restarts: None,
             removed: false,
         };
         Self::restored(row, entry, Span::ZERO, now)
@@ -151,6 +141,11 @@ impl Target {
         !self.never_seen() && !matches!(self.row.state, State::Missing)
     }
 
+    /// Whether what is known of it is what its last reading has said.
+    pub const fn is_sure(&self) -> bool {
+        self.looked && self.candidate.is_none() && !self.row.hidden
+    }
+
     /// Whether a reading says exactly what is known already, so that nothing needs to be looked at.
     pub fn is_quiet(&self, reading: &Reading) -> bool {
         self.looked
@@ -172,6 +167,7 @@ impl Target {
         sight: Sight,
         entry: &EntryPlan,
         stuck_after: StuckAfter,
+        boot: Option<Tick>,
     ) -> Seen {
         let (state, hidden) = match sight {
             Sight::Read(reading) => (reading.state, false),
@@ -179,8 +175,18 @@ impl Target {
             Sight::Hidden if planted::is(Planted::HiddenIsFine) => (self.row.state, false),
             Sight::Hidden => (State::Unknown, true),
         };
-        let stuck = self.watch_progress(now, sight, stuck_after);
-        let mut dirty = self.watch_wrong(now, self.health(entry, state, hidden, stuck));
+        let stuck = self.watch_progress(now, sight, stuck_after, boot);
+        let exit_code = match sight {
+            Sight::Read(reading) => reading.exit_code,
+            Sight::Missing | Sight::Hidden => None,
+        };
+        let seen = health::Seen {
+            state,
+            hidden,
+            stuck,
+            exit_code,
+        };
+        let mut dirty = self.watch_wrong(now, health::judge(&self.row, entry, seen));
         let first = !self.looked;
         self.looked = true;
 
@@ -192,6 +198,7 @@ impl Target {
             changed_from = Some((!self.never_seen()).then_some(self.row.state));
             self.enter(now, state, hidden);
             dirty |= self.keep_details(sight) | true;
+            self.note_failure(now, entry);
         }
         let meaning = if self.candidate.is_some() {
             Meaning::Nothing
@@ -224,6 +231,24 @@ impl Target {
         if matches!(state, State::Missing | State::Unknown) {
             self.row.pid = None;
         }
+    }
+
+    /// Notes that it has failed and that its host may be about to start it again.
+    fn note_failure(&mut self, now: Now, entry: &EntryPlan) {
+        let at = self.row.wrong_since.unwrap_or(now.wall);
+        if recovery::due(&self.row, entry, at).is_none() {
+            return;
+        }
+        let restarts = self.row.restarts.get_or_insert_with(|| {
+            Box::new(Restarts {
+                count: 0,
+                since: now.wall,
+                last: now.wall,
+                failures: 0,
+                mending: true,
+            })
+        });
+        restarts.mending = true;
     }
 
     /// Keeps process and exit codes of a reading; whether one of them is new.
@@ -259,7 +284,14 @@ impl Target {
     }
 
     /// Whether a pending state has not moved for too long: three wait hints, and at least the configured time.
-    fn watch_progress(&mut self, now: Now, sight: Sight, stuck_after: StuckAfter) -> bool {
+    /// What began in boot grace, which ends at `boot`, gets the time that a boot takes.
+    fn watch_progress(
+        &mut self,
+        now: Now,
+        sight: Sight,
+        stuck_after: StuckAfter,
+        boot: Option<Tick>,
+    ) -> bool {
         let Sight::Read(reading) = sight else {
             self.progress = None;
             return false;
@@ -283,24 +315,30 @@ impl Target {
             }));
         }
         let bound = reading.wait_hint.times(3).max(least);
-        self.progress
-            .as_ref()
-            .is_some_and(|known| now.tick.since(known.since) >= bound)
+        self.progress.as_ref().is_some_and(|known| {
+            let booting = boot.is_some_and(|until| known.since < until);
+            let bound = if booting {
+                bound.max(stuck_after.boot)
+            } else {
+                bound
+            };
+            now.tick.since(known.since) >= bound
+        })
     }
 
     /// What the confirmed state means.
     fn meaning(&self, now: Now, entry: &EntryPlan, stuck: bool) -> Meaning {
-        match self.health(entry, self.row.state, self.row.hidden, stuck) {
+        match self.health(entry, stuck) {
             Health::Fine => Meaning::Fine,
             Health::Between | Health::Unclear => Meaning::Nothing,
             Health::Wrong(event) => {
-                if mute::opens(entry.selector.is_named(), self.row.seen_running) != Ruling::Pass {
+                if mute::opens(entry.at_first_sight(), self.row.seen_running) != Ruling::Pass {
                     return Meaning::Nothing;
                 }
                 match confirm::lasted(
                     now.tick,
                     self.wrong_since.unwrap_or(now.tick),
-                    entry.for_span,
+                    recovery::needed(&self.row, entry),
                 ) {
                     Ruling::Wait(at) => Meaning::WrongAt(at),
                     Ruling::Pass | Ruling::Drop(_) => Meaning::Wrong(event),
@@ -311,11 +349,8 @@ impl Target {
 
     /// Why it is not told although it is not as expected.
     pub fn muted(&self, entry: &EntryPlan) -> Option<Why> {
-        let wrong = matches!(
-            self.health(entry, self.row.state, self.row.hidden, false),
-            Health::Wrong(_)
-        );
-        match mute::opens(entry.selector.is_named(), self.row.seen_running) {
+        let wrong = matches!(self.health(entry, false), Health::Wrong(_));
+        match mute::opens(entry.at_first_sight(), self.row.seen_running) {
             Ruling::Drop(why) if wrong => Some(why),
             Ruling::Drop(_) | Ruling::Pass | Ruling::Wait(_) => None,
         }
@@ -323,26 +358,37 @@ impl Target {
 
     /// Whether it is as expected; what cannot be seen is not.
     pub fn as_expected(&self, entry: &EntryPlan) -> bool {
-        self.health(entry, self.row.state, self.row.hidden, false) == Health::Fine
+        self.health(entry, false) == Health::Fine
+    }
+
+    /// Judges it anew with the next reading although nothing of it has changed: the plan has. What is wrong then counts
+    /// as a first look.
+    pub const fn judge_again(&mut self) {
+        self.looked = false;
     }
 
     /// Begins the `for` of a target anew, where the plan's `for` or expectation changed.
-    pub fn start_again(&mut self, now: Now) {
-        // It is judged anew although nothing of it has changed, and what is wrong now counts as a first look.
-        self.looked = false;
+    pub const fn start_again(&mut self, now: Now) {
+        self.judge_again();
         if self.wrong_since.is_some() {
             self.wrong_since = Some(now.tick);
             self.row.wrong_since = Some(now.wall);
         }
     }
 
-    /// Takes in its configuration, of which the details come from `details`; whether something is new.
+    /// Takes in its configuration, of which the details come from `details`; whether something is new, and what of that
+    /// is a change.
     pub fn configure(
         &mut self,
         config: &ServiceConfig,
         details: Option<Arc<ServiceDetails>>,
-    ) -> bool {
+    ) -> (bool, Vec<Change>) {
         self.config_read = true;
+        let changes = if planted::is(Planted::ChangeForgotten) {
+            Vec::new()
+        } else {
+            changes::found(&self.row, config, details.as_deref())
+        };
         let row = &mut self.row;
         let display_name = config
             .display_name
@@ -358,48 +404,31 @@ impl Target {
         row.per_user = config.per_user;
         row.display_name = display_name;
         row.details = details;
-        new
+        // What starts by an event or for a user may wait for it, so the same reading may now mean another thing.
+        // Where neither was known before and neither is so, nothing means another thing.
+        let waits = |trigger_start, per_user| (trigger_start == Some(true), per_user == Some(true));
+        if waits(known.1, known.2) != waits(row.trigger_start, row.per_user) {
+            self.looked = false;
+        }
+        (new, changes)
     }
 
     /// Whether nothing is wrong with its being uninstalled, and so nothing is left to watch.
     pub fn may_go(&self, entry: &EntryPlan) -> bool {
-        self.row.state == State::Missing && self.candidate.is_none() && !self.is_required(entry)
+        self.row.state == State::Missing
+            && self.candidate.is_none()
+            && !health::is_required(&self.row, entry)
+            && !entry.counted
     }
 
-    /// Whether an uninstalled service is told: one that somebody named on its host, or that its start type selected.
-    /// Instances of per-user services come and go with the users.
-    fn is_required(&self, entry: &EntryPlan) -> bool {
-        entry.required || (self.row.selected_start.is_some() && self.row.per_user != Some(true))
-    }
-
-    /// How a state stands against an entry's expectation.
-    fn health(&self, entry: &EntryPlan, state: State, hidden: bool, stuck: bool) -> Health {
-        if hidden {
-            return Health::Wrong(ToldEvent::Hidden);
-        }
-        match (state, entry.expect) {
-            (State::Unknown, _) => Health::Unclear,
-            (
-                State::StartPending
-                | State::StopPending
-                | State::ContinuePending
-                | State::PausePending,
-                _,
-            ) => {
-                if stuck {
-                    Health::Wrong(ToldEvent::Stuck)
-                } else {
-                    Health::Between
-                }
-            }
-            (State::Missing, _) if self.is_required(entry) => Health::Wrong(ToldEvent::Missing),
-            (State::Missing, _)
-            | (State::Running, Expect::Running | Expect::Either)
-            | (State::Stopped, Expect::Stopped | Expect::Either) => Health::Fine,
-            (State::Paused, _) if planted::is(Planted::PausedIsRunning) => Health::Fine,
-            (State::Paused, _) => Health::Wrong(ToldEvent::Paused),
-            (State::Stopped, Expect::Running) => Health::Wrong(ToldEvent::Stopped),
-            (State::Running, Expect::Stopped) => Health::Wrong(ToldEvent::Started),
-        }
+    /// How it stands as it was seen last.
+    fn health(&self, entry: &EntryPlan, stuck: bool) -> Health {
+        let seen = health::Seen {
+            state: self.row.state,
+            hidden: self.row.hidden,
+            stuck,
+            exit_code: self.row.exit_code,
+        };
+        health::judge(&self.row, entry, seen)
     }
 }

@@ -1,11 +1,16 @@
 //! Why something is told, or not: which entry of the plan applies to a service, how it stands, and who is told what.
 
+pub use super::explain_group::GroupExplained;
+
 use super::Engine;
 use crate::{
+    health,
     id::{IncidentId, Name, Subject},
-    notice::{Kind, Severity, Why},
+    notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, StartType, State},
-    plan::{Expect, HostPlan, Limit},
+    plan::{EntryPlan, Expect, HostPlan, Limit, StoppedOk},
+    policy::recovery,
+    record::BootRow,
     rhythm::Rhythm,
     silence::{By, Mute},
     time::{Now, Span, Wall},
@@ -33,6 +38,10 @@ pub struct Explanation {
     pub host_for: Span,
     /// How long notices about its services are held.
     pub settle: Span,
+    /// How long they are held after a boot.
+    pub boot_grace: Span,
+    /// What is known of its last boot, and whether something is held because of one.
+    pub boot: BootRow,
     /// Its confirmed fault.
     pub fault: Option<Fault>,
     /// The sentence of the fault.
@@ -66,6 +75,10 @@ pub struct ServiceExplained {
     pub expect: Expect,
     /// How long it must be otherwise.
     pub for_span: Span,
+    /// How long its host is given to start it again, where it fails and its failure actions say so.
+    pub recovery: Option<Span>,
+    /// How often it was started again lately, and since when.
+    pub restarts: Option<(u32, Wall)>,
     /// How many readings must agree.
     pub confirm: u32,
     /// Its last confirmed state.
@@ -78,8 +91,22 @@ pub struct ServiceExplained {
     pub wrong_since: Option<Wall>,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// Whether an event starts it.
+    pub trigger_start: Option<bool>,
+    /// Whether it is a per-user service.
+    pub per_user: Option<bool>,
+    /// Which stops are as good as running.
+    pub stopped_ok: StoppedOk,
+    /// Whether it is told when it is not installed.
+    pub required: bool,
+    /// Whether changes of how it is set up are told.
+    pub changes: bool,
+    /// Why nothing is said of its stops and changes: it is known for them.
+    pub noise: Option<String>,
     /// Its severity, where it is set.
     pub severity: Option<Severity>,
+    /// The group that counts it.
+    pub group: Option<alloc::boxed::Box<GroupExplained>>,
     /// Its open incident.
     pub incident: Option<IncidentId>,
     /// Until when the opening is held.
@@ -144,6 +171,8 @@ impl Engine {
             next_round: next_round(&host.plan, now),
             host_for: host.plan.host_for,
             settle: host.plan.settle,
+            boot_grace: host.plan.boot_grace,
+            boot: host.row.boot,
             fault: host.row.fault,
             cause: host.row.cause.clone(),
             since: host.row.since,
@@ -183,13 +212,28 @@ impl Engine {
             selector: entry.selector.in_words(),
             expect: entry.expect,
             for_span: entry.for_span,
+            recovery: recovery::would_be_due(row, entry, row.wrong_since.unwrap_or(now.wall)),
+            restarts: row
+                .restarts
+                .as_ref()
+                .filter(|one| one.count > 0)
+                .map(|one| (one.count, one.since)),
             confirm: entry.confirm,
             state: row.state,
             since: row.since,
             previous_state: row.previous_state,
             wrong_since: row.wrong_since,
             start_type: row.start_type,
+            trigger_start: row.trigger_start,
+            per_user: row.per_user,
+            stopped_ok: entry.stopped_ok,
+            required: health::is_required(row, entry),
+            changes: entry.changes,
+            noise: health::noise(row, entry).map(String::from),
             severity: entry.severity,
+            group: self
+                .group_of(&row.host, &row.service)
+                .map(|group| alloc::boxed::Box::new(self.explain_group(now, group))),
             incident: incident.map(|incident| incident.id.clone()),
             held_until: incident.and_then(|incident| incident.held_until),
             acknowledged_by: incident
@@ -200,11 +244,11 @@ impl Engine {
                 .or_else(|| self.mute_of(&subject))
                 .or(host.row.fault.map(|_| Why::HostFault)),
             muted_by: self.mute_for(&subject).map(|mute| self.mute_in_words(mute)),
-            lanes: self.explain_lanes(now, &subject, entry),
+            lanes: self.explain_lanes(now, &subject, usual_of(entry)),
         })
     }
 
-    fn mute_in_words(&self, mute: &Mute) -> (String, Wall) {
+    pub(super) fn mute_in_words(&self, mute: &Mute) -> (String, Wall) {
         let words = match &mute.by {
             By::Window(name) => format!("maintenance window {name}"),
             By::Silence(id) => {
@@ -218,17 +262,12 @@ impl Engine {
         (words, mute.until)
     }
 
-    fn explain_lanes(
+    pub(super) fn explain_lanes(
         &self,
         now: Now,
         subject: &Subject,
-        entry: &crate::plan::EntryPlan,
+        (event, severity): (ToldEvent, Severity),
     ) -> Vec<LaneExplained> {
-        let event = match entry.expect {
-            Expect::Running | Expect::Either => crate::notice::ToldEvent::Stopped,
-            Expect::Stopped => crate::notice::ToldEvent::Started,
-        };
-        let severity = entry.severity.unwrap_or(event.severity());
         let Some(notice) = self
             .notice(now, subject, Kind::Opened, 0)
             .or_else(|| Some(self.imagined(now, subject, event, severity)))
@@ -264,6 +303,15 @@ impl Engine {
         }
         found
     }
+}
+
+/// What would be told of a service first, and how bad that is.
+fn usual_of(entry: &EntryPlan) -> (ToldEvent, Severity) {
+    let event = match entry.expect {
+        Expect::Running | Expect::Either => ToldEvent::Stopped,
+        Expect::Stopped | Expect::Absent => ToldEvent::Started,
+    };
+    (event, entry.severity.unwrap_or(event.severity()))
 }
 
 /// When the schedule of a host says that it is read next.

@@ -4,34 +4,43 @@
 //! After each event the same short pass restores what must always hold: what has come due is looked at, whoever may
 //! be read is read, and whatever may be sent is sent.
 
+mod boots;
+mod changed;
 mod explain;
+mod explain_group;
+mod grouped;
+mod informed;
 mod listed;
 mod muted;
 mod observed;
 mod opened;
 mod probing;
 mod reload;
+mod restarts;
 mod restore;
 mod service;
 mod stirred;
 mod telling;
+mod together;
 mod vanished;
 mod views;
 
 #[cfg(test)]
 mod tests;
 
-pub use explain::{Explanation, LaneExplained, ServiceExplained};
+pub use explain::{Explanation, GroupExplained, LaneExplained, ServiceExplained};
 
 use crate::{
     account::Account,
     effect::{Effect, Fact, Step},
     event::Event,
     first_look::FirstLook,
+    group::Groups,
     host::Host,
     id::{IncidentId, Name, StoreId, Subject},
     incident::Incidents,
     limits,
+    night::Night,
     observe::ServiceDetails,
     outbox::{Outbox, Signal},
     plan::Plan,
@@ -60,6 +69,7 @@ pub struct Engine {
     retired_hosts: BTreeMap<Name, HostRow>,
     accounts: BTreeMap<Name, Account>,
     incidents: Incidents,
+    groups: Groups,
     outbox: Outbox,
     schedule: Schedule,
     /// Names of services, once for all hosts.
@@ -69,6 +79,8 @@ pub struct Engine {
     first_look: FirstLook,
     /// What is not told for a while.
     mutes: Mutes,
+    /// Hosts that shut down and boot.
+    night: Night,
     /// Hosts that can be read again: what a mute held back of their services is judged anew.
     recovered: Vec<Name>,
     /// Hosts of which nothing was shown yet since the start, or that are to be shown anew.
@@ -137,7 +149,8 @@ impl Engine {
             self.show_more(step);
         }
         self.look_at_mutes(now, step);
-        for subject in self.incidents.due(now.tick) {
+        self.look_at_boots(now, step);
+        for subject in self.due_together(now, step) {
             self.incident_due(now, &subject, step);
         }
         if self.first_look.is_over(now.tick) {
@@ -168,6 +181,7 @@ impl Engine {
             shows,
             self.mutes.deadline(),
             self.incidents.deadline(),
+            self.night.deadline(),
             self.first_look.deadline(),
             probes,
             sends,
@@ -234,6 +248,15 @@ impl Engine {
                 destination.row.seq
             }
             Subject::Fleet => self.next_record(),
+            Subject::Group { group, service } => {
+                let key = (group.clone(), service.clone());
+                let Some(group) = self.groups.get_mut(&key) else {
+                    return self.next_record();
+                };
+                group.row.seq = group.row.seq.saturating_add(1);
+                step.commit.push(Record::Group(group.row.clone()));
+                group.row.seq
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 //! an opening that was never told as an opening, a change as an update, what was told before and is still wrong as a
 //! reminder, and the end of what was told as its end.
 
-use super::{Engine, views::host_means};
+use super::{Engine, together::Summary, views::host_means};
 use crate::{
     effect::{Effect, Fact, Step},
     host::Host,
@@ -79,7 +79,7 @@ impl Engine {
             self.judge_again(now, subjects, step);
             let owed: Vec<Subject> = self.incidents.owed_ends().cloned().collect();
             for subject in owed {
-                if self.mute_of(&subject).is_none() {
+                if self.mute_for(&subject).is_none() {
                     self.tell_owed_end(now, &subject, step);
                 }
             }
@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// Judges open incidents anew: what is covered now, and what is not any more and is to be told.
-    fn judge_again(&mut self, now: Now, subjects: Vec<Subject>, step: &mut Step) {
+    pub(super) fn judge_again(&mut self, now: Now, subjects: Vec<Subject>, step: &mut Step) {
         let mut untold = Vec::new();
         let mut told = Vec::new();
         for subject in subjects {
@@ -102,7 +102,9 @@ impl Engine {
             };
             let (was, is_told) = (incident.row.muted, incident.row.told);
             match (was, self.withheld_because(&subject)) {
-                (was, Some(why)) if was != Some(why) && (is_told || was.is_some()) => {
+                (was, Some(why))
+                    if was != Some(why) && ((is_told && !why.is_of_boot()) || was.is_some()) =>
+                {
                     let untold = incident.row.untold;
                     self.note_muted(&subject, Some(why), untold, step);
                     if planted::is(Planted::SilenceEndsIncidents) {
@@ -121,13 +123,13 @@ impl Engine {
             untold.clear();
         }
         if !untold.is_empty() {
-            let cause = "still wrong after a silence or a maintenance window";
-            self.tell_together(now, untold, cause, step);
+            let cause = "still wrong after what held it back was over: a silence, a maintenance window, a shutdown or a fault of its host";
+            self.tell_together(now, untold, &Summary::of(self, cause), step);
         }
     }
 
     /// Tells of what was told before a mute and is still wrong after it.
-    fn tell_again(&mut self, now: Now, subject: &Subject, step: &mut Step) {
+    pub(super) fn tell_again(&mut self, now: Now, subject: &Subject, step: &mut Step) {
         let Some(incident) = self.incidents.of(subject) else {
             return;
         };
@@ -182,7 +184,8 @@ impl Engine {
         event: ToldEvent,
         step: &mut Step,
     ) -> bool {
-        let Some(why) = self.mute_of(subject) else {
+        // An end that comes with a boot is good news, and is told at once.
+        let Some(why) = self.mute_for(subject).map(|mute| mute.by.why()) else {
             return false;
         };
         self.not_told(now, subject, event, why, step);
@@ -243,16 +246,27 @@ impl Engine {
 
     /// Why nothing is told of an open incident now.
     fn withheld_because(&self, subject: &Subject) -> Option<Why> {
-        let held_back = self
-            .incidents
-            .of(subject)
-            .is_some_and(|incident| incident.row.muted.is_some());
+        let host_fails = match subject {
+            Subject::Service { host, .. } => {
+                self.hosts.get(host).is_some_and(|host| host.failed > 0)
+            }
+            Subject::Host(_)
+            | Subject::Visibility(_)
+            | Subject::Account(_)
+            | Subject::Destination(_)
+            | Subject::Group { .. }
+            | Subject::Fleet => false,
+        };
+        let held_back = self.incidents.of(subject).is_some_and(|incident| {
+            incident.row.muted.is_some() || (host_fails && !incident.row.told)
+        });
         // After a start nobody knows yet whether what was held back is still so.
         let in_sight = match subject {
             Subject::Service { host, .. } | Subject::Visibility(host) => {
                 self.hosts.get(host).is_none_or(Host::is_in_sight)
             }
             Subject::Host(host) => self.hosts.get(host).is_none_or(|host| host.looked),
+            Subject::Group { group, service } => self.is_group_in_sight(group, service),
             Subject::Account(_) | Subject::Destination(_) | Subject::Fleet => true,
         };
         match mute::tells(self.mute_of(subject), held_back, in_sight) {
@@ -264,7 +278,8 @@ impl Engine {
     /// Why a mute covers a subject as it is now: by its open incident, else by the one whose end is owed, else by what
     /// would be told of it first.
     pub(super) fn mute_of(&self, subject: &Subject) -> Option<Why> {
-        self.mute_for(subject).map(|mute| mute.by.why())
+        let mute = self.mute_for(subject).map(|mute| mute.by.why());
+        mute.or_else(|| self.boot_holds(subject))
     }
 
     /// The mute that covers a subject.
@@ -277,6 +292,39 @@ impl Engine {
         let row = incident.or_else(|| self.incidents.owed_end(subject));
         let (severity, event) =
             row.map_or_else(|| self.usual(subject), |row| (row.severity, row.event));
+        self.mute_covering(subject, severity, event)
+    }
+
+    /// The mute that covers something of a subject. What is about a group is covered where each of its hosts is: one
+    /// host that nobody works on should carry the service.
+    pub(super) fn mute_covering(
+        &self,
+        subject: &Subject,
+        severity: Severity,
+        event: ToldEvent,
+    ) -> Option<&Arc<Mute>> {
+        if self.mutes.is_quiet() {
+            return None;
+        }
+        if let Subject::Group { group, service } = subject
+            && let Some(group) = self.groups.get(group, service)
+        {
+            let mut least: Option<&Arc<Mute>> = None;
+            for name in group.members.keys() {
+                let host = self.hosts.get(name)?;
+                let found = self.mutes.find(&About {
+                    host: Some(name),
+                    service: Some(service),
+                    site: host.plan.site.as_deref(),
+                    severity,
+                    event,
+                    labels: [&group.plan.labels, &host.plan.labels],
+                })?;
+                let first = least.is_none_or(|least| found.until < least.until);
+                least = if first { Some(found) } else { least };
+            }
+            return least;
+        }
         let host = subject.host().and_then(|name| self.hosts.get(name));
         let entry = host.and_then(|host| {
             let target = host.targets.get(host.find(subject.service()?)?)?;
@@ -301,7 +349,7 @@ impl Engine {
     /// What would be told of a subject first, unless the configuration says otherwise, and how bad that is.
     fn usual(&self, subject: &Subject) -> (Severity, ToldEvent) {
         let event = match subject {
-            Subject::Service { .. } => ToldEvent::Stopped,
+            Subject::Service { .. } | Subject::Group { .. } => ToldEvent::Stopped,
             Subject::Host(_) => ToldEvent::HostUnreachable,
             Subject::Visibility(_) => ToldEvent::Hidden,
             Subject::Account(_) => ToldEvent::AccountPaused,

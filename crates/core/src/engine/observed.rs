@@ -149,6 +149,10 @@ impl Engine {
 
     /// Tells that a host was read, whatever was seen.
     fn checked(&mut self, now: Now, name: &Name, step: &mut Step) {
+        // That a host is as before is news to a group that waits until it has been wrong for long enough.
+        if self.groups.waits() {
+            self.regroup(now, name, step);
+        }
         // A first look is over when it is also known how the services are set up, so that it can be told with them.
         // The first reading waits for that too.
         let host = self.hosts.get(name);
@@ -166,6 +170,7 @@ impl Engine {
 
     /// A host could not be read.
     pub(super) fn faulted(&mut self, now: Now, name: &Name, fault: &HostFault, step: &mut Step) {
+        self.heed_shutdown(now, name, fault, step);
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
@@ -231,6 +236,7 @@ impl Engine {
         if confirmed {
             self.judge_fault(now, name, event, fault, step);
         }
+        self.regroup(now, name, step);
         self.first_look.looked(name);
     }
 
@@ -261,10 +267,16 @@ impl Engine {
         };
         let since = host.wrong_since.unwrap_or(now.tick);
         let first_look = host.first_look;
+        let needed = self.patience(host, event, since, needed);
         match confirm::lasted(now.tick, since, needed) {
             Ruling::Wait(at) => self.schedule.no_later(name, at),
             Ruling::Pass | Ruling::Drop(_) => {
-                let cause = Some(format!("{} ({})", fault.cause, fault.fault));
+                let went_down = if host.boot.went_down {
+                    "it shut down and did not come back: "
+                } else {
+                    ""
+                };
+                let cause = Some(format!("{went_down}{} ({})", fault.cause, fault.fault));
                 self.wrong(
                     now,
                     &Subject::Host(name.clone()),
@@ -298,7 +310,8 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        if !host.looked || host.failed > 0 || host.row.fault.is_some() {
+        let gap = !host.looked || host.failed > 0 || host.row.fault.is_some();
+        if gap {
             self.recovered.push(name.clone());
         }
         host.looked = true;
@@ -322,6 +335,7 @@ impl Engine {
             }
             step.commit.push(Record::Host(host.row.clone()));
         }
+        let booted = self.judge_boot(now, name, reading, step);
         if had_fault {
             self.host_changed(now, name, step);
         }
@@ -334,10 +348,23 @@ impl Engine {
         let sights = self.sights(now, name, reading, step);
         let hidden_is_told = self.judge_visibility(now, name, reading, step);
         let nothing_new = sights.is_empty() && !hidden_is_told;
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.keep_processes(reading, booted);
+        }
+        let restarted = if booted {
+            alloc::vec::Vec::new()
+        } else {
+            self.restarted_meanwhile(name, &sights, gap)
+        };
         for (place, sight) in sights {
             self.see(now, name, place, sight, hidden_is_told, step);
+            if restarted.contains(&place) {
+                self.restarted(now, name, place, false, step);
+            }
         }
+        self.judge_holds(now, name, step);
         self.retire(now, name, step);
+        self.regroup(now, name, step);
         let nothing_to_ask = self.read_config(now, name, step);
         if nothing_new
             && nothing_to_ask

@@ -4,7 +4,9 @@ use super::{Engine, service::Turn};
 use crate::{
     effect::{Effect, Fact, Step},
     id::{IncidentId, Name, Subject},
+    limits,
     notice::{Kind, Severity, ToldEvent, Why},
+    plan::Expect,
     planted::{self, Planted},
     policy::{Ruling, mute, remind},
     record::{HistoryRow, IncidentRow, Record},
@@ -104,6 +106,11 @@ impl Engine {
         } else {
             mute::hold(now.tick, settle)
         };
+        let hold = if first_look {
+            hold
+        } else {
+            self.hold_in_night(now, subject, event, hold)
+        };
         let held_until = if let Ruling::Wait(at) = hold {
             Some(now.wall_of(at))
         } else {
@@ -134,7 +141,8 @@ impl Engine {
             subject: subject.clone(),
             event,
         }));
-        self.incidents.add(now, row, settle);
+        self.incidents
+            .add(now, row, settle.max(limits::NIGHT_EVERY));
         if first_look {
             self.first_look.gather(now, subject.clone());
         } else if held_until.is_none() {
@@ -149,6 +157,12 @@ impl Engine {
         event: ToldEvent,
     ) -> (Severity, Option<crate::observe::State>, Span) {
         let plain = (event.severity(), None, Span::ZERO);
+        if let Subject::Group { group, service } = subject {
+            // That too many run is as bad as that too few do: two hosts may write to the same data.
+            let set = self.groups.get(group, service);
+            let severity = set.and_then(|group| group.plan.severity);
+            return (severity.unwrap_or(Severity::Critical), None, Span::ZERO);
+        }
         let Subject::Service { host, service } = subject else {
             return plain;
         };
@@ -158,13 +172,15 @@ impl Engine {
         let Some(target) = host.find(service).and_then(|place| host.targets.get(place)) else {
             return plain;
         };
-        let severity = host
-            .plan
-            .services
-            .get(target.entry)
-            .and_then(|entry| entry.severity);
+        let entry = host.plan.services.get(target.entry);
+        let severity = entry.and_then(|entry| entry.severity);
+        // A change is good to know; that something forbidden is there is for somebody to look at.
+        let usual = match entry.map(|entry| entry.expect) {
+            Some(Expect::Absent) => Severity::Warning,
+            Some(Expect::Running | Expect::Stopped | Expect::Either) | None => event.severity(),
+        };
         (
-            severity.unwrap_or(event.severity()),
+            severity.unwrap_or(usual),
             target.row.previous_state,
             host.plan.settle,
         )
@@ -253,6 +269,7 @@ impl Engine {
                 .hosts
                 .get(host)
                 .is_some_and(crate::host::Host::readable),
+            Subject::Group { group, service } => self.is_group_in_sight(group, service),
             Subject::Host(_)
             | Subject::Visibility(_)
             | Subject::Account(_)

@@ -8,7 +8,7 @@ use crate::{
     id::{Name, Subject},
     notice::{Notice, ToldEvent},
     plan::{HostPlan, NO_ENTRY, Named, Plan, Selector},
-    record::{HostRow, Record, TargetRow},
+    record::{BootRow, HostRow, Record, TargetRow},
     time::Now,
     view::View,
 };
@@ -41,6 +41,7 @@ impl Engine {
             }
         }
         self.first_look.begin(now, begun);
+        self.place_groups(now, plan, step);
         self.end_orphans(now, step);
         let told: Vec<Subject> = self
             .incidents
@@ -109,6 +110,7 @@ impl Engine {
             cause: None,
             wrong_since: None,
             refused_until: None,
+            boot: BootRow::default(),
             listed: plan.listed,
             ..row
         });
@@ -160,17 +162,24 @@ impl Engine {
                     let was = before
                         .services
                         .get(target.entry)
-                        .map(|entry| (entry.for_span, entry.expect));
-                    let is = host
-                        .plan
+                        .map(|entry| (entry.for_span, entry.expect, entry.recovery));
+                    let is = plan
                         .services
                         .get(entry)
-                        .map(|entry| (entry.for_span, entry.expect));
+                        .map(|entry| (entry.for_span, entry.expect, entry.recovery));
+                    let alike = before
+                        .services
+                        .get(target.entry)
+                        .zip(plan.services.get(entry))
+                        .is_none_or(|(was, is)| was.judges_like(is));
                     shown.push(row.service.clone());
                     let Some(target) = host.targets.get_mut(place) else {
                         continue;
                     };
                     target.entry = entry;
+                    if !alike {
+                        target.judge_again();
+                    }
                     if was.is_some() && was != is {
                         target.start_again(now);
                         step.commit.push(Record::Target(target.row.clone()));
@@ -221,7 +230,9 @@ impl Engine {
             .filter(|(place, _)| watched.get(*place) == Some(&false))
             .filter_map(|(place, entry)| match &entry.selector {
                 // What may be missing is watched once it was seen.
-                Selector::Name(service) if entry.required && host.find(service).is_none() => {
+                Selector::Name(service)
+                    if (entry.required || entry.counted) && host.find(service).is_none() =>
+                {
                     Some((service.clone(), place))
                 }
                 Selector::Name(_)
@@ -300,6 +311,7 @@ impl Engine {
             account.forget(name);
         }
         self.schedule.remove(name);
+        self.night.forget(name);
         self.first_look.looked(name);
         if let Some(host) = self.hosts.remove(name) {
             let row = HostRow {

@@ -5,13 +5,16 @@ use crate::{
     account::Account,
     effect::Step,
     first_look::FirstLook,
+    group::Groups,
     host::Host,
     id::{Name, Subject},
     incident::Incidents,
     limits,
+    night::Night,
     outbox::Outbox,
     plan::{HostPlan, NO_ENTRY, Named, Plan},
     planted::{self, Planted},
+    policy::recovery,
     record::{HostRow, IncidentRow, Restored, TargetRow},
     schedule::Schedule,
     silence::Mutes,
@@ -40,6 +43,7 @@ impl Engine {
             lanes,
             deliveries,
             silences,
+            groups,
             feeds: _,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
@@ -53,6 +57,7 @@ impl Engine {
             retired_hosts: BTreeMap::new(),
             accounts: BTreeMap::new(),
             incidents: Incidents::default(),
+            groups: Groups::default(),
             outbox,
             schedule: Schedule::default(),
             names: BTreeSet::new(),
@@ -63,6 +68,7 @@ impl Engine {
             } else {
                 silences
             }),
+            night: Night::default(),
             recovered: Vec::new(),
             unshown: BTreeSet::new(),
             complete: false,
@@ -76,7 +82,12 @@ impl Engine {
                 .accounts
                 .insert(row.account.clone(), Account::restored(row, now));
         }
+        let known = groups.into_iter();
+        engine.groups.retired = known
+            .map(|row| ((row.group.clone(), row.service.clone()), row))
+            .collect();
         engine.restore_hosts(now, plan, hosts, targets);
+        engine.restore_boots(now);
         if !planted::is(Planted::IncidentsForgotten) {
             engine.restore_incidents(now, incidents);
         }
@@ -147,7 +158,7 @@ impl Engine {
                 .or_else(|| plan.entry_for(&row.service, row.display_name.as_deref(), start_type));
             let for_span = entry
                 .and_then(|at| plan.services.get(at))
-                .map_or(Span::ZERO, |entry| entry.for_span);
+                .map_or(Span::ZERO, |entry| recovery::needed(&row, entry));
             // A target that no entry means any more gets a place that no entry has; the plan then takes it away.
             host.targets.push(Target::restored(
                 row,
@@ -169,7 +180,7 @@ impl Engine {
                 self.incidents.owe_end(row);
                 continue;
             }
-            self.incidents.add(now, row, limits::FIRST_LOOK_MAX);
+            self.incidents.add(now, row, limits::SHUTTING_DOWN_MAX);
             if gathered {
                 self.first_look.gather(now, subject);
             } else if told {
@@ -200,6 +211,7 @@ impl Engine {
                 .destinations()
                 .any(|one| one.row.destination == *name && one.present),
             Subject::Fleet => true,
+            Subject::Group { group, service } => self.groups.get(group, service).is_some(),
         }
     }
 }
@@ -215,6 +227,7 @@ fn unplanned(name: &Name) -> HostPlan {
         timeout: Span::seconds(10),
         host_for: Span::ZERO,
         settle: Span::ZERO,
+        boot_grace: Span::ZERO,
         also_known_as: Vec::new(),
         listed: false,
         labels: Arc::from([]),

@@ -6,10 +6,13 @@ use crate::{
     id::{IncidentId, Name, Subject},
     notice::{ToldEvent, Why},
     observe::State,
+    per_user::NEVER_STARTED,
+    plan::{EntryPlan, Expect},
     record::{DroppedRow, HistoryRow, Record},
-    target::{Meaning, Seen, Sight},
+    target::{Meaning, Seen, Sight, Target},
     time::Now,
 };
+use alloc::string::String;
 
 /// What happens to the incident of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,24 @@ impl Turn {
         match self {
             Self::Opens(event) | Self::Updates(event) | Self::Ends(event) => event,
         }
+    }
+}
+
+/// Why a service is not as expected, where its state alone does not say it.
+fn cause(target: &Target, entry: &EntryPlan) -> Option<String> {
+    let never_started = target.row.exit_code == Some(NEVER_STARTED);
+    if target.row.state == State::Missing {
+        target.hint.clone()
+    } else if entry.expect == Expect::Absent {
+        Some(String::from("it is installed and should not be"))
+    } else if target.row.state == State::Stopped && never_started {
+        Some(String::from("it did not start since the machine did"))
+    } else if target.row.restarts.as_ref().is_some_and(|one| one.mending) {
+        Some(String::from(
+            "it ended unexpectedly, and its host did not bring it back",
+        ))
+    } else {
+        None
     }
 }
 
@@ -54,15 +75,12 @@ impl Engine {
         let Some(entry) = host.plan.services.get(target.entry) else {
             return;
         };
-        let seen = target.see(now, sight, entry, stuck_after);
+        let seen = target.see(now, sight, entry, stuck_after, host.boot.starting_until);
         let muted = target.muted(entry);
         let service = target.row.service.clone();
         let first_look = target.first_look;
-        let cause = if target.row.state == State::Missing {
-            target.hint.clone()
-        } else {
-            None
-        };
+        let gone = matches!(seen.changed_from, Some(Some(_))) && target.row.state == State::Missing;
+        let cause = cause(target, entry);
         let subject = Subject::Service {
             host: host_name.clone(),
             service: service.clone(),
@@ -70,6 +88,11 @@ impl Engine {
         let turn = self.turn(&subject, seen.meaning, hidden_is_told);
         if let Meaning::WrongAt(at) = seen.meaning {
             self.schedule.no_later(host_name, at);
+        }
+        if let (Some(Some(State::Running)), Sight::Read(reading)) = (seen.changed_from, sight)
+            && matches!(reading.state, State::StopPending | State::Stopped)
+        {
+            self.leaves_running(now, host_name, step);
         }
         if seen.changed_from.is_some() || turn.is_some() {
             self.write_change(now, &subject, seen, turn, step);
@@ -81,11 +104,18 @@ impl Engine {
         if let (Some(why), Some(_)) = (muted, seen.changed_from) {
             self.not_told(now, &subject, ToldEvent::Stopped, why, step);
         }
+        let open = turn.is_some() || self.incidents.of(&subject).is_some();
+        self.look_at_mending(now, host_name, place, open, step);
         match turn {
             Some(Turn::Opens(event)) => self.open(now, &subject, event, cause, first_look, step),
             Some(Turn::Updates(event)) => self.update(now, &subject, event, None, step),
             Some(Turn::Ends(event)) => self.end(now, &subject, event, step),
-            None => {}
+            // An end by being uninstalled is told as one.
+            None => {
+                if gone {
+                    self.vanished(now, host_name, &service, step);
+                }
+            }
         }
         if seen.changed_from.is_some() || turn.is_some() || seen.dirty {
             self.show_service(host_name, &service, step);
@@ -240,6 +270,10 @@ impl Engine {
                 .find(|destination| destination.row.destination == *name)
                 .map_or(0, |destination| destination.row.seq),
             Subject::Fleet => self.last_record,
+            Subject::Group { group, service } => self
+                .groups
+                .get(group, service)
+                .map_or(0, |group| group.row.seq),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
     id::{Name, Subject},
-    notice::Why,
+    notice::{Kind, Why},
     observe::State,
     plan::Plan,
     record::{DeliveryRow, DeliveryState, IncidentRow},
@@ -19,6 +19,7 @@ impl World {
         self.scan();
         self.nothing_waits();
         self.hosts_are_well();
+        self.set_up_is_known();
         let recipients = self.recipients();
         for recipient in &recipients {
             self.beliefs_are_true(recipient);
@@ -86,6 +87,7 @@ impl World {
                     .is_some_and(|at| *at >= quiet),
                 Subject::Visibility(host) => self.is_planned(host) && self.hides_nothing(host),
                 Subject::Service { host, .. } => !self.is_planned(host),
+                Subject::Group { .. } => !self.is_watched(&subject),
                 Subject::Fleet => true,
             };
             if watched {
@@ -198,6 +200,8 @@ impl World {
             row.destination == recipient.0
                 && row.recipient == recipient.1
                 && row.notice.subject == *subject
+                // That something changed says nothing of how it stands.
+                && row.notice.incident.is_some()
         });
         let last = lane.max_by_key(|row| row.order);
         last.is_some_and(|row| row.state == DeliveryState::Parked)
@@ -212,6 +216,7 @@ impl World {
             Subject::Host(host) | Subject::Visibility(host) => self.is_planned(host),
             Subject::Account(_) | Subject::Destination(_) => true,
             Subject::Fleet => false,
+            Subject::Group { .. } => !crate::clusters::hosts_of(&self.plan, subject).is_empty(),
         }
     }
 
@@ -233,14 +238,24 @@ impl World {
                 .map(|known| known.name.clone())
                 .collect();
         }
-        let machine = subject.host().and_then(|host| self.names.get(host));
-        let site = machine.and_then(|at| self.setup.plan.hosts[*at].site.clone());
+        let mut hosts: Vec<Option<Name>> = vec![subject.host().cloned()];
+        if subject.group().is_some() {
+            let of = crate::clusters::hosts_of(plan, subject);
+            hosts = of.into_iter().map(Some).collect();
+        }
+        let site = |host: &Option<Name>| {
+            let machine = host.as_ref().and_then(|host| self.names.get(host))?;
+            self.setup.plan.hosts[*machine].site.clone()
+        };
+        let sites: Vec<Option<Arc<str>>> = hosts.iter().map(site).collect();
         let any = |globs: &[Glob], text: Option<&str>| {
             globs.is_empty() || text.is_some_and(|text| globs.iter().any(|glob| glob.matches(text)))
         };
         let mut found = Vec::new();
         for route in &plan.routes {
-            if any(&route.matcher.site, site.as_deref())
+            if sites
+                .iter()
+                .any(|site| any(&route.matcher.site, site.as_deref()))
                 && any(&route.matcher.service, subject.service().map(Name::as_str))
             {
                 found.extend(route.to.iter().cloned());
@@ -274,7 +289,10 @@ impl World {
                 Why::Expired | Why::Parked | Why::MergedLater | Why::DestinationRemoved
             );
             // What a mute held back is told when it is over.
-            let later = matches!(row.why, Why::Silenced | Why::Maintenance);
+            let later = matches!(
+                row.why,
+                Why::Silenced | Why::Maintenance | Why::BootGrace | Why::ShuttingDown
+            );
             at.as_ref().is_none_or(|at| at == destination) && (lost_counts || !(lost || later))
         });
         let own = incident.subject == Subject::Destination(destination.clone());
@@ -303,7 +321,7 @@ impl World {
                 .is_some_and(|stored| stored.row.notice.subject == incident.subject)
         });
         let summarized = self.store.deliveries.values().any(|stored| {
-            stored.row.notice.subject == Subject::Fleet
+            stored.row.notice.kind == Kind::Summary
                 && stored.row.destination == recipient.0
                 && !stored.merged
         });

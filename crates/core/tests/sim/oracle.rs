@@ -2,9 +2,14 @@
 //! against that. Here are its facts and the rules about incidents (P4: nothing is taken for something else).
 
 use crate::{
+    boots::Boots,
+    changes::Written,
     ledger::Ledger,
     logons::Logons,
-    readings::{Readings, Run, Sight, entry_of, fine, host_of, wrong},
+    readings::{
+        Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, streak, told_as,
+        wrong,
+    },
     store::Store,
 };
 use std::{
@@ -68,6 +73,10 @@ pub(crate) struct Oracle {
     pub(crate) ledger: Ledger,
     /// Logons.
     pub(crate) logons: Logons,
+    /// Boots.
+    pub(crate) boots: Boots,
+    /// What the batch that is being written says of changes.
+    pub(crate) changes: Written,
     /// When the monitor died.
     pub(crate) crashes: Vec<u64>,
     /// When the wall clock was set, and by how much.
@@ -140,10 +149,14 @@ impl Oracle {
 
     /// Looks at a row before it is written.
     pub(crate) fn before_write(&mut self, store: &Store, window: Window, record: &Record) {
+        self.changes_written(store, window, record);
         match record {
             Record::Incident(row) => self.judge_incident(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
-            Record::Host(row) => self.judge_host(store, window, row),
+            Record::Host(row) => {
+                self.judge_booted(store, row);
+                self.judge_host(store, window, row);
+            }
             Record::Delivery(row) => {
                 if !store.deliveries.contains_key(&row.key) {
                     self.judge_muted(store, window, row);
@@ -152,6 +165,11 @@ impl Oracle {
             }
             _ => {}
         }
+    }
+
+    /// The reading from which an incident could be known.
+    pub(crate) fn grounds_of_incident(&self, row: &IncidentRow) -> Option<u64> {
+        self.grounds.get(&row.id).copied()
     }
 
     fn judge_target(&mut self, store: &Store, window: Window, row: &TargetRow) {
@@ -220,6 +238,9 @@ impl Oracle {
             }
             Err(sentence) => self.broken("P4", sentence),
         }
+        if before.is_none() && row.resolved_at.is_none() {
+            self.judge_failure(store, window, row);
+        }
         let ended =
             before.is_none_or(|before| before.resolved_at.is_none()) && row.resolved_at.is_some();
         if ended && let Some(sentence) = self.false_end(window, row) {
@@ -257,6 +278,9 @@ impl Oracle {
                     .ok_or_else(sentence)
             }
             Subject::Fleet => Err("an incident of the whole fleet was opened".to_string()),
+            Subject::Group { group, service } => {
+                self.grounds_of_group(window, (group, service), row.event, opening)
+            }
         }
     }
 
@@ -315,17 +339,17 @@ impl Oracle {
                     continue;
                 };
                 let stuck = event == ToldEvent::Stuck && state.is_pending();
-                if !stuck && wrong(entry, run.sight.0) != Some(event) {
+                if !stuck && wrong(entry, run.sight) != Some(event) {
                     continue;
                 }
-                let first = streak(runs, at, |sight| fine(entry, sight.0)).first;
+                let first = streak(runs, at, |sight| fine(entry, *sight)).first;
                 let slack = window.until - window.from + 20 + self.forward_since(first);
                 let held = run.last.min(window.until) - first + slack;
                 let still = run.last.min(window.until) - run.first + slack;
                 let stuck_after = self.stuck_after(state);
                 if opening && held < entry.for_span.0 {
                     why = format!("it was so for {held} ms only, of {}", entry.for_span.0);
-                } else if !stuck && run.count < entry.confirm {
+                } else if !stuck && agreeing(runs, at) < entry.confirm {
                     why = format!("{} readings agreed, of {}", run.count, entry.confirm);
                 } else if stuck && still < stuck_after {
                     why = format!("its checkpoint stood for {still} ms only, of {stuck_after}");
@@ -404,7 +428,7 @@ impl Oracle {
     }
 
     /// The configurations that held within a window.
-    fn plans_within(&self, window: Window) -> Vec<Arc<Plan>> {
+    pub(crate) fn plans_within(&self, window: Window) -> Vec<Arc<Plan>> {
         let before = self.plans.iter().rposition(|(at, _)| *at <= window.from);
         let within = self.plans.iter().skip(before.unwrap_or(0));
         within.map(|(_, plan)| Arc::clone(plan)).collect()
@@ -422,7 +446,7 @@ impl Oracle {
                 let entries = self.entries(host, service);
                 let runs = self.readings.of_service(host, service);
                 let over =
-                    |run: &Run<(Sight, u32)>| entries.iter().any(|entry| fine(entry, run.sight.0));
+                    |run: &Run<ServiceSight>| entries.iter().any(|entry| fine(entry, run.sight));
                 let ended = runs
                     .iter()
                     .any(|run| over(run) && run.last > since && run.first <= window.until);
@@ -450,6 +474,7 @@ impl Oracle {
                     && self.takings.get(destination).copied().unwrap_or(0) < since)
                     .then(|| format!("{destination} was said to be back, but it took nothing"))
             }
+            Subject::Group { .. } => self.false_end_of_group(window, row),
             Subject::Visibility(_) | Subject::Account(_) | Subject::Fleet => None,
         }
     }
@@ -467,31 +492,4 @@ fn last_of<T: fmt::Debug + Copy>(runs: &[Run<T>]) -> Vec<(u64, u64, T)> {
 /// Whether a run could be known when a batch was decided, and was not over long before.
 fn in_window<T>(run: &Run<T>, window: Window) -> bool {
     run.first <= window.until && run.last + 20 >= window.from
-}
-
-/// The readings before and with this one that were not fine, as one run.
-fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run<T> {
-    let mut streak = runs[at];
-    for run in runs[..at].iter().rev() {
-        if fine(&run.sight) {
-            break;
-        }
-        streak.first = run.first;
-        streak.count += run.count;
-    }
-    streak
-}
-
-/// Whether a fault is told as this event.
-fn told_as(fault: Fault, event: ToldEvent) -> bool {
-    match fault {
-        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout | Fault::ShuttingDown => {
-            event == ToldEvent::HostUnreachable
-        }
-        Fault::LogonRefused => matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused),
-        Fault::AccountPaused => event == ToldEvent::AccountPaused,
-        Fault::AccessDenied => event == ToldEvent::AccessDenied,
-        Fault::WrongHost => event == ToldEvent::WrongHost,
-        Fault::ProtocolError => event == ToldEvent::ProtocolError,
-    }
 }

@@ -2,17 +2,18 @@
 
 use crate::{
     ledger::End,
+    logons::probe,
     oracle::{Oracle, Window},
     store::Store,
 };
 use std::sync::Arc;
 use svcwatch_core::{
-    effect::ProbeRequest,
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{IncidentRef, Kind, Merged, Notice, ToldEvent},
-    observe::{Fault, HostReading, ProbeId, Reading, ServiceReading, State},
+    observe::{Fault, HostReading, Reading, ServiceReading, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
+        StoppedOk,
     },
     record::{Acknowledged, DeliveryRow, DeliveryState, IncidentRow, Record, TargetRow},
     time::{Span, Wall},
@@ -38,6 +39,11 @@ fn plan() -> Plan {
         for_span: Span(60_000),
         confirm: 1,
         required: true,
+        counted: false,
+        recovery: false,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -52,6 +58,7 @@ fn plan() -> Plan {
             timeout: Span(10_000),
             host_for: Span(90_000),
             settle: Span(0),
+            boot_grace: Span(0),
             also_known_as: Vec::new(),
             listed: false,
             labels: Arc::from([]),
@@ -104,7 +111,7 @@ impl Court {
         }];
         let reading = HostReading {
             services,
-            asked: Vec::new(),
+            ..HostReading::default()
         };
         self.oracle.readings.read(now, &"srv0".into(), &reading);
         self.at(now)
@@ -250,19 +257,9 @@ fn target(state: State, seq: u64) -> Record {
         display_name: None,
         details: None,
         selected_start: None,
+        restarts: None,
         removed: false,
     })
-}
-
-fn probe(host: &str, number: u64) -> ProbeRequest {
-    ProbeRequest {
-        host: host.into(),
-        probe: ProbeId(number),
-        may_log_on: true,
-        logons: 1,
-        ask: Arc::from([]),
-        timeout: Span(10_000),
-    }
 }
 
 /// The service ran, and stopped long enough ago.

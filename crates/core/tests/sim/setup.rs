@@ -10,7 +10,7 @@ use svcwatch_core::{
     observe::{StartType, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        RoutePlan, Selector, StoppedOk, StuckAfter,
     },
     rhythm::Rhythm,
     time::{Span, Wall},
@@ -54,6 +54,8 @@ pub(crate) struct MachineSetup {
     pub(crate) services: Vec<(Name, State)>,
     /// How many more it has that nobody watches.
     pub(crate) fillers: usize,
+    /// How long it ran when the world began, in milliseconds, where it tells that.
+    pub(crate) uptime: Option<u64>,
 }
 
 /// How a service is started: its name says so, which saves a catalogue.
@@ -84,15 +86,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         .take(rng.index(2) + 1)
         .map(|name| Name::new(name))
         .collect();
-    let horizon = rng.pick(&[
-        30 * MINUTE,
-        2 * HOUR,
-        2 * HOUR,
-        8 * HOUR,
-        8 * HOUR,
-        24 * HOUR,
-        60 * HOUR,
-    ]);
+    let horizon = horizon(&mut rng);
     let checks = |every: u64| u64::try_from(count).unwrap_or(1) * (horizon + QUIET) / every;
     let every = [
         10 * SECOND,
@@ -116,7 +110,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         .collect();
     let destinations = destinations(&mut rng);
     let routes = routes(&mut rng, &destinations);
-    let plan = Plan {
+    let mut plan = Plan {
         hosts,
         accounts: accounts.clone(),
         destinations: destinations.clone(),
@@ -131,16 +125,61 @@ pub(crate) fn setup(seed: u64) -> Setup {
             StuckAfter {
                 start: Span(MINUTE),
                 stop: Span(2 * MINUTE),
+                boot: Span(3 * MINUTE),
             },
         ]),
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
+        groups: Vec::new(),
     };
-    Setup {
-        machines,
-        accounts,
-        destinations: destinations.len(),
-        plan,
-        horizon,
+    crate::changes::rules(seed, &mut plan);
+    furnished(
+        seed,
+        Setup {
+            machines,
+            accounts,
+            destinations: destinations.len(),
+            plan,
+            horizon,
+        },
+    )
+}
+
+/// When the quiet begins.
+fn horizon(rng: &mut Rng) -> u64 {
+    rng.pick(&[
+        30 * MINUTE,
+        2 * HOUR,
+        2 * HOUR,
+        8 * HOUR,
+        8 * HOUR,
+        24 * HOUR,
+        60 * HOUR,
+    ])
+}
+
+/// The same world with what came later, each with a chance of its own, so that all else is as it was without it.
+fn furnished(seed: u64, mut setup: Setup) -> Setup {
+    crate::clusters::gather(seed, &mut setup);
+    crate::recoveries::gather(seed, &mut setup);
+    boots(&mut Rng::new(seed, 9), &mut setup);
+    setup
+}
+
+/// How the hosts of a world boot, with a chance of its own, so that all else is as it was without it.
+fn boots(rng: &mut Rng, setup: &mut Setup) {
+    for machine in &mut setup.machines {
+        // Some count on past 49.7 days while the world lasts.
+        machine.uptime = rng.pick(&[
+            None,
+            Some(20 * MINUTE),
+            Some(40 * 24 * HOUR),
+            Some(limits::UPTIME_WRAP - HOUR),
+        ]);
+    }
+    let boot = Span(rng.pick(&[15 * MINUTE, 15 * MINUTE, 3 * MINUTE]));
+    setup.plan.stuck_after.boot = boot;
+    for host in &mut setup.plan.hosts {
+        Arc::make_mut(host).boot_grace = Span(rng.pick(&[10 * MINUTE, 10 * MINUTE, 2 * MINUTE, 0]));
     }
 }
 
@@ -166,6 +205,7 @@ fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
         computer: format!("COMPUTER{at}"),
         services,
         fillers: rng.pick(&[0, 0, 12, 40]),
+        uptime: None,
     }
 }
 
@@ -201,6 +241,7 @@ fn host(
         timeout: Span(10 * SECOND),
         host_for: Span(rng.pick(&[90 * SECOND, 90 * SECOND, 0, 5 * MINUTE])),
         settle: Span(rng.pick(&[3 * SECOND, 3 * SECOND, 0])),
+        boot_grace: Span::ZERO,
         also_known_as: Vec::new(),
         listed: stable_hash(&format!("{entries:?}{at}"), 3).is_multiple_of(2),
         labels: Arc::from([]),
@@ -248,6 +289,11 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         for_span: Span(rng.pick(&[0, 0, 30 * SECOND, MINUTE, 5 * MINUTE])),
         confirm: rng.pick(&[1, 1, 1, 2]),
         required: named,
+        counted: false,
+        recovery: false,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

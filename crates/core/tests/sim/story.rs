@@ -5,7 +5,7 @@ use crate::{
     setup::{HOUR, MINUTE, SECOND},
 };
 use std::fmt;
-use svcwatch_core::observe::Refusal;
+use svcwatch_core::observe::{Refusal, StartType};
 
 /// One thing that happens.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,10 @@ pub(crate) enum ServiceChange {
     Stop,
     /// Ends with an exit code.
     Die(u32),
+    /// Fails, and is started again by its machine after so long.
+    Mend(u64),
+    /// Is started again at once, in another process.
+    Restart,
     /// Starts at once.
     Start,
     /// Starts in so many steps of so many milliseconds each.
@@ -70,6 +74,10 @@ pub(crate) enum ServiceChange {
     Unlist,
     /// Can be seen and listed again, installed where it was not.
     Show,
+    /// Is started in another way from now on.
+    StartAs(StartType),
+    /// Runs as another account from now on.
+    Account(u8),
 }
 
 /// What becomes of a machine.
@@ -99,6 +107,9 @@ pub(crate) enum MachineChange {
     ShutDown,
     /// It is away for so long, and all its services start anew.
     Reboot(u64),
+    /// Its services go down in order, it says so, is away after so long for so long, and those services come back for
+    /// which there is a bit.
+    ShutDownAndBoot(u64, u64, u64),
     /// The kept session ends.
     DropSession,
     /// It shows us only some of its services.
@@ -178,6 +189,12 @@ pub(crate) enum Reload {
     ReturnDestination(usize),
     /// The other computer name of a machine is allowed.
     AllowName(usize),
+    /// Groups are taken away.
+    RemoveGroup,
+    /// They return as they were at first.
+    ReturnGroup,
+    /// `for` of groups changes.
+    ChangeGroup(u64),
     /// Nothing changes.
     Same,
 }

@@ -58,7 +58,11 @@ pub(crate) fn story(seed: u64, setup: &Setup) -> Vec<Happening> {
         }
     }
     silences(seed, setup, &mut story);
+    reboots(seed, setup, &mut story);
     crate::vanished::vanish(seed, setup, &mut story);
+    crate::changes::happenings(seed, setup, &mut story);
+    crate::clusters::stories(seed, setup, &mut story);
+    crate::recoveries::stories(seed, setup, &mut story);
     story.sort_by_key(|happening| happening.at);
     story
 }
@@ -74,7 +78,10 @@ fn silences(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
         let machine = rng.index(setup.machines.len());
         let about = match rng.below(6) {
             0..3 => Quiet::Machine(machine),
-            3 => Quiet::Service(machine, rng.index(setup.machines[machine].services.len())),
+            3 => Quiet::Service(
+                machine,
+                rng.index(crate::clusters::others(&setup.machines[machine])),
+            ),
             4 => Quiet::Hosts,
             _ => Quiet::Site,
         };
@@ -108,6 +115,44 @@ fn silences(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
     }
 }
 
+/// Some stories have a night of reboots, with a chance of its own too.
+fn reboots(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
+    let mut rng = Rng::new(seed, 10);
+    if rng.chance(50) {
+        return;
+    }
+    for _ in 0..rng.between(1, 3) {
+        let night = rng.between(2 * MINUTE, setup.horizon);
+        for machine in 0..setup.machines.len() {
+            if rng.chance(40) {
+                continue;
+            }
+            let at = night + rng.between(0, 5 * MINUTE);
+            let down = rng.between(3 * SECOND, 90 * SECOND);
+            let away = rng.pick(&[20 * SECOND, MINUTE, 3 * MINUTE, 12 * MINUTE]);
+            let back = rng.pick(&[u64::MAX, u64::MAX, !1, !2, !5, 0]);
+            let change = MachineChange::ShutDownAndBoot(down, away, back);
+            story.push(Happening {
+                at,
+                what: What::Machine(machine, change),
+            });
+            let after = at + down + away;
+            // What is late, or comes and goes while it is held, is what a wrong monitor tells or forgets.
+            if rng.chance(40) {
+                let during = after + rng.between(1, 12 * MINUTE);
+                service_of(&mut rng, setup, machine, during, story);
+            }
+            if rng.chance(15) {
+                let crash = What::Crash(rng.pick(&[SECOND, MINUTE, 11 * MINUTE]));
+                story.push(Happening {
+                    at: at + rng.between(1, 15 * MINUTE),
+                    what: crash,
+                });
+            }
+        }
+    }
+}
+
 /// A time after `at`: mostly soon, sometimes long after.
 fn later(rng: &mut Rng, at: u64) -> u64 {
     let wait = match rng.below(10) {
@@ -125,7 +170,7 @@ fn service(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
 }
 
 fn service_of(rng: &mut Rng, setup: &Setup, machine: usize, at: u64, story: &mut Vec<Happening>) {
-    let service = rng.index(setup.machines[machine].services.len());
+    let service = rng.index(crate::clusters::others(&setup.machines[machine]));
     let mut push = |at, change| {
         story.push(Happening {
             at,
@@ -233,7 +278,7 @@ fn machine(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
     }
     // What is true while a machine cannot be read is what a wrong monitor makes up.
     if rng.chance(if late { 90 } else { 40 }) {
-        let service = rng.index(setup.machines[machine].services.len());
+        let service = rng.index(crate::clusters::others(&setup.machines[machine]));
         let during = rng.between(at, end);
         let change = rng.pick(&[
             ServiceChange::Stop,

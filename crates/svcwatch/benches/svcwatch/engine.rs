@@ -205,6 +205,7 @@ fn fill(store: &AnyStore) {
             seq: 1,
             visibility_seq: 0,
             refused_until: None,
+            boot: svcwatch_core::record::BootRow::default(),
             listed: false,
             removed: false,
         }));
@@ -228,6 +229,7 @@ fn fill(store: &AnyStore) {
                 display_name: Some(Arc::from(format!("The Service {service:03}"))),
                 details: None,
                 selected_start: None,
+                restarts: None,
                 removed: false,
             })
         }));

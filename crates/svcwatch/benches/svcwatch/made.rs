@@ -8,7 +8,9 @@ use svcwatch_core::observe::{
     HostReading, Logon, Observation, Outcome, Reading, ServiceConfig, ServiceReading, StartType,
     State,
 };
-use svcwatch_core::plan::{EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StuckAfter};
+use svcwatch_core::plan::{
+    EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StoppedOk, StuckAfter,
+};
 use svcwatch_core::time::{Now, Span, Tick, Wall};
 
 /// When the measurements begin, on both clocks, in milliseconds.
@@ -44,6 +46,11 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
             for_span: Span::ZERO,
             confirm: 1,
             required: true,
+            counted: false,
+            recovery: false,
+            stopped_ok: StoppedOk::Never,
+            changes: false,
+            noise: None,
             friendly_name: None,
             severity: None,
             labels: Arc::from([]),
@@ -57,6 +64,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         every: Span::seconds(30).into(),
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
+        boot_grace: Span::minutes(10),
         settle: Span::ZERO,
         also_known_as: Vec::new(),
         listed: false,
@@ -71,6 +79,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -113,7 +122,7 @@ pub(crate) fn answer(
         computer_name: Some(request.host.as_str().to_uppercase()),
         outcome: Outcome::Read(HostReading {
             services: services.collect(),
-            asked: Vec::new(),
+            ..HostReading::default()
         }),
         session_kept: true,
     }

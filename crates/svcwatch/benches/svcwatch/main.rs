@@ -8,6 +8,9 @@ mod engine;
 mod fleet;
 mod made;
 mod mutes;
+mod night;
+#[path = "../../../core/tests/night/world.rs"]
+mod night_world;
 mod store;
 #[path = "../../tests/peers/support/mod.rs"]
 mod support;
@@ -27,6 +30,7 @@ Parts:
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
+  night    1,000 of 3,000 hosts are booted within ten minutes
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
 
 Without a part all of them are measured, one after another.
@@ -35,11 +39,12 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
+    ("night", night::measure),
     ("fleet", fleet::measure),
 ];
 

@@ -22,7 +22,7 @@ use svcwatch_core::{
     id::Name,
     limits::{CONFIGS_PER_READ_MAX, REFUSALS_MAX},
     observe::{Asked, Fault, HostReading, Logon, Outcome, ProbeId, Refusal, ServiceConfig},
-    plan::{EntryPlan, HostPlan, Selector},
+    plan::{EntryPlan, Expect, HostPlan, Selector, starts_so},
 };
 use tokio::task::JoinSet;
 
@@ -317,6 +317,7 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         may_log_on: true,
         logons,
         ask: named(plan).cloned().chain(visible::always()).collect(),
+        uptime: false,
         timeout: plan.timeout,
     };
     let prober = Prober::new();
@@ -424,7 +425,8 @@ fn judge(plan: &HostPlan, reading: &HostReading, configs: &[ServiceConfig], foun
             "it calls itself {computer}, which is remembered and is no fault"
         ));
     }
-    for entry in &plan.services {
+    let wanted = plan.services.iter();
+    for entry in wanted.filter(|entry| entry.expect != Expect::Absent) {
         if let Some(lack) = lack(entry, reading, configs) {
             if entry.required {
                 found.lacks.push(lack);
@@ -445,7 +447,8 @@ fn selects(entry: &EntryPlan, name: &str, display_name: &str, configs: &[Service
         Selector::NameGlob(glob) => glob.matches(name),
         Selector::DisplayName(glob) => glob.matches(display_name),
         Selector::Start(start) => configs.iter().any(|config| {
-            config.start_type == Some(*start) && config.name.eq_ignore_ascii_case(name)
+            config.start_type.is_some_and(|is| starts_so(*start, is))
+                && config.name.eq_ignore_ascii_case(name)
         }),
     }
 }

@@ -7,40 +7,17 @@
 const KEYS: &[(&str, &[&str])] = &[
     (
         "config",
-        &[
-            "noise",
-            "instant",
-            "probe",
-            "evidence",
-            "remedy",
-            "templates",
-        ],
+        &["instant", "probe", "evidence", "remedy", "templates"],
     ),
     ("web", &["config_file"]),
-    ("stuck_after", &["boot"]),
     ("credential", &["acting"]),
-    ("defaults", &["boot_grace"]),
-    ("host", &["boot_grace"]),
-    (
-        "service",
-        &[
-            "presence",
-            "stopped_ok",
-            "changes",
-            "instant",
-            "remedy",
-            "keep_firing_for",
-        ],
-    ),
-    ("group", &["expect"]),
+    ("service", &["instant", "remedy", "keep_firing_for"]),
 ];
 
 /// Shapes, keys, and the values that they will have.
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("defaults", "transport", &["wmi"]),
     ("host", "transport", &["wmi"]),
-    ("service", "expect", &["absent"]),
-    ("service", "for", &["recovery"]),
 ];
 
 /// Whether a shape will have this key.

@@ -16,7 +16,7 @@ use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::StartType;
 use svcwatch_core::plan::{
-    DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StuckAfter,
+    DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StoppedOk, StuckAfter,
 };
 use svcwatch_core::time::Span;
 
@@ -40,6 +40,8 @@ pub struct Pace {
     pub host_for: Span,
     /// How long a notice about a host's services is held.
     pub settle: Span,
+    /// How long notices about services are held after a boot.
+    pub boot_grace: Span,
     /// When a service that starts is stuck.
     pub stuck: Span,
 }
@@ -62,6 +64,7 @@ impl Pace {
             timeout: Span(faster(Span::seconds(3)).0.clamp(500, 3_000)),
             host_for: faster(Span::seconds(5)),
             settle: faster(Span::seconds(1)),
+            boot_grace: faster(Span::seconds(20)),
             stuck: faster(Span::seconds(15)),
         }
     }
@@ -152,6 +155,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         timeout: pace.timeout,
         host_for: pace.host_for,
         settle: pace.settle,
+        boot_grace: pace.boot_grace,
         also_known_as: Vec::new(),
         listed: false,
         labels: Arc::from([]),
@@ -168,9 +172,11 @@ fn plan(world: &World, pace: Pace) -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
         stuck_after: StuckAfter {
             start: pace.stuck,
             stop: pace.stuck,
+            boot: pace.stuck,
         },
     }
 }
@@ -198,12 +204,21 @@ fn entries(world: &World, host: usize) -> Vec<EntryPlan> {
 }
 
 fn entry(selector: Selector, required: bool) -> EntryPlan {
+    let stopped_ok = match selector {
+        Selector::Start(_) => StoppedOk::Exit0,
+        Selector::Name(_) | Selector::NameGlob(_) | Selector::DisplayName(_) => StoppedOk::Never,
+    };
     EntryPlan {
         selector,
+        stopped_ok,
+        changes: false,
+        noise: None,
         expect: Expect::Running,
         for_span: Span::ZERO,
         confirm: 1,
         required,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

@@ -1,6 +1,9 @@
 //! What a service runs (lpBinaryPathName, MS-SCMR 2.2.15): its executable alone, and the whole line with what looks
 //! like a secret masked. Nothing says which argument is one, so names and shapes decide, rather once too often.
 
+pub use svcwatch_core::command_line::executable;
+
+use svcwatch_core::command_line::split;
 use svcwatch_core::id::stable_hash;
 
 /// What stands in place of a secret.
@@ -44,49 +47,6 @@ const TOKEN_LENGTH: usize = 16;
 /// Bits of the hash of arguments that are kept: a change goes unseen once in a million, and of a million guesses at a
 /// weak password one fits by chance, so that a hash that falls into wrong hands confirms none.
 const HASH_BITS: u64 = (1 << 20) - 1;
-/// Ends of a file that is run, where the path is not in quotes although it has spaces.
-const RUN: [&str; 6] = [".exe", ".com", ".bat", ".cmd", ".sys", ".dll"];
-
-/// The executable of a command line, without its quotes and arguments.
-pub fn executable(line: &str) -> &str {
-    let line = line.trim();
-    if let Some(quoted) = line.strip_prefix('"') {
-        return quoted.split('"').next().unwrap_or_default();
-    }
-    line.get(..executable_end(line)).unwrap_or_default()
-}
-
-/// Where the executable of a line without a quote at its begin ends: behind the first file that can be run, else at
-/// the first space.
-fn executable_end(line: &str) -> usize {
-    let lower = line.to_ascii_lowercase();
-    let ends = RUN.iter().flat_map(|ending| {
-        let found = lower.match_indices(ending);
-        found.map(|(at, _)| at.saturating_add(ending.len()))
-    });
-    let whole = |end: &usize| {
-        let rest = lower.get(*end..).unwrap_or_default();
-        rest.is_empty() || rest.starts_with(char::is_whitespace)
-    };
-    ends.filter(whole)
-        .min()
-        .or_else(|| line.find(char::is_whitespace))
-        .unwrap_or(line.len())
-}
-
-/// The executable of a line as it is written, quotes and the space before it included, and its arguments.
-fn split(line: &str) -> (&str, &str) {
-    let begin = line.len().saturating_sub(line.trim_start().len());
-    let body = line.get(begin..).unwrap_or_default();
-    let end = if body.starts_with('"') {
-        let close = body.get(1..).and_then(|rest| rest.find('"'));
-        close.map_or(body.len(), |at| at.saturating_add(2))
-    } else {
-        executable_end(body)
-    };
-    let cut = begin.saturating_add(end);
-    line.split_at_checked(cut).unwrap_or((line, ""))
-}
 
 /// A short hash of the arguments of a line, which tells that they changed and nothing of what they are.
 pub fn arguments_hash(line: &str) -> u64 {

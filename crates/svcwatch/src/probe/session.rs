@@ -4,7 +4,7 @@ use svcwatch_core::id::Name;
 use svcwatch_core::observe::{HostReading, ServiceConfig};
 use tokio::time::Instant;
 
-use super::rpc::{self, Failure, LoggedOn};
+use super::rpc::{self, Failure, LoggedOn, Uptime};
 #[cfg(windows)]
 use super::scm;
 use super::{Access, Ours, Transport};
@@ -98,6 +98,15 @@ impl Session {
             Self::Rpc(session) => session.read_config(services, deadline).await,
             #[cfg(windows)]
             Self::Local(session) => Box::pin(session.read_config(services, deadline)).await,
+        }
+    }
+
+    /// Asks how long the host runs; one that does not tell has nothing to say.
+    pub(super) async fn uptime(&mut self, deadline: Instant) -> Uptime {
+        match self {
+            Self::Rpc(session) => session.uptime(deadline).await,
+            #[cfg(windows)]
+            Self::Local(session) => Uptime::Told(session.uptime()),
         }
     }
 

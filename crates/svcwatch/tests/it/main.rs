@@ -42,3 +42,4 @@ mod web_guard;
 mod web_metrics;
 mod web_runbooks;
 mod web_server;
+mod windows_lists;

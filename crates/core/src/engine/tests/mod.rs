@@ -11,15 +11,19 @@ use crate::{
         Refusal, ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
-        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        DestinationPlan, EntryPlan, Expect, GroupPlan, HostPlan, Limit, LimitPer, Matcher,
+        NoticePlan, Plan, RoutePlan, Selector, StoppedOk, StuckAfter, Wanted,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
 };
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
+mod boots;
+mod grouped;
 mod muted;
+mod restarts;
+mod selection;
 mod stirred;
 mod told;
 
@@ -31,6 +35,8 @@ struct Story {
     probes: Vec<(Name, ProbeId)>,
     told: Vec<Arc<Notice>>,
     deliver: bool,
+    /// How services are set up, where not as [`config`] says.
+    configs: Vec<ServiceConfig>,
 }
 
 fn at(milliseconds: u64) -> Now {
@@ -47,6 +53,11 @@ fn entry(name: &str) -> EntryPlan {
         for_span: Span::ZERO,
         confirm: 1,
         required: true,
+        counted: false,
+        recovery: false,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -63,6 +74,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
         settle: Span::seconds(3),
+        boot_grace: Span::minutes(10),
         also_known_as: Vec::new(),
         listed: false,
         labels: Arc::from([]),
@@ -83,6 +95,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 
@@ -108,7 +121,7 @@ fn list(services: &[(&str, State)]) -> Outcome {
         .collect();
     Outcome::Read(HostReading {
         services,
-        asked: Vec::new(),
+        ..HostReading::default()
     })
 }
 
@@ -149,6 +162,7 @@ impl Story {
             probes: Vec::new(),
             told: Vec::new(),
             deliver: true,
+            configs: Vec::new(),
         };
         story.take(step);
         story
@@ -190,7 +204,16 @@ impl Story {
                     });
                 }
                 Effect::ReadConfig { host, services } => {
-                    let services = Ok(services.iter().map(config).collect());
+                    let known = |name: &Name| {
+                        let mut configs = self.configs.iter();
+                        configs
+                            .find(|known| Name::new(&known.name) == *name)
+                            .cloned()
+                    };
+                    let services = services.iter();
+                    let services = Ok(services
+                        .map(|name| known(name).unwrap_or_else(|| config(name)))
+                        .collect());
                     self.apply(Event::ConfigRead { host, services });
                 }
                 Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
@@ -200,10 +223,16 @@ impl Story {
 
     /// Lets time pass, answering every probe with the same outcome.
     fn pass(&mut self, span: Span, outcome: &Outcome) {
+        self.pass_each(span, |_| outcome.clone());
+    }
+
+    /// Lets time pass, answering every probe with the outcome of its host.
+    fn pass_each(&mut self, span: Span, outcome: impl Fn(&str) -> Outcome) {
         let end = self.now + span.0;
         loop {
             for (host, probe) in core::mem::take(&mut self.probes) {
-                self.answer(host, probe, outcome.clone());
+                let outcome = outcome(host.as_str());
+                self.answer(host, probe, outcome);
             }
             let next = self
                 .engine
@@ -353,6 +382,7 @@ fn hidden_and_missing_are_not_stopped() {
         Outcome::Read(HostReading {
             services: Vec::new(),
             asked: vec![("Spooler".into(), asked)],
+            uptime: None,
         })
     };
     story.pass(Span::minutes(1), &gone(Asked::Hidden));

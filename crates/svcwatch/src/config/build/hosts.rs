@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use svcwatch_core::id::Name;
-use svcwatch_core::plan::{EntryPlan, HostPlan, Labels};
+use svcwatch_core::plan::{EntryPlan, GroupPlan, HostPlan, Labels};
 use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use super::Build;
+use super::clusters::settle;
 use super::credentials::{Choices, auth};
 use super::fields::Fields;
 use super::groups::Groups;
@@ -40,7 +41,11 @@ struct Accountless {
 pub(super) fn read(
     build: &mut Build<'_>,
     (credentials, choices): (&BTreeMap<Name, Credential>, Choices),
-) -> (Vec<HostPlan>, BTreeMap<Name, Connection>) {
+) -> (
+    Vec<HostPlan>,
+    BTreeMap<Name, Connection>,
+    Vec<Arc<GroupPlan>>,
+) {
     let nodes = build
         .root
         .get("hosts")
@@ -81,7 +86,8 @@ pub(super) fn read(
     }
     run.groups.tell_unused(build);
     run.accountless.tell(build);
-    (plans, connections)
+    let counted = run.groups.clusters.plans(build);
+    (plans, connections, counted)
 }
 
 /// What is shared while the hosts are read.
@@ -153,6 +159,7 @@ fn host<'tree>(
         timeout: fields.duration("timeout"),
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
+        boot_grace: fields.duration("boot_grace"),
         also_known_as: fields.patterns("also_known_as"),
         listed: build.problems.is_list(node.at),
         labels,
@@ -234,7 +241,7 @@ fn services_of(
     name: &str,
     path: &str,
 ) -> Vec<EntryPlan> {
-    let mut services = entries(node, &Labels::default(), true);
+    let mut services = entries(build, node, (&Labels::default(), true), path);
     let from_groups = run.groups.of(name);
     let count = services.len().saturating_add(from_groups.len());
     run.entries = run.entries.saturating_add(count);
@@ -270,6 +277,7 @@ fn services_of(
         );
     }
     services.extend(from_groups.into_iter().cloned());
+    settle(build, (node, path, name), &mut services);
     services.sort_by_key(|entry| precedence(&entry.selector));
     services
 }

@@ -1,6 +1,7 @@
 //! From the checked tree to a [`Config`]; tells what needs more than one place to be seen.
 
 mod chat;
+mod clusters;
 mod credentials;
 mod destinations;
 mod feeds;
@@ -8,6 +9,7 @@ mod fields;
 mod groups;
 mod hosts;
 mod maintenance;
+mod noise;
 mod routes;
 mod services;
 
@@ -18,11 +20,13 @@ use std::sync::Arc;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::later::Occurrences;
+use svcwatch_core::noise::Noise;
 use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
 use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use self::fields::Fields;
+pub(crate) use self::noise::known_noise;
 use super::LoadOptions;
 use super::exec::Program;
 use super::later::{self, Note};
@@ -54,6 +58,8 @@ pub(super) struct Build<'run> {
     texts: HashMap<String, Arc<str>>,
     /// The links that messages offer.
     links: Arc<[Link]>,
+    /// What is taken for noise.
+    noise: Arc<Noise>,
     /// The schedules by their texts: many hosts share one.
     schedules: HashMap<String, Arc<Occurrences>>,
 }
@@ -260,9 +266,10 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         texts: HashMap::new(),
         links: chat::links(root),
         schedules: HashMap::new(),
+        noise: noise::read(root),
     };
     let (credentials, choices) = credentials::read(&mut build);
-    let (hosts, connections) = hosts::read(&mut build, (&credentials, choices));
+    let (hosts, connections, groups) = hosts::read(&mut build, (&credentials, choices));
     let (destination_plans, destinations) = destinations::read(&mut build);
     let routes = routes::read(
         &mut build,
@@ -291,9 +298,11 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
                 expiry: notices.duration("expiry"),
             },
             maintenance,
+            groups,
             stuck_after: StuckAfter {
                 start: stuck_after.duration("start"),
                 stop: stuck_after.duration("stop"),
+                boot: stuck_after.duration("boot"),
             },
         },
         calendar,

@@ -60,6 +60,14 @@ macro_rules! by_word {
                 "When a service is stuck between two states.",
             ),
             optional("missing", $kind, "", "When a service is not installed."),
+            optional("restarted", $kind, "", "When a service was started again."),
+            optional("moved", $kind, "", "When a service moved to another host."),
+            optional(
+                "changed",
+                $kind,
+                "",
+                "When a service is set up in another way, is new or gone, or is installed and should not be.",
+            ),
             optional(
                 "hidden",
                 $kind,
@@ -104,6 +112,12 @@ macro_rules! by_word {
                 "When an account is not used any more.",
             ),
             optional("wrong_host", $kind, "", "When another computer answers."),
+            optional(
+                "after_boot",
+                $kind,
+                "",
+                "When hosts were booted and services did not come back.",
+            ),
             optional(
                 "protocol_error",
                 $kind,

@@ -153,7 +153,13 @@ const HOST_SETTINGS: &[Key] = &[
         "settle",
         duration_or_off(0, 5 * MINUTE),
         "3s",
-        "How long a notice about its services is held, so that what belongs together is told together.",
+        "How long a notice about its services is held, so that what belongs together is told together. Without it three services that stop at once are no shutdown.",
+    ),
+    optional(
+        "boot_grace",
+        duration_or_off(0, DAY),
+        "10m",
+        "How long notices about its services are held after it was booted; then one tells what did not come back.",
     ),
     optional(
         "transport",
@@ -245,15 +251,37 @@ pub(crate) static SERVICE: Shape = Shape {
         ),
         optional(
             "expect",
-            Kind::Choice(&["running", "stopped", "either"]),
+            Kind::Choice(&["running", "stopped", "either", "absent"]),
             "running",
-            "How it should be.",
+            "How it should be; `absent`: not installed at all.",
+        ),
+        optional(
+            "stopped_ok",
+            Kind::Choice(&["exit0", "never", "always"]),
+            "",
+            "Which stops are as good as running: orderly ones with exit code 0 (where `start` selects), none (where a name or display name does), or every one.",
+        ),
+        optional(
+            "presence",
+            Kind::Choice(&["required", "optional"]),
+            "",
+            "Whether it is told when it is not installed; required for exact names on a host and for `start`, else optional.",
+        ),
+        optional(
+            "changes",
+            Kind::Choice(&["kept", "told"]),
+            "kept",
+            "Whether changes of its start type, account, executable, arguments or failure actions, and its coming and going, are told or only kept in history.",
         ),
         optional(
             "for",
-            duration(0, 7 * DAY),
-            "0s",
-            "How long it must be otherwise before it is told.",
+            Kind::DurationOr {
+                least: 0,
+                most: 7 * DAY,
+                word: "recovery",
+            },
+            "recovery",
+            "How long it must be otherwise before it is told. With `recovery` it is told at once, unless it has failed and its host starts it again by itself: then it has so long as its failure actions take. In a group with `expect` 2m if not set.",
         ),
         optional(
             "confirm",
@@ -289,8 +317,30 @@ pub(crate) static GROUP: Shape = Shape {
         required("name", NAME, "Its name."),
         required("hosts", PATTERNS, "The hosts, by name or pattern."),
         required("services", SERVICES, "Which of their services are watched."),
+        optional(
+            "expect",
+            Kind::Map(&GROUP_EXPECT),
+            "",
+            "On how many of the hosts each of the services should run; the group is then a cluster.",
+        ),
     ]],
     one_of: &[],
+};
+
+/// On how many hosts of a group a service should run.
+pub(crate) static GROUP_EXPECT: Shape = Shape {
+    name: "group_expect",
+    doc: "On how many of the hosts of a group each of its services should run.",
+    keys: &[&[
+        optional("running", MEMBERS, "", "On exactly so many."),
+        optional("at_least", MEMBERS, "", "On so many or more."),
+    ]],
+    one_of: &["running", "at_least"],
+};
+
+const MEMBERS: Kind = Kind::Whole {
+    least: 1,
+    most: 1_000,
 };
 
 /// One list of hosts.

@@ -15,7 +15,9 @@ pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
 pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
-pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, HOSTS_FROM, SECRET, SERVICE};
+pub(crate) use self::hosts::{
+    CREDENTIAL, DEFAULTS, GROUP, GROUP_EXPECT, HOST, HOSTS_FROM, SECRET, SERVICE,
+};
 pub(crate) use self::maintenance::WINDOW;
 
 use super::shape::{Key, Kind, Shape};
@@ -125,6 +127,15 @@ pub(crate) static CONFIG: Shape = Shape {
             Kind::Map(&STUCK_AFTER),
             "",
             "How long a pending state may make no progress, or three of its own wait hints if that is longer.",
+        ),
+        optional(
+            "noise",
+            Kind::OneOrMany {
+                of: &PATTERN,
+                most: 1_000,
+            },
+            "default",
+            "Services that are known to stop and change by themselves: of those that `start` selects nothing of that is told. `default` is a list that comes with svcwatch, [] is none, and names or patterns are these.",
         ),
         optional(
             "credentials",
@@ -287,6 +298,12 @@ pub(crate) static STUCK_AFTER: Shape = Shape {
             "10m",
             "While stopping or pausing.",
         ),
+        optional(
+            "boot",
+            duration(10 * SECOND, DAY),
+            "15m",
+            "Either of them, where it began in boot grace.",
+        ),
     ]],
     one_of: &[],
 };
@@ -326,6 +343,7 @@ fn below(kind: &Kind, found: &mut Vec<&'static Shape>) {
         | Kind::WholeOrOff { .. }
         | Kind::Switch
         | Kind::Duration { .. }
+        | Kind::DurationOr { .. }
         | Kind::Rhythm { .. }
         | Kind::Choice(_) => {}
     }

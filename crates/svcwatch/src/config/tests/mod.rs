@@ -12,8 +12,10 @@ use svcwatch_core::time::Span;
 
 use super::*;
 
+mod clusters;
 mod examples;
 mod schema;
+mod selection;
 mod windows;
 
 const HEAD: &str = "credentials: { ops: { user: u, password: { env: PATH } } }\n\

@@ -15,6 +15,7 @@ use std::{
     sync::LazyLock,
     time::{Instant, UNIX_EPOCH},
 };
+use svcwatch_core::time::Span;
 use tokio::signal::windows::{
     CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
 };
@@ -27,7 +28,7 @@ use windows_sys::Win32::{
     Storage::FileSystem::CreateDirectoryW,
     System::SystemInformation::{
         COMPUTER_NAME_FORMAT, ComputerNameDnsFullyQualified, ComputerNameDnsHostname,
-        ComputerNameNetBIOS, GetComputerNameExW,
+        ComputerNameNetBIOS, GetComputerNameExW, GetTickCount64,
     },
 };
 
@@ -45,6 +46,12 @@ const PRIVATE: &str = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;S-1-3-4)"
 /// suspended (Microsoft, "Acquiring high-resolution time stamps", "General FAQ about QPC and TSC").
 pub fn tick() -> u64 {
     u64::try_from(BEGUN.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How long this computer runs since its boot, the time included that it was suspended (Microsoft, "GetTickCount64").
+pub fn uptime() -> Span {
+    // SAFETY: it takes nothing and only reads a number.
+    Span(unsafe { GetTickCount64() })
 }
 
 /// Says that all is started, to whom may wait for it.

@@ -5,6 +5,7 @@ pub(super) mod config;
 pub(super) mod reading;
 #[cfg(test)]
 mod tests;
+mod uptime;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use super::transport::{AnyPipe, TransportError, within};
 use super::{Access, Auth, Ours, Transport, codes};
 pub(super) use channel::CallError;
 use channel::Channel;
+pub(super) use uptime::Uptime;
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
 const PIPE: &str = "svcctl";
@@ -233,10 +235,10 @@ impl Session {
     }
 
     async fn read(&mut self, ask: &[Name]) -> Result<HostReading, Failure> {
-        let listed = self.list().await?;
+        let services = reading::services(self.list().await?);
         let mut asked = Vec::new();
         if !ask.is_empty() {
-            let known: HashSet<String> = listed
+            let known: HashSet<String> = services
                 .iter()
                 .map(|service| service.name.to_lowercase())
                 .collect();
@@ -249,8 +251,9 @@ impl Session {
             }
         }
         Ok(HostReading {
-            services: listed.into_iter().map(reading::service).collect(),
+            services,
             asked,
+            uptime: None,
         })
     }
 

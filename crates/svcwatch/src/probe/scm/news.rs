@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use svcwatch_core::id::Name;
-use svcwatch_core::observe::ServiceReading;
 use svcwatch_wire::scmr::access;
 use windows_sys::Win32::Foundation::{
     ERROR_INVALID_HANDLE, ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOTIFY_CLIENT_LAGGING,
@@ -46,7 +45,7 @@ const STATES: u32 = SERVICE_NOTIFY_STOPPED
     | SERVICE_NOTIFY_DELETE_PENDING;
 
 /// The services of the last list, with the process that each runs in.
-type Listed = Vec<(String, Option<u32>)>;
+pub(super) type Listed = Vec<(String, Option<u32>)>;
 
 /// The thread that listens, as long as this value lives.
 #[derive(Debug)]
@@ -83,11 +82,7 @@ impl News {
     }
 
     /// Listens to the services of this list from now on.
-    pub(super) fn listen_to(&self, services: &[ServiceReading]) {
-        let listed = services
-            .iter()
-            .map(|service| (service.name.clone(), service.reading.pid))
-            .collect();
+    pub(super) fn listen_to(&self, listed: Listed) {
         // A thread that has ended is as good as one that hears nothing: the computer is read all the same.
         drop(self.listed.send(listed));
         self.bell.ring();

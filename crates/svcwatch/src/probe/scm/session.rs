@@ -9,6 +9,8 @@ use svcwatch_core::limits::{ASKED_MAX, SERVICES_PER_HOST_MAX};
 use svcwatch_core::observe::{
     Asked, Fault, HostFault, HostReading, ServiceConfig, ServiceReading, StartType,
 };
+use svcwatch_core::per_user;
+use svcwatch_core::time::Span;
 use svcwatch_wire::scmr::{EnumeratedService, access};
 use tokio::time::Instant;
 use windows_sys::Win32::Foundation::{
@@ -23,7 +25,7 @@ use windows_sys::Win32::System::Services::{
 
 use super::calls::{Code, Handle};
 use super::machine::Machine;
-use super::news::News;
+use super::news::{Listed, News};
 use super::thread::blocking;
 use super::{buffer::Buffer, faults};
 use crate::os;
@@ -131,15 +133,23 @@ impl Session {
                 .map(|ends| ends.lock().unwrap_or_else(PoisonError::into_inner).before());
             let listed = manager.handle.list(&mut manager.list_bytes)?;
             let asked = asked(&manager.handle, &listed, &ask)?;
-            let mut services: Vec<ServiceReading> =
-                listed.into_iter().map(reading::service).collect();
+            let (mut services, instances): (Vec<ServiceReading>, Vec<bool>) =
+                reading::lines(listed).unzip();
             if let (Some(ends), Some(before)) = (ends, before) {
                 let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
                 ends.explain(&mut services, &before);
             }
-            Ok(HostReading { services, asked })
+            // Who listens has to know each instance; who judges wants each per-user service once.
+            let running = listed_of(&services);
+            let services = per_user::folded(services.into_iter().zip(instances));
+            let reading = HostReading {
+                services,
+                asked,
+                uptime: None,
+            };
+            Ok((reading, running))
         });
-        let reading = read.await?;
+        let (reading, listed) = read.await?;
         // What ended while it was read may be the first that the shutdown ended.
         if self.machine_goes_down() {
             return Err(failure(
@@ -158,9 +168,14 @@ impl Session {
             });
         }
         if let Some(news) = &self.news {
-            news.listen_to(&reading.services);
+            news.listen_to(listed);
         }
         Ok(reading)
+    }
+
+    /// How long this computer runs, suspended or not; of another one that is not known.
+    pub(in crate::probe) fn uptime(&self) -> Option<Span> {
+        self.own.then(os::windows::uptime)
     }
 
     fn machine_goes_down(&self) -> bool {
@@ -203,6 +218,14 @@ impl Session {
         self.manager = Some(manager);
         done.map_err(|code| failure(code, doing))
     }
+}
+
+/// The services of a list with their processes.
+fn listed_of(services: &[ServiceReading]) -> Listed {
+    let listed = services.iter();
+    listed
+        .map(|service| (service.name.clone(), service.reading.pid))
+        .collect()
 }
 
 fn failure(code: Code, doing: &str) -> Failure {

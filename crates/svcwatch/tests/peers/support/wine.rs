@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -27,7 +28,8 @@ const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 #[derive(Debug)]
 pub(crate) struct WineHost {
     samba: Samba,
-    bridge: Bridge,
+    bridge: Option<Bridge>,
+    socket: PathBuf,
     prefix: Prefix,
 }
 
@@ -51,20 +53,56 @@ impl WineHost {
         need(WINESERVER, "wine64");
         need(COMPILER, "gcc-mingw-w64-x86-64");
         let relay = build_relay();
+        let mut socket = PathBuf::new();
         let mut prefix = Prefix {
             relay: None,
             folder: copy_prefix("wine-prefix", |_| ()),
         };
+        // It stays when its last program ends, so that process numbers go on and do not begin anew.
+        // It goes on in the background, so it gets none of our pipes.
+        let started = prefix
+            .server()
+            .arg("--persistent")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(started.is_ok_and(|status| status.success()), "wineserver");
         let relay_port = prefix.start_relay(&relay);
         let mut bridge = None;
         let samba = Samba::start_with(settings, |pipes| {
-            bridge = Some(Bridge::start(&pipes.join("svcctl"), relay_port));
+            socket = pipes.join("svcctl");
+            bridge = Some(Bridge::start(&socket, relay_port));
         });
         Self {
             samba,
-            bridge: bridge.expect("Samba's pipes were there"),
+            bridge: Some(bridge.expect("Samba's pipes were there")),
+            socket,
             prefix,
         }
+    }
+
+    /// Ends the service control manager with all its services, as a shutdown does; nobody answers any more.
+    pub(crate) fn shut_down(&mut self) {
+        drop(self.bridge.take());
+        drop(self.prefix.relay.take());
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let programs = self.prefix.programs();
+            if programs.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "Wine's services do not end");
+            // One that has ended meanwhile cannot be ended, which is as good.
+            drop(Command::new("kill").arg("-KILL").args(programs).output());
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Starts the service control manager anew, with what starts by itself.
+    pub(crate) fn boot(&mut self) {
+        let relay_port = self.prefix.start_relay(&build_relay());
+        self.bridge = Some(Bridge::start(&self.socket, relay_port));
     }
 
     /// The port on loopback where the host speaks SMB.
@@ -96,6 +134,24 @@ impl WineHost {
 impl Prefix {
     fn wine(&self) -> Command {
         wine(self.folder.path())
+    }
+
+    fn server(&self) -> Command {
+        server(self.folder.path())
+    }
+
+    /// The processes of its programs, services too: those of this prefix that are not its server.
+    fn programs(&self) -> Vec<String> {
+        let ours = format!("WINEPREFIX={}", self.folder.path().display());
+        let processes = fs::read_dir("/proc").expect("Linux lists its processes");
+        let of_ours = processes.flatten().filter(|process| {
+            let read = |what| fs::read(process.path().join(what)).unwrap_or_default();
+            let holds = |text: &[u8], part: &str| String::from_utf8_lossy(text).contains(part);
+            holds(&read("environ"), &ours) && !holds(&read("cmdline"), "wineserver")
+        });
+        of_ours
+            .map(|process| process.file_name().to_string_lossy().into_owned())
+            .collect()
     }
 
     /// Starts the relay; gives the port on which it listens.
@@ -133,14 +189,18 @@ impl Drop for Prefix {
 /// Ends every process of this prefix, and of no other, and waits for the last of them to be gone.
 pub(super) fn end(prefix: &Path) {
     for option in ["--kill", "--wait"] {
-        let ended = Command::new(WINESERVER)
-            .arg(option)
-            .env("WINEPREFIX", prefix)
-            .status();
+        let ended = server(prefix).arg(option).status();
         if let Err(error) = ended {
             eprintln!("Wine could not be ended: {error}");
         }
     }
+}
+
+/// The server of a prefix, to be told something.
+fn server(prefix: &Path) -> Command {
+    let mut command = Command::new(WINESERVER);
+    command.env("WINEPREFIX", prefix);
+    command
 }
 
 /// A program of Wine's, in a prefix.
@@ -198,9 +258,7 @@ pub(super) fn copy_prefix(name: &str, finish: impl FnOnce(&Path)) -> TempDir {
         fs::create_dir_all(&prepared).expect("the prefix's folder can be made");
         run(wine(&prepared).args(["wineboot", "--init"]));
         finish(&prepared);
-        run(Command::new(WINESERVER)
-            .arg("--wait")
-            .env("WINEPREFIX", &prepared));
+        run(server(&prepared).arg("--wait"));
         File::create(&finished).expect("the mark can be written");
     }
     let folder = tempfile::Builder::new()

@@ -14,6 +14,7 @@ use svcwatch_wire::scmr::{
     QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL, ServiceConfig, ServiceStatus,
     access,
 };
+use svcwatch_wire::srvs::{RemoteTimeOfDay, RemoteTimeOfDayReply, SERVER_SERVICE, TimeOfDay};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -31,10 +32,10 @@ pub(super) enum Trick {
     RefuseFirst(usize, u32),
     /// Takes the user for an administrator.
     Administrator,
-    /// Knows the failure actions of services, and whether they follow a stop with an error too.
-    FailureActions,
     /// Lets the user connect to the service control manager, but not list.
     ConnectOnly,
+    /// Knows the failure actions of services, and whether they follow a stop with an error too.
+    FailureActions,
     /// Refuses to open the service control manager with this code.
     RefuseManager(u32),
     /// Knows no list with processes.
@@ -49,6 +50,10 @@ pub(super) enum Trick {
     Silent,
     /// Answers with rubbish instead of a list.
     Rubbish,
+    /// Has no server service.
+    NoServerService,
+    /// Never says how long it runs.
+    DeafServerService,
 }
 
 /// A host and what was done to it.
@@ -75,6 +80,22 @@ pub(super) fn spooler() -> EnumeratedService {
         pid: Some(4711),
         flags: Some(0),
     }
+}
+
+/// Instances of a per-user service: two users are logged on, and one of them has lost his.
+pub(in crate::probe::rpc) fn instances() -> [EnumeratedService; 2] {
+    let instance = |number: &str, current_state, win32_exit_code| EnumeratedService {
+        name: format!("CDPUserSvc_{number}"),
+        display_name: format!("Connected Devices Platform User Service_{number}"),
+        status: ServiceStatus {
+            service_type: 0xd0,
+            current_state,
+            win32_exit_code,
+            ..ServiceStatus::default()
+        },
+        ..spooler()
+    };
+    [instance("1a2b3", 4, 0), instance("5f00d", 1, 1067)]
 }
 
 /// A list that needs more than the first buffer.
@@ -126,7 +147,10 @@ impl Host {
             },
         };
         reply.send(&mut stream).await.ok()?;
-        let mut server = Server::new(SERVICE_CONTROL);
+        let mut server = match self.trick {
+            Trick::NoServerService => Server::new(SERVICE_CONTROL),
+            _ => Server::new(SERVICE_CONTROL).also(SERVER_SERVICE),
+        };
         loop {
             let mut head = [0; 16];
             stream.read_exact(&mut head).await.ok()?;
@@ -161,6 +185,20 @@ impl Host {
     /// The answer to a call, or the fault; 0 for no answer at all.
     fn answer(&self, operation: u16, stub: &[u8]) -> Result<Vec<u8>, u32> {
         match operation {
+            RemoteTimeOfDay::OPNUM => {
+                if self.trick == Trick::DeafServerService {
+                    return Err(0);
+                }
+                let time = TimeOfDay {
+                    uptime: 90_000,
+                    ..TimeOfDay::default()
+                };
+                let reply = RemoteTimeOfDayReply {
+                    time: Some(time),
+                    code: Code::SUCCESS,
+                };
+                Ok(reply.encode())
+            }
             OpenScManager::OPNUM => {
                 let reply = match self.trick {
                     Trick::RefuseManager(code) => OpenScManagerReply {

@@ -1,6 +1,7 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
-mod host;
+pub(super) mod host;
+mod uptime;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ fn request(may_log_on: bool, ask: &[&str]) -> ProbeRequest {
         may_log_on,
         logons: 1,
         ask: ask.iter().map(|name| Name::new(name)).collect(),
+        uptime: false,
         timeout: Span(2_000),
     }
 }

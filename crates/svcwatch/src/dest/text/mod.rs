@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use svcwatch_core::{
     id::Subject,
     limits,
-    notice::{Item, Kind, Notice, ToldEvent},
+    notice::{GroupSeen, Item, Kind, Notice, ToldEvent},
     observe::{StartType, State},
     time::{Span, Wall},
 };
@@ -94,10 +94,14 @@ pub const fn event(event: ToldEvent) -> &'static str {
         ToldEvent::Stuck => "stuck",
         ToldEvent::Missing => "not installed",
         ToldEvent::Hidden => "not visible any more",
+        ToldEvent::Restarted => "restarted",
+        ToldEvent::Moved => "moved",
+        ToldEvent::Changed => "changed",
         ToldEvent::Unwatched => "not watched any more",
         ToldEvent::DestinationFailing => "destination failing",
         ToldEvent::HostUnreachable => "unreachable",
         ToldEvent::HostRecovered => "readable again",
+        ToldEvent::AfterBoot => "not back after a boot",
         ToldEvent::AccessDenied => "access denied",
         ToldEvent::LogonRefused => "logon refused",
         ToldEvent::AccountPaused => "account paused",
@@ -126,6 +130,7 @@ pub fn title(notice: &Notice) -> String {
     match &notice.subject {
         Subject::Fleet => match notice.event {
             ToldEvent::Test => "Test message".to_owned(),
+            ToldEvent::AfterBoot => format!("{} did not come back after boots", services(notice)),
             _ => match total(notice) {
                 1 => "One thing is not as expected".to_owned(),
                 total => format!("{total} things are not as expected"),
@@ -137,6 +142,24 @@ pub fn title(notice: &Notice) -> String {
                 "{} on {} {}",
                 clean::name(service),
                 clean::name(host.as_str()),
+                phrase(notice)
+            )
+        }
+        Subject::Host(host) if matches!(notice.kind, Kind::Summary) => {
+            let (host, services) = (clean::name(host.as_str()), services(notice));
+            match notice.event {
+                ToldEvent::AfterBoot => {
+                    format!("{services} of {host} did not come back after a boot")
+                }
+                _ => format!("{services} of {host} are not as expected"),
+            }
+        }
+        Subject::Group { group, service } => {
+            let service = notice.friendly_name.as_deref().unwrap_or(service.as_str());
+            format!(
+                "{} of {} {}",
+                clean::name(service),
+                clean::name(group.as_str()),
                 phrase(notice)
             )
         }
@@ -168,7 +191,13 @@ fn phrase(notice: &Notice) -> String {
         return over(notice).to_owned();
     }
     let service = matches!(notice.subject, Subject::Service { .. });
+    let group = notice.group.as_deref();
     let phrase = match notice.event {
+        ToldEvent::Restarted => return restarted(notice),
+        ToldEvent::Moved => return moved(group),
+        ToldEvent::Stopped if group.is_some_and(is_nowhere) => Phrase::Does("runs nowhere"),
+        ToldEvent::Stopped if group.is_some() => Phrase::Does("runs on too few hosts"),
+        ToldEvent::Started if group.is_some() => Phrase::Does("runs on too many hosts"),
         ToldEvent::Stopped if matches!(notice.kind, Kind::Opened | Kind::Info) => {
             // At first sight nobody saw it stop.
             if notice.previous_state.is_some() {
@@ -177,8 +206,10 @@ fn phrase(notice: &Notice) -> String {
             Phrase::Is("stopped")
         }
         ToldEvent::Started if matches!(notice.kind, Kind::Opened) => {
-            Phrase::Is("running although it should be stopped")
+            Phrase::Is("running although it should not be")
         }
+        ToldEvent::Changed if matches!(notice.kind, Kind::Info) => Phrase::Does("changed"),
+        ToldEvent::Changed => Phrase::Is("installed although it should not be"),
         ToldEvent::Stuck => Phrase::Is(match notice.state {
             Some(State::StartPending) => "stuck while starting",
             Some(State::StopPending) => "stuck while stopping",
@@ -208,12 +239,61 @@ fn phrase(notice: &Notice) -> String {
     }
 }
 
+/// Whether it is known to run on none of its hosts.
+fn is_nowhere(group: &GroupSeen) -> bool {
+    let known = |(_, state): &(_, State)| *state != State::Unknown;
+    group.running == 0 && group.members.iter().all(known)
+}
+
+/// That it was started again, and how often.
+fn restarted(notice: &Notice) -> String {
+    let count = notice
+        .counts
+        .iter()
+        .find(|(event, _)| *event == ToldEvent::Restarted);
+    match count {
+        Some((_, count)) if *count > 1 => format!("restarted, {count} times by now"),
+        _ => "restarted".to_owned(),
+    }
+}
+
+/// Where it runs now.
+fn moved(group: Option<&GroupSeen>) -> String {
+    let members = group.map_or(&[] as &[_], |group| &group.members);
+    let names: Vec<String> = members
+        .iter()
+        .filter(|(_, state)| *state == State::Running)
+        .take(ITEMS_IN_TEXT)
+        .map(|(host, _)| clean::name(host.as_str()))
+        .collect();
+    if names.is_empty() {
+        "moved".to_owned()
+    } else {
+        format!("runs on {} now", names.join(", "))
+    }
+}
+
+/// The hosts of a group, each with the state of the service there.
+pub fn members(group: &GroupSeen) -> String {
+    let shown: Vec<String> = group
+        .members
+        .iter()
+        .take(ITEMS_IN_TEXT)
+        .map(|(host, of)| format!("{}: {}", clean::name(host.as_str()), state(*of)))
+        .collect();
+    match group.members.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// How it ended.
 fn over(notice: &Notice) -> &'static str {
     match (&notice.subject, notice.event, notice.state) {
         (_, ToldEvent::Unwatched, _) => "is not watched any more",
         (Subject::Service { .. }, _, Some(State::Running)) => "is running again",
         (Subject::Service { .. }, _, Some(State::Stopped)) => "is stopped, as it should be",
+        (Subject::Group { .. }, ..) => "runs on as many hosts as it should again",
         (Subject::Host(_), ..) => "can be read again",
         (Subject::Visibility(_), ..) => "shows its services again",
         (Subject::Account(_), ..) => "is used again",
@@ -260,6 +340,14 @@ pub fn details(notice: &Notice) -> Vec<String> {
         let cause = clean::line(cause, limits::CAUSE_CHARACTERS_MAX);
         sentences.push(format!("Cause: {}.", cause.trim_end_matches('.')));
     }
+    if let Some(group) = notice.group.as_deref() {
+        sentences.push(format!(
+            "Expected on {} of its hosts, seen running on {}: {}.",
+            group.expected.in_words(),
+            group.running,
+            members(group)
+        ));
+    }
     if let (Some(now), Some(since)) = (notice.state, notice.since) {
         sentences.push(match notice.previous_state {
             Some(before) if before != now => format!(
@@ -282,7 +370,7 @@ pub fn details(notice: &Notice) -> Vec<String> {
         1 => sentences.push("One incident came and went meanwhile.".to_owned()),
         count => sentences.push(format!("{count} incidents came and went meanwhile.")),
     }
-    if !notice.counts.is_empty() {
+    if !notice.counts.is_empty() && notice.event != ToldEvent::Restarted {
         let counts: Vec<String> = notice
             .counts
             .iter()
@@ -329,6 +417,14 @@ pub fn item(item: &Item) -> String {
     }
 }
 
+/// How many services a summary stands for, in words.
+fn services(notice: &Notice) -> String {
+    match total(notice) {
+        1 => "One service".to_owned(),
+        total => format!("{total} services"),
+    }
+}
+
 /// How many things a summary stands for.
 fn total(notice: &Notice) -> u64 {
     let listed = u64::try_from(notice.items.len()).unwrap_or(u64::MAX);
@@ -340,36 +436,4 @@ fn total(notice: &Notice) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_for_programs_and_for_people() {
-        assert_eq!(rfc3339(Wall(0)), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339(Wall(1_710_331_500_042)), "2024-03-13T12:05:00.042Z");
-        assert_eq!(moment(Wall(1_710_331_500_042)), "2024-03-13 12:05:00 UTC");
-        assert_eq!(rfc3339(Wall(i64::MAX)), "9999-12-30T22:00:00.000Z");
-        assert_eq!(rfc3339(Wall(i64::MIN)), "1970-01-01T00:00:00.000Z");
-    }
-
-    #[test]
-    fn durations_show_two_units() {
-        let shown = [
-            0,
-            999,
-            1_000,
-            61_000,
-            3_600_000,
-            3_661_000,
-            90_000_000,
-            864_000_000,
-        ]
-        .map(|span| duration(Span(span)));
-        assert_eq!(
-            shown,
-            [
-                "0 s", "0 s", "1 s", "1 m 1 s", "1 h", "1 h 1 m", "1 d 1 h", "10 d"
-            ]
-        );
-    }
-}
+mod tests;

@@ -5,18 +5,45 @@ use crate::{
     web::items::{Explanation, ExplanationLine},
 };
 use svcwatch_core::{
-    engine::{self, LaneExplained, ServiceExplained},
+    engine::{self, Engine, LaneExplained, ServiceExplained},
     id::Name,
     notice::Why,
-    plan::{Expect, LimitPer},
+    plan::{Expect, LimitPer, StoppedOk},
     rhythm::Rhythm,
-    time::Span,
+    time::{Now, Span},
 };
+
+mod groups;
 
 /// How many names of hidden services are written out.
 const NAMES_SHOWN: usize = 10;
 /// Said where the account may do more than it needs to.
 pub const ADMINISTRATOR: &str = "the account is an administrator there, which reading does not need: whoever gets its password rules the host; take an account with query rights only";
+
+/// What is explained under a name: a host, or else a group that counts services. Nothing where there is neither.
+pub fn of(
+    engine: &Engine,
+    now: Now,
+    (name, service): (&Name, Option<&Name>),
+    feeds: &[Name],
+) -> Option<Explanation> {
+    if let Some(found) = engine.explain(now, name, service) {
+        return Some(in_words(&found, service, feeds));
+    }
+    let groups = engine.explain_groups(now, name, service);
+    if groups.is_empty() {
+        return None;
+    }
+    let mut lines = Lines(Vec::new());
+    for group in &groups {
+        lines.group(group, groups.len() > 1 || service.is_none());
+    }
+    Some(Explanation {
+        host: name.as_str().to_owned(),
+        service: service.map(|service| service.as_str().to_owned()),
+        lines: lines.0,
+    })
+}
 
 /// The sentences of an explanation. `service` is the one that was asked for; `feeds` take every reading.
 pub fn in_words(
@@ -124,6 +151,33 @@ impl Lines {
                 ),
             );
         }
+        self.boot(host);
+    }
+
+    /// How the host was booted, and what is held because of that.
+    fn boot(&mut self, host: &engine::Explanation) {
+        let booted = host.boot.booted_at.map_or_else(
+            || "when the host was booted is not known".to_owned(),
+            |at| format!("the host booted at {}", text::moment(at)),
+        );
+        let line = match (host.boot.grace_until, host.boot.shutting_down_until) {
+            (_, Some(until)) => format!(
+                "held: the host is shutting down; what it comes to is told if it is not back at {}",
+                text::moment(until)
+            ),
+            (Some(until), None) => format!(
+                "held: {booted}, until {}; then one notice tells what did not come back",
+                text::moment(until)
+            ),
+            (None, None) if host.boot_grace == Span::ZERO => {
+                format!("{booted}; after a boot nothing is held")
+            }
+            (None, None) => format!(
+                "{booted}; after a boot notices about its services are held for {}",
+                text::duration(host.boot_grace)
+            ),
+        };
+        self.add("boot", line);
     }
 
     /// What the account may see and do there.
@@ -168,6 +222,9 @@ impl Lines {
                 service.entry, service.selector
             ),
         );
+        if let Some(group) = &service.group {
+            self.counted(group);
+        }
         self.add(
             "expected",
             format!(
@@ -176,6 +233,7 @@ impl Lines {
                     Expect::Running => "running",
                     Expect::Stopped => "stopped",
                     Expect::Either => "running or stopped",
+                    Expect::Absent => "not installed at all",
                 },
                 text::duration(service.for_span),
                 if service.confirm == 1 {
@@ -185,6 +243,8 @@ impl Lines {
                 },
             ),
         );
+        self.recovery(service);
+        self.rules(service);
         self.state(service, unseen);
         if let Some(incident) = &service.incident {
             self.add("incident", format!("the incident {incident} is open"));
@@ -201,6 +261,20 @@ impl Lines {
                 format!("{by} has taken note, so it is not repeated"),
             );
         }
+        self.muted(service);
+        if service.lanes.is_empty() {
+            self.add(
+                "route",
+                "no route leads anywhere for it, so nobody is told".to_owned(),
+            );
+        }
+        for lane in &service.lanes {
+            self.lane(lane);
+        }
+    }
+
+    /// Why it is not told, where it is not.
+    fn muted(&mut self, service: &ServiceExplained) {
         if let Some(why) = service.muted {
             self.add("muted", format!("it is not told: {} ({why})", reason(why)));
         }
@@ -213,15 +287,56 @@ impl Lines {
                 ),
             );
         }
-        if service.lanes.is_empty() {
+    }
+
+    /// What its host does about a failure, and how often it was started again.
+    fn recovery(&mut self, service: &ServiceExplained) {
+        if let Some(span) = service.recovery {
             self.add(
-                "route",
-                "no route leads anywhere for it, so nobody is told".to_owned(),
+                "recovery",
+                format!(
+                    "its host starts it again when it fails, so a failure is told only where it does not run again within {}",
+                    text::duration(span)
+                ),
             );
         }
-        for lane in &service.lanes {
-            self.lane(lane);
+        if let Some((count, since)) = service.restarts {
+            let times = if count == 1 { "once" } else { "times" };
+            let count = if count == 1 {
+                String::new()
+            } else {
+                format!("{count} ")
+            };
+            self.add(
+                "restarts",
+                format!(
+                    "it was started again {count}{times} since {}",
+                    text::moment(since)
+                ),
+            );
         }
+    }
+
+    /// What else the entry says of its presence, its stops and its changes.
+    fn rules(&mut self, service: &ServiceExplained) {
+        self.add("presence", presence(service).to_owned());
+        if matches!(service.expect, Expect::Running | Expect::Either) {
+            self.add("stops", stops(service));
+        }
+        if let Some(reason) = &service.noise {
+            self.add(
+                "noise",
+                format!("it is known to stop and to change by itself, so nothing is told of that: {reason}; name it in an entry of its own to be told all the same"),
+            );
+        }
+        self.add(
+            "changes",
+            if service.changes && service.noise.is_none() {
+                "changes of how it is set up are kept in history and told".to_owned()
+            } else {
+                "changes of how it is set up are kept in history and not told".to_owned()
+            },
+        );
     }
 
     /// How a service is, or was when it was seen last.
@@ -317,6 +432,32 @@ fn rhythm(host: &engine::Explanation) -> String {
     }
 }
 
+/// Whether a service must be installed, in words.
+const fn presence(service: &ServiceExplained) -> &'static str {
+    match (service.expect, service.required) {
+        (Expect::Absent, _) => "it is told as long as it is installed",
+        (_, true) => "it is told when it is not installed",
+        (_, false) => "it need not be installed",
+    }
+}
+
+/// Which stops of a service are told, in words.
+fn stops(service: &ServiceExplained) -> String {
+    let rule = match service.stopped_ok {
+        StoppedOk::Exit0 => {
+            "an orderly stop with exit code 0 is as good as running, and every other one is told"
+        }
+        StoppedOk::Never => "every stop is told",
+        StoppedOk::Always => "no stop is told",
+    };
+    let starts = match (service.trigger_start, service.per_user) {
+        (_, Some(true)) => "; it runs for the users who are logged on",
+        (Some(true), _) => "; events start it, so it may also wait for its first start",
+        (Some(false) | None, _) => "",
+    };
+    format!("{rule} (stopped_ok: {}){starts}", service.stopped_ok)
+}
+
 /// Why something is not told, in words.
 const fn reason(why: Why) -> &'static str {
     match why {
@@ -330,6 +471,8 @@ const fn reason(why: Why) -> &'static str {
         Why::Summarized => "it stands in a summary",
         Why::MergedLater => "a later notice says it too",
         Why::Acknowledged => "somebody has taken note",
+        Why::BootGrace => "its host was booted, and what does not come back is told as one",
+        Why::ShuttingDown => "its host is shutting down, and that is told if it does not come back",
         Why::Silenced => "a silence covers it",
         Why::Maintenance => "a maintenance window covers it",
         Why::Expired => "it could not be delivered in time",

@@ -56,6 +56,10 @@ words! {
         SilencesForgotten = "silences_forgotten",
         /// A silence ends the incidents that it covers.
         SilenceEndsIncidents = "silence_ends_incidents",
+        /// What a host says while it is read is forgotten.
+        StirLost = "stir_lost",
+        /// What a host says is believed without a reading.
+        StirBelieved = "stir_believed",
         /// What a boot left stopped is told one by one, as if no host had been booted.
         BootIgnored = "boot_ignored",
         /// What did not come back after a boot is never told.

@@ -115,7 +115,7 @@ impl Engine {
             Event::EndSilence { id, by } => self.end_silence(now, &id, by, &mut step),
             Event::Calendar(times) => self.mutes.set_times(&times),
             Event::Observed(observation) => self.observed(now, observation, &mut step),
-            Event::Stirred { host } => self.stirred(now, &host),
+            Event::Stirred { host } => self.stirred(now, &host, &mut step),
             Event::ConfigRead { host, services } => {
                 self.config_read(now, &host, services, &mut step);
             }

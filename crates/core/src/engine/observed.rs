@@ -290,7 +290,7 @@ impl Engine {
     }
 
     /// The planted fault that takes a host's silence for its services' end.
-    fn pretend_stopped(&mut self, now: Now, name: &Name, step: &mut Step) {
+    pub(super) fn pretend_stopped(&mut self, now: Now, name: &Name, step: &mut Step) {
         let count = self.hosts.get(name).map_or(0, |host| host.targets.len());
         let reading = Reading {
             state: crate::observe::State::Stopped,

@@ -2,14 +2,23 @@
 //! What is not said or gets lost, the next round finds.
 
 use super::Engine;
-use crate::{id::Name, time::Now};
+use crate::{
+    effect::Step,
+    id::Name,
+    planted::{self, Planted},
+    time::Now,
+};
 
 impl Engine {
     /// A host says that something has happened there.
-    pub(super) fn stirred(&mut self, now: Now, name: &Name) {
+    pub(super) fn stirred(&mut self, now: Now, name: &Name, step: &mut Step) {
+        if planted::is(Planted::StirBelieved) {
+            self.pretend_stopped(now, name, step);
+        }
         if let Some(host) = self.hosts.get_mut(name) {
             // The reading under way may have looked before it happened.
-            host.stirred = self.schedule.under_way(name).is_some();
+            host.stirred =
+                self.schedule.under_way(name).is_some() && !planted::is(Planted::StirLost);
             self.schedule.no_later(name, now.tick);
         }
     }

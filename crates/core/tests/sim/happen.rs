@@ -49,6 +49,8 @@ impl World {
                 let services = self.machines[machine].config(self.now, &services);
                 self.tell(Event::ConfigRead { host, services });
             }
+            Item::Stirs(host) => self.stirred(&host),
+            Item::StirIsOver(host, heard) => self.judge_stir(&host, heard),
             Item::Rendered(delivery, payload) => self.tell(Event::Rendered {
                 delivery,
                 payload: Ok(payload),
@@ -67,6 +69,7 @@ impl World {
         match what {
             What::Service(machine, service, change) => {
                 self.machines[*machine].services[*service].change(self.now, *change);
+                self.stirs(*machine);
             }
             What::Machine(machine, change) => self.turn_machine(*machine, change),
             What::Account(account, change) => self.turn_account(*account, *change),

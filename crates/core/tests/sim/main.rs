@@ -31,6 +31,7 @@ mod scan;
 mod services;
 mod setup;
 mod shrink;
+mod stirs;
 mod store;
 mod story;
 mod tale;

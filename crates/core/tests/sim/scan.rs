@@ -46,7 +46,7 @@ impl World {
     }
 
     /// Since when the monitor runs with this configuration and with a store that is well.
-    fn steady_since(&self) -> Option<u64> {
+    pub(crate) fn steady_since(&self) -> Option<u64> {
         if self.monitor.is_none() || self.store_mode.0 != StoreChange::Heal {
             return None;
         }

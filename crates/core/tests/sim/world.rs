@@ -82,6 +82,10 @@ pub(crate) enum Item {
     GiveUp(Name, svcwatch_core::observe::ProbeId),
     /// The configuration of services was read.
     Config(Name, Vec<Name>),
+    /// The monitor hears that something happened at a host.
+    Stirs(Name),
+    /// What was heard of a host then has had it read by now.
+    StirIsOver(Name, u64),
     /// A message was rendered.
     Rendered(DeliveryKey, Arc<[u8]>),
     /// A try ended.
@@ -108,6 +112,8 @@ impl Item {
             | Self::LateProbe(_)
             | Self::GiveUp(..)
             | Self::Config(..)
+            | Self::Stirs(_)
+            | Self::StirIsOver(..)
             | Self::Rendered(..)
             | Self::Sent(_)
             | Self::Committed(..) => true,

@@ -4,10 +4,13 @@
  *   hang          stays in START_PENDING for ever
  *   deaf          runs and does not heed a stop
  * Whatever it is, control 200 makes it end as stopped with the Win32 code NUMBER, 201 with NUMBER as its own code, and
- * 202 makes its process end at once with the exit code NUMBER, without a word to the manager.
+ * 202 makes its process end at once with the exit code NUMBER, without a word to the manager, and 203 has it say NUMBER
+ * times as fast as it can that it is paused or runs, and then that it has stopped.
  *
  * `service.exe install NAME HOW [NUMBER]`, `start NAME`, `stop NAME`, `pause NAME`, `continue NAME`, `control NAME CODE`,
- * `delete NAME` and `keep` (which holds the manager open until its standard input ends) are for the tests. */
+ * `delete NAME` and `keep` (which holds the manager open until its standard input ends) are for the tests, and
+ * `measure NAME COUNT FILE` for benchmarks: so often it starts and stops the service, waits each time until FILE has
+ * grown, and prints how many microseconds that was after it asked for the stop. */
 #include <windows.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +53,16 @@ static DWORD WINAPI crash(void *unused)
     return 0;
 }
 
+static DWORD WINAPI storm(void *unused)
+{
+    DWORD said = 0;
+    (void)unused;
+    for (; said < number; said++)
+        tell(said % 2 ? SERVICE_RUNNING : SERVICE_PAUSED);
+    tell(SERVICE_STOPPED);
+    return 0;
+}
+
 static DWORD WINAPI control(DWORD code, DWORD type, void *data, void *context)
 {
     (void)type, (void)data, (void)context;
@@ -75,6 +88,9 @@ static DWORD WINAPI control(DWORD code, DWORD type, void *data, void *context)
         break;
     case 202:
         CreateThread(NULL, 0, crash, NULL, 0, NULL);
+        break;
+    case 203:
+        CreateThread(NULL, 0, storm, NULL, 0, NULL);
     }
     return NO_ERROR;
 }
@@ -94,6 +110,43 @@ static int ended(const char *what, BOOL well)
     if (!well)
         fprintf(stderr, "%s: error %lu\n", what, GetLastError());
     return well ? 0 : 1;
+}
+
+static LONGLONG length(HANDLE file)
+{
+    LARGE_INTEGER bytes;
+    return GetFileSizeEx(file, &bytes) ? bytes.QuadPart : -1;
+}
+
+static int measure(SC_HANDLE opened, DWORD count, const char *path)
+{
+    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                              OPEN_EXISTING, 0, NULL);
+    LARGE_INTEGER asked, grown, second;
+    SERVICE_STATUS seen;
+    LONGLONG before;
+    if (file == INVALID_HANDLE_VALUE)
+        return ended("file", FALSE);
+    QueryPerformanceFrequency(&second);
+    while (count--) {
+        before = length(file);
+        QueryPerformanceCounter(&asked);
+        if (!ControlService(opened, SERVICE_CONTROL_STOP, &seen))
+            return ended("stop", FALSE);
+        while (length(file) == before)
+            Sleep(0);
+        QueryPerformanceCounter(&grown);
+        printf("%lld\n", (grown.QuadPart - asked.QuadPart) * 1000000 / second.QuadPart);
+        fflush(stdout);
+        before = length(file);
+        if (!StartServiceA(opened, 0, NULL))
+            return ended("start", FALSE);
+        while (length(file) == before)
+            Sleep(5);
+        /* What it told is over, and the next stop is one of its own. */
+        Sleep(1200);
+    }
+    return 0;
 }
 
 int main(int count, char **words)
@@ -141,6 +194,8 @@ int main(int count, char **words)
         return ended(what, ControlService(opened, SERVICE_CONTROL_CONTINUE, &seen));
     if (!strcmp(what, "control"))
         return ended(what, ControlService(opened, strtoul(words[3], NULL, 0), &seen));
+    if (!strcmp(what, "measure") && count > 4)
+        return measure(opened, strtoul(words[3], NULL, 0), words[4]);
     if (!strcmp(what, "delete"))
         return ended(what, DeleteService(opened));
     return 2;

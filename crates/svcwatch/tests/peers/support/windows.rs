@@ -6,8 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use super::process::{Running, need, run, wait_until};
-use super::wine::{WINE, built, copy_prefix, end, wine};
+use super::process::{Running, need, run};
+use super::wine::{WINE, built, copy_prefix, end, programs, wine};
 
 /// Seconds until a Windows program is ended that should have ended by itself.
 const LIMIT: &str = "120";
@@ -42,15 +42,15 @@ impl Windows {
             keeper: None,
             folder,
         };
+        let said = windows.folder.path().join("keeper.log");
+        let log = || fs::File::create(&said).expect("a log can be made");
         let mut command = wine(windows.folder.path());
         command.args([r"C:\service.exe", "keep"]);
-        let keeper = Running::start(command.stdout(Stdio::null()));
+        // The first program of a Wine starts its servers, which get what it writes to.
+        let mut keeper = Running::start(command.stdout(log()).stderr(Stdio::null()));
+        let read = || fs::read_to_string(&said).unwrap_or_default();
+        keeper.wait_until("Wine runs", || read().contains("ready"), read);
         windows.keeper = Some(keeper);
-        wait_until(
-            "Wine runs",
-            || windows.service_ends(&["start", "no-such-service"]),
-            || "its service control manager does not answer".to_owned(),
-        );
         windows
     }
 
@@ -75,20 +75,43 @@ impl Windows {
 
     /// Tells the test service something; fails the test where that fails.
     pub(crate) fn service(&self, words: &[&str]) {
-        run(&mut self.program(r"C:\service.exe", words));
-    }
-
-    /// Whether the manager is there to refuse it.
-    fn service_ends(&self, words: &[&str]) -> bool {
-        let output = self.program(r"C:\service.exe", words).output();
-        output.is_ok_and(|output| String::from_utf8_lossy(&output.stderr).contains("error 1060"))
+        let output = self.ended(r"C:\service.exe", words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
     }
 
     /// Runs svcwatch.exe to its end.
     pub(crate) fn svcwatch(&self, words: &[&str]) -> Output {
-        let mut command = self.program(r"C:\svcwatch.exe", words);
-        let output = command.stdin(Stdio::null()).output();
-        output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
+        self.ended(r"C:\svcwatch.exe", words)
+    }
+
+    /// Runs a program to its end. It writes to files, because a server that it happens to start would keep a pipe open.
+    fn ended(&self, path: &str, words: &[&str]) -> Output {
+        let folder = TempDir::new().expect("a temporary folder can be made");
+        let place = |name: &str| folder.path().join(name);
+        let file = |name: &str| fs::File::create(place(name)).expect("a file can be made");
+        let mut command = self.program(path, words);
+        command.stdin(Stdio::null());
+        let status = command.stdout(file("out")).stderr(file("err")).status();
+        let read = |name: &str| fs::read(place(name)).expect("the file is still there");
+        Output {
+            status: status.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}")),
+            stdout: read("out"),
+            stderr: read("err"),
+        }
+    }
+
+    /// Ends the service control manager as nothing on a real machine does.
+    pub(crate) fn break_manager(&self) {
+        let manager = programs(self.folder.path(), "services.exe");
+        assert_eq!(manager.len(), 1, "{manager:?}");
+        run(Command::new("kill").arg("-KILL").args(manager));
+    }
+
+    /// Starts another one; it runs until the value is dropped.
+    pub(crate) fn start_manager(&self) -> Running {
+        let mut command = wine(self.folder.path());
+        command.arg(r"C:\windows\system32\services.exe");
+        Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()))
     }
 
     /// Starts svcwatch.exe, which runs until the value is dropped.

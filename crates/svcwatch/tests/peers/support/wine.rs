@@ -88,7 +88,7 @@ impl WineHost {
         drop(self.prefix.relay.take());
         let deadline = Instant::now() + START_LIMIT;
         loop {
-            let programs = self.prefix.programs();
+            let programs = programs(self.prefix.folder.path(), "");
             if programs.is_empty() {
                 return;
             }
@@ -140,20 +140,6 @@ impl Prefix {
         server(self.folder.path())
     }
 
-    /// The processes of its programs, services too: those of this prefix that are not its server.
-    fn programs(&self) -> Vec<String> {
-        let ours = format!("WINEPREFIX={}", self.folder.path().display());
-        let processes = fs::read_dir("/proc").expect("Linux lists its processes");
-        let of_ours = processes.flatten().filter(|process| {
-            let read = |what| fs::read(process.path().join(what)).unwrap_or_default();
-            let holds = |text: &[u8], part: &str| String::from_utf8_lossy(text).contains(part);
-            holds(&read("environ"), &ours) && !holds(&read("cmdline"), "wineserver")
-        });
-        of_ours
-            .map(|process| process.file_name().to_string_lossy().into_owned())
-            .collect()
-    }
-
     /// Starts the relay; gives the port on which it listens.
     fn start_relay(&mut self, program: &Path) -> u16 {
         let mut relay = Running::start(self.wine().arg(program).stdout(Stdio::piped()));
@@ -194,6 +180,21 @@ pub(super) fn end(prefix: &Path) {
             eprintln!("Wine could not be ended: {error}");
         }
     }
+}
+
+/// The processes of the programs of a prefix whose command lines name this, services too: those that are not its server.
+pub(super) fn programs(prefix: &Path, name: &str) -> Vec<String> {
+    let ours = format!("WINEPREFIX={}", prefix.display());
+    let processes = fs::read_dir("/proc").expect("Linux lists its processes");
+    let of_ours = processes.flatten().filter(|process| {
+        let read = |what| fs::read(process.path().join(what)).unwrap_or_default();
+        let holds = |text: &[u8], part: &str| String::from_utf8_lossy(text).contains(part);
+        let line = read("cmdline");
+        holds(&read("environ"), &ours) && !holds(&line, "wineserver") && holds(&line, name)
+    });
+    of_ours
+        .map(|process| process.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// The server of a prefix, to be told something.

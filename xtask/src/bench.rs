@@ -3,6 +3,7 @@
 use crate::arguments::Arguments;
 use crate::peers;
 use crate::project::{Failure, Project, run as run_program};
+use crate::windows;
 
 /// The help text.
 pub(crate) const HELP: &str = "\
@@ -18,6 +19,7 @@ Parts (all, where none is named):
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
   night    1,000 of 3,000 hosts are booted within ten minutes
+  local    a service of the machine itself is stopped: svcwatch.exe on Wine, which is built for it
   fleet    5,000 simulated hosts, each read every 30 s
 
 Examples:
@@ -26,7 +28,12 @@ Examples:
 ";
 
 /// The parts that there are.
-const PARTS: [&str; 6] = ["check", "engine", "store", "silences", "night", "fleet"];
+const PARTS: [&str; 7] = [
+    "check", "engine", "store", "silences", "night", LOCAL, "fleet",
+];
+
+/// The part that needs the exe for Windows.
+const LOCAL: &str = "local";
 
 /// Runs the command.
 pub(crate) fn run(project: &Project, arguments: Arguments) -> Result<(), Failure> {
@@ -35,6 +42,9 @@ pub(crate) fn run(project: &Project, arguments: Arguments) -> Result<(), Failure
         return Err(Failure::Usage(format!("there is no part `{unknown}`")));
     }
     println!("{}", peers::install(project)?);
+    if parts.is_empty() || parts.iter().any(|part| part == LOCAL) {
+        println!("{}", windows::build(project, true)?);
+    }
     let mut command = project.cargo(&["bench", "-p", "svcwatch", "--bench", "svcwatch", "--"]);
     command.args(&parts);
     run_program(&mut command)?;

@@ -6,6 +6,7 @@
 mod check;
 mod engine;
 mod fleet;
+mod local;
 mod made;
 mod mutes;
 mod night;
@@ -31,6 +32,7 @@ Parts:
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
   night    1,000 of 3,000 hosts are booted within ten minutes
+  local    the machine itself, heard at once: svcwatch.exe on Wine, built before with `cargo xtask windows --release`
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
 
 Without a part all of them are measured, one after another.
@@ -39,12 +41,13 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
     ("night", night::measure),
+    ("local", local::measure),
     ("fleet", fleet::measure),
 ];
 

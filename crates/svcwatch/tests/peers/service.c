@@ -112,6 +112,25 @@ static int ended(const char *what, BOOL well)
     return well ? 0 : 1;
 }
 
+/* A manager that has just started holds its list until it has started what starts by itself. */
+static BOOL start(SC_HANDLE opened)
+{
+    int tries = 100;
+    while (!StartServiceA(opened, 0, NULL)) {
+        if (GetLastError() != ERROR_SERVICE_DATABASE_LOCKED || !tries--)
+            return FALSE;
+        Sleep(100);
+    }
+    return TRUE;
+}
+
+/* A service that stops at once may be gone before its answer is here. */
+static BOOL stop(SC_HANDLE opened)
+{
+    SERVICE_STATUS seen;
+    return ControlService(opened, SERVICE_CONTROL_STOP, &seen) || GetLastError() == ERROR_BROKEN_PIPE;
+}
+
 static LONGLONG length(HANDLE file)
 {
     LARGE_INTEGER bytes;
@@ -123,7 +142,6 @@ static int measure(SC_HANDLE opened, DWORD count, const char *path)
     HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
                               OPEN_EXISTING, 0, NULL);
     LARGE_INTEGER asked, grown, second;
-    SERVICE_STATUS seen;
     LONGLONG before;
     if (file == INVALID_HANDLE_VALUE)
         return ended("file", FALSE);
@@ -131,7 +149,7 @@ static int measure(SC_HANDLE opened, DWORD count, const char *path)
     while (count--) {
         before = length(file);
         QueryPerformanceCounter(&asked);
-        if (!ControlService(opened, SERVICE_CONTROL_STOP, &seen))
+        if (!stop(opened))
             return ended("stop", FALSE);
         while (length(file) == before)
             Sleep(0);
@@ -139,7 +157,7 @@ static int measure(SC_HANDLE opened, DWORD count, const char *path)
         printf("%lld\n", (grown.QuadPart - asked.QuadPart) * 1000000 / second.QuadPart);
         fflush(stdout);
         before = length(file);
-        if (!StartServiceA(opened, 0, NULL))
+        if (!start(opened))
             return ended("start", FALSE);
         while (length(file) == before)
             Sleep(5);
@@ -185,9 +203,9 @@ int main(int count, char **words)
     if (!opened)
         return ended("open", FALSE);
     if (!strcmp(what, "start"))
-        return ended(what, StartServiceA(opened, 0, NULL));
+        return ended(what, start(opened));
     if (!strcmp(what, "stop"))
-        return ended(what, ControlService(opened, SERVICE_CONTROL_STOP, &seen));
+        return ended(what, stop(opened));
     if (!strcmp(what, "pause"))
         return ended(what, ControlService(opened, SERVICE_CONTROL_PAUSE, &seen));
     if (!strcmp(what, "continue"))

@@ -142,16 +142,16 @@ impl Listener {
                 }
             }
             if let Some(hearing) = &mut ears {
-                hearing.listen_to(&listed, now);
-                match hearing.hear() {
+                let heard = hearing
+                    .listen_to(&listed, now)
+                    .and_then(|()| hearing.hear());
+                match heard {
                     Ok(true) => pace.happened(),
                     Ok(false) => {}
                     Err(code) => {
                         tracing::info!(host = %self.host, code, "services are listened to anew, because the service control manager lost track");
                         ears = None;
-                        not_before = now;
                         pace.happened();
-                        continue;
                     }
                 }
             }
@@ -172,7 +172,9 @@ impl Listener {
                 }
             }
             let deaf = (!all).then(|| READ_WHERE_DEAF.saturating_sub(now.duration_since(read)));
-            let gone = ears.is_none().then_some(REOPEN_AFTER);
+            let gone = ears
+                .is_none()
+                .then(|| not_before.saturating_duration_since(now));
             let limit = [pace.wait(now), deaf, gone].into_iter().flatten().min();
             self.bell.wait(limit);
             loop {
@@ -239,8 +241,9 @@ impl Ears {
         })
     }
 
-    /// Registers with the services of the list that are not heard yet, and lets go of those that are gone.
-    fn listen_to(&mut self, listed: &Listed, now: Instant) {
+    /// Registers with the services of the list that are not heard yet, and lets go of those that are gone. An error means
+    /// that the manager lost track of us.
+    fn listen_to(&mut self, listed: &Listed, now: Instant) -> Result<(), Code> {
         let names: HashSet<&String> = listed.iter().map(|(name, _)| name).collect();
         self.services.retain(|name, _| names.contains(name));
         self.deaf
@@ -262,11 +265,15 @@ impl Ears {
                     self.services.insert(name.clone(), ear);
                 }
                 Err(code) => {
+                    if let Some(code) = lost(code) {
+                        return Err(code);
+                    }
                     tracing::debug!(service = name, code, "the service is not heard at once");
                     self.deaf.insert(name.clone(), now);
                 }
             }
         }
+        Ok(())
     }
 
     /// Takes in what was told and registers anew; whether there was anything. An error means that the manager lost

@@ -10,7 +10,7 @@ use super::process::{Running, need, run};
 use super::wine::{WINE, built, copy_prefix, end, programs, wine};
 
 /// Seconds until a Windows program is ended that should have ended by itself.
-const LIMIT: &str = "120";
+const LIMIT: &str = "300";
 
 /// A Windows machine on which svcwatch.exe and the test service run.
 #[derive(Debug)]
@@ -21,8 +21,13 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Starts it.
+    /// Starts it, with the exe that tests use.
     pub(crate) fn start() -> Self {
+        Self::start_with("debug")
+    }
+
+    /// Starts it, with the exe of this build.
+    pub(crate) fn start_with(build: &str) -> Self {
         need(WINE, "wine64");
         let library = built(
             "bcryptprimitives.c",
@@ -37,7 +42,7 @@ impl Windows {
         });
         let drive = folder.path().join("drive_c");
         fs::copy(&service, drive.join("service.exe")).expect("the test service can be copied");
-        fs::copy(exe(), drive.join("svcwatch.exe")).expect("svcwatch.exe can be copied");
+        fs::copy(exe(build), drive.join("svcwatch.exe")).expect("svcwatch.exe can be copied");
         let mut windows = Self {
             keeper: None,
             folder,
@@ -75,8 +80,14 @@ impl Windows {
 
     /// Tells the test service something; fails the test where that fails.
     pub(crate) fn service(&self, words: &[&str]) {
+        self.told_by_service(words);
+    }
+
+    /// What the test service says to that.
+    pub(crate) fn told_by_service(&self, words: &[&str]) -> String {
         let output = self.ended(r"C:\service.exe", words);
         assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Runs svcwatch.exe to its end.
@@ -100,14 +111,14 @@ impl Windows {
         }
     }
 
-    /// Ends the service control manager as nothing on a real machine does.
-    pub(crate) fn break_manager(&self) {
-        let manager = programs(self.folder.path(), "services.exe");
-        assert_eq!(manager.len(), 1, "{manager:?}");
-        run(Command::new("kill").arg("-KILL").args(manager));
+    /// Ends the one program whose command line names this, from outside and at once.
+    pub(crate) fn kill(&self, name: &str) {
+        let found = programs(self.folder.path(), name);
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        run(Command::new("kill").arg("-KILL").args(found));
     }
 
-    /// Starts another one; it runs until the value is dropped.
+    /// Starts another service control manager in place of one that was killed; it runs until the value is dropped.
     pub(crate) fn start_manager(&self) -> Running {
         let mut command = wine(self.folder.path());
         command.arg(r"C:\windows\system32\services.exe");
@@ -131,13 +142,17 @@ impl Drop for Windows {
 }
 
 /// The exe that `cargo xtask windows` built, which must be of the code that is tested.
-fn exe() -> PathBuf {
+fn exe(build: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .expect("the folder of temporary files is in that of the build")
-        .join("x86_64-pc-windows-gnu/debug");
+        .join("x86_64-pc-windows-gnu")
+        .join(build);
     let exe = target.join("svcwatch.exe");
-    let ask = "run `cargo xtask windows`, which builds it";
+    let ask = match build {
+        "release" => "run `cargo xtask windows --release`, which builds it",
+        _ => "run `cargo xtask windows`, which builds it",
+    };
     let written = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
     let built = written(&exe).unwrap_or_else(|| panic!("{} is missing: {ask}", exe.display()));
     let sources = fs::read_to_string(target.join("svcwatch.d")).unwrap_or_default();

@@ -37,7 +37,7 @@ impl Watch {
              hosts:\n  - {{ name: localhost, every: {every}, settle: 0s, services: [{services}] }}\n\
              destinations:\n  file: {{ type: log, path: 'C:\\told.jsonl' }}\n\
              notices: {{ summary_above: off }}\n\
-             stuck_after: {{ start: 5s }}\n"
+             stuck_after: {{ start: 10s }}\n"
         );
         fs::write(drive.join("svcwatch.yaml"), config).expect("a file can be written");
         let log = drive.join("svcwatch.log");

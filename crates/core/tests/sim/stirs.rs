@@ -17,7 +17,7 @@ const HEARD_WITHIN: u64 = 300;
 impl World {
     /// Something happened to a service of a machine; every third one says so.
     pub(crate) fn stirs(&mut self, machine: usize) {
-        if machine % 3 != 0 {
+        if !machine.is_multiple_of(3) {
             return;
         }
         let names = self.names.iter().filter(|(_, at)| **at == machine);

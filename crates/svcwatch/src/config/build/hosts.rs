@@ -124,7 +124,9 @@ fn host<'tree>(
         .cloned();
     let address = address(build, node, shown, path);
     let (transport, account) = transport(build, node, &fields, account, path);
-    if account.is_none() && transport == Transport::Rpc && build.need_accounts {
+    // Whoever names an account that does not exist was told so already.
+    let nameless = fields.get("credentials").is_none() && account.is_none();
+    if nameless && transport == Transport::Rpc && build.need_accounts {
         run.accountless.note(node.at, path, shown);
     }
     let credential = account.as_ref().and_then(|name| run.credentials.get(name));

@@ -153,6 +153,11 @@ impl Boot {
             .map(|(until, seen)| until.min(seen + limits::SHUTTING_DOWN_QUIET))
     }
 
+    /// It was read, and is still there: when it shuts down another time it is given its time again.
+    pub const fn stays(&mut self) {
+        self.went_down = false;
+    }
+
     /// It is not shutting down any more.
     pub fn end_shutting_down(&mut self) {
         self.shutting_down = None;

@@ -1,6 +1,7 @@
 //! A host: its fault, what it shows us, and its targets.
 
 use crate::{
+    hearing::Hearing,
     id::Name,
     limits,
     notice::ToldEvent,
@@ -12,6 +13,7 @@ use crate::{
     time::{Now, Span, Tick, Wall},
 };
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     vec::Vec,
@@ -99,6 +101,8 @@ pub struct Host {
     pub config_due: Tick,
     /// Since when an answer with configuration is waited for.
     pub config_asked: Option<Tick>,
+    /// What is heard of it at once; nothing where nothing is to be.
+    pub hearing: Option<Box<Hearing>>,
     /// Whether the configuration of its services was asked for and answered at least once since the start.
     pub configured: bool,
 }
@@ -152,6 +156,7 @@ impl Host {
             config_due: Tick(0),
             config_asked: None,
             configured: false,
+            hearing: plan.hears().then(Box::default),
             plan,
             row,
         }

@@ -31,6 +31,7 @@ pub mod engine;
 pub mod event;
 pub mod first_look;
 pub mod glob;
+pub mod hearing;
 pub mod host;
 pub mod id;
 pub mod incident;

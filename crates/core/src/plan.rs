@@ -30,6 +30,8 @@ pub struct Plan {
     pub stuck_after: StuckAfter,
     /// When what is not told because it is expected; names are unique.
     pub maintenance: Vec<MaintenancePlan>,
+    /// Whether nothing is heard at once, whatever the entries say.
+    pub instant_off: bool,
 }
 
 /// Times from when until before when, in order.
@@ -79,6 +81,11 @@ pub struct HostPlan {
 }
 
 impl HostPlan {
+    /// Whether changes of a service are to be heard at once.
+    pub fn hears(&self) -> bool {
+        self.services.iter().any(|entry| entry.instant)
+    }
+
     /// Whether a selector needs the start types of services that are not targets.
     pub fn selects_by_start(&self) -> bool {
         self.services
@@ -159,6 +166,8 @@ pub struct EntryPlan {
     pub for_span: Span,
     /// How many readings must agree; at least 1.
     pub confirm: u32,
+    /// Whether its changes are to be heard at once, and told without being held.
+    pub instant: bool,
     /// Whether an uninstalled service is told: exact names on a host yes, globs and groups no.
     pub required: bool,
     /// What people call it.

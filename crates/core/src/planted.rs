@@ -58,6 +58,12 @@ words! {
         SilenceEndsIncidents = "silence_ends_incidents",
         /// A maintenance window silences nothing.
         WindowIgnored = "window_ignored",
+        /// A change that a host told of is told without a reading.
+        HeardIsTold = "heard_is_told",
+        /// A registration that was lost is not asked for again.
+        NotifyLostForgotten = "notify_lost_forgotten",
+        /// News that comes while a host is being read has it not read again.
+        HeardMeanwhileForgotten = "heard_meanwhile_forgotten",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

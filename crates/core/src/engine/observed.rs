@@ -135,6 +135,15 @@ impl Engine {
             lag,
         };
         step.effects.push(Effect::Note(fact));
+        if logon == Logon::Accepted
+            && let Some(hearing) = self
+                .hosts
+                .get_mut(&name)
+                .and_then(|host| host.hearing.as_mut())
+        {
+            hearing.new_session();
+        }
+        let read = matches!(outcome, Outcome::Read(_));
         match outcome {
             Outcome::Read(_) if as_before => self.checked(now, &name, step),
             Outcome::Read(reading) if reading.services.len() > limits::SERVICES_PER_HOST_MAX => {
@@ -144,6 +153,7 @@ impl Engine {
             Outcome::Fault(fault) => self.faulted(now, &name, &fault, step),
             Outcome::LogonNeeded => {}
         }
+        self.listen_after_check(now, &name, read, step);
     }
 
     /// Tells that a host was read, whatever was seen.

@@ -67,6 +67,8 @@ impl Engine {
             unshown: BTreeSet::new(),
             complete: false,
             stopping: false,
+            ears: 0,
+            last_ear: 0,
         };
         engine
             .unshown

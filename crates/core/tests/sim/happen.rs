@@ -49,6 +49,10 @@ impl World {
                 let services = self.machines[machine].config(self.now, &services);
                 self.tell(Event::ConfigRead { host, services });
             }
+            Item::EarStands(ear) => self.ear_stands(ear),
+            Item::EarTells(ear, state) => self.ear_tells(ear, state),
+            Item::EarLost(ear) => self.ear_lost(ear),
+            Item::LookAtEars => self.look_at_ears(),
             Item::Rendered(delivery, payload) => self.tell(Event::Rendered {
                 delivery,
                 payload: Ok(payload),
@@ -67,6 +71,10 @@ impl World {
         match what {
             What::Service(machine, service, change) => {
                 self.machines[*machine].services[*service].change(self.now, *change);
+                self.look_at_ears();
+                if let Some((_, steps, step)) = self.machines[*machine].services[*service].then {
+                    self.later(self.now + u64::from(steps) * step, Item::LookAtEars);
+                }
             }
             What::Machine(machine, change) => self.turn_machine(*machine, change),
             What::Account(account, change) => self.turn_account(*account, *change),
@@ -109,6 +117,7 @@ impl World {
             return;
         }
         self.machines[at].change(self.now, change);
+        self.look_at_ears();
     }
 
     /// Whether the monitor has remembered the computer name of a machine under each name that it has in the plan.
@@ -158,6 +167,7 @@ impl World {
         change(&mut plan);
         self.plan = Arc::new(plan);
         self.oracle.plans.push((self.now, Arc::clone(&self.plan)));
+        self.ears.replanned();
         self.tell(Event::PlanReplaced(Arc::clone(&self.plan)));
     }
 
@@ -299,6 +309,7 @@ impl World {
             for (machine, service) in std::mem::take(&mut self.canaries) {
                 self.machines[machine].services[service].change(self.now, ServiceChange::Start);
             }
+            self.look_at_ears();
             return;
         }
         for at in 0..self.machines.len() {
@@ -321,5 +332,6 @@ impl World {
                 self.canaries.push((at, service));
             }
         }
+        self.look_at_ears();
     }
 }

@@ -19,6 +19,7 @@ impl World {
         self.scan();
         self.nothing_waits();
         self.hosts_are_well();
+        self.all_is_heard();
         let recipients = self.recipients();
         for recipient in &recipients {
             self.beliefs_are_true(recipient);

@@ -40,6 +40,7 @@ impl World {
             self.scan_host(host, steady);
         }
         self.scan_deliveries(steady);
+        self.scan_news();
     }
 
     /// Since when the monitor runs with this configuration and with a store that is well.

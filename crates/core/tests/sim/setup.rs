@@ -133,15 +133,18 @@ pub(crate) fn setup(seed: u64) -> Setup {
                 stop: Span(2 * MINUTE),
             },
         ]),
+        instant_off: false,
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
     };
-    Setup {
+    let mut setup = Setup {
         machines,
         accounts,
         destinations: destinations.len(),
         plan,
         horizon,
-    }
+    };
+    crate::instant::with_instant(seed, &mut setup);
+    setup
 }
 
 fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
@@ -246,6 +249,8 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         expect,
         for_span: Span(rng.pick(&[0, 0, 30 * SECOND, MINUTE, 5 * MINUTE])),
         confirm: rng.pick(&[1, 1, 1, 2]),
+
+        instant: false,
         required: named,
         friendly_name: None,
         severity: None,

@@ -2,6 +2,7 @@
 //! which something happens to the next.
 
 use crate::{
+    instant::Ears,
     machines::Machine,
     oracle::{Oracle, Violation, Window},
     rng::Rng,
@@ -14,8 +15,9 @@ use svcwatch_core::{
     effect::Effect,
     engine::Engine,
     event::Event,
+    hearing::EarId,
     id::{DeliveryKey, Name, StoreId},
-    observe::{Observation, Refusal},
+    observe::{Observation, Refusal, State},
     pipeline::{Action, BatchId, Pipeline},
     plan::Plan,
     record::Record,
@@ -80,6 +82,14 @@ pub(crate) enum Item {
     LateProbe(Box<Observation>),
     /// A probe can be given up.
     GiveUp(Name, svcwatch_core::observe::ProbeId),
+    /// A host answers whether it tells of a service.
+    EarStands(EarId),
+    /// It tells of a change.
+    EarTells(EarId, State),
+    /// It does not tell any more.
+    EarLost(EarId),
+    /// Something may have changed that is to be told of.
+    LookAtEars,
     /// The configuration of services was read.
     Config(Name, Vec<Name>),
     /// A message was rendered.
@@ -108,12 +118,16 @@ impl Item {
             | Self::LateProbe(_)
             | Self::GiveUp(..)
             | Self::Config(..)
+            | Self::EarStands(_)
+            | Self::EarTells(..)
+            | Self::EarLost(_)
             | Self::Rendered(..)
             | Self::Sent(_)
             | Self::Committed(..) => true,
             Self::Happening(_)
             | Self::Up
             | Self::Quiet
+            | Self::LookAtEars
             | Self::Unmute
             | Self::Canary(_)
             | Self::End => false,
@@ -192,6 +206,8 @@ pub(crate) struct World {
     queue: BTreeMap<(u64, u64), Item>,
     queued: u64,
     next_scan: u64,
+    /// Who tells of changes.
+    pub(crate) ears: Ears,
     /// Chance of machines, of destinations, of the store, and of crashes.
     pub(crate) chance: [Rng; 4],
     /// How many events the monitor was given.
@@ -290,6 +306,7 @@ impl World {
             queue: BTreeMap::new(),
             queued: 0,
             next_scan: SCAN,
+            ears: Ears::new(seed),
             chance: [3, 4, 5, 6].map(|purpose| Rng::new(seed, purpose)),
             events: 0,
             aloud: false,
@@ -454,6 +471,7 @@ impl World {
             return;
         }
         self.say(|| "CRASH".to_string());
+        self.ears.clear();
         // What was on its way to a destination may arrive, and what was being written may be written.
         let dying: Vec<(u64, u64)> = self
             .queue

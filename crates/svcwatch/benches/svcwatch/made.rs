@@ -43,6 +43,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
             expect: Expect::Running,
             for_span: Span::ZERO,
             confirm: 1,
+            instant: false,
             required: true,
             friendly_name: None,
             severity: None,

@@ -9,7 +9,6 @@ const KEYS: &[(&str, &[&str])] = &[
         "config",
         &[
             "noise",
-            "instant",
             "hosts_from",
             "probe",
             "evidence",
@@ -29,7 +28,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "presence",
             "stopped_ok",
             "changes",
-            "instant",
             "remedy",
             "keep_firing_for",
         ],

@@ -163,6 +163,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
             limit: None,
         }],
         routes: Vec::new(),
+        instant_off: false,
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
         stuck_after: StuckAfter {
@@ -200,6 +201,8 @@ fn entry(selector: Selector, required: bool) -> EntryPlan {
         expect: Expect::Running,
         for_span: Span::ZERO,
         confirm: 1,
+
+        instant: false,
         required,
         friendly_name: None,
         severity: None,

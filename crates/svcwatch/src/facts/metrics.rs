@@ -1,6 +1,6 @@
 //! The metrics of the program itself. All series of closed lists are there with 0 from the start.
 
-use super::{Build, feeds::FeedMetrics};
+use super::{Build, feeds::FeedMetrics, instant::InstantMetrics};
 use crate::dest::sender::Fallbacks;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -67,6 +67,7 @@ pub(super) struct Metrics {
     pub(super) deliveries: Family<ByDestination, Counter>,
     pub(super) fallbacks: Fallbacks,
     pub(super) feeds: FeedMetrics,
+    pub(super) instant: InstantMetrics,
     pub(super) accounts_paused: Gauge,
     pub(super) late_acknowledgements: Counter,
     pub(super) commit_duration: Histogram,
@@ -92,6 +93,7 @@ impl Metrics {
             deliveries: Family::default(),
             fallbacks: Fallbacks::default(),
             feeds: FeedMetrics::default(),
+            instant: InstantMetrics::new(),
             accounts_paused: Gauge::default(),
             late_acknowledgements: Counter::default(),
             commit_duration: Histogram::new([
@@ -184,6 +186,7 @@ impl Metrics {
             self.deliveries.clone(),
         );
         self.feeds.register(registry);
+        self.instant.register(registry);
         registry.register(
             "svcwatch_accounts_paused",
             "Accounts that are not used for logons until they are mended",

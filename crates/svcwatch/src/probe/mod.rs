@@ -5,6 +5,7 @@
 
 pub mod codes;
 pub mod command_line;
+mod ears;
 pub mod hello;
 pub mod kerberos;
 mod loopback;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use svcwatch_core::effect::ProbeRequest;
+use svcwatch_core::hearing::News;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
     Fault, HostFault, HostReading, Logon, Observation, Outcome, Refusal, ServiceConfig,
@@ -26,8 +28,9 @@ use tokio::time::{Instant, timeout_at};
 
 pub use crate::config::Encryption;
 use crate::secret::Secret;
+pub use ears::Ears;
 use kerberos::{Kerberos, Proof, Tickets};
-use rpc::{After, Failure, LoggedOn, Session};
+use rpc::{After, Ear, Failure, LoggedOn, Session};
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
 const WORKSTATION_LIMIT: usize = 15;
@@ -196,6 +199,20 @@ impl Prober {
             }
             Err(failure) => Err(failure.fault),
         }
+    }
+
+    /// Asks a host over its kept session to tell of a service's changes, until `deadline`. It never logs on.
+    async fn listen(&self, host: &Name, service: &Name, deadline: Instant) -> Result<Ear, News> {
+        let slot = self.slot(host);
+        let place = match timeout_at(deadline, slot.lock()).await {
+            Ok(mut kept) => kept.as_mut().map(|session| session.ear_place(host)),
+            Err(_) => None,
+        };
+        let Some(place) = place else {
+            let cause = "no session with the host is open".to_owned();
+            return Err(News::Lost { cause });
+        };
+        place.listen(service, deadline).await
     }
 
     /// Ends the session with a host that is not watched any more, politely.

@@ -134,6 +134,16 @@ pub(super) enum AnyPipe {
     Loopback(LoopbackPipe),
 }
 
+impl AnyPipe {
+    /// The same pipe once more, to close it where the one that uses it is broken off; nothing where it then closes itself.
+    pub(super) fn same(&self) -> Option<SmbPipe> {
+        match self {
+            Self::Smb(pipe) => Some(pipe.same()),
+            Self::Loopback(_) => None,
+        }
+    }
+}
+
 impl PipeTransport for AnyPipe {
     async fn transceive(&mut self, fragment: &[u8]) -> Result<Vec<u8>, TransportError> {
         match self {

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::{
     effect::{Effect, Step},
     event::{Event, Verdict},
+    hearing::EarId,
     id::{Name, StoreId},
     notice::{Kind, Notice, ToldEvent},
     observe::{
@@ -17,8 +18,14 @@ use crate::{
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
 };
-use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    sync::Arc,
+    vec,
+    vec::Vec,
+};
 
+mod heard;
 mod muted;
 mod told;
 
@@ -30,6 +37,8 @@ struct Story {
     probes: Vec<(Name, ProbeId)>,
     told: Vec<Arc<Notice>>,
     deliver: bool,
+    /// The registrations that are wanted, by service.
+    ears: Vec<(Name, EarId)>,
 }
 
 fn at(milliseconds: u64) -> Now {
@@ -45,6 +54,7 @@ fn entry(name: &str) -> EntryPlan {
         expect: Expect::Running,
         for_span: Span::ZERO,
         confirm: 1,
+        instant: false,
         required: true,
         friendly_name: None,
         severity: None,
@@ -81,6 +91,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        instant_off: false,
     }
 }
 
@@ -147,6 +158,7 @@ impl Story {
             probes: Vec::new(),
             told: Vec::new(),
             deliver: true,
+            ears: Vec::new(),
         };
         story.take(step);
         story
@@ -190,6 +202,10 @@ impl Story {
                 Effect::ReadConfig { host, services } => {
                     let services = Ok(services.iter().map(config).collect());
                     self.apply(Event::ConfigRead { host, services });
+                }
+                Effect::Listen { service, ear, .. } => self.ears.push((service, ear)),
+                Effect::StopListening { ear, .. } => {
+                    self.ears.retain(|(_, known)| *known != ear);
                 }
                 Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
             }

@@ -274,6 +274,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
                 expiry: notices.duration("expiry"),
             },
             maintenance,
+            instant_off: !top.switch("instant"),
             stuck_after: StuckAfter {
                 start: stuck_after.duration("start"),
                 stop: stuck_after.duration("stop"),

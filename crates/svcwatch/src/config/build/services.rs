@@ -38,6 +38,7 @@ fn entry(node: &Node, none: &Labels, on_host: bool) -> Option<EntryPlan> {
         selector,
         expect: Expect::parse(fields.word("expect")).unwrap_or(Expect::Running),
         for_span: fields.duration("for"),
+        instant: fields.switch("instant"),
         confirm: fields.whole("confirm").unwrap_or(1),
         friendly_name: fields.text("friendly_name").map(Arc::from),
         severity: fields.text("severity").and_then(Severity::parse),

@@ -4,6 +4,7 @@ use svcwatch_wire::WireError;
 use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL};
 use svcwatch_wire::scmr::{Reply, Request};
 
+use crate::probe::smb::SmbPipe;
 use crate::probe::transport::{AnyPipe, PipeTransport, TransportError};
 
 /// Why a call has no answer.
@@ -70,6 +71,22 @@ impl Channel {
     pub(super) async fn call<R: Request>(&mut self, request: &R) -> Result<R::Reply, CallError> {
         let stub = self.call_stub(R::OPNUM, &request.encode()).await?;
         R::Reply::decode(&stub).map_err(CallError::Unreadable)
+    }
+
+    /// Another pipe in the same session, not open yet; nothing where each pipe is a connection of its own.
+    pub(super) fn sibling(&self) -> Option<SmbPipe> {
+        match &self.pipe {
+            AnyPipe::Smb(pipe) => Some(pipe.sibling()),
+            AnyPipe::Loopback(_) => None,
+        }
+    }
+
+    /// Closes the pipe alone; the session stays.
+    pub(super) async fn hang_up(self) {
+        match self.pipe {
+            AnyPipe::Smb(pipe) => pipe.hang_up().await,
+            AnyPipe::Loopback(pipe) => pipe.close().await,
+        }
     }
 
     /// Ends the connection politely.

@@ -2,6 +2,7 @@
 
 mod channel;
 mod config;
+mod ear;
 mod reading;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use super::smb::{SmbPipe, SmbTarget};
 use super::transport::{AnyPipe, TransportError, within};
 use super::{Access, Auth, Ours, Transport, codes};
 use channel::{CallError, Channel};
+pub(super) use ear::{Ear, EarPlace};
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
 const PIPE: &str = "svcctl";
@@ -126,6 +128,7 @@ pub(super) struct Session {
     list_bytes: Option<u32>,
     /// Whether the host knows the list with processes.
     with_processes: bool,
+    listeners: ear::Listeners,
 }
 
 impl Session {
@@ -153,6 +156,7 @@ impl Session {
             computer: logon.computer.clone(),
             list_bytes: None,
             with_processes: true,
+            listeners: ear::Listeners::default(),
         })
     }
 
@@ -219,6 +223,11 @@ impl Session {
             Ok(read.await)
         })
         .await?
+    }
+
+    /// Where one more service can be listened to over this session.
+    pub(super) fn ear_place(&mut self, host: &Name) -> EarPlace {
+        self.listeners.begin(&self.channel, host, &self.access)
     }
 
     /// Ends the connection politely.

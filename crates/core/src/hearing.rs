@@ -104,8 +104,8 @@ pub struct Hearing {
     again: bool,
     /// Why the host offers no registrations, and until when it is not asked again.
     not_offered: Option<(String, Tick)>,
-    /// When a service that is heard at once was last told without being held.
-    pub told_at: Option<Tick>,
+    /// Which service that is heard at once was last told without being held, and when.
+    pub told_at: Option<(Name, Tick)>,
 }
 
 impl Ear {

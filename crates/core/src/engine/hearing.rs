@@ -224,11 +224,12 @@ impl Engine {
         };
         let follows = hearing
             .told_at
-            .is_some_and(|told| now.tick.since(told) < settle);
+            .as_ref()
+            .is_some_and(|(first, told)| first != service && now.tick.since(*told) < settle);
         if follows {
             return settle;
         }
-        hearing.told_at = Some(now.tick);
+        hearing.told_at = Some((service.clone(), now.tick));
         Span::ZERO
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
-use super::Prober;
+use super::{Ear, Prober};
 
 /// How long it may take until a registration stands.
 const STANDS_WITHIN: Duration = Duration::from_secs(20);
@@ -133,38 +133,48 @@ async fn listen(
     let deadline = Instant::now() + STANDS_WITHIN;
     // Not broken off, so that no pipe is left open half way.
     let opened = Box::pin(prober.listen(&whose.host, &whose.service, deadline)).await;
-    drop(prober);
-    let mut ear = match opened {
-        Ok(ear) => ear,
-        Err(news) => return say(&tell, &whose, news).await,
-    };
+    match opened {
+        Ok(ear) => hear(ear, &whose, &tell, &mut stopped).await,
+        Err(news) => say(&tell, &whose, news).await,
+    }
+    Box::pin(prober.end_where_over(&whose.host)).await;
+}
+
+/// Tells of one change after the other, until the registration ends or nobody wants it any more.
+async fn hear(
+    mut ear: Ear,
+    whose: &Whose,
+    tell: &mpsc::Sender<Event>,
+    stopped: &mut oneshot::Receiver<()>,
+) {
     let mut next = News::Listening;
     loop {
-        let telling = say(&tell, &whose, next);
+        let telling = say(tell, whose, next);
         let heard = tokio::select! {
             biased;
-            _ = &mut stopped => None,
+            _ = &mut *stopped => None,
             heard = ear.wait(telling) => Some(heard),
         };
         let Some(heard) = heard else {
-            return ear.end().await;
+            break;
         };
         let ended = match heard {
-            Ok(news) => {
-                next = news;
-                ear.ask_again().await
-            }
-            Err(ended) => {
-                say(&tell, &whose, ended).await;
-                return ear.end().await;
-            }
+            Ok(news) => match ear.ask_again().await {
+                Ok(()) => {
+                    next = news;
+                    continue;
+                }
+                Err(ended) => {
+                    say(tell, whose, news).await;
+                    ended
+                }
+            },
+            Err(ended) => ended,
         };
-        if let Err(ended) = ended {
-            say(&tell, &whose, next).await;
-            say(&tell, &whose, ended).await;
-            return ear.end().await;
-        }
+        say(tell, whose, ended).await;
+        break;
     }
+    ear.end().await;
 }
 
 async fn say(tell: &mpsc::Sender<Event>, whose: &Whose, news: News) {

@@ -215,6 +215,15 @@ impl Prober {
         place.listen(service, deadline).await
     }
 
+    /// Ends the session with a host where it was given up; the next check opens another.
+    async fn end_where_over(&self, host: &Name) {
+        let slot = self.slot(host);
+        let over = slot.lock().await.take_if(|session| session.is_over());
+        if let Some(session) = over {
+            session.end().await;
+        }
+    }
+
     /// Ends the session with a host that is not watched any more, politely.
     pub async fn forget(&self, host: &Name) {
         let slot = self

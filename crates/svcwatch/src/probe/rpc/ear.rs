@@ -74,6 +74,11 @@ impl Drop for Listeners {
 }
 
 impl Listeners {
+    /// Whether the session is not to be used any more.
+    pub(super) fn is_over(&self) -> bool {
+        *self.over.borrow()
+    }
+
     /// One more that listens over this session.
     pub(super) fn begin(&mut self, channel: &Channel, host: &Name, access: &Access) -> EarPlace {
         if let (Some(pipe), false) = (channel.sibling(), self.echoes) {
@@ -81,7 +86,7 @@ impl Listeners {
             tokio::spawn(echo(pipe, self.over.clone()));
         }
         EarPlace {
-            session: self.over.subscribe(),
+            over: self.over.clone(),
             way: match channel.sibling() {
                 Some(pipe) => Way::Smb(Box::new(pipe)),
                 None => Way::Loopback(Box::new((host.clone(), access.clone()))),
@@ -109,7 +114,7 @@ async fn echo(pipe: SmbPipe, over: watch::Sender<bool>) {
 /// Where a pipe is opened to listen on.
 #[derive(Debug)]
 pub(in crate::probe) struct EarPlace {
-    session: watch::Receiver<bool>,
+    over: watch::Sender<bool>,
     way: Way,
 }
 
@@ -125,6 +130,7 @@ pub(in crate::probe) struct Ear {
     channel: Channel,
     service: Handle,
     notify: Handle,
+    over: watch::Sender<bool>,
     session: watch::Receiver<bool>,
 }
 
@@ -213,7 +219,7 @@ impl EarPlace {
                 AnyPipe::Loopback(pipe)
             }
         };
-        let session = self.session;
+        let over = self.over;
         let left_open = pipe.same();
         let registered = timeout_at(deadline, register(pipe, service)).await;
         let registered =
@@ -223,11 +229,12 @@ impl EarPlace {
                 channel,
                 service,
                 notify,
-                session,
+                session: over.subscribe(),
+                over,
             }),
             Err(news) => {
                 if let Some(pipe) = left_open {
-                    hang_up(pipe.hang_up()).await;
+                    hang_up(pipe.hang_up(), &over).await;
                 }
                 Err(news)
             }
@@ -281,10 +288,14 @@ async fn ask(channel: &mut Channel, service: Handle) -> Result<Handle, News> {
     }
 }
 
-/// Closes the pipe, which frees every handle that was opened over it at the host.
-async fn hang_up(closing: impl Future<Output = ()>) {
+/// Closes the pipe, which frees every handle that was opened over it at the host. Some hosts close none while a call waits
+/// in it: there the whole session is given up, so that nothing stays behind.
+async fn hang_up(closing: impl Future<Output = ()>, over: &watch::Sender<bool>) {
     if timeout(GOODBYE, closing).await.is_err() {
-        tracing::debug!("a pipe was not closed in time; it ends with its session");
+        tracing::debug!(
+            "the host does not close a pipe in which a call waits, so the session is given up"
+        );
+        over.send_replace(true);
     }
 }
 
@@ -333,7 +344,7 @@ impl Ear {
 
     /// Ends the registration.
     pub(in crate::probe) async fn end(self) {
-        hang_up(self.channel.hang_up()).await;
+        hang_up(self.channel.hang_up(), &self.over).await;
     }
 }
 

@@ -180,6 +180,7 @@ impl Session {
             (Auth::Ntlm, Auth::Kerberos(_)) | (Auth::Kerberos(_), Auth::Ntlm) => false,
         };
         same_auth
+            && !self.is_over()
             && (address, port, transport, user)
                 == (
                     &access.address,
@@ -223,6 +224,11 @@ impl Session {
             Ok(read.await)
         })
         .await?
+    }
+
+    /// Whether it was given up, because nothing answers in it or something cannot be ended otherwise.
+    pub(super) fn is_over(&self) -> bool {
+        self.listeners.is_over()
     }
 
     /// Where one more service can be listened to over this session.

@@ -10,6 +10,7 @@ use std::thread;
 use tempfile::TempDir;
 
 use super::bridge::Bridge;
+use super::control::Control;
 use super::process::{Running, START_LIMIT, need, need_root, run};
 use super::samba::{Samba, Settings};
 
@@ -29,6 +30,7 @@ pub(crate) struct WineHost {
     samba: Samba,
     bridge: Bridge,
     prefix: Prefix,
+    relay_port: u16,
 }
 
 /// A running Wine in a prefix of its own, kept alive by the relay.
@@ -64,7 +66,18 @@ impl WineHost {
             samba,
             bridge: bridge.expect("Samba's pipes were there"),
             prefix,
+            relay_port,
         }
+    }
+
+    /// A way to start and stop services on the host without a program that must be started first.
+    pub(crate) fn control(&self) -> Control {
+        Control::connect(self.relay_port)
+    }
+
+    /// How many pipes of the service control manager are open through Samba.
+    pub(crate) fn pipes(&self) -> usize {
+        self.bridge.pipes()
     }
 
     /// The port on loopback where the host speaks SMB.

@@ -150,6 +150,16 @@ const PEERS: &[Peer] = &[
         why: "a real InfluxDB 1",
     },
     Peer {
+        package: "prometheus",
+        gives: Gives::Program("promtool"),
+        why: "scrapes the metrics, and checks and tries the rules",
+    },
+    Peer {
+        package: "prometheus-alertmanager",
+        gives: Gives::Program("prometheus-alertmanager"),
+        why: "groups and hides the alerts of those rules",
+    },
+    Peer {
         package: "python3-impacket",
         gives: Gives::Module("impacket"),
         why: "another reader of the same protocol, to compare with",

@@ -13,6 +13,7 @@ use crate::{
     parts::{Order, Parts},
     perform::Performer,
     reload::Reloader,
+    runbook::Runbooks,
     store::{AnyStore, Store, StoreError, StoreOptions, Writer, WriterSettings},
     web::{ASKS_MAX, Ask, Bound, ListenError, Names, Readiness, Web},
     wiring::{self, Logons, Reach},
@@ -140,10 +141,11 @@ impl App {
             asks,
             orders,
         });
+        let runbooks = Arc::clone(&shown.runbooks);
         let (web, end_web) = shown.serve(bound, &url, store, asks_in);
         let usual_url = format!("http://{address}");
         let reloader = Reloader::new(config, list, usual_url, orders_in.clone(), logons);
-        let reloader = Arc::new(reloader);
+        let reloader = Arc::new(reloader.with_runbooks(runbooks));
         Ok(Self {
             address,
             url,
@@ -214,6 +216,7 @@ struct Shown {
     board: Arc<Board>,
     facts: Arc<Facts>,
     ready: Arc<Readiness>,
+    runbooks: Arc<Runbooks>,
 }
 
 impl Shown {
@@ -226,6 +229,7 @@ impl Shown {
             board: Arc::new(Board::new()),
             facts: Arc::new(Facts::new(build)),
             ready: Arc::new(Readiness::new()),
+            runbooks: Arc::new(Runbooks::new(config.runbooks.clone())),
         };
         let names = config.core.destinations.iter();
         let names: Vec<Name> = names.map(|one| one.name.clone()).collect();
@@ -245,6 +249,7 @@ impl Shown {
         let names = Names::new(bound.address(), &host_of(url));
         let ready = Arc::clone(&self.ready);
         let web = Web::new(&self.board, &self.facts, store, asks, ready);
+        let web = web.with_runbooks(Arc::clone(&self.runbooks));
         let (end, ended) = oneshot::channel::<()>();
         let ended = async move { ended.await.unwrap_or_default() };
         (tokio::spawn(web.serve(bound, names, ended)), end)

@@ -8,6 +8,7 @@ use crate::{
     dest::sender::Destinations,
     os::{self, Stamp},
     parts::{Change, Order},
+    runbook::Runbooks,
     wiring::{self, DestinationList, Logons, Reach},
 };
 use std::{
@@ -63,6 +64,7 @@ pub struct Reloader {
     url: String,
     orders: mpsc::Sender<Order>,
     logons: Arc<Logons>,
+    runbooks: Arc<Runbooks>,
 }
 
 /// What is carried out now.
@@ -98,7 +100,15 @@ impl Reloader {
             url,
             orders,
             logons,
+            runbooks: Arc::default(),
         }
+    }
+
+    /// With the runbooks that are served, whose folder another configuration may name anew.
+    #[must_use]
+    pub fn with_runbooks(mut self, runbooks: Arc<Runbooks>) -> Self {
+        self.runbooks = runbooks;
+        self
     }
 
     /// Reads the configuration again and carries it out, or changes nothing and gives every problem of it.
@@ -146,6 +156,7 @@ impl Reloader {
             destinations,
         };
         let (hosts, destinations) = (config.core.hosts.len(), config.core.destinations.len());
+        self.runbooks.set_folder(config.runbooks.clone());
         {
             let mut current = self.lock();
             current.config = Arc::new(config);

@@ -250,7 +250,7 @@ impl Engine {
         let heard = hearing.hears(service);
         let among =
             hearing.ears.len() < limits::EARS_PER_HOST_MAX || hearing.ears.contains_key(service);
-        match heard {
+        match &heard {
             Hears::Soon if !among => by_readings(format!(
                 "no more than {} services of a host are heard at once",
                 limits::EARS_PER_HOST_MAX
@@ -259,7 +259,7 @@ impl Engine {
                 "no more than {} services are heard at once",
                 limits::EARS_MAX
             )),
-            heard => Some(heard),
+            Hears::AtOnce { .. } | Hears::Soon | Hears::ByReadings { .. } => Some(heard),
         }
     }
 

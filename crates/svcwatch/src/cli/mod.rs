@@ -15,7 +15,9 @@ mod import;
 mod incidents;
 mod output;
 mod password;
+mod rules;
 mod run;
+mod runbook;
 mod schedule;
 mod schema;
 mod services;
@@ -67,6 +69,8 @@ enum Command {
     History(history::Arguments),
     Ack(ack::Arguments),
     Silence(silence::Arguments),
+    Rules(rules::Arguments),
+    Runbook(runbook::Arguments),
     Import(import::Arguments),
     Schedule(schedule::Arguments),
     Schema(schema::Arguments),
@@ -164,6 +168,8 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::History(arguments) => history::run(arguments).await,
         Command::Ack(arguments) => ack::run(arguments).await,
         Command::Silence(arguments) => silence::run(arguments).await,
+        Command::Rules(arguments) => rules::run(&arguments),
+        Command::Runbook(arguments) => runbook::run(&arguments),
         Command::Import(arguments) => import::run(arguments).await,
         Command::Schedule(arguments) => schedule::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

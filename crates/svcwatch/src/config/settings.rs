@@ -40,6 +40,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder of the store, where the file names one.
     pub data: Option<PathBuf>,
+    /// The folder of the user's own runbooks.
+    pub runbooks: Option<PathBuf>,
     /// The base of links in notices, without a slash at its end, where the file names one.
     pub web_url: Option<String>,
     /// How long history is kept.

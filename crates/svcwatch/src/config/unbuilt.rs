@@ -13,7 +13,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "probe",
             "evidence",
             "remedy",
-            "runbooks",
             "templates",
         ],
     ),

@@ -128,6 +128,7 @@ pub fn config(
         links: Arc::from([]),
         listen,
         data: None,
+        runbooks: None,
         web_url: None,
         retention: Span::hours(24),
         warnings: Vec::new(),

@@ -41,6 +41,7 @@ struct Body<'a> {
     items: Vec<ItemBody<'a>>,
     counts: Counts<'a>,
     text: String,
+    runbook: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -143,9 +144,16 @@ pub fn query(key: &DeliveryKey, notice: &Notice, context: &Context) -> String {
         ),
         ("text", Some(body.text.as_str())),
     ];
+    let fields = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    pairs(fields)
+}
+
+/// Names with their values, as the query of an address.
+pub(crate) fn pairs<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut query = String::new();
     for (name, value) in fields {
-        let Some(value) = value else { continue };
         if !query.is_empty() {
             query.push('&');
         }
@@ -207,6 +215,7 @@ fn body<'a>(key: &'a DeliveryKey, notice: &'a Notice, context: &Context, lines: 
         items: notice.items.iter().take(lines).map(item).collect(),
         counts: Counts(&notice.counts),
         text: text::sentences(notice, link.as_deref()),
+        runbook: context.runbook_url(notice),
     }
 }
 

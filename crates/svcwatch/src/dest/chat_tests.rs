@@ -150,7 +150,7 @@ fn slack_text_is_one_line() {
     }
     assert_eq!(
         body(&settings, &stopped())["text"],
-        "🔴 CRITICAL: Spooler on srv01 stopped (exit code 1067: the process ended unexpectedly). It has been stopped since 2024-03-13 12:04:58 UTC; before that it was running. <http://127.0.0.1:7467/api/v1/incidents?id=0123456789abcdef-7|Look at the incident> <https://wiki.example/run?book=1&page=2|Runbook>"
+        "🔴 CRITICAL: Spooler on srv01 stopped (exit code 1067: the process ended unexpectedly). It has been stopped since 2024-03-13 12:04:58 UTC; before that it was running. <http://127.0.0.1:7467/api/v1/incidents?id=0123456789abcdef-7|Look at the incident> <http://127.0.0.1:7467/runbooks/stopped?host=srv01&service=Spooler|What to do> <https://wiki.example/run?book=1&page=2|Runbook>"
     );
 }
 

@@ -106,7 +106,10 @@ pub(super) fn links(notice: &Notice, context: &Context, links: &[Link]) -> Vec<(
         matches!(url.scheme(), "http" | "https" | "mailto")
             .then(|| (clean::name(&link.text), url.to_string()))
     });
-    incident.into_iter().chain(house).collect()
+    let runbook = context
+        .runbook_url(notice)
+        .map(|url| ("What to do".to_owned(), url));
+    incident.into_iter().chain(runbook).chain(house).collect()
 }
 
 /// How bad it is, or that it is over, for colours and signs.

@@ -24,7 +24,7 @@ pub mod text;
 pub mod webhook;
 pub mod wording;
 
-use crate::feed::influxdb;
+use crate::{feed::influxdb, runbook};
 use endpoint::Endpoint;
 use payload::Outgoing;
 use std::{path::Path, sync::Arc, time::Duration};
@@ -56,6 +56,25 @@ impl Context {
     pub fn incident_url(&self, incident: &IncidentId) -> Option<String> {
         let base = self.base_url.as_deref()?.trim_end_matches('/');
         Some(format!("{base}/api/v1/incidents?id={incident}"))
+    }
+
+    /// Where it is said what a notice means and what to do; none where nothing is to be done.
+    pub fn runbook_url(&self, notice: &Notice) -> Option<String> {
+        let base = self.base_url.as_deref()?.trim_end_matches('/');
+        if notice.kind == Kind::Resolved {
+            return None;
+        }
+        let name = runbook::name_of(notice.event)?;
+        let about = [
+            ("host", notice.subject.host()),
+            ("service", notice.subject.service()),
+        ];
+        let named = about
+            .iter()
+            .filter_map(|(word, name)| Some((*word, name.as_ref()?.as_str())));
+        let query = body::pairs(named);
+        let mark = if query.is_empty() { "" } else { "?" };
+        Some(format!("{base}/runbooks/{name}{mark}{query}"))
     }
 }
 

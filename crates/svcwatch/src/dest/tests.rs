@@ -68,7 +68,7 @@ fn the_webhook_body_of_every_notice() {
 
 #[test]
 fn every_body_has_every_key_in_the_order_of_version_1() {
-    const KEYS: [&str; 26] = [
+    const KEYS: [&str; 27] = [
         "version",
         "key",
         "kind",
@@ -95,6 +95,7 @@ fn every_body_has_every_key_in_the_order_of_version_1() {
         "items",
         "counts",
         "text",
+        "runbook",
     ];
     for (name, notice) in notices() {
         let outgoing = render(&Settings::Webhook(webhook_settings()), &notice, AT);

@@ -1,6 +1,7 @@
 //! Values made fit for what a template gives.
 
-use super::Target;
+use super::{LINE_CHARACTERS_MAX, Target};
+use crate::dest::clean;
 use std::fmt::Write as _;
 
 /// The value as it may stand in this target.
@@ -9,6 +10,7 @@ pub(super) fn escape(target: Target, value: &str) -> String {
         Target::Html => html(value),
         Target::Json => json(value),
         Target::Line => value.to_owned(),
+        Target::Markdown => clean::line(value, LINE_CHARACTERS_MAX).replace('`', "'"),
     }
 }
 

@@ -50,6 +50,9 @@ pub enum Target {
     Json,
     /// One line of plain text: nothing is escaped; line ends and control characters are taken out.
     Line,
+    /// Markdown: line ends, control characters and backticks are taken out of values, so that none ends the piece of
+    /// code or the line that it stands in. Who shows it must still not trust its links and HTML.
+    Markdown,
 }
 
 /// Why the built-in message is sent in place of a template's.

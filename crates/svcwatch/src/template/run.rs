@@ -79,7 +79,7 @@ fn finish(text: String, target: Target) -> Result<String, Failure> {
         return Err(Failure::Nothing);
     }
     match target {
-        Target::Html => Ok(text),
+        Target::Html | Target::Markdown => Ok(text),
         Target::Line => Ok(clean::line(&text, LINE_CHARACTERS_MAX)),
         Target::Json => match serde_json::from_str::<Value>(&text) {
             Ok(Value::Object(_)) => Ok(text),

@@ -43,7 +43,7 @@ use svcwatch_core::{
 /// Characters of the name of who acknowledges, at most.
 const BY_CHARACTERS_MAX: usize = 200;
 
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+pub(super) type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 type Answer<T> = Result<Json<T>, Problem>;
 
 /// Filters of hosts.
@@ -265,7 +265,7 @@ fn ack_body(body: Result<Bytes, BytesRejection>) -> Result<AckBody, Problem> {
     Ok(body)
 }
 
-fn parameters(pairs: Pairs, known: &[&str]) -> Result<Parameters, Problem> {
+pub(super) fn parameters(pairs: Pairs, known: &[&str]) -> Result<Parameters, Problem> {
     let Query(pairs) =
         pairs.map_err(|rejection| Problem::bad_request(sentence(&rejection.body_text())))?;
     Parameters::new(pairs, known)

@@ -178,6 +178,9 @@ fn careful(headers: &mut HeaderMap) {
         ),
     ];
     for (name, value) in CAREFUL {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page says for itself what it may load, which is little.
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
 }

@@ -12,13 +12,14 @@ pub mod metrics;
 pub mod problem;
 pub mod query;
 mod ready;
+mod runbooks;
 pub mod silences;
 
 pub use ask::{ASKS_MAX, AckReply, Ask, SilenceReply};
 pub use listen::{Bound, ListenError, Names};
 pub use ready::Readiness;
 
-use crate::{board::Board, facts::Facts, store::AnyStore};
+use crate::{board::Board, facts::Facts, runbook::Runbooks, store::AnyStore};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -42,6 +43,7 @@ pub struct Web {
     store: Arc<AnyStore>,
     asks: mpsc::Sender<Ask>,
     ready: Arc<Readiness>,
+    runbooks: Arc<Runbooks>,
 }
 
 impl Web {
@@ -59,7 +61,15 @@ impl Web {
             store,
             asks,
             ready,
+            runbooks: Arc::default(),
         }
+    }
+
+    /// With these runbooks in the place of the built-in ones alone.
+    #[must_use]
+    pub fn with_runbooks(mut self, runbooks: Arc<Runbooks>) -> Self {
+        self.runbooks = runbooks;
+        self
     }
 
     /// Answers until `stop` is ready, and then what is under way, for a few seconds at most.
@@ -103,6 +113,9 @@ impl Web {
             .route("/api/v1/silences", get(silences::list).post(silences::add))
             .route("/api/v1/silences/{id}", delete(silences::end))
             .route("/api/v1/explain", get(api::explain))
+            .route("/runbooks", get(runbooks::list))
+            .route("/runbooks/style.css", get(runbooks::style))
+            .route("/runbooks/{name}", get(runbooks::one))
             .fallback(no_such_path)
             .method_not_allowed_fallback(no_such_method)
             .with_state(self)
@@ -131,7 +144,7 @@ async fn ready_or_not(State(web): State<Web>) -> Result<&'static str, Problem> {
 
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
-        "There is nothing at {}. There are /api/v1/hosts, services, incidents, deliveries, history, silences and explain, /metrics, /-/healthy and /-/ready.",
+        "There is nothing at {}. There are /api/v1/hosts, services, incidents, deliveries, history, silences and explain, /runbooks, /metrics, /-/healthy and /-/ready.",
         query::quoted(uri.path())
     ))
 }

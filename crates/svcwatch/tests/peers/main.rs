@@ -14,6 +14,7 @@ mod influx;
 mod instant;
 mod kerberos;
 mod mqtt;
+mod prometheus;
 #[path = "../it/run_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod run_support;

@@ -50,12 +50,16 @@ impl Story {
 
     /// How many registrations the last fact says that there are.
     fn counted(&self) -> Option<usize> {
-        let effects = self.steps.iter().flat_map(|step| &step.effects);
-        let ears = effects.filter_map(|effect| match effect {
-            Effect::Note(Fact::Ear { ears, .. }) => Some(*ears),
-            _ => None,
-        });
-        ears.last()
+        let mut effects = self.steps.iter().flat_map(|step| &step.effects);
+        effects
+            .rfind(|effect| matches!(effect, Effect::Note(Fact::Ear { .. })))
+            .and_then(|effect| {
+                if let Effect::Note(Fact::Ear { ears, .. }) = effect {
+                    Some(*ears)
+                } else {
+                    None
+                }
+            })
     }
 }
 

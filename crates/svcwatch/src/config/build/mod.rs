@@ -235,6 +235,20 @@ impl Build<'_> {
     }
 }
 
+/// The folder of the user's own runbooks, which must be there.
+fn runbooks(build: &mut Build<'_>, node: &Node) -> Option<PathBuf> {
+    let folder = build.path(node)?;
+    if build.look && !folder.is_dir() {
+        build.error(
+            node.at,
+            "runbooks",
+            format!("there is no folder {}", folder.display()),
+            "make it, or leave the key out: the built-in runbooks need none",
+        );
+    }
+    Some(folder)
+}
+
 /// Builds the config; it may be used only where no problem was found.
 pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
     let mut build = Build {
@@ -262,6 +276,9 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);
     let data = top.get("data").and_then(|node| build.path(node));
+    let runbooks = top
+        .get("runbooks")
+        .and_then(|node| runbooks(&mut build, node));
     Config {
         core: Plan {
             hosts: hosts.into_iter().map(Arc::new).collect(),
@@ -288,6 +305,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         listen: text::listen(top.word("listen"))
             .unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 7467))),
         data,
+        runbooks,
         web_url: web
             .text("url")
             .map(|url| url.trim_end_matches('/').to_owned()),

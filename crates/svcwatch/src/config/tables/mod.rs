@@ -202,6 +202,12 @@ pub(crate) static CONFIG: Shape = Shape {
             "true",
             "Whether hosts may tell of changes by themselves; off ends all that `instant: true` of services began.",
         ),
+        optional(
+            "runbooks",
+            Kind::Text(Form::Path),
+            "",
+            "A folder of your own runbooks: NAME.md there takes the place of the built-in page NAME.",
+        ),
     ]],
     one_of: &[],
 };

@@ -38,6 +38,31 @@ fn the_examples_of_logons_are_good() {
 }
 
 #[test]
+fn the_example_of_prometheus_is_good() {
+    let page = include_str!("../../../../../docs/prometheus.md");
+    let example = page
+        .split("   ```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("   ```").next())
+        .expect("an example");
+    assert!(example.contains("hosts:"), "{example}");
+    let lines: Vec<&str> = example
+        .lines()
+        .map(|line| line.strip_prefix("   ").unwrap_or(line))
+        .collect();
+    load(&lines.join("\n"));
+}
+
+#[test]
+fn the_examples_of_runbooks_are_good() {
+    let examples = examples("docs/runbooks.md");
+    assert_eq!(examples.len(), 1);
+    for example in examples {
+        load(&example);
+    }
+}
+
+#[test]
 fn the_examples_of_destinations_are_good() {
     let examples = examples("docs/destinations.md");
     assert!(examples.len() >= 6, "{}", examples.len());

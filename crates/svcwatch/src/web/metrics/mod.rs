@@ -3,8 +3,10 @@
 //! The answer is written in pieces while it is sent, so that two million services take no more memory than ten. Two
 //! formats are spoken: OpenMetrics 1.0 where it is asked for, else Prometheus' text format 0.0.4.
 
+mod own;
 mod watched;
 
+pub use self::own::state_number;
 use self::watched::Watched;
 use super::problem::Problem;
 use crate::{board::Board, facts::Facts};
@@ -327,6 +329,8 @@ mod tests {
         let mut view = service("SRV01", "Spooler");
         view.display_name = Some("Print Spooler".into());
         view.start_type = Some(StartType::AutomaticDelayed);
+        view.since = svcwatch_core::time::Wall(1_500);
+        view.pid = Some(4711);
         view.details = Some(Arc::new(ServiceDetails {
             binary_path: Some(r#""C:\print spool.exe" --pin 4711"#.into()),
             run_as: Some("LocalSystem".into()),
@@ -343,6 +347,11 @@ mod tests {
             "windows_service_start_mode{host=\"SRV01\",name=\"spooler\",start_mode=\"manual\"} 0",
             "windows_service_info{host=\"SRV01\",name=\"spooler\",display_name=\"Print Spooler\",path_name=\"C:\\\\print spool.exe\",run_as=\"LocalSystem\"} 1",
             "svcwatch_service_muted{host=\"SRV01\",name=\"spooler\"} 0",
+            "svcwatch_service_state{host=\"SRV01\",name=\"spooler\"} 4",
+            "svcwatch_service_last_change_timestamp_seconds{host=\"SRV01\",name=\"spooler\"} 1.5",
+            "svcwatch_service_exit_code{host=\"SRV01\",name=\"spooler\"} 0",
+            "svcwatch_service_process_id{host=\"SRV01\",name=\"spooler\"} 4711",
+            "svcwatch_service_start{host=\"SRV01\",name=\"spooler\",start_type=\"automatic_delayed\"} 1",
             "# TYPE windows_service_state gauge",
         ] {
             has(&text, line);
@@ -370,6 +379,8 @@ mod tests {
         let text = written(board, Format::Classic);
         for line in [
             "svcwatch_host_up{host=\"h\"} 0",
+            "svcwatch_host_fault{host=\"h\",fault=\"timeout\"} 1",
+            "svcwatch_service_state{host=\"h\",name=\"never\"} 0",
             "svcwatch_faults{fault=\"timeout\"} 1",
             "svcwatch_faults{fault=\"unreachable\"} 0",
             "windows_service_status{host=\"h\",name=\"seen\",status=\"ok\"} 1",

@@ -94,7 +94,8 @@ impl Collector for Watched {
                 })
             },
         )?;
-        self.info(&mut encoder)
+        self.info(&mut encoder)?;
+        self.own(&mut encoder)
     }
 }
 
@@ -174,7 +175,7 @@ impl Watched {
 
     /// One family with what `write` says of each service. Rows are copied out of the board piece by piece, because
     /// writing may wait for a slow client, and the board must not.
-    fn services(
+    pub(super) fn services(
         &self,
         encoder: &mut DescriptorEncoder<'_>,
         name: &str,
@@ -205,12 +206,12 @@ impl Watched {
 }
 
 /// The label of a host: its name as people wrote it.
-fn label(host: &Name) -> (&'static str, &str) {
+pub(super) fn label(host: &Name) -> (&'static str, &str) {
     ("host", host.as_str())
 }
 
 /// The label of a service: its key name in lower case.
-fn name(row: &Row) -> (&'static str, &str) {
+pub(super) fn name(row: &Row) -> (&'static str, &str) {
     ("name", row.service.key())
 }
 
@@ -224,10 +225,18 @@ const fn start_mode(start: StartType) -> &'static str {
     }
 }
 
-fn gauge(metric: &mut MetricEncoder<'_>, labels: &impl EncodeLabelSet, is_so: bool) -> fmt::Result {
+pub(super) fn gauge(
+    metric: &mut MetricEncoder<'_>,
+    labels: &impl EncodeLabelSet,
+    is_so: bool,
+) -> fmt::Result {
     number(metric, labels, i64::from(is_so))
 }
 
-fn number(metric: &mut MetricEncoder<'_>, labels: &impl EncodeLabelSet, value: i64) -> fmt::Result {
+pub(super) fn number(
+    metric: &mut MetricEncoder<'_>,
+    labels: &impl EncodeLabelSet,
+    value: i64,
+) -> fmt::Result {
     metric.encode_family(labels)?.encode_gauge(&value)
 }

@@ -10,6 +10,7 @@ pub(crate) mod domain;
 pub(crate) mod influx;
 pub(crate) mod mosquitto;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod samba;
 pub(crate) mod wine;
 

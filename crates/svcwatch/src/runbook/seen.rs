@@ -1,0 +1,170 @@
+//! What svcwatch sees of a host and a service now, for the top of a page and for its variables.
+
+use super::of_notice;
+use crate::{
+    board::{Board, Seen},
+    dest::{clean, codes, text},
+    probe::command_line,
+};
+use serde_json::Value;
+use svcwatch_core::{
+    id::{Name, Subject},
+    notice::{Kind, Notice, ToldEvent},
+    time::Wall,
+    view::HostView,
+};
+
+/// Dependencies that are shown, at most.
+const DEPENDENCIES_MAX: usize = 20;
+
+/// What is seen now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenNow {
+    /// The variables of the page.
+    pub variables: Value,
+    /// Pairs of a word and a value, in the order in which people read them. Empty where nothing is known.
+    pub pairs: Vec<(String, String)>,
+}
+
+/// What the board shows of a host, and of a service on it.
+pub fn seen(board: &Board, host: &Name, service: Option<&Name>, now: Wall) -> SeenNow {
+    let mut pairs = Vec::new();
+    let mut notice = Notice::new(
+        Kind::Opened,
+        ToldEvent::Stopped,
+        now,
+        Subject::Service {
+            host: host.clone(),
+            service: service.cloned().unwrap_or_else(|| "SERVICE".into()),
+        },
+        0,
+    );
+    if let Some(view) = board.host(host) {
+        notice.site.clone_from(&view.site);
+        pairs.extend(of_host(&view, now));
+    }
+    if let Some(service) = service {
+        board.visit_service(host, service, |seen| {
+            fill(&mut notice, &seen);
+            pairs.extend(of_service(&seen, now));
+        });
+        let needed = notice.details.as_deref();
+        let needed = needed.and_then(|details| details.dependencies.as_deref());
+        pairs.extend(dependencies(board, host, needed.unwrap_or_default()));
+    }
+    SeenNow {
+        variables: of_notice(&notice, None),
+        pairs,
+    }
+}
+
+fn of_host(view: &HostView, now: Wall) -> Vec<(String, String)> {
+    let state = match (view.fault, view.checked_at) {
+        (Some(fault), _) => format!(
+            "cannot be read: {}",
+            view.cause
+                .as_deref()
+                .map_or_else(|| fault.to_string(), clean::name)
+        ),
+        (None, Some(_)) => "can be read".to_owned(),
+        (None, None) => "was not looked at yet".to_owned(),
+    };
+    let since = view.since.map(|since| ago(since, now));
+    let checked = view.checked_at.map(|at| ago(at, now));
+    present([
+        ("Host", Some(state)),
+        ("So since", since),
+        ("Last looked at", checked),
+        (
+            "Services it shows",
+            view.visible.map(|count| count.to_string()),
+        ),
+    ])
+}
+
+fn of_service(seen: &Seen<'_>, now: Wall) -> Vec<(String, String)> {
+    let row = seen.row;
+    let details = row.details.as_deref();
+    let path = details.and_then(|details| details.binary_path.as_deref());
+    let code = row.exit_code.map(|code| match codes::meaning(code) {
+        Some(meaning) => format!("{code}: {meaning}"),
+        None => code.to_string(),
+    });
+    present([
+        ("Service", row.display_name.as_deref().map(clean::name)),
+        ("State", Some(text::state(seen.state()).to_owned())),
+        ("In it since", Some(ago(seen.since(), now))),
+        ("Expected", Some(row.expected.to_string())),
+        ("Exit code", code),
+        ("Process", row.pid.map(|pid| pid.to_string())),
+        (
+            "Start type",
+            row.start_type
+                .map(|start| text::start_type(start).to_owned()),
+        ),
+        (
+            "Account",
+            details
+                .and_then(|details| details.run_as.as_deref())
+                .map(clean::name),
+        ),
+        // The arguments may hold secrets.
+        (
+            "Program",
+            path.map(|path| clean::name(command_line::executable(path))),
+        ),
+        ("Not told because", seen.muted().map(|why| why.to_string())),
+        ("Incident", row.incident.as_ref().map(ToString::to_string)),
+    ])
+}
+
+/// Each service that is needed, and how it is where it is watched too.
+fn dependencies(
+    board: &Board,
+    host: &Name,
+    needed: &[std::sync::Arc<str>],
+) -> Option<(String, String)> {
+    let list: Vec<String> = needed
+        .iter()
+        .take(DEPENDENCIES_MAX)
+        .map(|name| {
+            let mut state = None;
+            board.visit_service(host, &Name::new(name), |seen| {
+                state = Some(text::state(seen.state()));
+            });
+            match (name.strip_prefix('+'), state) {
+                (Some(group), _) => format!("the group {}", clean::name(group)),
+                (None, Some(state)) => format!("{} ({state})", clean::name(name)),
+                (None, None) => format!("{} (not watched)", clean::name(name)),
+            }
+        })
+        .collect();
+    (!list.is_empty()).then(|| ("Depends on".to_owned(), list.join(", ")))
+}
+
+fn fill(notice: &mut Notice, seen: &Seen<'_>) {
+    let row = seen.row;
+    notice.display_name.clone_from(&row.display_name);
+    notice.friendly_name.clone_from(&row.friendly_name);
+    notice.state = Some(seen.state());
+    notice.since = Some(seen.since());
+    notice.start_type = row.start_type;
+    notice.exit_code = row.exit_code;
+    notice.details.clone_from(&row.details);
+    notice.labels.clone_from(&row.labels);
+}
+
+fn ago(at: Wall, now: Wall) -> String {
+    format!(
+        "{} ({} ago)",
+        text::moment(at),
+        text::duration(now.since(at))
+    )
+}
+
+fn present<const N: usize>(pairs: [(&str, Option<String>); N]) -> Vec<(String, String)> {
+    pairs
+        .into_iter()
+        .filter_map(|(word, value)| Some((word.to_owned(), value?)))
+        .collect()
+}

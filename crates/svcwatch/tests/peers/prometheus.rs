@@ -1,0 +1,273 @@
+//! The story of the rule that went silent: a real Prometheus scrapes svcwatch with that rule, unchanged, a real service
+//! stops, and a real Alertmanager tells it. And one dead host is one notification.
+
+use crate::support::{
+    ADMINISTRATOR, PASSWORD,
+    process::Running,
+    prometheus::{Server, ask},
+    wine::WineHost,
+};
+use serde_json::{Value, json};
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long anything may take. The rule alone waits for a minute.
+const DEADLINE: Duration = Duration::from_mins(4);
+
+/// The rule as people have it, but for its name and its minute.
+const SHORTENED: &str = "groups:\n- name: shortened\n  rules:\n  - alert: Shortened\n    expr: windows_service_status{status=\"ok\"} != 1\n    for: 3s\n    labels: { severity: critical }\n";
+
+/// What Alertmanager told, each notification as it came.
+type Told = Arc<Mutex<Vec<Value>>>;
+
+/// A webhook that keeps what it is told.
+fn webhook() -> (u16, Told) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let told = Told::default();
+    let kept = Arc::clone(&told);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let kept = Arc::clone(&kept);
+            // Alertmanager keeps its connection and may end it at any time.
+            thread::spawn(move || while take(&stream, &kept).is_some() {});
+        }
+    });
+    (port, told)
+}
+
+fn take(stream: &TcpStream, kept: &Told) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let notification = serde_json::from_slice(&body).ok()?;
+    kept.lock().expect("nobody panicked").push(notification);
+    (&*stream)
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        .ok()
+}
+
+/// The alerts of this name and status in all notifications.
+fn alerts(told: &Told, name: &str, status: &str) -> Vec<Value> {
+    let told = told.lock().expect("nobody panicked");
+    told.iter()
+        .filter_map(|notification| notification["alerts"].as_array())
+        .flatten()
+        .filter(|alert| alert["labels"]["alertname"] == name && alert["status"] == status)
+        .cloned()
+        .collect()
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_svcwatch"))
+        .args(arguments)
+        .output()
+        .expect("svcwatch can be started");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// A svcwatch that watches this host, and where it listens.
+fn svcwatch(host: &WineHost, folder: &Path) -> (Running, String) {
+    let password = folder.join("password");
+    fs::write(&password, PASSWORD).expect("a file can be written");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let config = format!(
+        "listen: 127.0.0.1:0\n\
+         credentials: {{ ops: {{ user: {ADMINISTRATOR}, password: {{ file: password }} }} }}\n\
+         defaults: {{ every: 1s, timeout: 20s, settle: 0s, credentials: ops }}\n\
+         hosts: [{{ name: lab, address: 127.0.0.1, port: {}, services: [Spooler] }}]\n\
+         destinations: {{ out: {{ type: log }} }}\n",
+        host.port()
+    );
+    fs::write(folder.join("svcwatch.yaml"), config).expect("a file can be written");
+    let log = folder.join("log");
+    let mut running = Running::start(
+        Command::new(env!("CARGO_BIN_EXE_svcwatch"))
+            .arg("run")
+            .arg("-c")
+            .arg(folder.join("svcwatch.yaml"))
+            .arg("--data")
+            .arg(folder.join("data"))
+            .env("RUST_LOG", "svcwatch=info")
+            .stdout(File::create(folder.join("told")).expect("a file can be written"))
+            .stderr(File::create(&log).expect("a file can be written")),
+    );
+    let said = || fs::read_to_string(&log).unwrap_or_default();
+    let address = || {
+        let said = said();
+        let rest = said.split("listens http://").nth(1)?;
+        Some(rest.lines().next()?.trim().to_owned())
+    };
+    running.wait_until(
+        "the service is shown as running",
+        || {
+            address()
+                .and_then(|address| ask(&address, "GET", "/metrics", ""))
+                .is_some_and(|(_, text)| {
+                    text.contains(
+                        "windows_service_status{host=\"lab\",name=\"spooler\",status=\"ok\"} 1",
+                    )
+                })
+        },
+        said,
+    );
+    (running, address().expect("it listens"))
+}
+
+fn wait<T>(what: &str, seen: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            println!("{what}: after {:.1?}", begun.elapsed());
+            return found;
+        }
+        assert!(
+            begun.elapsed() < DEADLINE,
+            "not within {DEADLINE:?}: {what}\n{}",
+            seen()
+        );
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
+    let host = WineHost::start();
+    host.start_service("Spooler");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let (_running, address) = svcwatch(&host, folder.path());
+    let (hook, told) = webhook();
+    // The rule alone is told here: with the others beside it, it would be hidden as it should be.
+    let alertmanager = Server::alertmanager(hook, "");
+    let rules = printed(&["rules", "--url", &format!("http://{address}")]);
+    let prometheus = Server::prometheus(&address, &[&rules, SHORTENED], &alertmanager);
+    let seen = || {
+        format!(
+            "{:#?}\n{:#}",
+            told.lock().expect("nobody panicked"),
+            prometheus.get("/api/v1/alerts")
+        )
+    };
+    wait("Prometheus has the metric", seen, || {
+        let answer = prometheus.get("/api/v1/query?query=windows_service_status");
+        (answer["data"]["result"][0]["value"][1] == "1").then_some(())
+    });
+
+    host.stop_service("Spooler");
+    for name in [
+        "Shortened",
+        "WindowsServerServiceStatus",
+        "WindowsServiceStopped",
+    ] {
+        let alert = wait(&format!("{name} is told"), seen, || {
+            alerts(&told, name, "firing").pop()
+        });
+        assert_eq!(alert["labels"]["host"], "lab");
+        assert_eq!(alert["labels"]["name"], "spooler");
+        assert_eq!(alert["labels"]["severity"], "critical");
+    }
+    // The address in the alert leads to a page that knows what is wrong.
+    let alert = alerts(&told, "WindowsServiceStopped", "firing").remove(0);
+    let url = alert["annotations"]["runbook_url"]
+        .as_str()
+        .expect("a link");
+    let path = url
+        .strip_prefix(&format!("http://{address}"))
+        .expect("our own");
+    let (status, page) = ask(&address, "GET", path, "").expect("an answer");
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("<th>State</th><td>stopped</td>"), "{page}");
+
+    host.start_service("Spooler");
+    for name in [
+        "Shortened",
+        "WindowsServerServiceStatus",
+        "WindowsServiceStopped",
+    ] {
+        wait(&format!("{name} is over"), seen, || {
+            alerts(&told, name, "resolved").pop()
+        });
+    }
+}
+
+#[test]
+fn a_dead_host_with_forty_services_is_one_notification() {
+    let (hook, told) = webhook();
+    let alertmanager = Server::alertmanager(hook, &printed(&["rules", "--inhibit"]));
+    let alert = |name: &str, service: Option<usize>| {
+        let mut labels = json!({ "alertname": name, "job": "svcwatch", "instance": "w:7467", "host": "srv01", "severity": "critical" });
+        if let Some(number) = service {
+            labels["name"] = json!(format!("service-{number}"));
+        }
+        json!({ "labels": labels, "annotations": {} })
+    };
+    let mut all: Vec<Value> = (0..40)
+        .flat_map(|number| {
+            [
+                alert("WindowsServerServiceStatus", Some(number)),
+                alert("WindowsServiceStopped", Some(number)),
+            ]
+        })
+        .collect();
+    all.push(alert("WindowsHostUnreachable", None));
+    // A service of another host is hidden by nothing but the rule that says more.
+    let mut other = alert("WindowsServiceStopped", Some(1));
+    other["labels"]["host"] = json!("srv02");
+    let mut same = alert("WindowsServerServiceStatus", Some(1));
+    same["labels"]["host"] = json!("srv02");
+    all.extend([other, same]);
+    alertmanager.post("/api/v2/alerts", &Value::Array(all));
+
+    let seen = || format!("{:#?}", told.lock().expect("nobody panicked"));
+    wait("both hosts are told", seen, || {
+        let count = told.lock().expect("nobody panicked").len();
+        (count >= 2).then_some(())
+    });
+    // Longer than the pause between two notifications of a group: what was to come besides has come.
+    thread::sleep(Duration::from_secs(8));
+    let told = told.lock().expect("nobody panicked");
+    let mut names: Vec<(String, String)> = told
+        .iter()
+        .flat_map(|notification| notification["alerts"].as_array().expect("a list"))
+        .map(|alert| {
+            let label = |name: &str| {
+                alert["labels"][name]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            (label("host"), label("alertname"))
+        })
+        .collect();
+    names.sort();
+    let wanted = [
+        ("srv01", "WindowsHostUnreachable"),
+        ("srv02", "WindowsServiceStopped"),
+    ];
+    let wanted = wanted.map(|(host, name)| (host.to_owned(), name.to_owned()));
+    assert_eq!(names, wanted, "{told:#?}");
+    assert_eq!(told.len(), 2, "{told:#?}");
+}

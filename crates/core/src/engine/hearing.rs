@@ -8,7 +8,7 @@ use crate::{
     host::Host,
     id::{Name, Subject},
     limits,
-    observe::Reading,
+    observe::{Logon, Reading},
     planted::{self, Planted},
     target::{Sight, Target},
     time::{Now, Span},
@@ -98,9 +98,14 @@ impl Engine {
         &mut self,
         now: Now,
         name: &Name,
-        read: bool,
+        (read, logon): (bool, Logon),
         step: &mut Step,
     ) {
+        if logon == Logon::Accepted
+            && let Some(hearing) = self.hearing_of(name)
+        {
+            hearing.new_session();
+        }
         let again = self
             .hearing_of(name)
             .is_some_and(crate::hearing::Hearing::read_ended);

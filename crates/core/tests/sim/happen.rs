@@ -1,6 +1,7 @@
 //! What becomes of the world when something happens.
 
 use crate::{
+    instant::Turn,
     machines::{Machine, Mode},
     services::Visible,
     story::{
@@ -49,10 +50,7 @@ impl World {
                 let services = self.machines[machine].config(self.now, &services);
                 self.tell(Event::ConfigRead { host, services });
             }
-            Item::EarStands(ear) => self.ear_stands(ear),
-            Item::EarTells(ear, state) => self.ear_tells(ear, state),
-            Item::EarLost(ear) => self.ear_lost(ear),
-            Item::LookAtEars => self.look_at_ears(),
+            Item::Ear(turn) => self.turn_ear(turn),
             Item::Rendered(delivery, payload) => self.tell(Event::Rendered {
                 delivery,
                 payload: Ok(payload),
@@ -73,7 +71,7 @@ impl World {
                 self.machines[*machine].services[*service].change(self.now, *change);
                 self.look_at_ears();
                 if let Some((_, steps, step)) = self.machines[*machine].services[*service].then {
-                    self.later(self.now + u64::from(steps) * step, Item::LookAtEars);
+                    self.later(self.now + u64::from(steps) * step, Item::Ear(Turn::Look));
                 }
             }
             What::Machine(machine, change) => self.turn_machine(*machine, change),

@@ -38,10 +38,23 @@ pub(crate) struct Ear {
     stands: bool,
 }
 
+/// What a host will do about a registration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Turn {
+    /// It answers whether it tells.
+    Stands(EarId),
+    /// It tells of a change.
+    Tells(EarId, State),
+    /// It does not tell any more.
+    Lost(EarId),
+    /// Something may have changed that is to be told of.
+    Look,
+}
+
 /// What is registered, and whose news waits for a reading.
 #[derive(Debug)]
 pub(crate) struct Ears {
-    ears: BTreeMap<EarId, Ear>,
+    standing: BTreeMap<EarId, Ear>,
     /// Since when news of a host waits for a reading, and the session that it came in.
     waits: BTreeMap<Name, (u64, u64)>,
     chance: Rng,
@@ -51,7 +64,7 @@ impl Ears {
     /// None.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            ears: BTreeMap::new(),
+            standing: BTreeMap::new(),
             waits: BTreeMap::new(),
             chance: Rng::new(seed, 8),
         }
@@ -59,7 +72,7 @@ impl Ears {
 
     /// The monitor has died, and all registrations with it.
     pub(crate) fn clear(&mut self) {
-        self.ears.clear();
+        self.standing.clear();
         self.waits.clear();
     }
 
@@ -70,12 +83,12 @@ impl Ears {
 
     /// The monitor ends a registration.
     pub(crate) fn end(&mut self, ear: EarId) {
-        self.ears.remove(&ear);
+        self.standing.remove(&ear);
     }
 
     /// The monitor ends the session with a host.
     pub(crate) fn forget(&mut self, host: &Name) {
-        self.ears.retain(|_, ear| ear.host != *host);
+        self.standing.retain(|_, ear| ear.host != *host);
         self.waits.remove(host);
     }
 }
@@ -114,14 +127,14 @@ impl World {
         let Some(&machine) = self.names.get(host) else {
             return;
         };
-        let standing = self.ears.ears.values().filter(|ear| ear.host == *host);
+        let standing = self.ears.standing.values().filter(|ear| ear.host == *host);
         if standing.count() >= limits::EARS_PER_HOST_MAX {
             let sentence = format!("{host} is asked for too many registrations");
             self.oracle.broken("I6", sentence);
         }
         let twice = self
             .ears
-            .ears
+            .standing
             .values()
             .any(|ear| ear.host == *host && ear.service == *service);
         if twice {
@@ -136,14 +149,24 @@ impl World {
             last: State::Unknown,
             stands: false,
         };
-        self.ears.ears.insert(id, ear);
+        self.ears.standing.insert(id, ear);
         let wait = self.ears.chance.between(1, 60);
-        self.later(self.now + wait, Item::EarStands(id));
+        self.later(self.now + wait, Item::Ear(Turn::Stands(id)));
+    }
+
+    /// A host does something about a registration.
+    pub(crate) fn turn_ear(&mut self, turn: Turn) {
+        match turn {
+            Turn::Stands(ear) => self.ear_stands(ear),
+            Turn::Tells(ear, state) => self.ear_tells(ear, state),
+            Turn::Lost(ear) => self.lose(ear, "it broke"),
+            Turn::Look => self.look_at_ears(),
+        }
     }
 
     /// A host answers whether it tells of a service.
-    pub(crate) fn ear_stands(&mut self, id: EarId) {
-        let Some(ear) = self.ears.ears.get(&id).cloned() else {
+    fn ear_stands(&mut self, id: EarId) {
+        let Some(ear) = self.ears.standing.get(&id).cloned() else {
             return;
         };
         let machine = &self.machines[ear.machine];
@@ -153,11 +176,11 @@ impl World {
         if !well {
             self.lose(id, "no session");
         } else if !offers(ear.machine) {
-            self.ears.ears.remove(&id);
+            self.ears.standing.remove(&id);
             let cause = "it does not know the call".to_string();
             self.news(&ear, id, News::NotOffered { cause });
         } else {
-            if let Some(known) = self.ears.ears.get_mut(&id) {
+            if let Some(known) = self.ears.standing.get_mut(&id) {
                 known.stands = true;
             }
             self.news(&ear, id, News::Listening);
@@ -166,7 +189,7 @@ impl World {
     }
 
     fn lose(&mut self, id: EarId, why: &str) {
-        if let Some(ear) = self.ears.ears.remove(&id) {
+        if let Some(ear) = self.ears.standing.remove(&id) {
             let cause = why.to_string();
             self.news(&ear, id, News::Lost { cause });
         }
@@ -191,7 +214,7 @@ impl World {
     /// Looks which registrations have something to tell.
     pub(crate) fn look_at_ears(&mut self) {
         let mut due = Vec::new();
-        for (id, ear) in &mut self.ears.ears {
+        for (id, ear) in &mut self.ears.standing {
             let machine = &self.machines[ear.machine];
             if !ear.stands {
                 continue;
@@ -221,7 +244,7 @@ impl World {
         let soon = self.now + chance.between(0, 300);
         let Some(state) = state else {
             let end = self.now + chance.between(0, 2 * SECOND);
-            self.later(end, Item::EarLost(id));
+            self.later(end, Item::Ear(Turn::Lost(id)));
             return;
         };
         let times = if chance.chance(10) { 40 } else { 1 };
@@ -231,32 +254,27 @@ impl World {
         let lies_at = soon + chance.between(1, 30 * SECOND);
         match chance.below(100) {
             0..10 => {}
-            10..20 => self.later(soon, Item::EarLost(id)),
+            10..20 => self.later(soon, Item::Ear(Turn::Lost(id))),
             _ => {
                 for turn in 0..times {
-                    self.later(soon + turn, Item::EarTells(id, state));
+                    self.later(soon + turn, Item::Ear(Turn::Tells(id, state)));
                 }
             }
         }
         if let Some(lie) = lie {
-            self.later(lies_at, Item::EarTells(id, lie));
+            self.later(lies_at, Item::Ear(Turn::Tells(id, lie)));
         }
     }
 
     /// A registration tells.
-    pub(crate) fn ear_tells(&mut self, id: EarId, state: State) {
-        let Some(ear) = self.ears.ears.get(&id).cloned() else {
+    fn ear_tells(&mut self, id: EarId, state: State) {
+        let Some(ear) = self.ears.standing.get(&id).cloned() else {
             return;
         };
         let machine = &self.machines[ear.machine];
         if machine.session.is_some() && machine.session_since == ear.session_since {
             self.news(&ear, id, News::Changed { state });
         }
-    }
-
-    /// A registration ends.
-    pub(crate) fn ear_lost(&mut self, id: EarId) {
-        self.lose(id, "it broke");
     }
 
     /// A reading begins: it follows what was heard before it, and must not be late.
@@ -323,7 +341,7 @@ impl World {
             let entry = crate::readings::entry_of(host, &service.name);
             let there =
                 service.visible() == Visible::Listed && service.state(self.now).0 != State::Missing;
-            let stands = self.ears.ears.values().any(|ear| {
+            let stands = self.ears.standing.values().any(|ear| {
                 ear.stands
                     && ear.host == host.name
                     && ear.service == service.name

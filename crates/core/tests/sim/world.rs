@@ -2,7 +2,7 @@
 //! which something happens to the next.
 
 use crate::{
-    instant::Ears,
+    instant::{Ears, Turn},
     machines::Machine,
     oracle::{Oracle, Violation, Window},
     rng::Rng,
@@ -15,9 +15,8 @@ use svcwatch_core::{
     effect::Effect,
     engine::Engine,
     event::Event,
-    hearing::EarId,
     id::{DeliveryKey, Name, StoreId},
-    observe::{Observation, Refusal, State},
+    observe::{Observation, Refusal},
     pipeline::{Action, BatchId, Pipeline},
     plan::Plan,
     record::Record,
@@ -82,14 +81,8 @@ pub(crate) enum Item {
     LateProbe(Box<Observation>),
     /// A probe can be given up.
     GiveUp(Name, svcwatch_core::observe::ProbeId),
-    /// A host answers whether it tells of a service.
-    EarStands(EarId),
-    /// It tells of a change.
-    EarTells(EarId, State),
-    /// It does not tell any more.
-    EarLost(EarId),
-    /// Something may have changed that is to be told of.
-    LookAtEars,
+    /// A host does something about a registration.
+    Ear(Turn),
     /// The configuration of services was read.
     Config(Name, Vec<Name>),
     /// A message was rendered.
@@ -118,16 +111,13 @@ impl Item {
             | Self::LateProbe(_)
             | Self::GiveUp(..)
             | Self::Config(..)
-            | Self::EarStands(_)
-            | Self::EarTells(..)
-            | Self::EarLost(_)
+            | Self::Ear(_)
             | Self::Rendered(..)
             | Self::Sent(_)
             | Self::Committed(..) => true,
             Self::Happening(_)
             | Self::Up
             | Self::Quiet
-            | Self::LookAtEars
             | Self::Unmute
             | Self::Canary(_)
             | Self::End => false,

@@ -70,6 +70,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
+        instant_off: false,
         maintenance: Vec::new(),
     }
 }

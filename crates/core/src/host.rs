@@ -2,7 +2,7 @@
 
 use crate::{
     hearing::Hearing,
-    id::Name,
+    id::{Name, stable_hash},
     limits,
     notice::ToldEvent,
     observe::{Asked, Fault, HostFault, HostReading, Reading, ServiceReading, StartType},
@@ -42,6 +42,8 @@ pub struct Listed {
     pub start_type: Option<StartType>,
     /// Whether its configuration was asked for.
     pub asked: bool,
+    /// Whether the host did not show it before, which is told once it is selected.
+    pub new: bool,
 }
 
 /// A host.
@@ -99,6 +101,8 @@ pub struct Host {
     ask: Option<Arc<[Name]>>,
     /// When the configuration is read next.
     pub config_due: Tick,
+    /// Counts the readings of the configuration.
+    config_round: u32,
     /// Since when an answer with configuration is waited for.
     pub config_asked: Option<Tick>,
     /// What is heard of it at once; nothing where nothing is to be.
@@ -121,6 +125,7 @@ impl Host {
             seq: 0,
             visibility_seq: 0,
             refused_until: None,
+            listed: plan.listed,
             removed: false,
         });
         let wrong_since = row.wrong_since.map(|since| {
@@ -154,6 +159,7 @@ impl Host {
             visible_changed: false,
             ask: None,
             config_due: Tick(0),
+            config_round: 0,
             config_asked: None,
             configured: false,
             hearing: plan.hears().then(Box::default),
@@ -276,15 +282,41 @@ impl Host {
             })
     }
 
+    /// Whether a list was read since the start, so that what a later one has besides is new there. At a start and after
+    /// a change of the plan nobody knows what was there before.
+    pub const fn knows_list(&self) -> bool {
+        self.baseline && !self.relink
+    }
+
     /// Keeps start types of the services that are listed, and of no others.
     pub fn keep_listed(&mut self, names: &[Name]) {
+        let new = self.knows_list();
         let present: BTreeSet<&Name> = names.iter().collect();
         self.listed.retain(|known, _| present.contains(known));
         for service in names {
             self.listed.entry(service.clone()).or_insert(Listed {
                 start_type: None,
                 asked: false,
+                new,
             });
+        }
+    }
+
+    /// Asks anew for the start types of some of the services that are listed and not watched: of each once in so many
+    /// rounds.
+    pub fn ask_again_of_listed(&mut self) {
+        self.config_round = self.config_round.wrapping_add(1);
+        let round = u64::from(self.config_round).checked_rem(limits::LISTED_ROUNDS);
+        let watched = |targets: &[Target], name: &Name| {
+            targets
+                .binary_search_by(|target| target.row.service.cmp(name))
+                .is_ok()
+        };
+        for (name, listed) in &mut self.listed {
+            let turn = stable_hash(name.key(), 2).checked_rem(limits::LISTED_ROUNDS);
+            if turn == round && !watched(&self.targets, name) {
+                listed.asked = false;
+            }
         }
     }
 

@@ -43,6 +43,9 @@ pub const SLOW_PROBE: Span = Span::seconds(2);
 pub const ASKED_MAX: usize = 200;
 /// How often the configuration of the watched services is read again.
 pub const CONFIG_EVERY: Span = Span::hours(1);
+/// In how many of those readings the configuration of the services that are listed but not watched is read again, each
+/// of them once: some may by then start as an entry says.
+pub const LISTED_ROUNDS: u64 = 24;
 
 /// Hosts that must refuse the password, with no success between, until an account is paused.
 pub const REFUSALS_MAX: usize = 3;
@@ -87,6 +90,8 @@ pub const PAYLOAD_BYTES_MAX: usize = 262_144;
 pub const ANSWER_CHARACTERS_MAX: usize = 300;
 /// Characters of a cause that are kept.
 pub const CAUSE_CHARACTERS_MAX: usize = 500;
+/// Characters of what something was and is, where its change is told.
+pub const CHANGED_CHARACTERS_MAX: usize = 120;
 /// Characters of the note of an acknowledgement that are kept.
 pub const NOTE_CHARACTERS_MAX: usize = 1_000;
 /// Silences that are not over, at most.

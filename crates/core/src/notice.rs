@@ -53,6 +53,8 @@ words! {
         Missing = "missing",
         /// We may not see it any more.
         Hidden = "hidden",
+        /// It is set up in another way, is new or is gone; or it is there and should not be.
+        Changed = "changed",
         /// It is not watched any more.
         Unwatched = "unwatched",
         /// A destination does not take what it is given.
@@ -91,7 +93,7 @@ impl ToldEvent {
             | Self::WrongHost
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
-            Self::Unwatched | Self::HostRecovered | Self::Test => Severity::Info,
+            Self::Changed | Self::Unwatched | Self::HostRecovered | Self::Test => Severity::Info,
         }
     }
 }

@@ -211,6 +211,33 @@ pub struct Observation {
     pub session_kept: bool,
 }
 
+words! {
+    /// What the service control manager does when a service fails (`SC_ACTION_TYPE`, MS-SCMR 2.2.18).
+    pub enum FailureAction {
+        /// Nothing.
+        None = "none",
+        /// It starts the service again.
+        RestartService = "restart_service",
+        /// It restarts the computer.
+        RestartComputer = "restart_computer",
+        /// It runs a command.
+        RunCommand = "run_command",
+    }
+}
+
+/// What the service control manager does when a service fails (`SERVICE_FAILURE_ACTIONS`, MS-SCMR 2.2.39).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct FailureActions {
+    /// After how long without a failure the count begins anew; `None` is never.
+    pub reset_after: Option<Span>,
+    /// The action for the first failure, the second and so on, each with the time that it waits before; the last one
+    /// repeats. Empty: nothing is done.
+    pub actions: Vec<(FailureAction, Span)>,
+    /// Whether a stop with an error counts as a failure too, not only an end without a stop
+    /// (`SERVICE_FAILURE_ACTIONS_FLAG`, MS-SCMR 2.2.41).
+    pub on_error_exit: bool,
+}
+
 /// What is kept of a service's configuration beside how it starts. What was denied or never read is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ServiceDetails {
@@ -220,6 +247,10 @@ pub struct ServiceDetails {
     pub run_as: Option<Arc<str>>,
     /// The services and groups (`+name`) it depends on.
     pub dependencies: Option<Arc<[Arc<str>]>>,
+    /// A hash of the arguments of `binary_path` as they were before they were masked ([`ServiceConfig::arguments_hash`]).
+    pub arguments_hash: Option<u64>,
+    /// What is done when it fails.
+    pub failure_actions: Option<FailureActions>,
 }
 
 impl ServiceDetails {
@@ -232,6 +263,8 @@ impl ServiceDetails {
             binary_path: text(&config.binary_path),
             run_as: text(&config.account),
             dependencies: config.dependencies.as_ref().map(names),
+            arguments_hash: config.arguments_hash,
+            failure_actions: config.failure_actions.clone(),
         };
         (details != Self::default()).then_some(details)
     }
@@ -258,4 +291,9 @@ pub struct ServiceConfig {
     pub dependencies: Option<Vec<String>>,
     /// Its description.
     pub description: Option<String>,
+    /// A hash of the arguments before they were masked, so that a change of a secret in them shows without the secret
+    /// being kept. It is so short that no guess can be confirmed by it.
+    pub arguments_hash: Option<u64>,
+    /// What is done when it fails.
+    pub failure_actions: Option<FailureActions>,
 }

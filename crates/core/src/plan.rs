@@ -3,6 +3,7 @@
 use crate::{
     glob::Glob,
     id::Name,
+    noise::Noise,
     notice::{Kind, Severity, ToldEvent},
     observe::StartType,
     rhythm::Rhythm,
@@ -73,6 +74,8 @@ pub struct HostPlan {
     pub settle: Span,
     /// Other computer names that it may give.
     pub also_known_as: Vec<Glob>,
+    /// Whether a list of hosts names it, and not the configuration itself: that a list lets go of it is told.
+    pub listed: bool,
     /// Labels of the host; those of a service come on top.
     pub labels: Labels,
     /// Which services are watched, in the order of precedence: exact key names, display names, globs, start types,
@@ -108,9 +111,17 @@ impl HostPlan {
                 Selector::DisplayName(glob) => {
                     display_name.is_some_and(|shown| glob.matches(shown))
                 }
-                Selector::Start(wanted) => start_type == Some(*wanted),
+                Selector::Start(wanted) => {
+                    start_type.is_some_and(|start| starts_so(*wanted, start))
+                }
             })
     }
+}
+
+/// Whether a service that starts so is meant by an entry for this start type. What starts with a delay is automatic
+/// too; an entry for that alone comes first.
+pub fn starts_so(wanted: StartType, start: StartType) -> bool {
+    wanted == start || (wanted == StartType::Automatic && start == StartType::AutomaticDelayed)
 }
 
 /// The place of no entry: of a target that no entry means any more.
@@ -168,14 +179,50 @@ pub struct EntryPlan {
     pub confirm: u32,
     /// Whether its changes are to be heard at once, and told without being held.
     pub instant: bool,
-    /// Whether an uninstalled service is told: exact names on a host yes, globs and groups no.
+    /// Whether an uninstalled service is told: exact names on a host and start types yes, globs and groups no, unless
+    /// the configuration says otherwise.
     pub required: bool,
+    /// Which stops are as good as running.
+    pub stopped_ok: StoppedOk,
+    /// Whether changes of how it is set up are told; they are kept in any case.
+    pub changes: bool,
+    /// What is taken for noise; only an entry for a start type has it.
+    pub noise: Option<Arc<Noise>>,
     /// What people call it.
     pub friendly_name: Option<Arc<str>>,
     /// Instead of the event's own severity.
     pub severity: Option<Severity>,
     /// Labels on top of the host's.
     pub labels: Labels,
+}
+
+impl EntryPlan {
+    /// Whether a service is judged by this entry as by another one.
+    pub fn judges_like(&self, other: &Self) -> bool {
+        self.expect == other.expect
+            && self.stopped_ok == other.stopped_ok
+            && self.required == other.required
+            && self.noise == other.noise
+            && self.selector.is_named() == other.selector.is_named()
+    }
+
+    /// Whether what it means is told at first sight; others are learned first. What should not be there at all is
+    /// wrong whether it ever ran or not.
+    pub fn at_first_sight(&self) -> bool {
+        self.selector.is_named() || self.expect == Expect::Absent
+    }
+}
+
+words! {
+    /// Which stops of a service are as good as running, by the code that it stopped with.
+    pub enum StoppedOk {
+        /// An orderly one, with 0.
+        Exit0 = "exit0",
+        /// None.
+        Never = "never",
+        /// Every one.
+        Always = "always",
+    }
 }
 
 /// Which services an entry means.
@@ -221,6 +268,8 @@ words! {
         Stopped = "stopped",
         /// Running or stopped, but neither paused nor stuck.
         Either = "either",
+        /// Not installed at all.
+        Absent = "absent",
     }
 }
 

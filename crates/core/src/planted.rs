@@ -64,6 +64,18 @@ words! {
         NotifyLostForgotten = "notify_lost_forgotten",
         /// News that comes while a host is being read has it not read again.
         HeardMeanwhileForgotten = "heard_meanwhile_forgotten",
+        /// That a list lets go of a host is not told.
+        VanishedUntold = "vanished_untold",
+        /// A restart forgets which hosts a list named.
+        ListsForgotten = "lists_forgotten",
+        /// A service that is to be learned first is told although it was never seen running.
+        LearnedIsTold = "learned_is_told",
+        /// Where an orderly stop is as good as running, every other one is too.
+        StoppedOkHidesCrash = "stopped_ok_hides_crash",
+        /// A change of how a service is set up is neither kept nor told.
+        ChangeForgotten = "change_forgotten",
+        /// A service whose start type changes is not watched any more by the entry that selected it.
+        SelectionForgotten = "selection_forgotten",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
     }

@@ -107,6 +107,8 @@ pub struct HostRow {
     pub visibility_seq: u64,
     /// Until when no logon is tried because it refused the last one.
     pub refused_until: Option<Wall>,
+    /// Whether a list of hosts named it when it was watched last.
+    pub listed: bool,
     /// Whether it is not watched any more.
     pub removed: bool,
 }

@@ -1,10 +1,12 @@
 //! The state machine of one service on one host.
 
 use crate::{
+    changes::{self, Change},
+    health::{self, Health},
     id::Name,
     notice::{ToldEvent, Why},
     observe::{Reading, ServiceConfig, ServiceDetails, State},
-    plan::{EntryPlan, Expect, StuckAfter},
+    plan::{EntryPlan, StuckAfter},
     planted::{self, Planted},
     policy::{
         Ruling,
@@ -14,7 +16,7 @@ use crate::{
     record::TargetRow,
     time::{Now, Span, Tick},
 };
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 /// What one check says of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,19 +27,6 @@ pub enum Sight {
     Missing,
     /// We may not see it.
     Hidden,
-}
-
-/// How a service stands against its expectation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// As expected.
-    Fine,
-    /// On its way between two states: neither begins nor ends anything.
-    Between,
-    /// Not to be read: neither begins nor ends anything.
-    Unclear,
-    /// Not as expected.
-    Wrong(ToldEvent),
 }
 
 /// What a reading means for the incident of a target.
@@ -180,7 +169,17 @@ impl Target {
             Sight::Hidden => (State::Unknown, true),
         };
         let stuck = self.watch_progress(now, sight, stuck_after);
-        let mut dirty = self.watch_wrong(now, self.health(entry, state, hidden, stuck));
+        let exit_code = match sight {
+            Sight::Read(reading) => reading.exit_code,
+            Sight::Missing | Sight::Hidden => None,
+        };
+        let seen = health::Seen {
+            state,
+            hidden,
+            stuck,
+            exit_code,
+        };
+        let mut dirty = self.watch_wrong(now, health::judge(&self.row, entry, seen));
         let first = !self.looked;
         self.looked = true;
 
@@ -290,11 +289,11 @@ impl Target {
 
     /// What the confirmed state means.
     fn meaning(&self, now: Now, entry: &EntryPlan, stuck: bool) -> Meaning {
-        match self.health(entry, self.row.state, self.row.hidden, stuck) {
+        match self.health(entry, stuck) {
             Health::Fine => Meaning::Fine,
             Health::Between | Health::Unclear => Meaning::Nothing,
             Health::Wrong(event) => {
-                if mute::opens(entry.selector.is_named(), self.row.seen_running) != Ruling::Pass {
+                if mute::opens(entry.at_first_sight(), self.row.seen_running) != Ruling::Pass {
                     return Meaning::Nothing;
                 }
                 match confirm::lasted(
@@ -311,11 +310,8 @@ impl Target {
 
     /// Why it is not told although it is not as expected.
     pub fn muted(&self, entry: &EntryPlan) -> Option<Why> {
-        let wrong = matches!(
-            self.health(entry, self.row.state, self.row.hidden, false),
-            Health::Wrong(_)
-        );
-        match mute::opens(entry.selector.is_named(), self.row.seen_running) {
+        let wrong = matches!(self.health(entry, false), Health::Wrong(_));
+        match mute::opens(entry.at_first_sight(), self.row.seen_running) {
             Ruling::Drop(why) if wrong => Some(why),
             Ruling::Drop(_) | Ruling::Pass | Ruling::Wait(_) => None,
         }
@@ -323,26 +319,37 @@ impl Target {
 
     /// Whether it is as expected; what cannot be seen is not.
     pub fn as_expected(&self, entry: &EntryPlan) -> bool {
-        self.health(entry, self.row.state, self.row.hidden, false) == Health::Fine
+        self.health(entry, false) == Health::Fine
+    }
+
+    /// Judges it anew with the next reading although nothing of it has changed: the plan has. What is wrong then counts
+    /// as a first look.
+    pub const fn judge_again(&mut self) {
+        self.looked = false;
     }
 
     /// Begins the `for` of a target anew, where the plan's `for` or expectation changed.
-    pub fn start_again(&mut self, now: Now) {
-        // It is judged anew although nothing of it has changed, and what is wrong now counts as a first look.
-        self.looked = false;
+    pub const fn start_again(&mut self, now: Now) {
+        self.judge_again();
         if self.wrong_since.is_some() {
             self.wrong_since = Some(now.tick);
             self.row.wrong_since = Some(now.wall);
         }
     }
 
-    /// Takes in its configuration, of which the details come from `details`; whether something is new.
+    /// Takes in its configuration, of which the details come from `details`; whether something is new, and what of that
+    /// is a change.
     pub fn configure(
         &mut self,
         config: &ServiceConfig,
         details: Option<Arc<ServiceDetails>>,
-    ) -> bool {
+    ) -> (bool, Vec<Change>) {
         self.config_read = true;
+        let changes = if planted::is(Planted::ChangeForgotten) {
+            Vec::new()
+        } else {
+            changes::found(&self.row, config, details.as_deref())
+        };
         let row = &mut self.row;
         let display_name = config
             .display_name
@@ -358,48 +365,28 @@ impl Target {
         row.per_user = config.per_user;
         row.display_name = display_name;
         row.details = details;
-        new
+        // What starts by an event or for a user may wait for it, so the same reading may now mean another thing.
+        if known.1 != row.trigger_start || known.2 != row.per_user {
+            self.looked = false;
+        }
+        (new, changes)
     }
 
     /// Whether nothing is wrong with its being uninstalled, and so nothing is left to watch.
     pub fn may_go(&self, entry: &EntryPlan) -> bool {
-        self.row.state == State::Missing && self.candidate.is_none() && !self.is_required(entry)
+        self.row.state == State::Missing
+            && self.candidate.is_none()
+            && !health::is_required(&self.row, entry)
     }
 
-    /// Whether an uninstalled service is told: one that somebody named on its host, or that its start type selected.
-    /// Instances of per-user services come and go with the users.
-    fn is_required(&self, entry: &EntryPlan) -> bool {
-        entry.required || (self.row.selected_start.is_some() && self.row.per_user != Some(true))
-    }
-
-    /// How a state stands against an entry's expectation.
-    fn health(&self, entry: &EntryPlan, state: State, hidden: bool, stuck: bool) -> Health {
-        if hidden {
-            return Health::Wrong(ToldEvent::Hidden);
-        }
-        match (state, entry.expect) {
-            (State::Unknown, _) => Health::Unclear,
-            (
-                State::StartPending
-                | State::StopPending
-                | State::ContinuePending
-                | State::PausePending,
-                _,
-            ) => {
-                if stuck {
-                    Health::Wrong(ToldEvent::Stuck)
-                } else {
-                    Health::Between
-                }
-            }
-            (State::Missing, _) if self.is_required(entry) => Health::Wrong(ToldEvent::Missing),
-            (State::Missing, _)
-            | (State::Running, Expect::Running | Expect::Either)
-            | (State::Stopped, Expect::Stopped | Expect::Either) => Health::Fine,
-            (State::Paused, _) if planted::is(Planted::PausedIsRunning) => Health::Fine,
-            (State::Paused, _) => Health::Wrong(ToldEvent::Paused),
-            (State::Stopped, Expect::Running) => Health::Wrong(ToldEvent::Stopped),
-            (State::Running, Expect::Stopped) => Health::Wrong(ToldEvent::Started),
-        }
+    /// How it stands as it was seen last.
+    fn health(&self, entry: &EntryPlan, stuck: bool) -> Health {
+        let seen = health::Seen {
+            state: self.row.state,
+            hidden: self.row.hidden,
+            stuck,
+            exit_code: self.row.exit_code,
+        };
+        health::judge(&self.row, entry, seen)
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     engine::Loop,
     facts::{Build, Facts},
     feed::{Feeds, Surroundings, buffer},
+    lists::Lists,
     os,
     parts::{Order, Parts},
     perform::Performer,
@@ -42,6 +43,8 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// Whether an address that others can reach may be listened on without a login.
     pub insecure_listen: bool,
+    /// Whether lists of hosts that lost many are taken at the start.
+    pub accept: bool,
     /// How the store is opened.
     pub store: StoreOptions,
 }
@@ -144,7 +147,8 @@ impl App {
         let runbooks = Arc::clone(&shown.runbooks);
         let (web, end_web) = shown.serve(bound, &url, store, asks_in);
         let usual_url = format!("http://{address}");
-        let reloader = Reloader::new(config, list, usual_url, orders_in.clone(), logons);
+        let lists = lists_of(&config, data.clone(), &shown.facts, options.accept).await?;
+        let reloader = Reloader::new(config, list, usual_url, orders_in.clone(), logons, lists);
         let reloader = Arc::new(reloader.with_runbooks(runbooks));
         Ok(Self {
             address,
@@ -254,6 +258,22 @@ impl Shown {
         let ended = async move { ended.await.unwrap_or_default() };
         (tokio::spawn(web.serve(bound, names, ended)), end)
     }
+}
+
+/// Says what became of the lists of hosts, and keeps them, on a thread that may block.
+async fn lists_of(
+    config: &Config,
+    data: PathBuf,
+    facts: &Arc<Facts>,
+    accept: bool,
+) -> Result<Arc<Lists>, StartError> {
+    let (states, facts) = (config.lists.clone(), Arc::clone(facts));
+    blocking("keeping the lists of hosts", move || {
+        let lists = Lists::new(data, facts, &states, accept);
+        lists.taken(&states);
+        Ok(Arc::new(lists))
+    })
+    .await
 }
 
 /// Opens the store and reads it, on a thread that may block.

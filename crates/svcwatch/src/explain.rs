@@ -9,7 +9,7 @@ use svcwatch_core::{
     hearing::Hears,
     id::Name,
     notice::Why,
-    plan::{Expect, LimitPer},
+    plan::{Expect, LimitPer, StoppedOk},
     rhythm::Rhythm,
     time::Span,
 };
@@ -143,7 +143,7 @@ impl Lines {
             self.add(
                 "rights",
                 format!(
-                    "SERVICE_QUERY_STATUS lacks on {}{more}, so it cannot be seen how they are",
+                    "SERVICE_QUERY_STATUS lacks on {}{more}, so it cannot be seen how they are; docs/rights.md says how to give it",
                     some.join(", ")
                 ),
             );
@@ -177,6 +177,7 @@ impl Lines {
                     Expect::Running => "running",
                     Expect::Stopped => "stopped",
                     Expect::Either => "running or stopped",
+                    Expect::Absent => "not installed at all",
                 },
                 text::duration(service.for_span),
                 if service.confirm == 1 {
@@ -186,6 +187,7 @@ impl Lines {
                 },
             ),
         );
+        self.rules(service);
         self.state(service, unseen);
         if let Some(incident) = &service.incident {
             self.add("incident", format!("the incident {incident} is open"));
@@ -223,6 +225,28 @@ impl Lines {
         for lane in &service.lanes {
             self.lane(lane);
         }
+    }
+
+    /// What else the entry says of its presence, its stops and its changes.
+    fn rules(&mut self, service: &ServiceExplained) {
+        self.add("presence", presence(service).to_owned());
+        if matches!(service.expect, Expect::Running | Expect::Either) {
+            self.add("stops", stops(service));
+        }
+        if let Some(reason) = &service.noise {
+            self.add(
+                "noise",
+                format!("it is known to stop and to change by itself, so nothing is told of that: {reason}; name it in an entry of its own to be told all the same"),
+            );
+        }
+        self.add(
+            "changes",
+            if service.changes && service.noise.is_none() {
+                "changes of how it is set up are kept in history and told".to_owned()
+            } else {
+                "changes of how it is set up are kept in history and not told".to_owned()
+            },
+        );
     }
 
     /// How a service is, or was when it was seen last.
@@ -329,6 +353,32 @@ fn rhythm(host: &engine::Explanation) -> String {
             format!("by the schedule `{}`, {next}", occurrences.text())
         }
     }
+}
+
+/// Whether a service must be installed, in words.
+const fn presence(service: &ServiceExplained) -> &'static str {
+    match (service.expect, service.required) {
+        (Expect::Absent, _) => "it is told as long as it is installed",
+        (_, true) => "it is told when it is not installed",
+        (_, false) => "it need not be installed",
+    }
+}
+
+/// Which stops of a service are told, in words.
+fn stops(service: &ServiceExplained) -> String {
+    let rule = match service.stopped_ok {
+        StoppedOk::Exit0 => {
+            "an orderly stop with exit code 0 is as good as running, and every other one is told"
+        }
+        StoppedOk::Never => "every stop is told",
+        StoppedOk::Always => "no stop is told",
+    };
+    let starts = match (service.trigger_start, service.per_user) {
+        (_, Some(true)) => "; it runs for the users who are logged on",
+        (Some(true), _) => "; events start it, so it may also wait for its first start",
+        (Some(false) | None, _) => "",
+    };
+    format!("{rule} (stopped_ok: {}){starts}", service.stopped_ok)
 }
 
 /// Why something is not told, in words.

@@ -4,8 +4,9 @@
 use crate::{
     calendar::AGAIN_EVERY,
     clock::{self, Clock},
-    config::{self, Config, LoadOptions},
+    config::{self, Config, ListOptions, LoadOptions},
     dest::sender::Destinations,
+    lists::Lists,
     os::{self, Stamp},
     parts::{Change, Order},
     runbook::Runbooks,
@@ -28,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const STEADY_FOR: Duration = Duration::from_millis(200);
 /// How often a file that does not come to rest is looked at again within one look.
 const STEADY_LOOKS: u32 = 20;
+/// How often it is looked whether a service is to be asked for its list of hosts.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// Knows when the times of maintenance windows are to be given anew: hourly, and when the clock was set.
 #[derive(Debug)]
@@ -64,8 +67,12 @@ pub struct Reloader {
     url: String,
     orders: mpsc::Sender<Order>,
     logons: Arc<Logons>,
+    lists: Arc<Lists>,
     runbooks: Arc<Runbooks>,
 }
+
+/// The files of the configuration and of its lists, each as it was seen.
+type Stamps = Vec<(PathBuf, Option<Stamp>)>;
 
 /// What is carried out now.
 #[derive(Debug)]
@@ -73,7 +80,7 @@ struct Current {
     config: Arc<Config>,
     destinations: DestinationList,
     /// The files as they were when they were read, good or bad.
-    stamps: Vec<Option<Stamp>>,
+    stamps: Stamps,
     /// The destinations that could not be made ready from the secrets as they are, so that it is told once.
     refused: Option<Vec<String>>,
 }
@@ -86,8 +93,9 @@ impl Reloader {
         url: String,
         orders: mpsc::Sender<Order>,
         logons: Arc<Logons>,
+        lists: Arc<Lists>,
     ) -> Self {
-        let stamps = stamps(&config.files);
+        let stamps = stamps(&config);
         let current = Current {
             config: Arc::new(config),
             destinations,
@@ -100,6 +108,7 @@ impl Reloader {
             url,
             orders,
             logons,
+            lists,
             runbooks: Arc::default(),
         }
     }
@@ -121,9 +130,16 @@ impl Reloader {
                     .to_owned(),
             ]);
         }
-        self.lock().stamps = stamps(&before.files);
-        let url = self.url.clone();
-        let read = tokio::task::spawn_blocking(move || read(&before, &url)).await;
+        let (url, lists) = (self.url.clone(), self.lists.options(&before));
+        let read =
+            tokio::task::spawn_blocking(move || (stamps(&before), read(&before, &url, &lists)));
+        let read = match read.await {
+            Ok((stamps, read)) => {
+                self.lock().stamps = stamps;
+                Ok(read)
+            }
+            Err(error) => Err(error),
+        };
         let read =
             read.unwrap_or_else(|_| Err(vec!["reading the configuration broke off".to_owned()]));
         match read {
@@ -149,6 +165,21 @@ impl Reloader {
         } = new;
         for warning in &config.warnings {
             tracing::warn!(error = %warning, "the configuration");
+        }
+        let (lists, states) = (Arc::clone(&self.lists), config.lists.clone());
+        let taken = tokio::task::spawn_blocking(move || lists.taken(&states)).await;
+        if taken.is_err() {
+            tracing::error!(error = "keeping the lists of hosts broke off", "a reload");
+        }
+        {
+            // A list that was refused, or says the same in another way, changes nothing.
+            let mut current = self.lock();
+            if current.config.same_as(&config) && current.destinations == list {
+                current.config = Arc::new(config);
+                current.refused = None;
+                tracing::info!("the configuration was read again, and nothing in it has changed");
+                return;
+            }
         }
         let change = Change {
             plan: Arc::new(config.plan(clock::wall())),
@@ -178,8 +209,27 @@ impl Reloader {
         }
     }
 
-    /// Looks at files and secrets again and again. Ends only where it is broken off.
+    /// Looks at files and secrets, and asks services for lists of hosts, again and again. Ends only where it is broken
+    /// off.
     pub async fn watch(self: Arc<Self>) {
+        tokio::join!(self.watch_files(), self.watch_services());
+    }
+
+    /// One that answers slowly holds up nothing else.
+    async fn watch_services(&self) {
+        let mut look = interval(ASK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            look.tick().await;
+            let config = Arc::clone(&self.lock().config);
+            if self.lists.ask(&config.lists).await {
+                tracing::info!("a list of hosts has changed");
+                drop(self.reload().await);
+            }
+        }
+    }
+
+    async fn watch_files(&self) {
         let mut keeper = Keeper::new();
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -210,11 +260,11 @@ impl Reloader {
 
     /// Whether a file of the configuration is another one than when it was read, and has come to rest.
     async fn files_changed(&self) -> bool {
-        let (files, known) = {
+        let (config, known) = {
             let current = self.lock();
-            (current.config.files.clone(), current.stamps.clone())
+            (Arc::clone(&current.config), current.stamps.clone())
         };
-        let Ok(mut seen) = look(&files).await else {
+        let Ok(mut seen) = look(&config).await else {
             return false;
         };
         if seen == known {
@@ -222,7 +272,7 @@ impl Reloader {
         }
         for _ in 0..STEADY_LOOKS {
             sleep(STEADY_FOR).await;
-            let Ok(again) = look(&files).await else {
+            let Ok(again) = look(&config).await else {
                 return false;
             };
             if again == seen {
@@ -284,8 +334,9 @@ struct Read {
     destinations: Destinations,
 }
 
-fn read(before: &Config, url: &str) -> Result<Read, Vec<String>> {
-    let config = config::load(&before.files, LoadOptions::default()).map_err(|errors| {
+fn read(before: &Config, url: &str, lists: &ListOptions) -> Result<Read, Vec<String>> {
+    let loaded = config::load_with(&before.files, LoadOptions::default(), lists);
+    let config = loaded.map_err(|errors| {
         errors
             .to_string()
             .lines()
@@ -334,13 +385,19 @@ impl Secrets {
     }
 }
 
-async fn look(files: &[PathBuf]) -> Result<Vec<Option<Stamp>>, tokio::task::JoinError> {
-    let files = files.to_vec();
-    tokio::task::spawn_blocking(move || stamps(&files)).await
+async fn look(config: &Arc<Config>) -> Result<Stamps, tokio::task::JoinError> {
+    let config = Arc::clone(config);
+    tokio::task::spawn_blocking(move || stamps(&config)).await
 }
 
-fn stamps(files: &[PathBuf]) -> Vec<Option<Stamp>> {
-    files.iter().map(|path| os::stamp(path)).collect()
+fn stamps(config: &Config) -> Stamps {
+    let files = config.watched().into_iter();
+    files
+        .map(|path| {
+            let stamp = os::stamp(&path);
+            (path, stamp)
+        })
+        .collect()
 }
 
 fn tell(what: &str, problems: &[String]) {

@@ -2,11 +2,12 @@
 
 use super::Engine;
 use crate::{
+    health,
     hearing::Hears,
     id::{IncidentId, Name, Subject},
     notice::{Kind, Severity, Why},
     observe::{Fault, StartType, State},
-    plan::{Expect, HostPlan, Limit},
+    plan::{Expect, HostPlan, Limit, StoppedOk},
     rhythm::Rhythm,
     silence::{By, Mute},
     time::{Now, Span, Wall},
@@ -79,6 +80,18 @@ pub struct ServiceExplained {
     pub wrong_since: Option<Wall>,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// Whether an event starts it.
+    pub trigger_start: Option<bool>,
+    /// Whether it is a per-user service.
+    pub per_user: Option<bool>,
+    /// Which stops are as good as running.
+    pub stopped_ok: StoppedOk,
+    /// Whether it is told when it is not installed.
+    pub required: bool,
+    /// Whether changes of how it is set up are told.
+    pub changes: bool,
+    /// Why nothing is said of its stops and changes: it is known for them.
+    pub noise: Option<String>,
     /// Its severity, where it is set.
     pub severity: Option<Severity>,
     /// Its open incident.
@@ -192,6 +205,12 @@ impl Engine {
             previous_state: row.previous_state,
             wrong_since: row.wrong_since,
             start_type: row.start_type,
+            trigger_start: row.trigger_start,
+            per_user: row.per_user,
+            stopped_ok: entry.stopped_ok,
+            required: health::is_required(row, entry),
+            changes: entry.changes,
+            noise: health::noise(row, entry).map(String::from),
             severity: entry.severity,
             incident: incident.map(|incident| incident.id.clone()),
             held_until: incident.and_then(|incident| incident.held_until),
@@ -230,7 +249,7 @@ impl Engine {
     ) -> Vec<LaneExplained> {
         let event = match entry.expect {
             Expect::Running | Expect::Either => crate::notice::ToldEvent::Stopped,
-            Expect::Stopped => crate::notice::ToldEvent::Started,
+            Expect::Stopped | Expect::Absent => crate::notice::ToldEvent::Started,
         };
         let severity = entry.severity.unwrap_or(event.severity());
         let Some(notice) = self

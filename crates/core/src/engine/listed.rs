@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::{
+    changes::Part,
     effect::{Effect, Step},
     host::{Host, Line, Listed},
     id::Name,
@@ -14,6 +15,9 @@ use crate::{
     view::View,
 };
 use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
+
+/// Said of a service that was not there before.
+const NEW: &str = "it is new: the host did not show it before";
 
 /// A service that an entry of the plan has selected.
 pub(super) struct Selected {
@@ -79,6 +83,18 @@ fn share(
         known.insert(Arc::clone(&details));
     }
     Some(details)
+}
+
+/// Why a service that was not watched is from now on, where that is a change: it was not there, or it started in
+/// another way.
+fn why_now(before: Option<Listed>, config: &ServiceConfig) -> Option<String> {
+    let before = before?;
+    // Those of users come with the users.
+    if before.new && config.per_user != Some(true) {
+        return Some(String::from(NEW));
+    }
+    let (was, is) = (before.start_type?, config.start_type?);
+    (was != is).then(|| format!("start type: now {is}, before {was}; it is watched from now on"))
 }
 
 /// Where somebody wrote a display name for a key name, what the service is really called.
@@ -176,9 +192,14 @@ impl Engine {
             host.keep_listed(&names);
         }
         let added = select(host, &names, reading);
+        let is_new = host.knows_list();
         let any = !added.is_empty();
         for selected in added {
+            let service = selected.service.clone();
             self.watch(now, name, selected, step);
+            if is_new {
+                self.appeared(now, name, &service, String::from(NEW), step);
+            }
         }
         if any {
             self.show_host(name, step);
@@ -284,42 +305,62 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        let mut changed = Vec::new();
+        let mut configured = Vec::new();
+        let mut forgotten = Vec::new();
         let mut selected = Vec::new();
         for config in services {
             let service = Name::new(&config.name);
+            let mut before = None;
             if let Some(listed) = host.listed.get_mut(&service) {
+                before = Some(*listed);
                 *listed = Listed {
                     start_type: config.start_type,
                     asked: true,
+                    new: false,
                 };
             }
             if let Some(target) = host
                 .find(&service)
                 .and_then(|place| host.targets.get_mut(place))
             {
-                if target.configure(config, share(&mut self.details, config)) {
+                let (new, changes) = target.configure(config, share(&mut self.details, config));
+                let other = changes.iter().any(|change| change.part == Part::StartType);
+                if other && planted::is(Planted::SelectionForgotten) {
+                    forgotten.push(service.clone());
+                }
+                if new {
                     step.commit.push(Record::Target(target.row.clone()));
-                    changed.push(service);
+                    configured.push((service, changes));
                 }
             } else if let Some(entry) =
                 host.plan
                     .entry_for(&service, config.display_name.as_deref(), config.start_type)
             {
-                selected.push(Selected {
+                let one = Selected {
                     service,
                     display_name: config.display_name.as_deref().map(Arc::from),
                     entry,
                     start_type: config.start_type,
-                });
+                };
+                selected.push((one, why_now(before, config)));
             }
         }
-        for service in changed {
+        for (service, changes) in configured {
+            if !changes.is_empty() {
+                self.changed(now, name, &service, &changes, step);
+            }
             self.show_service(name, &service, step);
         }
+        for service in forgotten {
+            self.unwatch(now, name, &service, step);
+        }
         let any = !selected.is_empty();
-        for one in selected {
+        for (one, why_now) in selected {
+            let service = one.service.clone();
             self.watch(now, name, one, step);
+            if let Some(sentence) = why_now {
+                self.appeared(now, name, &service, sentence, step);
+            }
         }
         if any {
             if let Some(host) = self.hosts.get_mut(name) {

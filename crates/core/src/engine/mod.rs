@@ -4,6 +4,7 @@
 //! After each event the same short pass restores what must always hold: what has come due is looked at, whoever may
 //! be read is read, and whatever may be sent is sent.
 
+mod changed;
 mod explain;
 mod hearing;
 mod listed;
@@ -15,6 +16,7 @@ mod reload;
 mod restore;
 mod service;
 mod telling;
+mod vanished;
 mod views;
 
 #[cfg(test)]

@@ -277,6 +277,19 @@ impl Engine {
         let row = incident.or_else(|| self.incidents.owed_end(subject));
         let (severity, event) =
             row.map_or_else(|| self.usual(subject), |row| (row.severity, row.event));
+        self.mute_covering(subject, severity, event)
+    }
+
+    /// The mute that covers something of a subject.
+    pub(super) fn mute_covering(
+        &self,
+        subject: &Subject,
+        severity: Severity,
+        event: ToldEvent,
+    ) -> Option<&Arc<Mute>> {
+        if self.mutes.is_quiet() {
+            return None;
+        }
         let host = subject.host().and_then(|name| self.hosts.get(name));
         let entry = host.and_then(|host| {
             let target = host.targets.get(host.find(subject.service()?)?)?;

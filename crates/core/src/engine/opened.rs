@@ -5,6 +5,7 @@ use crate::{
     effect::{Effect, Fact, Step},
     id::{IncidentId, Name, Subject},
     notice::{Kind, Severity, ToldEvent, Why},
+    plan::Expect,
     planted::{self, Planted},
     policy::{Ruling, mute, remind},
     record::{HistoryRow, IncidentRow, Record},
@@ -49,7 +50,7 @@ impl Engine {
     }
 
     /// Writes a line of history for a subject that is not a service.
-    fn write_turn(
+    pub(super) fn write_turn(
         &mut self,
         now: Now,
         subject: &Subject,
@@ -159,13 +160,15 @@ impl Engine {
         let Some(target) = host.find(service).and_then(|place| host.targets.get(place)) else {
             return plain;
         };
-        let severity = host
-            .plan
-            .services
-            .get(target.entry)
-            .and_then(|entry| entry.severity);
+        let entry = host.plan.services.get(target.entry);
+        let severity = entry.and_then(|entry| entry.severity);
+        // A change is good to know; that something forbidden is there is for somebody to look at.
+        let usual = match entry.map(|entry| entry.expect) {
+            Some(Expect::Absent) => Severity::Warning,
+            Some(Expect::Running | Expect::Stopped | Expect::Either) | None => event.severity(),
+        };
         (
-            severity.unwrap_or(event.severity()),
+            severity.unwrap_or(usual),
             target.row.previous_state,
             host.plan.settle,
         )

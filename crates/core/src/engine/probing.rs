@@ -341,6 +341,7 @@ impl Engine {
             for target in &mut host.targets {
                 target.config_read = false;
             }
+            host.ask_again_of_listed();
         }
         let mut services: Vec<Name> = host
             .targets

@@ -6,7 +6,7 @@ use crate::{
     effect::{Effect, Step},
     host::{self, Host},
     id::{Name, Subject},
-    notice::ToldEvent,
+    notice::{Notice, ToldEvent},
     plan::{HostPlan, NO_ENTRY, Named, Plan, Selector},
     record::{HostRow, Record, TargetRow},
     time::Now,
@@ -26,12 +26,14 @@ impl Engine {
             .filter(|name| !planned.contains(name))
             .cloned()
             .collect();
+        let mut vanished = Vec::new();
         for name in gone {
-            self.forget_host(now, &name, step);
+            vanished.extend(self.forget_host(now, &name, step));
         }
         self.replace_accounts(plan);
         self.outbox.replan(now, plan);
         self.outbox.park_removed(step);
+        self.tell_vanished(now, vanished, step);
         let mut begun = Vec::new();
         for (place, host) in plan.hosts.iter().enumerate() {
             if self.place_host(now, host, u64::try_from(place).unwrap_or(0), step) {
@@ -76,6 +78,7 @@ impl Engine {
             .add(now, &plan.name, &plan.every, plan.timeout, place, dead);
         if let Some(host) = self.hosts.get_mut(&plan.name) {
             if !scheduled && Arc::ptr_eq(&host.plan, plan) {
+                note_listed(host, plan, step);
                 self.lay_plan(now, &plan.name, step);
                 return true;
             }
@@ -84,6 +87,7 @@ impl Engine {
             let shown_changed = host.plan.labels != plan.labels || host.plan.site != plan.site;
             let entries_changed = host.plan.services != plan.services;
             let before = core::mem::replace(&mut host.plan, Arc::clone(plan));
+            note_listed(host, plan, step);
             if account_changed {
                 host.refused_until = None;
                 host.refusal = None;
@@ -106,6 +110,7 @@ impl Engine {
             cause: None,
             wrong_since: None,
             refused_until: None,
+            listed: plan.listed,
             ..row
         });
         let host = Host::new(Arc::clone(plan), row, now);
@@ -157,16 +162,23 @@ impl Engine {
                         .services
                         .get(target.entry)
                         .map(|entry| (entry.for_span, entry.expect));
-                    let is = host
-                        .plan
+                    let is = plan
                         .services
                         .get(entry)
                         .map(|entry| (entry.for_span, entry.expect));
+                    let alike = before
+                        .services
+                        .get(target.entry)
+                        .zip(plan.services.get(entry))
+                        .is_none_or(|(was, is)| was.judges_like(is));
                     shown.push(row.service.clone());
                     let Some(target) = host.targets.get_mut(place) else {
                         continue;
                     };
                     target.entry = entry;
+                    if !alike {
+                        target.judge_again();
+                    }
                     if was.is_some() && was != is {
                         target.start_again(now);
                         step.commit.push(Record::Target(target.row.clone()));
@@ -264,8 +276,8 @@ impl Engine {
         }));
     }
 
-    /// Does not watch a host any more.
-    fn forget_host(&mut self, now: Now, name: &Name, step: &mut Step) {
+    /// Does not watch a host any more. Gives what is to be told of that, where a list named it.
+    fn forget_host(&mut self, now: Now, name: &Name, step: &mut Step) -> Option<Notice> {
         let services: Vec<Name> = self
             .hosts
             .get(name)
@@ -291,6 +303,7 @@ impl Engine {
             ToldEvent::Unwatched,
             step,
         );
+        let vanished = self.vanishing(now, name, step);
         for account in self.accounts.values_mut() {
             account.forget(name);
         }
@@ -308,6 +321,7 @@ impl Engine {
         step.effects.push(Effect::Forget { host: name.clone() });
         step.effects
             .push(Effect::Show(View::HostGone(name.clone())));
+        vanished
     }
 
     /// Ends incidents whose subject is gone: nothing could ever end them later.
@@ -321,5 +335,13 @@ impl Engine {
         for subject in orphans {
             self.fine(now, &subject, ToldEvent::Unwatched, step);
         }
+    }
+}
+
+/// Keeps whether a list names a host: once it does not, perhaps while we are not running, that is told.
+fn note_listed(host: &mut Host, plan: &HostPlan, step: &mut Step) {
+    if host.row.listed != plan.listed {
+        host.row.listed = plan.listed;
+        step.commit.push(Record::Host(host.row.clone()));
     }
 }

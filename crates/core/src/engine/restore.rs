@@ -108,6 +108,10 @@ impl Engine {
                 self.retired_hosts.insert(row.host.clone(), row);
                 continue;
             }
+            let row = HostRow {
+                listed: row.listed && !planted::is(Planted::ListsForgotten),
+                ..row
+            };
             let host_plan = planned
                 .get(&row.host)
                 .map_or_else(|| Arc::new(unplanned(&row.host)), |known| Arc::clone(known));
@@ -214,6 +218,7 @@ fn unplanned(name: &Name) -> HostPlan {
         host_for: Span::ZERO,
         settle: Span::ZERO,
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: Vec::new(),
     }

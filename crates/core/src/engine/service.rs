@@ -6,10 +6,13 @@ use crate::{
     id::{IncidentId, Name, Subject},
     notice::{ToldEvent, Why},
     observe::State,
+    per_user::NEVER_STARTED,
+    plan::{EntryPlan, Expect},
     record::{DroppedRow, HistoryRow, Record},
-    target::{Meaning, Seen, Sight},
+    target::{Meaning, Seen, Sight, Target},
     time::Now,
 };
+use alloc::string::String;
 
 /// What happens to the incident of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,20 @@ impl Turn {
         match self {
             Self::Opens(event) | Self::Updates(event) | Self::Ends(event) => event,
         }
+    }
+}
+
+/// Why a service is not as expected, where its state alone does not say it.
+fn cause(target: &Target, entry: &EntryPlan) -> Option<String> {
+    let never_started = target.row.exit_code == Some(NEVER_STARTED);
+    if target.row.state == State::Missing {
+        target.hint.clone()
+    } else if entry.expect == Expect::Absent {
+        Some(String::from("it is installed and should not be"))
+    } else if target.row.state == State::Stopped && never_started {
+        Some(String::from("it did not start since the machine did"))
+    } else {
+        None
     }
 }
 
@@ -58,11 +75,8 @@ impl Engine {
         let muted = target.muted(entry);
         let service = target.row.service.clone();
         let first_look = target.first_look;
-        let cause = if target.row.state == State::Missing {
-            target.hint.clone()
-        } else {
-            None
-        };
+        let gone = matches!(seen.changed_from, Some(Some(_))) && target.row.state == State::Missing;
+        let cause = cause(target, entry);
         let subject = Subject::Service {
             host: host_name.clone(),
             service: service.clone(),
@@ -85,7 +99,12 @@ impl Engine {
             Some(Turn::Opens(event)) => self.open(now, &subject, event, cause, first_look, step),
             Some(Turn::Updates(event)) => self.update(now, &subject, event, None, step),
             Some(Turn::Ends(event)) => self.end(now, &subject, event, step),
-            None => {}
+            // An end by being uninstalled is told as one.
+            None => {
+                if gone {
+                    self.vanished(now, host_name, &service, step);
+                }
+            }
         }
         if seen.changed_from.is_some() || turn.is_some() || seen.dirty {
             self.show_service(host_name, &service, step);

@@ -45,7 +45,7 @@ impl Engine {
     }
 
     /// Fills in what is known of the subject.
-    fn describe(&self, subject: &Subject, notice: &mut Notice) {
+    pub(super) fn describe(&self, subject: &Subject, notice: &mut Notice) {
         if let Some(host) = subject.host().and_then(|host| self.hosts.get(host)) {
             notice.site.clone_from(&host.plan.site);
             notice.labels = Arc::clone(&host.plan.labels);

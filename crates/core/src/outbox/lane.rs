@@ -126,9 +126,10 @@ impl Lane {
     /// Whether the recipient knows, or will know from what waits, that something is wrong.
     pub fn will_know(&self) -> bool {
         let waiting = self.head.iter().chain(&self.waiting);
+        // What stands for itself says nothing of any incident.
         waiting
             .map(|row| row.notice.kind)
-            .next_back()
+            .rfind(|kind| !matches!(kind, Kind::Info | Kind::Summary))
             .map_or(self.row.told.is_some(), |last| last != Kind::Resolved)
     }
 

@@ -3,13 +3,14 @@
 use super::Ruling;
 use crate::{
     notice::Why,
+    planted::{self, Planted},
     time::{Span, Tick},
 };
 
 /// Whether a service that is not as expected becomes an incident at all. One that somebody named does at first sight;
 /// one that a pattern or a start type matched is learned first: until it has run once, nobody knows that it should.
-pub fn opens(named: bool, seen_running: bool) -> Ruling {
-    if named || seen_running {
+pub fn opens(at_first_sight: bool, seen_running: bool) -> Ruling {
+    if at_first_sight || seen_running || planted::is(Planted::LearnedIsTold) {
         Ruling::Pass
     } else {
         Ruling::Drop(Why::NeverSeenRunning)

@@ -20,6 +20,7 @@ impl World {
         self.nothing_waits();
         self.hosts_are_well();
         self.all_is_heard();
+        self.set_up_is_known();
         let recipients = self.recipients();
         for recipient in &recipients {
             self.beliefs_are_true(recipient);
@@ -199,6 +200,8 @@ impl World {
             row.destination == recipient.0
                 && row.recipient == recipient.1
                 && row.notice.subject == *subject
+                // That something changed says nothing of how it stands.
+                && row.notice.incident.is_some()
         });
         let last = lane.max_by_key(|row| row.order);
         last.is_some_and(|row| row.state == DeliveryState::Parked)

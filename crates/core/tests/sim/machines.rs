@@ -1,6 +1,7 @@
 //! The machines as they truly are, and what a probe of one brings back.
 
 use crate::{
+    changes::SetUp,
     rng::Rng,
     services::{Service, Visible},
     setup::{MachineSetup, SECOND, display_name_of, start_type_of},
@@ -69,6 +70,7 @@ impl Machine {
             pid: 1_000,
             since: 0,
             visible: Visible::Listed,
+            set_up: SetUp::default(),
         };
         Self {
             computer: setup.computer.clone(),
@@ -328,6 +330,13 @@ impl Machine {
             per_user: Some(false),
             display_name: Some(display_name_of(name.as_str())),
             ..ServiceConfig::default()
+        };
+        let config = |name: &Name| {
+            let mut config = config(name);
+            if let Some(service) = self.services.iter().find(|service| service.name == *name) {
+                service.configure(&mut config);
+            }
+            config
         };
         let there = |name: &&Name| {
             let known = self.services.iter().find(|service| service.name == **name);

@@ -10,6 +10,7 @@
 //! `SVCWATCH_SIM_ALOUD=1` prints what the monitor decides and sends in the short story;
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
+mod changes;
 mod happen;
 mod heard;
 mod instant;
@@ -31,6 +32,7 @@ mod shrink;
 mod store;
 mod story;
 mod tale;
+mod vanished;
 mod world;
 
 use std::sync::{

@@ -2,9 +2,12 @@
 //! against that. Here are its facts and the rules about incidents (P4: nothing is taken for something else).
 
 use crate::{
+    changes::Written,
     ledger::Ledger,
     logons::Logons,
-    readings::{Readings, Run, Sight, entry_of, fine, host_of, wrong},
+    readings::{
+        Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, told_as, wrong,
+    },
     store::Store,
 };
 use std::{
@@ -68,6 +71,8 @@ pub(crate) struct Oracle {
     pub(crate) ledger: Ledger,
     /// Logons.
     pub(crate) logons: Logons,
+    /// What the batch that is being written says of changes.
+    pub(crate) changes: Written,
     /// When the monitor died.
     pub(crate) crashes: Vec<u64>,
     /// When the wall clock was set, and by how much.
@@ -140,6 +145,7 @@ impl Oracle {
 
     /// Looks at a row before it is written.
     pub(crate) fn before_write(&mut self, store: &Store, window: Window, record: &Record) {
+        self.changes_written(store, window, record);
         match record {
             Record::Incident(row) => self.judge_incident(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
@@ -315,17 +321,17 @@ impl Oracle {
                     continue;
                 };
                 let stuck = event == ToldEvent::Stuck && state.is_pending();
-                if !stuck && wrong(entry, run.sight.0) != Some(event) {
+                if !stuck && wrong(entry, run.sight) != Some(event) {
                     continue;
                 }
-                let first = streak(runs, at, |sight| fine(entry, sight.0)).first;
+                let first = streak(runs, at, |sight| fine(entry, *sight)).first;
                 let slack = window.until - window.from + 20 + self.forward_since(first);
                 let held = run.last.min(window.until) - first + slack;
                 let still = run.last.min(window.until) - run.first + slack;
                 let stuck_after = self.stuck_after(state);
                 if opening && held < entry.for_span.0 {
                     why = format!("it was so for {held} ms only, of {}", entry.for_span.0);
-                } else if !stuck && run.count < entry.confirm {
+                } else if !stuck && agreeing(runs, at) < entry.confirm {
                     why = format!("{} readings agreed, of {}", run.count, entry.confirm);
                 } else if stuck && still < stuck_after {
                     why = format!("its checkpoint stood for {still} ms only, of {stuck_after}");
@@ -404,7 +410,7 @@ impl Oracle {
     }
 
     /// The configurations that held within a window.
-    fn plans_within(&self, window: Window) -> Vec<Arc<Plan>> {
+    pub(crate) fn plans_within(&self, window: Window) -> Vec<Arc<Plan>> {
         let before = self.plans.iter().rposition(|(at, _)| *at <= window.from);
         let within = self.plans.iter().skip(before.unwrap_or(0));
         within.map(|(_, plan)| Arc::clone(plan)).collect()
@@ -422,7 +428,7 @@ impl Oracle {
                 let entries = self.entries(host, service);
                 let runs = self.readings.of_service(host, service);
                 let over =
-                    |run: &Run<(Sight, u32)>| entries.iter().any(|entry| fine(entry, run.sight.0));
+                    |run: &Run<ServiceSight>| entries.iter().any(|entry| fine(entry, run.sight));
                 let ended = runs
                     .iter()
                     .any(|run| over(run) && run.last > since && run.first <= window.until);
@@ -480,18 +486,4 @@ fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run
         streak.count += run.count;
     }
     streak
-}
-
-/// Whether a fault is told as this event.
-fn told_as(fault: Fault, event: ToldEvent) -> bool {
-    match fault {
-        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout | Fault::ShuttingDown => {
-            event == ToldEvent::HostUnreachable
-        }
-        Fault::LogonRefused => matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused),
-        Fault::AccountPaused => event == ToldEvent::AccountPaused,
-        Fault::AccessDenied => event == ToldEvent::AccessDenied,
-        Fault::WrongHost => event == ToldEvent::WrongHost,
-        Fault::ProtocolError => event == ToldEvent::ProtocolError,
-    }
 }

@@ -13,6 +13,7 @@ use svcwatch_core::{
     observe::{Fault, HostReading, ProbeId, Reading, ServiceReading, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
+        StoppedOk,
     },
     record::{Acknowledged, DeliveryRow, DeliveryState, IncidentRow, Record, TargetRow},
     time::{Span, Wall},
@@ -40,6 +41,9 @@ fn plan() -> Plan {
 
         instant: false,
         required: true,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -55,6 +59,7 @@ fn plan() -> Plan {
             host_for: Span(90_000),
             settle: Span(0),
             also_known_as: Vec::new(),
+            listed: false,
             labels: Arc::from([]),
             services: vec![entry.clone()],
         })

@@ -352,6 +352,7 @@ impl World {
     /// Writes the rows of a batch, each looked at first.
     pub(crate) fn write_rows(&mut self, writing: &Writing) {
         let wall = self.clocks().wall;
+        self.judge_vanished(&writing.records);
         for record in writing.records.iter() {
             self.say(|| words_of(record));
             self.oracle
@@ -364,6 +365,7 @@ impl World {
                 self.oracle.broken(rule, sentence);
             }
         }
+        self.oracle.changes_are_whole();
     }
 
     fn show(&mut self, view: View) {

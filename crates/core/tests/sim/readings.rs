@@ -8,7 +8,7 @@ use svcwatch_core::{
     id::Name,
     notice::ToldEvent,
     observe::{Asked, Fault, HostReading, Reading, State},
-    plan::{EntryPlan, Expect, HostPlan, Plan, Selector},
+    plan::{EntryPlan, Expect, HostPlan, Plan, Selector, StoppedOk},
 };
 
 /// What was seen of a service.
@@ -33,8 +33,8 @@ pub(crate) struct Run<T> {
     pub(crate) count: u32,
 }
 
-/// A reading of a service: what, and its checkpoint where it is pending.
-type ServiceSight = (Sight, u32);
+/// A reading of a service: what, and its checkpoint where it is pending or its exit code where it is stopped.
+pub(crate) type ServiceSight = (Sight, u32);
 
 /// Runs that are kept of one thing.
 const RUNS_MAX: usize = 400;
@@ -140,10 +140,10 @@ impl Readings {
 fn sight_of(reading: &Reading) -> ServiceSight {
     (
         Sight::State(reading.state),
-        if reading.state.is_pending() {
-            reading.checkpoint
-        } else {
-            0
+        match reading.state {
+            State::Stopped => reading.exit_code.unwrap_or(0),
+            state if state.is_pending() => reading.checkpoint,
+            _ => 0,
         },
     )
 }
@@ -167,25 +167,55 @@ pub(crate) fn host_of<'plan>(plan: &'plan Plan, name: &Name) -> Option<&'plan Ho
 }
 
 /// What a lasting sight of a service means for an entry; a pending state is nothing unless it is stuck.
-pub(crate) fn wrong(entry: &EntryPlan, sight: Sight) -> Option<ToldEvent> {
+pub(crate) fn wrong(entry: &EntryPlan, (sight, exit_code): ServiceSight) -> Option<ToldEvent> {
     let Sight::State(state) = sight else {
         return Some(ToldEvent::Hidden);
     };
     match (state, entry.expect) {
-        (State::Missing, _) if entry.required || matches!(entry.selector, Selector::Start(_)) => {
-            Some(ToldEvent::Missing)
-        }
+        (State::Missing, _) if entry.required => Some(ToldEvent::Missing),
         (State::Paused, _) => Some(ToldEvent::Paused),
-        (State::Stopped, Expect::Running) => Some(ToldEvent::Stopped),
+        (State::Stopped, Expect::Running) => {
+            let fine = match entry.stopped_ok {
+                StoppedOk::Always => true,
+                StoppedOk::Exit0 => exit_code == 0,
+                StoppedOk::Never => false,
+            };
+            (!fine).then_some(ToldEvent::Stopped)
+        }
         (State::Running, Expect::Stopped) => Some(ToldEvent::Started),
         _ => None,
     }
 }
 
 /// Whether a sight ends an incident.
-pub(crate) fn fine(entry: &EntryPlan, sight: Sight) -> bool {
-    match sight {
+pub(crate) fn fine(entry: &EntryPlan, sight: ServiceSight) -> bool {
+    match sight.0 {
         Sight::Hidden | Sight::State(State::Unknown) => false,
         Sight::State(state) => !state.is_pending() && wrong(entry, sight).is_none(),
+    }
+}
+
+/// How many readings in a row saw the same state as this one, whatever the exit code.
+pub(crate) fn agreeing(runs: &[Run<ServiceSight>], at: usize) -> u32 {
+    let same = |run: &&Run<ServiceSight>| run.sight.0 == runs[at].sight.0;
+    runs[..=at]
+        .iter()
+        .rev()
+        .take_while(same)
+        .map(|run| run.count)
+        .sum()
+}
+
+/// Whether a fault is told as this event.
+pub(crate) fn told_as(fault: Fault, event: ToldEvent) -> bool {
+    match fault {
+        Fault::NameNotResolved | Fault::Unreachable | Fault::Timeout | Fault::ShuttingDown => {
+            event == ToldEvent::HostUnreachable
+        }
+        Fault::LogonRefused => matches!(event, ToldEvent::LogonRefused | ToldEvent::AccountPaused),
+        Fault::AccountPaused => event == ToldEvent::AccountPaused,
+        Fault::AccessDenied => event == ToldEvent::AccessDenied,
+        Fault::WrongHost => event == ToldEvent::WrongHost,
+        Fault::ProtocolError => event == ToldEvent::ProtocolError,
     }
 }

@@ -231,6 +231,7 @@ impl World {
             } else {
                 0
             };
+            let exit_code = service.reading(self.now).exit_code.unwrap_or(0);
             let sight = if hidden {
                 Sight::Hidden
             } else {
@@ -239,7 +240,7 @@ impl World {
             let expected = if state.is_pending() && !hidden {
                 Some(ToldEvent::Stuck)
             } else {
-                wrong(entry, sight)
+                wrong(entry, (sight, exit_code))
             };
             let bound = bound_of(entry, round) + stuck;
             if self.now < base.max(since) + bound {

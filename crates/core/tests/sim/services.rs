@@ -1,6 +1,6 @@
 //! A service as it truly is.
 
-use crate::{setup::SECOND, story::ServiceChange};
+use crate::{changes::SetUp, setup::SECOND, story::ServiceChange};
 use svcwatch_core::{
     id::Name,
     observe::{Reading, State},
@@ -31,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) pid: u32,
     pub(crate) since: u64,
     pub(crate) visible: Visible,
+    /// How it is set up.
+    pub(crate) set_up: SetUp,
 }
 
 impl Service {
@@ -81,9 +83,31 @@ impl Service {
         self.wait_hint = 0;
     }
 
+    /// It is stopped, with an exit code.
+    fn stop(&mut self, now: u64, code: u32) {
+        let before = self.exit_code;
+        self.enter(now, State::Stopped, None);
+        self.exit_code = code;
+        // What it means is another thing from now on.
+        if code != before {
+            self.since = now;
+        }
+    }
+
     /// Something happens to it. What makes no sense for its state does nothing.
     pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
         let (state, ..) = self.state(now);
+        match change {
+            ServiceChange::StartAs(start) => {
+                self.set_up.start = Some(start);
+                return;
+            }
+            ServiceChange::Account(account) => {
+                self.set_up.account = account;
+                return;
+            }
+            _ => {}
+        }
         if state == State::Missing && change != ServiceChange::Show {
             return;
         }
@@ -93,11 +117,8 @@ impl Service {
                 State::StopPending,
                 Some((State::Stopped, 1, 2 * SECOND)),
             ),
-            ServiceChange::Stop => self.enter(now, State::Stopped, None),
-            ServiceChange::Die(code) => {
-                self.enter(now, State::Stopped, None);
-                self.exit_code = code;
-            }
+            ServiceChange::Stop => self.stop(now, 0),
+            ServiceChange::Die(code) => self.stop(now, code),
             ServiceChange::Start if state == State::Running => {}
             ServiceChange::Start => self.enter(now, State::Running, None),
             ServiceChange::SlowStart(steps, step) => self.enter(
@@ -122,6 +143,7 @@ impl Service {
                 self.state = state;
                 self.then = None;
             }
+            ServiceChange::StartAs(_) | ServiceChange::Account(_) => {}
             ServiceChange::Show => {
                 let was = self.visible;
                 self.visible = Visible::Listed;

@@ -4,13 +4,13 @@ use crate::rng::Rng;
 use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
-    id::Name,
+    id::{Name, stable_hash},
     later::{Constraint, Field, Occurrences, Rule, Test, steps},
     limits,
     observe::{StartType, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        RoutePlan, Selector, StoppedOk, StuckAfter,
     },
     rhythm::Rhythm,
     time::{Span, Wall},
@@ -116,7 +116,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         .collect();
     let destinations = destinations(&mut rng);
     let routes = routes(&mut rng, &destinations);
-    let plan = Plan {
+    let mut plan = Plan {
         hosts,
         accounts: accounts.clone(),
         destinations: destinations.clone(),
@@ -136,6 +136,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         instant_off: false,
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
     };
+    crate::changes::rules(seed, &mut plan);
     let mut setup = Setup {
         machines,
         accounts,
@@ -205,6 +206,7 @@ fn host(
         host_for: Span(rng.pick(&[90 * SECOND, 90 * SECOND, 0, 5 * MINUTE])),
         settle: Span(rng.pick(&[3 * SECOND, 3 * SECOND, 0])),
         also_known_as: Vec::new(),
+        listed: stable_hash(&format!("{entries:?}{at}"), 3).is_multiple_of(2),
         labels: Arc::from([]),
         services: entries,
     }
@@ -252,6 +254,9 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
 
         instant: false,
         required: named,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

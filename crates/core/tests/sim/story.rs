@@ -5,7 +5,7 @@ use crate::{
     setup::{HOUR, MINUTE, SECOND},
 };
 use std::fmt;
-use svcwatch_core::observe::Refusal;
+use svcwatch_core::observe::{Refusal, StartType};
 
 /// One thing that happens.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +70,10 @@ pub(crate) enum ServiceChange {
     Unlist,
     /// Can be seen and listed again, installed where it was not.
     Show,
+    /// Is started in another way from now on.
+    StartAs(StartType),
+    /// Runs as another account from now on.
+    Account(u8),
 }
 
 /// What becomes of a machine.

@@ -58,6 +58,8 @@ pub(crate) fn story(seed: u64, setup: &Setup) -> Vec<Happening> {
         }
     }
     silences(seed, setup, &mut story);
+    crate::vanished::vanish(seed, setup, &mut story);
+    crate::changes::happenings(seed, setup, &mut story);
     story.sort_by_key(|happening| happening.at);
     story
 }

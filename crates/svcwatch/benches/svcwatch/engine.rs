@@ -205,6 +205,7 @@ fn fill(store: &AnyStore) {
             seq: 1,
             visibility_seq: 0,
             refused_until: None,
+            listed: false,
             removed: false,
         }));
         rows.extend((0..STORED_SERVICES).map(|service| {

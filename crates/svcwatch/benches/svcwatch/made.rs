@@ -8,7 +8,9 @@ use svcwatch_core::observe::{
     HostReading, Logon, Observation, Outcome, Reading, ServiceConfig, ServiceReading, StartType,
     State,
 };
-use svcwatch_core::plan::{EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StuckAfter};
+use svcwatch_core::plan::{
+    EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StoppedOk, StuckAfter,
+};
 use svcwatch_core::time::{Now, Span, Tick, Wall};
 
 /// When the measurements begin, on both clocks, in milliseconds.
@@ -45,6 +47,9 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
             confirm: 1,
             instant: false,
             required: true,
+            stopped_ok: StoppedOk::Never,
+            changes: false,
+            noise: None,
             friendly_name: None,
             severity: None,
             labels: Arc::from([]),
@@ -60,6 +65,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         host_for: Span::seconds(90),
         settle: Span::ZERO,
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: entries.clone(),
     });

@@ -6,10 +6,13 @@ use super::{
     failure::Failure,
     output,
 };
-use crate::config::{self, Config, ConfigErrors, LoadOptions, Notes, Problem};
+use crate::config::{
+    self, Config, ConfigErrors, ListOptions, ListSource, ListState, LoadOptions, Notes, Problem,
+};
+use crate::lists;
 use clap::Args;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// Find every problem of a configuration, and with --connect of what it names
 #[derive(Debug, Args)]
@@ -39,21 +42,114 @@ struct Found<'a> {
     warnings: &'a [Problem],
     #[serde(flatten)]
     notes: &'a Notes,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    lists: &'a [ListFound],
     #[serde(skip_serializing_if = "Option::is_none")]
     connected: Option<&'a Connected>,
 }
 
+/// What a list of hosts gives.
+#[derive(Debug, Serialize)]
+struct ListFound {
+    list: String,
+    hosts: usize,
+    files: usize,
+    /// How many of them the configuration names itself.
+    in_config: usize,
+    /// Whether that is what it says now, and not what it said last.
+    current: bool,
+    /// Why it could not be had.
+    fault: Option<String>,
+}
+
+impl ListFound {
+    fn new(state: &ListState, failed: &[(String, String)]) -> Self {
+        let list = state.source.shown();
+        let files = match &state.source {
+            ListSource::Files(_) => state.list.as_ref().map_or(0, |list| list.files.len()),
+            ListSource::HttpSd { .. } => 0,
+        };
+        let fault = failed.iter().find(|(of, _)| *of == list);
+        Self {
+            hosts: state.count(),
+            files,
+            in_config: state.in_config,
+            current: state.current,
+            fault: fault.map(|(_, why)| why.clone()),
+            list,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let files = match self.files {
+            0 => String::new(),
+            files => format!(" ({})", counted(files, "file")),
+        };
+        let too = match self.in_config {
+            0 => String::new(),
+            count => format!(", of which {count} stand in the configuration too"),
+        };
+        let now = match (&self.fault, self.current) {
+            (Some(fault), _) => format!("; it cannot be had: {fault}"),
+            (None, true) => String::new(),
+            (None, false) => ", as it was taken last; --connect asks it".to_owned(),
+        };
+        format!(
+            "  {} from {}{files}{too}{now}\n",
+            counted(self.hosts, "host"),
+            self.list
+        )
+    }
+}
+
+fn counted(number: usize, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Reads a configuration with lists that must be right now; services are asked where that is wanted. Gives besides why
+/// one of them said nothing.
+async fn load(
+    files: Vec<PathBuf>,
+    connect: bool,
+) -> Result<(Result<Config, ConfigErrors>, Vec<(String, String)>), Failure> {
+    let broken =
+        || Failure::met("reading the configuration broke off, which is a fault of svcwatch itself");
+    let mut lists = ListOptions {
+        strict: true,
+        ..ListOptions::default()
+    };
+    let (paths, options) = (files.clone(), lists.clone());
+    let load = move || config::load_with(&paths, LoadOptions::default(), &options);
+    let loaded = tokio::task::spawn_blocking(load)
+        .await
+        .map_err(|_| broken())?;
+    let asks = |config: &Config| {
+        let mut lists = config.lists.iter();
+        lists.any(|state| matches!(state.source, ListSource::HttpSd { .. }))
+    };
+    match loaded {
+        Ok(config) if connect && asks(&config) => {
+            let (answers, failed) = lists::ask_once(&config.lists).await;
+            lists.answers = answers;
+            let load = move || config::load_with(&files, LoadOptions::default(), &lists);
+            let loaded = tokio::task::spawn_blocking(load)
+                .await
+                .map_err(|_| broken())?;
+            Ok((loaded, failed))
+        }
+        loaded => Ok((loaded, Vec::new())),
+    }
+}
+
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let format = arguments.output.output;
-    let files = arguments.files.config;
-    let loaded = tokio::task::spawn_blocking(move || config::load(&files, LoadOptions::default()));
-    let loaded = loaded.await.map_err(|_| {
-        Failure::met("reading the configuration broke off, which is a fault of svcwatch itself")
-    })?;
+    let (loaded, failed) = load(arguments.files.config, arguments.connect).await?;
     let config = match loaded {
         Ok(config) => config,
         Err(errors) => return refuse(format, errors),
     };
+    let states = config.lists.iter();
+    let lists: Vec<ListFound> = states.map(|state| ListFound::new(state, &failed)).collect();
     let connected = if arguments.connect {
         Some(connect::all(&config).await?)
     } else {
@@ -64,6 +160,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             problems: &[],
             warnings: &config.warnings,
             notes: &config.notes,
+            lists: &lists,
             connected: connected.as_ref(),
         })?,
         Format::Table => {
@@ -72,6 +169,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             }
             print_notes(&config.notes)?;
             output::print(&summary(&config))?;
+            let lines: Vec<String> = lists.iter().map(ListFound::sentence).collect();
+            output::print(&lines.concat())?;
             if let Some(connected) = &connected {
                 output::print("\n")?;
                 connected.tables().0.print()?;
@@ -81,7 +180,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
     }
     match connected {
-        Some(connected) if connected.lacks_something() => Err(Failure::Told),
+        Some(connected) if connected.lacks_something() || !failed.is_empty() => Err(Failure::Told),
         Some(_) | None => Ok(()),
     }
 }
@@ -106,6 +205,7 @@ fn refuse(format: Format, errors: ConfigErrors) -> Result<(), Failure> {
             problems: &errors.problems,
             warnings: &[],
             notes: &errors.notes,
+            lists: &[],
             connected: None,
         })?;
     } else {
@@ -122,22 +222,20 @@ fn summary(config: &Config) -> String {
         .iter()
         .filter_map(|host| host.site.as_ref())
         .collect();
-    let count =
-        |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
     format!(
         "The configuration is good: {}{}, {} of services, {}, {}.\n",
-        count(plan.hosts.len(), "host"),
+        counted(plan.hosts.len(), "host"),
         if sites.is_empty() {
             String::new()
         } else {
-            format!(" at {}", count(sites.len(), "site"))
+            format!(" at {}", counted(sites.len(), "site"))
         },
         if entries == 1 {
             "1 entry".to_owned()
         } else {
             format!("{entries} entries")
         },
-        count(config.destinations.len(), "destination"),
-        count(plan.routes.len(), "route"),
+        counted(config.destinations.len(), "destination"),
+        counted(plan.routes.len(), "route"),
     )
 }

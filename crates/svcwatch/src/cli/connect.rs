@@ -6,6 +6,7 @@
 use super::{
     failure::Failure,
     output::{Colour, Progress, Table, maybe, plain},
+    visible,
 };
 use crate::{
     config::{Auth, Config, Connection, Credential},
@@ -20,8 +21,8 @@ use svcwatch_core::{
     effect::ProbeRequest,
     id::Name,
     limits::{CONFIGS_PER_READ_MAX, REFUSALS_MAX},
-    observe::{Asked, HostReading, Logon, Outcome, ProbeId, Refusal, ServiceConfig},
-    plan::{EntryPlan, HostPlan, Selector},
+    observe::{Asked, Fault, HostReading, Logon, Outcome, ProbeId, Refusal, ServiceConfig},
+    plan::{EntryPlan, Expect, HostPlan, Selector, starts_so},
 };
 use tokio::task::JoinSet;
 
@@ -44,6 +45,10 @@ struct HostFound {
     computer_name: Option<String>,
     /// How many services it shows us.
     visible: Option<usize>,
+    /// Services that the account may not see, as far as they are known.
+    hidden: Vec<String>,
+    /// Watched services whose configuration it may not read.
+    unreadable: Vec<String>,
     /// How many of them the configuration means.
     watched: Option<usize>,
     /// Whether the account is an administrator there.
@@ -77,7 +82,14 @@ impl Connected {
 
     /// The hosts and the destinations.
     pub(super) fn tables(&self) -> (Table, Table) {
-        let mut hosts = Table::new(&["HOST", "COMPUTER", "VISIBLE", "WATCHED", "WHAT LACKS"]);
+        let mut hosts = Table::new(&[
+            "HOST",
+            "COMPUTER",
+            "VISIBLE",
+            "WATCHED",
+            "ADMIN",
+            "WHAT LACKS",
+        ]);
         for host in &self.hosts {
             let lacks = match (&host.fault, host.lacks.as_slice()) {
                 (Some(fault), _) => (fault.clone(), Colour::Bad),
@@ -89,6 +101,10 @@ impl Connected {
                 maybe(host.computer_name.as_ref()),
                 maybe(host.visible),
                 maybe(host.watched),
+                match host.administrator {
+                    Some(true) => ("yes".to_owned(), Colour::Bad),
+                    no => maybe(no.map(|_| "no")),
+                },
                 lacks,
             ]);
         }
@@ -251,6 +267,8 @@ impl HostFound {
             address: format!("{}:{}", job.connection.address, job.connection.port),
             computer_name: None,
             visible: None,
+            hidden: Vec::new(),
+            unreadable: Vec::new(),
             watched: None,
             administrator: None,
             fault: None,
@@ -298,7 +316,7 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         probe: ProbeId(1),
         may_log_on: true,
         logons,
-        ask: named(plan).cloned().collect(),
+        ask: named(plan).cloned().chain(visible::always()).collect(),
         timeout: plan.timeout,
     };
     let prober = Prober::new();
@@ -325,6 +343,9 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         }
         Outcome::Fault(fault) => {
             found.fault = Some(format!("{}: {}", fault.fault, fault.cause));
+            if fault.fault == Fault::AccessDenied {
+                found.lacks.push(visible::MEND.to_owned());
+            }
             return (found, fault.refusal, refusals);
         }
         Outcome::LogonNeeded => {
@@ -345,7 +366,7 @@ fn named(plan: &HostPlan) -> impl Iterator<Item = &Name> {
         })
 }
 
-/// How the services are set up, where an entry selects by start type.
+/// How the services are set up: all where an entry selects by start type, else those that are watched.
 async fn configs(
     prober: &Prober,
     plan: &HostPlan,
@@ -353,16 +374,16 @@ async fn configs(
     found: &mut HostFound,
 ) -> Vec<ServiceConfig> {
     let mut configs = Vec::new();
-    if !plan
-        .services
-        .iter()
-        .any(|entry| matches!(entry.selector, Selector::Start(_)))
-    {
-        return configs;
-    }
+    let by_start = |entry: &EntryPlan| matches!(entry.selector, Selector::Start(_));
+    let all = plan.services.iter().any(by_start);
+    let meant = |name: &str, display_name: &str| {
+        let mut entries = plan.services.iter();
+        entries.any(|entry| selects(entry, name, display_name, &[]))
+    };
     let names: Vec<Name> = reading
         .services
         .iter()
+        .filter(|service| all || meant(&service.name, &service.display_name))
         .map(|service| Name::new(&service.name))
         .collect();
     for names in names.chunks(CONFIGS_PER_READ_MAX) {
@@ -403,16 +424,8 @@ fn judge(plan: &HostPlan, reading: &HostReading, configs: &[ServiceConfig], foun
             "it calls itself {computer}, which is remembered and is no fault"
         ));
     }
-    let unreadable = configs
-        .iter()
-        .filter(|config| config.start_type.is_none())
-        .count();
-    if unreadable > 0 {
-        found.lacks.push(format!(
-            "the start type of {unreadable} services may not be read (SERVICE_QUERY_CONFIG lacks)"
-        ));
-    }
-    for entry in &plan.services {
+    let wanted = plan.services.iter();
+    for entry in wanted.filter(|entry| entry.expect != Expect::Absent) {
         if let Some(lack) = lack(entry, reading, configs) {
             if entry.required {
                 found.lacks.push(lack);
@@ -421,6 +434,10 @@ fn judge(plan: &HostPlan, reading: &HostReading, configs: &[ServiceConfig], foun
             }
         }
     }
+    found.hidden = visible::hidden(reading);
+    found.unreadable = visible::unreadable(configs);
+    let lacks = visible::lacks(reading.services.len(), &found.hidden, &found.unreadable);
+    found.lacks.extend(lacks);
 }
 
 fn selects(entry: &EntryPlan, name: &str, display_name: &str, configs: &[ServiceConfig]) -> bool {
@@ -429,7 +446,8 @@ fn selects(entry: &EntryPlan, name: &str, display_name: &str, configs: &[Service
         Selector::NameGlob(glob) => glob.matches(name),
         Selector::DisplayName(glob) => glob.matches(display_name),
         Selector::Start(start) => configs.iter().any(|config| {
-            config.start_type == Some(*start) && config.name.eq_ignore_ascii_case(name)
+            config.start_type.is_some_and(|is| starts_so(*start, is))
+                && config.name.eq_ignore_ascii_case(name)
         }),
     }
 }

@@ -4,11 +4,11 @@ use super::{
     ConfigFiles, Format, Output,
     failure::Failure,
     output::{self, Table, plain},
-    run::load,
+    run::load_with,
 };
 use crate::{
     app, clock,
-    config::{Auth, Config, LoadOptions},
+    config::{Auth, Config, ListOptions, LoadOptions},
     explain,
     store::{AnyStore, Store, StoreError},
     web::{
@@ -50,7 +50,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         accounts: false,
         ..LoadOptions::default()
     };
-    let config = load(arguments.files.config, options).await?;
+    let lists = ListOptions {
+        data: arguments.data.clone(),
+        ..ListOptions::default()
+    };
+    let config = load_with(arguments.files.config, options, lists).await?;
     let (host, service) = (
         Name::new(&arguments.host),
         arguments.service.as_deref().map(Name::new),
@@ -59,6 +63,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::met(not_watched(&config, &host)));
     }
     let logon = logon(&config, &host);
+    let list = list(&config, &host);
     let api = arguments
         .api
         .clone()
@@ -75,7 +80,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    let explanation = with_logon(explanation, logon);
+    let explanation = with_line(explanation, "logon", logon);
+    let explanation = with_line(explanation, "list", list);
     match arguments.output.output {
         Format::Json => output::print_json(&explanation)?,
         Format::Table => table(&explanation).print()?,
@@ -99,10 +105,22 @@ fn logon(config: &Config, host: &Name) -> Option<String> {
     })
 }
 
+/// Which list names a host, as far as one does.
+fn list(config: &Config, host: &Name) -> Option<String> {
+    let place = config.listed_in(host)?;
+    let mut hosts = config.core.hosts.iter();
+    let by_list = hosts.any(|known| known.name == *host && known.listed);
+    Some(if by_list {
+        format!("{place} names it; it is watched as long as that does")
+    } else {
+        format!("{place} names it too; what the configuration itself says of it wins")
+    })
+}
+
 /// Says it behind what is said of the host itself.
-fn with_logon(mut explanation: Explanation, logon: Option<String>) -> Explanation {
-    if let Some(text) = logon {
-        let about = "logon".to_owned();
+fn with_line(mut explanation: Explanation, about: &str, text: Option<String>) -> Explanation {
+    if let Some(text) = text {
+        let about = about.to_owned();
         let place = explanation.lines.len().min(1);
         explanation
             .lines

@@ -13,8 +13,10 @@ mod failure;
 mod history;
 mod import;
 mod incidents;
+mod init;
 mod output;
 mod password;
+mod rights;
 mod rules;
 mod run;
 mod runbook;
@@ -23,6 +25,7 @@ mod schema;
 mod services;
 mod silence;
 mod test;
+mod visible;
 
 use crate::{COMMIT, VERSION};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -63,6 +66,7 @@ enum Command {
     Demo(demo::Arguments),
     Check(check::Arguments),
     Services(services::Arguments),
+    Init(init::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
     Incidents(incidents::Arguments),
@@ -73,6 +77,7 @@ enum Command {
     Runbook(runbook::Arguments),
     Import(import::Arguments),
     Schedule(schedule::Arguments),
+    Rights(rights::Arguments),
     Schema(schema::Arguments),
     Backup(backup::Arguments),
     Completions(completions::Arguments),
@@ -162,6 +167,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Services(arguments) => services::run(arguments).await,
+        Command::Init(arguments) => init::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
         Command::Incidents(arguments) => incidents::run(arguments).await,
@@ -172,6 +178,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Runbook(arguments) => runbook::run(&arguments),
         Command::Import(arguments) => import::run(arguments).await,
         Command::Schedule(arguments) => schedule::run(&arguments),
+        Command::Rights(arguments) => rights::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Completions(arguments) => completions::run(&arguments, &mut Cli::command()),

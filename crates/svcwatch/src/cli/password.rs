@@ -8,7 +8,12 @@ use std::{
 };
 
 /// The environment variable that may hold the password.
-const VARIABLE: &str = "SVCWATCH_PASSWORD";
+pub(super) const VARIABLE: &str = "SVCWATCH_PASSWORD";
+
+/// Whether the environment holds a password.
+pub(super) fn is_set() -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty())
+}
 
 /// The password for a user: from the file, else from the environment, else asked for.
 pub(super) fn of(user: &str, file: Option<PathBuf>) -> Result<Secret, Failure> {
@@ -17,7 +22,7 @@ pub(super) fn of(user: &str, file: Option<PathBuf>) -> Result<Secret, Failure> {
             .read()
             .map_err(|error| Failure::usage(error.to_string()));
     }
-    if std::env::var_os(VARIABLE).is_some_and(|value| !value.is_empty()) {
+    if is_set() {
         let source = SecretSource::Env(VARIABLE.to_owned());
         return source
             .read()

@@ -4,7 +4,7 @@ use super::{failure::Failure, output};
 use crate::{
     VERSION,
     app::{App, Options},
-    config::{self, Config, LoadOptions},
+    config::{self, Accept, Config, ListOptions, LoadOptions},
     os::{Signal, Signals},
     store::{StoreError, StoreOptions},
 };
@@ -37,6 +37,9 @@ pub(super) struct Arguments {
     /// Listen without a login where others can reach it
     #[arg(long)]
     insecure_listen: bool,
+    /// Take lists of hosts that lost more than a fifth of their hosts, or all, as they are now
+    #[arg(long)]
+    accept: bool,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -44,7 +47,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::usage(WITHOUT_CONFIG));
     }
     let files = arguments.config.clone();
-    let config = load(files, LoadOptions::default()).await?;
+    let lists = ListOptions {
+        data: arguments.data.clone(),
+        accept: if arguments.accept {
+            Accept::All
+        } else {
+            Accept::None
+        },
+        ..ListOptions::default()
+    };
+    let config = load_with(files, LoadOptions::default(), lists).await?;
     for warning in &config.warnings {
         output::complain(&format!("warning: {warning}"));
     }
@@ -55,6 +67,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         data: arguments.data,
         listen: arguments.listen,
         insecure_listen: arguments.insecure_listen,
+        accept: arguments.accept,
         store: StoreOptions::default(),
     };
     let app = Box::pin(App::start(config, options)).await?;
@@ -66,7 +79,16 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Reads a configuration on a thread that may block.
 pub(super) async fn load(files: Vec<PathBuf>, options: LoadOptions) -> Result<Config, Failure> {
-    let loaded = tokio::task::spawn_blocking(move || config::load(&files, options));
+    load_with(files, options, ListOptions::default()).await
+}
+
+/// The same, and its lists of hosts in this way.
+pub(super) async fn load_with(
+    files: Vec<PathBuf>,
+    options: LoadOptions,
+    lists: ListOptions,
+) -> Result<Config, Failure> {
+    let loaded = tokio::task::spawn_blocking(move || config::load_with(&files, options, &lists));
     match loaded.await {
         Ok(loaded) => Ok(loaded?),
         Err(_) => Err(Failure::not_started(

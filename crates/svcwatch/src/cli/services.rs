@@ -6,13 +6,18 @@ use super::{
     output::{self, Colour, Progress, Table, maybe, plain},
     password,
 };
-use crate::probe::{Access, Auth, Encryption, Prober, Transport};
+use crate::probe::{
+    Access, Auth, Encryption, Prober, Transport,
+    record::{BYTES_MAX, Record, Recorder},
+};
+use crate::secret::Secret;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::{
     collections::HashMap,
-    io::{self, BufRead, IsTerminal, Write},
-    path::PathBuf,
+    fs::{File, OpenOptions},
+    io::{self, BufRead, IsTerminal, Read, Write},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use svcwatch_core::{
@@ -30,11 +35,14 @@ Examples:
   svcwatch services srv01.corp.example --user 'CORP\\svcwatch'
   svcwatch services 127.0.0.1 --port 4490 --user root --password-file root.password --encryption off
   svcwatch services srv01 --user ops@CORP.EXAMPLE -o json
+  svcwatch services srv01 --user 'CORP\\svcwatch' --record srv01.jsonl
+  svcwatch services --replay srv01.jsonl
 
 The password is taken from --password-file, from SVCWATCH_PASSWORD, or asked for.")]
 pub(super) struct Arguments {
     /// Its name or address
-    host: String,
+    #[arg(required_unless_present = "replay")]
+    host: Option<String>,
     /// The port of SMB
     #[arg(long, value_name = "N", default_value_t = 445, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -53,13 +61,19 @@ pub(super) struct Arguments {
     /// How long it may take
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
+    /// Write down what was asked and answered, without secrets, to send it to somebody; the file must be new
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Read such a file in place of a host
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "record", "user", "password_file", "port"])]
+    replay: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
 
 /// Whether the connection must be encrypted.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum When {
+pub(super) enum When {
     /// A host that cannot is not read
     #[default]
     Required,
@@ -69,9 +83,19 @@ enum When {
     Off,
 }
 
+impl From<When> for Encryption {
+    fn from(when: When) -> Self {
+        match when {
+            When::Required => Self::Required,
+            When::Preferred => Self::Preferred,
+            When::Off => Self::Off,
+        }
+    }
+}
+
 /// How the services are read.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum How {
+pub(super) enum How {
     /// MS-SCMR over SMB
     #[default]
     Rpc,
@@ -96,44 +120,45 @@ struct Line {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let user = match &arguments.user {
-        Some(user) => user.clone(),
-        None => ask_user(&arguments.host)?,
-    };
-    let password = password::of(&user, arguments.password_file.clone())?;
-    let encryption = match arguments.encryption {
-        When::Required => Encryption::Required,
-        When::Preferred => Encryption::Preferred,
-        When::Off => Encryption::Off,
-    };
-    let How::Rpc = arguments.transport;
-    let access = Access {
-        address: arguments.host.clone(),
-        port: arguments.port,
-        transport: Transport::Smb { encryption },
-        user,
-        password,
-        second_password: None,
-        auth: Auth::Ntlm,
-    };
-    let host = Name::new(&arguments.host);
     let timeout = Span::seconds(arguments.timeout);
-    let prober = Prober::new();
-    let reading = read(&prober, &host, &access, timeout)
-        .await
-        .map_err(|fault| of_fault(&host, &fault))?;
-    let start_types = start_types(&prober, &host, &reading, timeout).await;
-    prober.forget(&host).await;
-    let mut services: Vec<Line> = reading
-        .services
-        .into_iter()
-        .map(|service| line(service, &start_types))
-        .collect();
-    services.sort_by_cached_key(|service| service.name.to_lowercase());
-    let answer = Answer {
-        host: arguments.host,
-        services,
+    let (host, access, prober, recording) = if let Some(file) = &arguments.replay {
+        let record = replayed(file)?;
+        let host = record.header.host.clone();
+        let access = access_of(&arguments, &host, String::new(), Secret::default());
+        (
+            host,
+            access,
+            Prober::new().replaying(Arc::new(record)),
+            None,
+        )
+    } else {
+        let host = arguments.host.clone().unwrap_or_default();
+        let user = match &arguments.user {
+            Some(user) => user.clone(),
+            None => ask_user(&host)?,
+        };
+        let password = password::of(&user, arguments.password_file.clone())?;
+        let recording = arguments
+            .record
+            .as_deref()
+            .map(Recording::begin)
+            .transpose()?;
+        let access = access_of(&arguments, &host, user, password);
+        let prober = match &recording {
+            Some(recording) => Prober::new().recording(Arc::clone(&recording.recorder)),
+            None => Prober::new(),
+        };
+        (host, access, prober, recording)
     };
+    let found = find(&prober, &host, &access, timeout).await;
+    if let Some(recording) = recording {
+        let outcome = match &found {
+            Ok(answer) => format!("{} services were read", answer.services.len()),
+            Err(fault) => format!("{}: {}", fault.fault, fault.cause),
+        };
+        recording.end(&host, &outcome)?;
+    }
+    let answer = found.map_err(|fault| of_fault(&Name::new(&host), &fault))?;
     match arguments.output.output {
         Format::Json => output::print_json(&answer)?,
         Format::Table => table(&answer).print()?,
@@ -141,7 +166,111 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn ask_user(host: &str) -> Result<String, Failure> {
+/// How the host is reached, as the arguments say.
+fn access_of(arguments: &Arguments, host: &str, user: String, password: Secret) -> Access {
+    let encryption = arguments.encryption.into();
+    let How::Rpc = arguments.transport;
+    Access {
+        address: host.to_owned(),
+        port: arguments.port,
+        transport: Transport::Smb { encryption },
+        user,
+        password,
+        second_password: None,
+        auth: Auth::Ntlm,
+    }
+}
+
+/// The services of the host, with their start types.
+async fn find(
+    prober: &Prober,
+    host: &str,
+    access: &Access,
+    timeout: Span,
+) -> Result<Answer, HostFault> {
+    let name = Name::new(host);
+    let reading = read(prober, &name, access, timeout).await?;
+    let start_types = start_types(prober, &name, &reading, timeout).await;
+    prober.forget(&name).await;
+    let mut services: Vec<Line> = reading
+        .services
+        .into_iter()
+        .map(|service| line(service, &start_types))
+        .collect();
+    services.sort_by_cached_key(|service| service.name.to_lowercase());
+    Ok(Answer {
+        host: host.to_owned(),
+        services,
+    })
+}
+
+/// A record that is being made, and the file that it goes to.
+struct Recording {
+    recorder: Arc<Recorder>,
+    path: PathBuf,
+    file: File,
+}
+
+impl Recording {
+    /// Makes the file, which nobody else can read, before anything is asked.
+    fn begin(path: &Path) -> Result<Self, Failure> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|error| {
+            Failure::usage(if error.kind() == io::ErrorKind::AlreadyExists {
+                format!(
+                    "{} exists already; name a new file for the record",
+                    path.display()
+                )
+            } else {
+                format!("{} cannot be written: {error}", path.display())
+            })
+        })?;
+        Ok(Self {
+            recorder: Arc::default(),
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    fn end(mut self, host: &str, outcome: &str) -> Result<(), Failure> {
+        let record = self.recorder.record(host, outcome);
+        let path = self.path.display();
+        self.file
+            .write_all(record.to_text().as_bytes())
+            .map_err(|error| Failure::met(format!("{path} cannot be written: {error}")))?;
+        output::complain(&format!(
+            "svcwatch: {path} holds {} calls: names of the host and of its services, no password and no logon; arguments that look like secrets are masked, but look through it before you send it",
+            record.calls()
+        ));
+        Ok(())
+    }
+}
+
+/// The record of a file.
+fn replayed(path: &Path) -> Result<Record, Failure> {
+    let wrong = |why: String| Failure::usage(format!("{} is not replayed: {why}", path.display()));
+    let mut text = Vec::new();
+    let limit = u64::try_from(BYTES_MAX)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut text))
+        .map_err(|error| wrong(error.to_string()))?;
+    let record = Record::read(&text).map_err(|error| wrong(error.to_string()))?;
+    let about = format!(
+        "svcwatch: this is a record of {}, made by svcwatch {}: {}",
+        record.header.host,
+        record.header.made_by,
+        record.outcome(),
+    );
+    output::complain(&about.replace(char::is_control, " "));
+    Ok(record)
+}
+
+pub(super) fn ask_user(host: &str) -> Result<String, Failure> {
     let nobody = || {
         Failure::usage(format!(
             "there is no account to log on to {host} with; give one with --user"

@@ -13,6 +13,7 @@ use super::near::nearest;
 use super::problem::{Position, Problems, listed, quoted};
 use super::scalar::Plain;
 use super::shape::{Key, Kind, Shape, Step, as_choice, as_switch, keys_wanted, path_text};
+use super::tables::instead_of;
 use super::text::Form;
 use super::tree::{Entry, Node, Scalar, Value};
 use super::unbuilt;
@@ -120,6 +121,10 @@ impl<'tree> Walk<'_, 'tree> {
         for key in shape
             .all()
             .filter(|key| key.required && node.get(key.name).is_none())
+            .filter(|key| {
+                let instead = instead_of(shape.name, key.name);
+                instead.is_none_or(|instead| node.get(instead).is_none())
+            })
         {
             let instead = format!("write `{}: …`, {}", key.name, key.kind.wanted());
             self.error(

@@ -11,6 +11,7 @@ mod check;
 mod duration;
 mod exec;
 mod later;
+mod lists;
 mod merge;
 mod near;
 mod parse;
@@ -28,11 +29,13 @@ mod tree;
 mod unbuilt;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::duration::duration;
+pub(crate) use self::lists::LIST_BYTES;
 pub(crate) use self::near::{meant_word, nearest};
 
 pub use self::butler::{DIFFERENCES, Difference as ButlerDifference};
@@ -42,6 +45,10 @@ pub use self::chat::{
 };
 pub use self::exec::Program;
 pub use self::later::{Note, Refusal, ScheduleText, parse as parse_schedule};
+pub use self::lists::{
+    Accept, HostList, ListOptions, ListSource, ListState, ListedHost, keep_lists, parse_any_list,
+    read_list,
+};
 pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
@@ -52,6 +59,7 @@ pub use self::settings::{
 };
 pub use self::source::{SecretError, SecretSource};
 
+use self::lists::{Reading, Refused};
 use self::problem::{Position, Problems};
 use self::tree::{Node, Value};
 
@@ -80,6 +88,32 @@ impl Default for LoadOptions {
 /// Reads a config from its files, later ones over earlier ones. Nothing is half loaded: it is all good, or every
 /// problem of it is told.
 pub fn load(files: &[PathBuf], options: LoadOptions) -> Result<Config, ConfigErrors> {
+    load_with(files, options, &ListOptions::default())
+}
+
+/// Reads a config from its files, and the lists of hosts that it names in this way. A list whose hosts do not fit the
+/// rest of the config is refused as one that is wrong in itself, where there is one from before.
+pub fn load_with(
+    files: &[PathBuf],
+    options: LoadOptions,
+    lists: &ListOptions,
+) -> Result<Config, ConfigErrors> {
+    let mut refused = Refused::new();
+    loop {
+        let reading = Reading {
+            options: lists,
+            refused: &refused,
+        };
+        let (problems, config) = load_once(files, options, &reading);
+        let blamed = lists::blamed(&config.lists, &problems);
+        if blamed.is_empty() || lists.strict || !refused.is_empty() {
+            return finish(problems, config, files);
+        }
+        refused = blamed;
+    }
+}
+
+fn load_once(files: &[PathBuf], options: LoadOptions, reading: &Reading<'_>) -> (Problems, Config) {
     let mut problems = Problems::new(files);
     let mut texts = Vec::with_capacity(files.len());
     if files.is_empty() || files.len() > FILES {
@@ -111,15 +145,19 @@ pub fn load(files: &[PathBuf], options: LoadOptions) -> Result<Config, ConfigErr
             }
         }
     }
-    let config = from_texts(&texts, &mut problems, options);
-    finish(problems, config, files)
+    let config = from_texts(&texts, &mut problems, options, reading);
+    (problems, config)
 }
 
 /// Reads a config from one text, as if it stood in a file of that name.
 pub fn load_text(text: &[u8], name: &Path, options: LoadOptions) -> Result<Config, ConfigErrors> {
     let files = [name.to_owned()];
     let mut problems = Problems::new(&files);
-    let config = from_texts(&[(0, text)], &mut problems, options);
+    let reading = Reading {
+        options: &ListOptions::default(),
+        refused: &BTreeMap::new(),
+    };
+    let config = from_texts(&[(0, text)], &mut problems, options, &reading);
     finish(problems, config, &[])
 }
 
@@ -228,6 +266,16 @@ pub fn parse_any(bytes: &[u8]) {
     }
 }
 
+/// Whether a text can be the key name of a service in a config.
+pub(crate) fn names_a_service(text: &str) -> bool {
+    text::Form::ServiceName.check(text).is_ok()
+}
+
+/// Whether a text is a host name or an IP address; else what is wrong with it, and what to write instead.
+pub(crate) fn is_address(text: &str) -> Result<(), (String, String)> {
+    text::Form::Address.check(text)
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
@@ -262,6 +310,7 @@ fn from_texts(
     texts: &[(u16, impl AsRef<[u8]>)],
     problems: &mut Problems,
     options: LoadOptions,
+    reading: &Reading<'_>,
 ) -> Config {
     let mut whole: Option<Node> = None;
     let mut beside: Vec<Node> = Vec::new();
@@ -294,7 +343,7 @@ fn from_texts(
         line: 1,
         column: 1,
     };
-    let root = whole.unwrap_or(Node {
+    let mut root = whole.unwrap_or(Node {
         at,
         value: Value::Map(Vec::new()),
     });
@@ -313,7 +362,15 @@ fn from_texts(
         );
     }
     check::walk(&root, &tables::CONFIG, problems);
-    build::config(&root, problems, options)
+    let lists = if options.look {
+        lists::take(&mut root, reading, problems)
+    } else {
+        Vec::new()
+    };
+    Config {
+        lists,
+        ..build::config(&root, problems, options)
+    }
 }
 
 fn lay_over(base: &mut Option<Node>, node: Node) {

@@ -145,6 +145,22 @@ pub(crate) struct Problems {
     /// The paths of values in files that are read as other ones, so that messages name what stands there.
     paths: HashMap<Position, String>,
     butlers: BTreeSet<u16>,
+    /// Which of the files are lists of hosts.
+    lists: BTreeSet<u16>,
+}
+
+/// How many errors there were at some time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    kept: usize,
+    more: usize,
+}
+
+impl Mark {
+    /// How many in all.
+    pub(crate) const fn count(self) -> usize {
+        self.kept.saturating_add(self.more)
+    }
 }
 
 impl Problems {
@@ -165,7 +181,54 @@ impl Problems {
 
     /// `FILE:LINE:COL` of a position, for a message that points at a second place.
     pub(crate) fn place(&self, at: Position) -> String {
-        format!("{}:{}:{}", self.file(at).display(), at.line, at.column)
+        let file = self.file(at).display();
+        match at.line {
+            0 => file.to_string(),
+            line => format!("{file}:{line}:{}", at.column),
+        }
+    }
+
+    /// Adds a file, or an address, that a list of hosts is read from.
+    pub(crate) fn add_list(&mut self, path: &Path) -> u16 {
+        let known = self.files.iter().position(|known| known == path);
+        let index = known.unwrap_or_else(|| {
+            self.files.push(path.to_owned());
+            self.files.len() - 1
+        });
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
+        self.lists.insert(index);
+        index
+    }
+
+    /// Whether a place lies in a list of hosts.
+    pub(crate) fn is_list(&self, at: Position) -> bool {
+        self.lists.contains(&at.file)
+    }
+
+    /// The errors so far, to tell later which came after them.
+    pub(crate) const fn mark(&self) -> Mark {
+        Mark {
+            kept: self.errors.len(),
+            more: self.more,
+        }
+    }
+
+    /// Takes away the errors that came after this mark, each as a sentence.
+    pub(crate) fn take_since(&mut self, mark: Mark) -> Vec<String> {
+        let taken = self.errors.split_off(mark.kept.min(self.errors.len()));
+        let mut sentences: Vec<String> = taken.iter().map(|(_, one)| one.to_string()).collect();
+        let more = self.more.saturating_sub(mark.more);
+        self.more = mark.more;
+        if more > 0 {
+            sentences.push(format!("and {more} more"));
+        }
+        sentences
+    }
+
+    /// The errors at places of this file, each as a sentence.
+    pub(crate) fn errors_of(&self, file: &Path) -> Vec<String> {
+        let of = self.errors.iter().filter(|(_, one)| one.file == file);
+        of.map(|(_, one)| one.to_string()).collect()
     }
 
     /// Notes an error.
@@ -298,6 +361,10 @@ impl Problems {
     fn path_of<'a>(&'a self, at: Position, path: &'a str) -> &'a str {
         if path.starts_with(ROOT) {
             return path;
+        }
+        // A line of a list knows only what is said of its own host.
+        if self.is_list(at) && path.starts_with("hosts[") {
+            return path.split_once("].").map_or("", |(_, own)| own);
         }
         self.paths.get(&at).map_or(path, String::as_str)
     }

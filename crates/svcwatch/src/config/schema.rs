@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::later::TEXT_MAX;
 use super::shape::{Key, Kind, Shape};
-use super::tables::{CONFIG, DESTINATION_TYPES, every_shape};
+use super::tables::{CONFIG, DESTINATION_TYPES, every_shape, instead_of};
 use super::text::Form;
 
 /// A duration.
@@ -41,7 +41,7 @@ fn of_shape(shape: &'static Shape, chosen: Option<&str>) -> Value {
     }
     let mut required: Vec<&str> = shape
         .all()
-        .filter(|key| key.required)
+        .filter(|key| key.required && instead_of(shape.name, key.name).is_none())
         .map(|key| key.name)
         .collect();
     if let Some(chosen) = chosen {
@@ -57,6 +57,13 @@ fn of_shape(shape: &'static Shape, chosen: Option<&str>) -> Value {
     if let Some(schema) = schema.as_object_mut() {
         if !required.is_empty() {
             schema.insert("required".into(), json!(required));
+        }
+        let either = shape
+            .all()
+            .find_map(|key| Some((key.name, instead_of(shape.name, key.name)?)));
+        if let Some((one, other)) = either {
+            let alternatives = json!([{ "required": [one] }, { "required": [other] }]);
+            schema.insert("anyOf".into(), alternatives);
         }
         if !shape.one_of.is_empty() {
             let alternatives: Vec<Value> = shape

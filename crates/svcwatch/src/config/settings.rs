@@ -10,6 +10,7 @@ use svcwatch_core::plan::Plan;
 use svcwatch_core::time::{Span, Wall};
 
 use super::chat::{NewRelicSettings, SlackSettings, TeamsSettings, WordingSettings};
+use super::lists::{self, ListSource, ListState};
 use super::problem::{Notes, Warning};
 use super::source::{SecretError, SecretSource, guarded_bytes};
 use crate::calendar::Calendar;
@@ -50,6 +51,8 @@ pub struct Config {
     pub warnings: Vec<Warning>,
     /// What is to be known of Butler files among its files.
     pub notes: Notes,
+    /// The lists of hosts that stand elsewhere.
+    pub lists: Vec<ListState>,
     /// The files that it was read from; a change of one calls for a reload.
     pub files: Vec<PathBuf>,
 }
@@ -60,6 +63,34 @@ impl Config {
         let mut plan = self.core.clone();
         self.calendar.fill(&mut plan, now);
         plan
+    }
+
+    /// The files that a change of calls for a reload: its own, and those of its lists as they are now. Looks at folders.
+    pub fn watched(&self) -> Vec<PathBuf> {
+        let mut files = self.files.clone();
+        for state in &self.lists {
+            if let ListSource::Files(path) = &state.source {
+                files.extend(lists::matching(path).unwrap_or_default());
+            }
+        }
+        files
+    }
+
+    /// Which list names a host, and where, in words.
+    pub fn listed_in(&self, host: &Name) -> Option<String> {
+        lists::place_of(&self.lists, host)
+    }
+
+    /// Whether the same is carried out, whatever became of lists that were not taken.
+    pub fn same_as(&self, other: &Self) -> bool {
+        // What is left out is named, so that nothing new is forgotten here.
+        let same = Self {
+            lists: other.lists.clone(),
+            warnings: other.warnings.clone(),
+            notes: other.notes.clone(),
+            ..self.clone()
+        };
+        same == *other
     }
 
     /// The base of links in notices: as configured, or the address that is listened on.

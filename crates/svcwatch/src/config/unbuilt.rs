@@ -5,32 +5,13 @@
 
 /// Shapes and the keys that they will have.
 const KEYS: &[(&str, &[&str])] = &[
-    (
-        "config",
-        &[
-            "noise",
-            "hosts_from",
-            "probe",
-            "evidence",
-            "remedy",
-            "templates",
-        ],
-    ),
+    ("config", &["probe", "evidence", "remedy", "templates"]),
     ("web", &["config_file"]),
     ("stuck_after", &["boot"]),
     ("credential", &["acting"]),
     ("defaults", &["boot_grace"]),
     ("host", &["boot_grace"]),
-    (
-        "service",
-        &[
-            "presence",
-            "stopped_ok",
-            "changes",
-            "remedy",
-            "keep_firing_for",
-        ],
-    ),
+    ("service", &["remedy", "keep_firing_for"]),
     ("group", &["expect"]),
 ];
 
@@ -38,7 +19,6 @@ const KEYS: &[(&str, &[&str])] = &[
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("defaults", "transport", &["local", "wmi"]),
     ("host", "transport", &["local", "wmi"]),
-    ("service", "expect", &["absent"]),
     ("service", "for", &["recovery"]),
 ];
 

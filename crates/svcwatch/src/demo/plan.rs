@@ -16,7 +16,7 @@ use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::StartType;
 use svcwatch_core::plan::{
-    DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StuckAfter,
+    DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StoppedOk, StuckAfter,
 };
 use svcwatch_core::time::Span;
 
@@ -132,6 +132,7 @@ pub fn config(
         web_url: None,
         retention: Span::hours(24),
         warnings: Vec::new(),
+        lists: Vec::new(),
         notes: Notes::default(),
         files: Vec::new(),
     }
@@ -152,6 +153,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         host_for: pace.host_for,
         settle: pace.settle,
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: entries(world, host),
     });
@@ -197,8 +199,15 @@ fn entries(world: &World, host: usize) -> Vec<EntryPlan> {
 }
 
 fn entry(selector: Selector, required: bool) -> EntryPlan {
+    let stopped_ok = match selector {
+        Selector::Start(_) => StoppedOk::Exit0,
+        Selector::Name(_) | Selector::NameGlob(_) | Selector::DisplayName(_) => StoppedOk::Never,
+    };
     EntryPlan {
         selector,
+        stopped_ok,
+        changes: false,
+        noise: None,
         expect: Expect::Running,
         for_span: Span::ZERO,
         confirm: 1,

@@ -107,6 +107,7 @@ fn all_notices() -> Vec<(&'static str, Notice)> {
             Arc::from("RPCSS"),
             Arc::from("+NetworkProvider"),
         ])),
+        ..ServiceDetails::default()
     };
     let detailed = Notice {
         friendly_name: Some(Arc::from("Printing")),

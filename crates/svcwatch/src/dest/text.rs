@@ -94,6 +94,7 @@ pub const fn event(event: ToldEvent) -> &'static str {
         ToldEvent::Stuck => "stuck",
         ToldEvent::Missing => "not installed",
         ToldEvent::Hidden => "not visible any more",
+        ToldEvent::Changed => "changed",
         ToldEvent::Unwatched => "not watched any more",
         ToldEvent::DestinationFailing => "destination failing",
         ToldEvent::HostUnreachable => "unreachable",
@@ -177,8 +178,10 @@ fn phrase(notice: &Notice) -> String {
             Phrase::Is("stopped")
         }
         ToldEvent::Started if matches!(notice.kind, Kind::Opened) => {
-            Phrase::Is("running although it should be stopped")
+            Phrase::Is("running although it should not be")
         }
+        ToldEvent::Changed if matches!(notice.kind, Kind::Info) => Phrase::Does("changed"),
+        ToldEvent::Changed => Phrase::Is("installed although it should not be"),
         ToldEvent::Stuck => Phrase::Is(match notice.state {
             Some(State::StartPending) => "stuck while starting",
             Some(State::StopPending) => "stuck while stopping",

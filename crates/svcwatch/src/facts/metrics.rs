@@ -1,6 +1,6 @@
 //! The metrics of the program itself. All series of closed lists are there with 0 from the start.
 
-use super::{Build, feeds::FeedMetrics, instant::InstantMetrics};
+use super::{Build, feeds::FeedMetrics, instant::InstantMetrics, lists::ListMetrics};
 use crate::dest::sender::Fallbacks;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -68,6 +68,7 @@ pub(super) struct Metrics {
     pub(super) fallbacks: Fallbacks,
     pub(super) feeds: FeedMetrics,
     pub(super) instant: InstantMetrics,
+    pub(super) lists: ListMetrics,
     pub(super) accounts_paused: Gauge,
     pub(super) late_acknowledgements: Counter,
     pub(super) commit_duration: Histogram,
@@ -94,6 +95,7 @@ impl Metrics {
             fallbacks: Fallbacks::default(),
             feeds: FeedMetrics::default(),
             instant: InstantMetrics::new(),
+            lists: ListMetrics::default(),
             accounts_paused: Gauge::default(),
             late_acknowledgements: Counter::default(),
             commit_duration: Histogram::new([
@@ -187,6 +189,7 @@ impl Metrics {
         );
         self.feeds.register(registry);
         self.instant.register(registry);
+        self.lists.register(registry);
         registry.register(
             "svcwatch_accounts_paused",
             "Accounts that are not used for logons until they are mended",

@@ -7,8 +7,11 @@
 
 mod feeds;
 mod instant;
+mod lists;
 mod metrics;
 mod words;
+
+pub use lists::ListRead;
 
 use metrics::{
     ByEventAndSeverity, ByReason, ByResult, CHECK_LATE, CHECK_OK, Metrics, RESULTS, word_of_fault,

@@ -1,6 +1,11 @@
 //! What a service runs (lpBinaryPathName, MS-SCMR 2.2.15): its executable alone, and the whole line with what looks
 //! like a secret masked. Nothing says which argument is one, so names and shapes decide, rather once too often.
 
+pub use svcwatch_core::command_line::executable;
+
+use svcwatch_core::command_line::split;
+use svcwatch_core::id::stable_hash;
+
 /// What stands in place of a secret.
 const MASK: &str = "********";
 /// Parts of a name that announce a secret, the name in lower case and without separators.
@@ -39,48 +44,18 @@ const TOKEN_PREFIXES: [&str; 8] = [
 const KEY_LENGTH: usize = 32;
 /// A known prefix is only believed on a word this long.
 const TOKEN_LENGTH: usize = 16;
-/// Ends of a file that is run, where the path is not in quotes although it has spaces.
-const RUN: [&str; 6] = [".exe", ".com", ".bat", ".cmd", ".sys", ".dll"];
+/// Bits of the hash of arguments that are kept: a change goes unseen once in a million, and of a million guesses at a
+/// weak password one fits by chance, so that a hash that falls into wrong hands confirms none.
+const HASH_BITS: u64 = (1 << 20) - 1;
 
-/// The executable of a command line, without its quotes and arguments.
-pub fn executable(line: &str) -> &str {
-    let line = line.trim();
-    if let Some(quoted) = line.strip_prefix('"') {
-        return quoted.split('"').next().unwrap_or_default();
-    }
-    line.get(..executable_end(line)).unwrap_or_default()
-}
-
-/// Where the executable of a line without a quote at its begin ends: behind the first file that can be run, else at
-/// the first space.
-fn executable_end(line: &str) -> usize {
-    let lower = line.to_ascii_lowercase();
-    let ends = RUN.iter().flat_map(|ending| {
-        let found = lower.match_indices(ending);
-        found.map(|(at, _)| at.saturating_add(ending.len()))
-    });
-    let whole = |end: &usize| {
-        let rest = lower.get(*end..).unwrap_or_default();
-        rest.is_empty() || rest.starts_with(char::is_whitespace)
-    };
-    ends.filter(whole)
-        .min()
-        .or_else(|| line.find(char::is_whitespace))
-        .unwrap_or(line.len())
+/// A short hash of the arguments of a line, which tells that they changed and nothing of what they are.
+pub fn arguments_hash(line: &str) -> u64 {
+    stable_hash(split(line).1.trim(), 0) & HASH_BITS
 }
 
 /// The line with every argument masked that looks like a secret; the executable stays as it is.
 pub fn masked(line: &str) -> String {
-    let begin = line.len().saturating_sub(line.trim_start().len());
-    let body = line.get(begin..).unwrap_or_default();
-    let end = if body.starts_with('"') {
-        let close = body.get(1..).and_then(|rest| rest.find('"'));
-        close.map_or(body.len(), |at| at.saturating_add(2))
-    } else {
-        executable_end(body)
-    };
-    let cut = begin.saturating_add(end);
-    let (run, arguments) = line.split_at_checked(cut).unwrap_or((line, ""));
+    let (run, arguments) = split(line);
     let mut clean = run.to_owned();
     let mut announced = false;
     for word in words(arguments) {
@@ -315,6 +290,18 @@ mod tests {
         ] {
             assert_eq!(masked(line), wanted, "{line}");
         }
+    }
+
+    #[test]
+    fn the_hash_is_of_the_arguments_alone_and_too_short_to_confirm_a_guess() {
+        let one = arguments_hash(r"C:\a.exe --password one");
+        assert_eq!(
+            one,
+            arguments_hash("\"D:\\other folder\\b.exe\"  --password one ")
+        );
+        assert_ne!(one, arguments_hash(r"C:\a.exe --password two"));
+        assert_ne!(one, arguments_hash(r"C:\a.exe"));
+        assert!((0..1_000).all(|guess| arguments_hash(&format!("a.exe {guess}")) < 1 << 20));
     }
 
     proptest! {

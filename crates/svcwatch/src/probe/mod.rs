@@ -9,6 +9,7 @@ mod ears;
 pub mod hello;
 pub mod kerberos;
 mod loopback;
+pub mod record;
 mod rpc;
 mod smb;
 mod transport;
@@ -30,6 +31,7 @@ pub use crate::config::Encryption;
 use crate::secret::Secret;
 pub use ears::Ears;
 use kerberos::{Kerberos, Proof, Tickets};
+use record::{Record, Recorder};
 use rpc::{After, Ear, Failure, LoggedOn, Session};
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
@@ -114,6 +116,10 @@ struct Ours {
     /// The name of this computer.
     workstation: String,
     tickets: Tickets,
+    /// What takes down the exchange, where one is asked for.
+    recorder: Option<Arc<Recorder>>,
+    /// What answers in place of the hosts, where a record does.
+    replay: Option<Arc<Record>>,
 }
 
 impl Default for Prober {
@@ -130,8 +136,24 @@ impl Prober {
             ours: Ours {
                 workstation: workstation(),
                 tickets: Tickets::default(),
+                recorder: None,
+                replay: None,
             },
         }
+    }
+
+    /// The same, with everything taken down that its host is asked and answers. Only for one host.
+    #[must_use]
+    pub fn recording(mut self, recorder: Arc<Recorder>) -> Self {
+        self.ours.recorder = Some(recorder);
+        self
+    }
+
+    /// The same, answered by a record in place of any host: nothing is connected to.
+    #[must_use]
+    pub fn replaying(mut self, record: Arc<Record>) -> Self {
+        self.ours.replay = Some(record);
+        self
     }
 
     /// Reads a host's services. Answers within the request's timeout, and never twice at once for one host.

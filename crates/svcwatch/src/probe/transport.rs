@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::kerberos::KerberosError;
 use super::loopback::LoopbackPipe;
+use super::record::ReplayPipe;
 use super::smb::SmbPipe;
 
 /// How many of the addresses of one name are tried.
@@ -132,6 +133,8 @@ pub(super) enum AnyPipe {
     Smb(Box<SmbPipe>),
     /// The simulated fleet.
     Loopback(LoopbackPipe),
+    /// A record.
+    Replay(ReplayPipe),
 }
 
 impl AnyPipe {
@@ -139,7 +142,7 @@ impl AnyPipe {
     pub(super) fn same(&self) -> Option<SmbPipe> {
         match self {
             Self::Smb(pipe) => Some(pipe.same()),
-            Self::Loopback(_) => None,
+            Self::Loopback(_) | Self::Replay(_) => None,
         }
     }
 }
@@ -149,6 +152,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.transceive(fragment).await,
             Self::Loopback(pipe) => pipe.transceive(fragment).await,
+            Self::Replay(pipe) => pipe.transceive(fragment).await,
         }
     }
 
@@ -156,6 +160,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.read().await,
             Self::Loopback(pipe) => pipe.read().await,
+            Self::Replay(pipe) => pipe.read().await,
         }
     }
 
@@ -163,6 +168,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.write(fragment).await,
             Self::Loopback(pipe) => pipe.write(fragment).await,
+            Self::Replay(pipe) => pipe.write(fragment).await,
         }
     }
 
@@ -170,6 +176,7 @@ impl PipeTransport for AnyPipe {
         match self {
             Self::Smb(pipe) => pipe.close().await,
             Self::Loopback(pipe) => pipe.close().await,
+            Self::Replay(pipe) => pipe.close().await,
         }
     }
 }

@@ -149,6 +149,7 @@ fn what_is_seen_stands_on_the_page_without_arguments() {
             binary_path: Some(r"C:\spool.exe --pin 4711".into()),
             run_as: Some("LocalSystem".into()),
             dependencies: Some(["RPCSS".into(), "http".into()].into()),
+            ..svcwatch_core::observe::ServiceDetails::default()
         },
     ));
     board.apply(View::Service(view));

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{IncidentRef, Item, Kind, Merged, Notice, Severity, ToldEvent, Why},
-    observe::{Fault, Refusal, ServiceDetails, StartType, State},
+    observe::{FailureAction, FailureActions, Fault, Refusal, ServiceDetails, StartType, State},
     record::{
         AccountRow, Acknowledged, AttemptRow, DeliveryRow, DeliveryState, DestinationRow,
         DroppedRow, FeedRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow, Told,
     },
-    time::Wall,
+    time::{Span, Wall},
 };
 
 fn any_name() -> impl Strategy<Value = Name> {
@@ -91,10 +91,10 @@ prop_compose! {
         (wrong_since, refused_until, since) in (option::of(any_wall()), option::of(any_wall()), any_wall()),
         visible in any::<Option<u32>>(),
         (seq, visibility_seq) in (any_number(), any_number()),
-        removed in any::<bool>(),
+        (listed, removed) in (any::<bool>(), any::<bool>()),
     ) -> HostRow {
         HostRow {
-            host, computer_name, fault, cause, wrong_since, since, visible, seq, visibility_seq, refused_until, removed,
+            host, computer_name, fault, cause, wrong_since, since, visible, seq, visibility_seq, refused_until, listed, removed,
         }
     }
 }
@@ -208,12 +208,24 @@ fn any_arc() -> impl Strategy<Value = Option<Arc<str>>> {
 }
 
 prop_compose! {
+    fn any_failure_actions()(
+        reset_after in option::of(any::<u64>().prop_map(Span)),
+        actions in vec((select(FailureAction::ALL), any::<u64>().prop_map(Span)), 0..4),
+        on_error_exit in any::<bool>(),
+    ) -> FailureActions {
+        FailureActions { reset_after, actions, on_error_exit }
+    }
+}
+
+prop_compose! {
     fn any_details()(
         (binary_path, run_as) in (any_arc(), any_arc()),
         dependencies in option::of(vec(any_text(), 0..3)),
+        arguments_hash in option::of(any::<u64>()),
+        failure_actions in option::of(any_failure_actions()),
     ) -> ServiceDetails {
         let dependencies = dependencies.map(|names| names.into_iter().map(Arc::from).collect());
-        ServiceDetails { binary_path, run_as, dependencies }
+        ServiceDetails { binary_path, run_as, dependencies, arguments_hash, failure_actions }
     }
 }
 

@@ -7,8 +7,8 @@ use std::{borrow::Cow, sync::Arc};
 use svcwatch_core::{
     id::{IncidentId, Name, Subject},
     notice::{IncidentRef, Item, Merged, Notice, ToldEvent},
-    observe::ServiceDetails,
-    time::Wall,
+    observe::{FailureAction, FailureActions, ServiceDetails},
+    time::{Span, Wall},
 };
 
 /// The form of a stored notice.
@@ -108,6 +108,45 @@ struct StoredDetails<'a> {
     run_as: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dependencies: Option<Vec<Cow<'a, str>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    arguments_hash: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure_actions: Option<StoredFailureActions<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFailureActions<'a> {
+    /// In ms; none is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reset_after: Option<u64>,
+    /// Words, and ms that are waited before.
+    actions: Vec<(Cow<'a, str>, u64)>,
+    #[serde(default)]
+    on_error_exit: bool,
+}
+
+impl StoredFailureActions<'_> {
+    fn of(kept: &FailureActions) -> Self {
+        let action = |(action, wait): &(FailureAction, Span)| (text(action.as_str()), wait.0);
+        Self {
+            reset_after: kept.reset_after.map(|span| span.0),
+            actions: kept.actions.iter().map(action).collect(),
+            on_error_exit: kept.on_error_exit,
+        }
+    }
+
+    /// A word of a newer version is no action that this one knows.
+    fn into_actions(self) -> FailureActions {
+        let action = |(word, wait): (Cow<'_, str>, u64)| {
+            let action = FailureAction::parse(&word).unwrap_or(FailureAction::None);
+            (action, Span(wait))
+        };
+        FailureActions {
+            reset_after: self.reset_after.map(Span),
+            actions: self.actions.into_iter().map(action).collect(),
+            on_error_exit: self.on_error_exit,
+        }
+    }
 }
 
 impl<'a> StoredDetails<'a> {
@@ -117,6 +156,11 @@ impl<'a> StoredDetails<'a> {
             binary_path: details.binary_path.as_deref().map(text),
             run_as: details.run_as.as_deref().map(text),
             dependencies: details.dependencies.as_ref().map(list),
+            arguments_hash: details.arguments_hash,
+            failure_actions: details
+                .failure_actions
+                .as_ref()
+                .map(StoredFailureActions::of),
         }
     }
 
@@ -126,6 +170,8 @@ impl<'a> StoredDetails<'a> {
             binary_path: self.binary_path.map(Arc::from),
             run_as: self.run_as.map(Arc::from),
             dependencies: self.dependencies.map(list),
+            arguments_hash: self.arguments_hash,
+            failure_actions: self.failure_actions.map(StoredFailureActions::into_actions),
         }
     }
 }

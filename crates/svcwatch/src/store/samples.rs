@@ -5,14 +5,14 @@ use svcwatch_core::{
     glob::Glob,
     id::{DeliveryKey, IncidentId, StoreId, Subject},
     notice::{IncidentRef, Kind, Notice, Severity, ToldEvent, Why},
-    observe::{Fault, ServiceDetails, StartType, State},
+    observe::{FailureAction, FailureActions, Fault, ServiceDetails, StartType, State},
     plan::Matcher,
     record::{
         AttemptRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow, IncidentRow,
         LaneRow, TargetRow, Told,
     },
     silence::{SilenceId, SilenceRow},
-    time::Wall,
+    time::{Span, Wall},
 };
 
 pub(super) const STORE: StoreId = StoreId([7; 16]);
@@ -53,6 +53,12 @@ fn details() -> ServiceDetails {
         binary_path: Some(Arc::from(r"C:\Windows\System32\spoolsv.exe")),
         run_as: Some(Arc::from("LocalSystem")),
         dependencies: Some(Arc::from([Arc::from("RPCSS"), Arc::from("http")])),
+        arguments_hash: Some(4_711),
+        failure_actions: Some(FailureActions {
+            reset_after: Some(Span::hours(24)),
+            actions: vec![(FailureAction::RestartService, Span::minutes(1))],
+            on_error_exit: true,
+        }),
     }
 }
 
@@ -68,6 +74,7 @@ pub(super) fn host_row(host: &str) -> HostRow {
         seq: 4,
         visibility_seq: 1,
         refused_until: None,
+        listed: true,
         removed: false,
     }
 }

@@ -46,6 +46,7 @@ pub fn sample(word: Word) -> Notice {
             binary_path: Some(Arc::from(r#""C:\Program Files\SQL\sqlservr.exe" -sPROD"#)),
             run_as: Some(Arc::from(r"CORP\sql")),
             dependencies: Some(Arc::from([Arc::from("RPCSS")])),
+            ..ServiceDetails::default()
         })),
         exit_code: Some(1067),
         service_exit_code: Some(0),

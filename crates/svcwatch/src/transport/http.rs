@@ -266,7 +266,7 @@ async fn answer(mut response: Response, deadline: Instant) -> HttpReply {
 }
 
 /// What went wrong, in words and without the URL.
-fn words(error: reqwest::Error) -> String {
+pub(super) fn words(error: reqwest::Error) -> String {
     let error = error.without_url();
     if let Some(fault) = tls::find(&error) {
         return tls::describe(fault);

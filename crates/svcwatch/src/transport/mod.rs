@@ -5,6 +5,7 @@ pub mod file;
 pub mod http;
 pub mod influxdb;
 mod limited;
+pub mod listing;
 pub mod mqtt;
 pub mod smtp;
 pub mod tls;

@@ -2,7 +2,7 @@
 
 use crate::cli_support::svcwatch;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "demo",
     "run",
     "check",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 13] = [
     "incidents",
     "history",
     "ack",
+    "rights",
     "schedule",
     "schema",
     "backup",

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -9,6 +10,11 @@ use serde_json::Value;
 use crate::support::samba::{COMPUTER_NAME, Samba, Settings};
 use crate::support::wine::WineHost;
 use crate::support::{ADMINISTRATOR, PASSWORD, USER};
+
+/// A secret in a command line.
+const CANARY: &str = "hunter2-canary";
+/// The NT hash of the password (MS-NLMP 3.3.1): MD4 of it in UTF-16.
+const NT_HASH: &str = "fc525c9683e8fe067095ba2ddc971889";
 
 /// What a command came to: its exit code, and what it printed.
 fn svcwatch(arguments: &[&str], password: &str) -> (Option<i32>, String, String) {
@@ -48,6 +54,8 @@ fn services_prints_a_real_samba_and_says_what_is_wrong_with_a_logon() {
         "{out}"
     );
 
+    recorded("samba", samba.port());
+
     let (code, out, err) = services(samba.port(), ADMINISTRATOR, "wrong", &[]);
     assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
     assert!(
@@ -65,6 +73,9 @@ fn services_prints_a_real_samba_and_says_what_is_wrong_with_a_logon() {
 fn services_and_check_read_a_real_wine_host() {
     let host = WineHost::start();
     host.start_service("Spooler");
+    let line = format!(r#""C:\windows\system32\spoolsv.exe" --port 80 --password {CANARY}"#);
+    host.run(&["sc", "create", "Canary", "binPath=", &line]);
+    recorded("wine", host.port());
     let (code, out, err) = services(host.port(), ADMINISTRATOR, PASSWORD, &["-o", "json"]);
     assert_eq!(code, Some(0), "{err}");
     let answer: Value = serde_json::from_str(&out).expect("JSON");
@@ -82,6 +93,112 @@ fn services_and_check_read_a_real_wine_host() {
     );
 
     check(&host);
+}
+
+/// A record of a real host gives the same when it is replayed, and holds no secret. It is kept under the folder of
+/// temporary files of the tests, from which those in tests/data/records were taken.
+fn recorded(name: &str, port: u16) {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.jsonl"));
+    drop(fs::remove_file(&file));
+    let path = file.to_str().expect("a path in UTF-8");
+    let (code, out, err) = services(
+        port,
+        ADMINISTRATOR,
+        PASSWORD,
+        &["-o", "json", "--record", path],
+    );
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("no password"), "{err}");
+    let mode = fs::metadata(&file)
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let record = fs::read_to_string(&file).expect("it is text");
+    let hex = |bytes: Vec<u8>| -> String {
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        digits
+            .filter_map(|digit| char::from_digit(digit.into(), 16))
+            .collect()
+    };
+    let wide =
+        |text: &str| -> String { hex(text.encode_utf16().flat_map(u16::to_le_bytes).collect()) };
+    assert!(record.contains(&wide("Spooler")), "names are kept");
+    for secret in [PASSWORD, CANARY, NT_HASH, ADMINISTRATOR] {
+        let narrow = hex(secret.as_bytes().to_vec());
+        for form in [secret.to_owned(), wide(secret), narrow] {
+            assert!(
+                !record.contains(&form),
+                "{secret} is in the record as {form}"
+            );
+        }
+    }
+    assert!(record.contains("\"dialect\":\"3.1.1\"") && record.contains("\"logon\":\"ntlm\""));
+
+    let (code, again, err) = svcwatch(&["services", "--replay", path, "-o", "json"], "");
+    assert_eq!((code, again), (Some(0), out), "{err}");
+    let (code, _, err) = services(port, ADMINISTRATOR, PASSWORD, &["--record", path]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("exists already"), "{err}");
+}
+
+#[test]
+fn init_writes_a_file_that_is_good_and_finds_all_well_on_a_real_wine_host() {
+    let host = WineHost::start();
+    host.start_service("Spooler");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (list, password, config) = (path("hosts.csv"), path("password"), path("svcwatch.yaml"));
+    let rows = format!(
+        "name,address,port,site\r\nlab,127.0.0.1,{},oslo\r\ndead,127.0.0.1,1,oslo\r\n",
+        host.port()
+    );
+    fs::write(&list, rows).expect("a file can be written");
+    fs::write(&password, PASSWORD).expect("a file can be written");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let arguments = [
+        "init",
+        "--from",
+        &list,
+        "--user",
+        ADMINISTRATOR,
+        "--password-file",
+        &password,
+        "-o",
+        &config,
+    ];
+    let (code, out, err) = svcwatch(&arguments, "");
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(1), ""),
+        "one host is dead: {err}"
+    );
+    assert!(err.contains("dead cannot be read (unreachable)"), "{err}");
+    let text = fs::read_to_string(&config).expect("the file is written");
+    assert!(
+        text.contains("- name: lab\n    address: '127.0.0.1'\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("# - { name: dead, address: '127.0.0.1', port: 1, site: oslo }")
+            || text.contains("# dead cannot be read"),
+        "{text}"
+    );
+    assert!(text.contains("#   Spooler: manual start"), "{text}");
+    assert!(!text.contains(PASSWORD), "{text}");
+
+    let (code, out, err) = svcwatch(&["check", "-c", &config, "--connect"], "");
+    assert_eq!(code, Some(0), "{out}{err}\n{text}");
+    assert!(
+        out.contains("The configuration is good: 1 host at 1 site"),
+        "{out}"
+    );
+
+    let (code, _, err) = svcwatch(&arguments, "");
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("--force"), "{err}");
+    let (code, _, err) = svcwatch(&[&arguments[..], &["--force"]].concat(), "");
+    assert_eq!(code, Some(1), "{err}");
 }
 
 fn check(host: &WineHost) {

@@ -13,7 +13,7 @@ use crate::{
     },
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StuckAfter,
+        RoutePlan, Selector, StoppedOk, StuckAfter,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -27,6 +27,7 @@ use alloc::{
 
 mod heard;
 mod muted;
+mod selection;
 mod told;
 
 /// An engine with a clock, and a world that answers at once.
@@ -39,6 +40,8 @@ struct Story {
     deliver: bool,
     /// The registrations that are wanted, by service.
     ears: Vec<(Name, EarId)>,
+    /// How services are set up, where not as [`config`] says.
+    configs: Vec<ServiceConfig>,
 }
 
 fn at(milliseconds: u64) -> Now {
@@ -56,6 +59,9 @@ fn entry(name: &str) -> EntryPlan {
         confirm: 1,
         instant: false,
         required: true,
+        stopped_ok: StoppedOk::Never,
+        changes: false,
+        noise: None,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -73,6 +79,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         host_for: Span::seconds(90),
         settle: Span::seconds(3),
         also_known_as: Vec::new(),
+        listed: false,
         labels: Arc::from([]),
         services: services.iter().map(|name| entry(name)).collect(),
     }
@@ -159,6 +166,7 @@ impl Story {
             told: Vec::new(),
             deliver: true,
             ears: Vec::new(),
+            configs: Vec::new(),
         };
         story.take(step);
         story
@@ -200,7 +208,16 @@ impl Story {
                     });
                 }
                 Effect::ReadConfig { host, services } => {
-                    let services = Ok(services.iter().map(config).collect());
+                    let known = |name: &Name| {
+                        let mut configs = self.configs.iter();
+                        configs
+                            .find(|known| Name::new(&known.name) == *name)
+                            .cloned()
+                    };
+                    let services = services.iter();
+                    let services = Ok(services
+                        .map(|name| known(name).unwrap_or_else(|| config(name)))
+                        .collect());
                     self.apply(Event::ConfigRead { host, services });
                 }
                 Effect::Listen { service, ear, .. } => self.ears.push((service, ear)),

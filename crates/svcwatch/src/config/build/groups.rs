@@ -48,9 +48,9 @@ impl Groups {
             .and_then(Node::items)
             .unwrap_or_default();
         for (index, node) in nodes.iter().enumerate() {
-            groups
-                .services
-                .push(entries(node, &Labels::default(), false));
+            let path = format!("groups[{index}]");
+            let services = entries(build, node, (&Labels::default(), false), &path);
+            groups.services.push(services);
             for (member, text) in node.get("hosts").into_iter().flat_map(one_or_many) {
                 let key = text.to_lowercase();
                 if Glob::is_pattern(text) {
@@ -63,6 +63,14 @@ impl Groups {
                     });
                 } else if keys.contains(&key) {
                     groups.exact.entry(key).or_default().push(index);
+                } else if build.root.get("hosts_from").is_some() {
+                    // A host that a list lets go of must not make the rest of the config wrong.
+                    build.warn(
+                        member.at,
+                        &format!("groups[{index}].hosts"),
+                        format!("no host is called {} now", quoted(text)),
+                        "look at its name, and at the lists of hosts",
+                    );
                 } else {
                     build.unknown(
                         member.at,

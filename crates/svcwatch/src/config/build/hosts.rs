@@ -64,6 +64,7 @@ pub(super) fn read(
             .root
             .get("hosts")
             .is_some_and(|hosts| hosts.items().is_some())
+        && build.root.get("hosts_from").is_none()
     {
         build.warn(
             build.root.at,
@@ -146,6 +147,7 @@ fn host<'tree>(
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
         also_known_as: fields.patterns("also_known_as"),
+        listed: build.problems.is_list(node.at),
         labels,
         services: services_of(build, run, node, shown, path),
     };
@@ -170,7 +172,7 @@ fn services_of(
     name: &str,
     path: &str,
 ) -> Vec<EntryPlan> {
-    let mut services = entries(node, &Labels::default(), true);
+    let mut services = entries(build, node, (&Labels::default(), true), path);
     let from_groups = run.groups.of(name);
     let count = services.len().saturating_add(from_groups.len());
     run.entries = run.entries.saturating_add(count);

@@ -8,6 +8,7 @@ mod fields;
 mod groups;
 mod hosts;
 mod maintenance;
+mod noise;
 mod routes;
 mod services;
 
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::later::Occurrences;
+use svcwatch_core::noise::Noise;
 use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
 use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
@@ -54,6 +56,8 @@ pub(super) struct Build<'run> {
     texts: HashMap<String, Arc<str>>,
     /// The links that messages offer.
     links: Arc<[Link]>,
+    /// What is taken for noise.
+    noise: Arc<Noise>,
     /// The schedules by their texts: many hosts share one.
     schedules: HashMap<String, Arc<Occurrences>>,
 }
@@ -260,6 +264,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         texts: HashMap::new(),
         links: chat::links(root),
         schedules: HashMap::new(),
+        noise: noise::read(root),
     };
     let (credentials, choices) = credentials::read(&mut build);
     let (hosts, connections) = hosts::read(&mut build, (&credentials, choices));
@@ -311,6 +316,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             .map(|url| url.trim_end_matches('/').to_owned()),
         retention: store.duration("retention"),
         warnings: Vec::new(),
+        lists: Vec::new(),
         notes: Notes::default(),
         files: Vec::new(),
     }

@@ -7,25 +7,40 @@ use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::notice::Severity;
 use svcwatch_core::observe::StartType;
-use svcwatch_core::plan::{EntryPlan, Expect, Labels, Selector};
+use svcwatch_core::plan::{EntryPlan, Expect, Labels, Selector, StoppedOk};
 
+use super::Build;
 use super::fields::Fields;
 use crate::config::tables::SERVICE;
 use crate::config::tree::Node;
 
 /// The entries of `services` of a host or a group.
-pub(super) fn entries(node: &Node, none: &Labels, on_host: bool) -> Vec<EntryPlan> {
+pub(super) fn entries(
+    build: &mut Build<'_>,
+    node: &Node,
+    (none, on_host): (&Labels, bool),
+    path: &str,
+) -> Vec<EntryPlan> {
     let items = node
         .get("services")
         .and_then(Node::items)
         .unwrap_or_default();
     items
         .iter()
-        .filter_map(|item| entry(item, none, on_host))
+        .enumerate()
+        .filter_map(|(index, item)| {
+            let path = format!("{path}.services[{index}]");
+            entry(build, item, (none, on_host), &path)
+        })
         .collect()
 }
 
-fn entry(node: &Node, none: &Labels, on_host: bool) -> Option<EntryPlan> {
+fn entry(
+    build: &mut Build<'_>,
+    node: &Node,
+    (none, on_host): (&Labels, bool),
+    path: &str,
+) -> Option<EntryPlan> {
     let mapping = node.entries().map(|_| node);
     let fields = Fields::new(mapping, &SERVICE);
     let selector = match node.scalar() {
@@ -33,10 +48,28 @@ fn entry(node: &Node, none: &Labels, on_host: bool) -> Option<EntryPlan> {
         None => selector(&fields)?,
     };
     let labels = fields.labels("labels");
+    let expect = Expect::parse(fields.word("expect")).unwrap_or(Expect::Running);
+    let by_start = matches!(selector, Selector::Start(_));
+    check_together(build, &fields, expect, path);
+    let required = match fields.text("presence") {
+        Some(word) => word == "required",
+        None => expect != Expect::Absent && (by_start || (on_host && selector.is_named())),
+    };
+    let stopped_ok = match (fields.text("stopped_ok").and_then(StoppedOk::parse), expect) {
+        (Some(chosen), _) => chosen,
+        (None, Expect::Either) => StoppedOk::Always,
+        (None, _) if by_start => StoppedOk::Exit0,
+        (None, _) => StoppedOk::Never,
+    };
     Some(EntryPlan {
-        required: on_host && selector.is_named(),
+        required,
+        stopped_ok,
+        changes: fields.word("changes") == "told",
+        noise: by_start
+            .then(|| Arc::clone(&build.noise))
+            .filter(|noise| !noise.is_empty()),
         selector,
-        expect: Expect::parse(fields.word("expect")).unwrap_or(Expect::Running),
+        expect,
         for_span: fields.duration("for"),
         instant: fields.switch("instant"),
         confirm: fields.whole("confirm").unwrap_or(1),
@@ -48,6 +81,30 @@ fn entry(node: &Node, none: &Labels, on_host: bool) -> Option<EntryPlan> {
             sorted(labels)
         },
     })
+}
+
+/// Tells of keys that make no sense beside each other.
+fn check_together(build: &mut Build<'_>, fields: &Fields<'_>, expect: Expect, path: &str) {
+    if let Some(node) = fields.get("stopped_ok")
+        && matches!(expect, Expect::Stopped | Expect::Absent)
+    {
+        build.error(
+            node.at,
+            &format!("{path}.stopped_ok"),
+            format!("`stopped_ok` says nothing beside `expect: {expect}`"),
+            "remove one of them",
+        );
+    }
+    let forbidden_and_required =
+        expect == Expect::Absent && fields.text("presence") == Some("required");
+    if let Some(node) = fields.get("presence").filter(|_| forbidden_and_required) {
+        build.error(
+            node.at,
+            &format!("{path}.presence"),
+            "a service cannot be required and absent",
+            "remove one of them",
+        );
+    }
 }
 
 fn selector(fields: &Fields<'_>) -> Option<Selector> {
@@ -77,7 +134,9 @@ pub(super) fn precedence(selector: &Selector) -> u8 {
         Selector::Name(_) => 0,
         Selector::DisplayName(glob) if !Glob::is_pattern(glob.as_str()) => 1,
         Selector::DisplayName(_) | Selector::NameGlob(_) => 2,
-        Selector::Start(_) => 3,
+        // What starts with a delay is automatic too, so its own entry comes first.
+        Selector::Start(StartType::AutomaticDelayed) => 3,
+        Selector::Start(_) => 4,
     }
 }
 

@@ -61,6 +61,12 @@ macro_rules! by_word {
             ),
             optional("missing", $kind, "", "When a service is not installed."),
             optional(
+                "changed",
+                $kind,
+                "",
+                "When a service is set up in another way, is new or gone, or is installed and should not be.",
+            ),
+            optional(
                 "hidden",
                 $kind,
                 "",

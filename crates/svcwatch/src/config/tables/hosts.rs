@@ -245,9 +245,27 @@ pub(crate) static SERVICE: Shape = Shape {
         ),
         optional(
             "expect",
-            Kind::Choice(&["running", "stopped", "either"]),
+            Kind::Choice(&["running", "stopped", "either", "absent"]),
             "running",
-            "How it should be.",
+            "How it should be; `absent`: not installed at all.",
+        ),
+        optional(
+            "stopped_ok",
+            Kind::Choice(&["exit0", "never", "always"]),
+            "",
+            "Which stops are as good as running: orderly ones with exit code 0 (where `start` selects), none (where a name or display name does), or every one.",
+        ),
+        optional(
+            "presence",
+            Kind::Choice(&["required", "optional"]),
+            "",
+            "Whether it is told when it is not installed; required for exact names on a host and for `start`, else optional.",
+        ),
+        optional(
+            "changes",
+            Kind::Choice(&["kept", "told"]),
+            "kept",
+            "Whether changes of its start type, account, executable, arguments or failure actions, and its coming and going, are told or only kept in history.",
         ),
         optional(
             "for",
@@ -297,4 +315,31 @@ pub(crate) static GROUP: Shape = Shape {
         required("services", SERVICES, "Which of their services are watched."),
     ]],
     one_of: &[],
+};
+
+/// One list of hosts.
+pub(crate) static HOSTS_FROM: Shape = Shape {
+    name: "host_list",
+    doc: "A list of hosts that stands elsewhere.",
+    keys: &[&[
+        optional(
+            "file",
+            Kind::Text(Form::Path),
+            "",
+            "A CSV file, or all files whose name matches a pattern.",
+        ),
+        optional(
+            "http_sd",
+            Kind::Text(Form::Url),
+            "",
+            "The address of a service that answers as Prometheus' HTTP service discovery does.",
+        ),
+        optional(
+            "every",
+            duration(SECOND, DAY),
+            "1m",
+            "How often the service is asked; a file is looked at every two seconds.",
+        ),
+    ]],
+    one_of: &["file", "http_sd"],
 };

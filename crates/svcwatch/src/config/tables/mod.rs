@@ -15,7 +15,7 @@ pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
 pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
-pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, SECRET, SERVICE};
+pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, HOSTS_FROM, SECRET, SERVICE};
 pub(crate) use self::maintenance::WINDOW;
 
 use super::shape::{Key, Kind, Shape};
@@ -127,6 +127,15 @@ pub(crate) static CONFIG: Shape = Shape {
             "How long a pending state may make no progress, or three of its own wait hints if that is longer.",
         ),
         optional(
+            "noise",
+            Kind::OneOrMany {
+                of: &PATTERN,
+                most: 1_000,
+            },
+            "default",
+            "Services that are known to stop and change by themselves: of those that `start` selects nothing of that is told. `default` is a list that comes with svcwatch, [] is none, and names or patterns are these.",
+        ),
+        optional(
             "credentials",
             Kind::Named {
                 names: Form::Name,
@@ -149,6 +158,15 @@ pub(crate) static CONFIG: Shape = Shape {
                 most: HOSTS,
             },
             "The hosts.",
+        ),
+        optional(
+            "hosts_from",
+            Kind::List {
+                of: &Kind::Map(&HOSTS_FROM),
+                most: 32,
+            },
+            "",
+            "Lists of further hosts that stand elsewhere and are read again when they change.",
         ),
         optional(
             "groups",
@@ -287,6 +305,11 @@ pub(crate) static STUCK_AFTER: Shape = Shape {
     ]],
     one_of: &[],
 };
+
+/// The key that may stand in place of one that must be there.
+pub(crate) fn instead_of(shape: &str, key: &str) -> Option<&'static str> {
+    (shape == "config" && key == "hosts").then_some("hosts_from")
+}
 
 /// Every shape, the whole config first.
 pub(crate) fn every_shape() -> Vec<&'static Shape> {

@@ -38,6 +38,15 @@ fn the_examples_of_logons_are_good() {
 }
 
 #[test]
+fn the_examples_of_estates_are_good() {
+    let examples = examples("docs/estate.md");
+    assert!(examples.len() >= 4, "{}", examples.len());
+    for example in examples {
+        load(&example);
+    }
+}
+
+#[test]
 fn the_example_of_prometheus_is_good() {
     let page = include_str!("../../../../../docs/prometheus.md");
     let example = page

@@ -14,6 +14,7 @@ use super::*;
 
 mod examples;
 mod schema;
+mod selection;
 mod windows;
 
 const HEAD: &str = "credentials: { ops: { user: u, password: { env: PATH } } }\n\

@@ -43,6 +43,7 @@ fn spooler() -> Notice {
             binary_path: Some(Arc::from(r"C:\Windows\System32\spoolsv.exe")),
             run_as: None,
             dependencies: Some(needs(&["RPCSS", "http"])),
+            ..ServiceDetails::default()
         })),
         ..samples::stopped()
     }
@@ -63,6 +64,7 @@ fn time() -> Notice {
             )),
             run_as: None,
             dependencies: Some(needs(&[])),
+            ..ServiceDetails::default()
         })),
         ..samples::stopped()
     }

@@ -1,15 +1,18 @@
 //! Calls to a service control manager over a pipe.
 
+use std::sync::Arc;
+
 use svcwatch_wire::WireError;
 use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL};
 use svcwatch_wire::scmr::{Reply, Request};
 
+use crate::probe::record::Recorder;
 use crate::probe::smb::SmbPipe;
 use crate::probe::transport::{AnyPipe, PipeTransport, TransportError};
 
 /// Why a call has no answer.
 #[derive(Debug)]
-pub(super) enum CallError {
+pub(in crate::probe) enum CallError {
     /// The pipe failed; it cannot be used any more.
     Transport(TransportError),
     /// The host answered with a fault of RPC, or with what is no RPC at all.
@@ -35,15 +38,23 @@ impl From<WireError> for CallError {
 pub(super) struct Channel {
     pipe: AnyPipe,
     client: Client,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Channel {
     /// Binds an open pipe to the interface of the service control manager.
-    pub(super) async fn bind(mut pipe: AnyPipe) -> Result<Self, CallError> {
+    pub(super) async fn bind(
+        mut pipe: AnyPipe,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Result<Self, CallError> {
         let mut client = Client::new(SERVICE_CONTROL);
         let answer = pipe.transceive(&client.bind()).await?;
         client.on_bind_reply(&answer)?;
-        Ok(Self { pipe, client })
+        Ok(Self {
+            pipe,
+            client,
+            recorder,
+        })
     }
 
     /// Makes one call; gives the stub of the answer.
@@ -52,6 +63,16 @@ impl Channel {
         operation: u16,
         stub: &[u8],
     ) -> Result<Vec<u8>, CallError> {
+        let Some(recorder) = self.recorder.clone() else {
+            return self.exchange(operation, stub).await;
+        };
+        let number = recorder.asked(operation, stub);
+        let answer = self.exchange(operation, stub).await;
+        recorder.answered(number, operation, stub, &answer);
+        answer
+    }
+
+    async fn exchange(&mut self, operation: u16, stub: &[u8]) -> Result<Vec<u8>, CallError> {
         let fragments = self.client.request(operation, stub);
         let (last, others) = fragments.split_last().ok_or(WireError::Broken)?;
         for fragment in others {
@@ -77,7 +98,7 @@ impl Channel {
     pub(super) fn sibling(&self) -> Option<SmbPipe> {
         match &self.pipe {
             AnyPipe::Smb(pipe) => Some(pipe.sibling()),
-            AnyPipe::Loopback(_) => None,
+            AnyPipe::Loopback(_) | AnyPipe::Replay(_) => None,
         }
     }
 
@@ -86,6 +107,7 @@ impl Channel {
         match self.pipe {
             AnyPipe::Smb(pipe) => pipe.hang_up().await,
             AnyPipe::Loopback(pipe) => pipe.close().await,
+            AnyPipe::Replay(pipe) => pipe.close().await,
         }
     }
 

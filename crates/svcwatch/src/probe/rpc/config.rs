@@ -1,6 +1,7 @@
 //! Reading how services are set up.
 
-use svcwatch_core::observe::{ServiceConfig, StartType};
+use svcwatch_core::observe::{FailureAction, FailureActions, ServiceConfig, StartType};
+use svcwatch_core::time::Span;
 use svcwatch_wire::WireError;
 use svcwatch_wire::scmr::{self, Code, Config2, Config2Level, Handle, access, service_type};
 
@@ -10,6 +11,8 @@ use crate::probe::command_line;
 
 /// What is being done, for messages.
 const DOING: &str = "reading the configuration of a service";
+/// The reset period that means never (MS-SCMR 2.2.39, dwResetPeriod).
+const NEVER: u32 = u32::MAX;
 
 impl Session {
     /// Reads the configuration of one service; None where it does not exist.
@@ -73,6 +76,11 @@ async fn fill(
     {
         config.description = text;
     }
+    if let Some(Config2::FailureActions(actions)) =
+        piece(channel, handle, Config2Level::FailureActions).await?
+    {
+        config.failure_actions = Some(failure_actions(channel, handle, &actions).await?);
+    }
     let triggers = given(
         channel
             .call(&scmr::QueryServiceConfigEx { service: handle })
@@ -82,6 +90,41 @@ async fn fill(
         .and_then(|reply| reply.triggers)
         .map(|triggers| !triggers.is_empty());
     Ok(())
+}
+
+/// What the manager does when the service fails. Whether that is done after a stop with an error too is only asked
+/// where anything is done; hosts before Windows Vista do not know it, and there it is not.
+async fn failure_actions(
+    channel: &mut Channel,
+    handle: Handle,
+    found: &scmr::FailureActions,
+) -> Result<FailureActions, Failure> {
+    let actions: Vec<_> = found
+        .actions
+        .iter()
+        .map(|one| (failure_action(one.action), Span(u64::from(one.delay))))
+        .collect();
+    let on_error_exit = !actions.is_empty()
+        && matches!(
+            piece(channel, handle, Config2Level::FailureActionsFlag).await?,
+            Some(Config2::FailureActionsFlag(true))
+        );
+    Ok(FailureActions {
+        reset_after: (found.reset_period != NEVER)
+            .then(|| Span::seconds(u64::from(found.reset_period))),
+        actions,
+        on_error_exit,
+    })
+}
+
+/// An action that does not exist is none: the manager would not carry it out.
+const fn failure_action(raw: u32) -> FailureAction {
+    match raw {
+        1 => FailureAction::RestartService,
+        2 => FailureAction::RestartComputer,
+        3 => FailureAction::RunCommand,
+        _ => FailureAction::None,
+    }
 }
 
 /// Takes over what the main query told.
@@ -96,6 +139,10 @@ fn take(config: &mut ServiceConfig, found: scmr::ServiceConfig) {
     let per_user = service_type::USER_SERVICE | service_type::USER_SERVICE_INSTANCE;
     config.per_user = Some(found.service_type & per_user != 0);
     config.binary_path = found.binary_path.as_deref().map(command_line::masked);
+    config.arguments_hash = found
+        .binary_path
+        .as_deref()
+        .map(command_line::arguments_hash);
     config.account = found.start_name;
     config.dependencies = found.dependencies;
     config.display_name = found.display_name;

@@ -244,7 +244,7 @@ impl EarPlace {
 
 /// Registers on a fresh pipe.
 async fn register(pipe: AnyPipe, service: &Name) -> Result<(Channel, Handle, Handle), News> {
-    let mut channel = Channel::bind(pipe)
+    let mut channel = Channel::bind(pipe, None)
         .await
         .map_err(|error| failure(error, "asking to be told of changes"))?;
     let (service, notify) = handles(&mut channel, service).await?;

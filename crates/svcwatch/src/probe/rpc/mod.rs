@@ -8,6 +8,7 @@ mod reading;
 mod tests;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::limits::{ASKED_MAX, SERVICES_PER_HOST_MAX};
@@ -20,10 +21,12 @@ use svcwatch_wire::scmr::{
 use tokio::time::Instant;
 
 use super::loopback::LoopbackPipe;
+use super::record::{Agreed, Recorder, ReplayPipe};
 use super::smb::{SmbPipe, SmbTarget};
 use super::transport::{AnyPipe, TransportError, within};
 use super::{Access, Auth, Ours, Transport, codes};
-use channel::{CallError, Channel};
+pub(super) use channel::CallError;
+use channel::Channel;
 pub(super) use ear::{Ear, EarPlace};
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
@@ -111,9 +114,12 @@ pub(super) struct LoggedOn {
 }
 
 impl LoggedOn {
-    fn accept(&mut self, computer: String) {
+    fn accept(&mut self, computer: String, agreed: Option<Agreed>, ours: &Ours) {
         self.accepted = true;
         self.computer = Some(computer).filter(|name| !name.is_empty());
+        if let Some(recorder) = &ours.recorder {
+            recorder.met(self.computer.clone(), agreed);
+        }
     }
 }
 
@@ -145,7 +151,7 @@ impl Session {
         let (channel, manager, administrator) =
             within(deadline, "opening the service control manager", async {
                 // The inner result is a failure of its own kind; only the waiting is bounded here.
-                Ok(open_manager(pipe).await)
+                Ok(open_manager(pipe, ours.recorder.clone()).await)
             })
             .await??;
         logon.administrator = administrator;
@@ -242,10 +248,10 @@ impl Session {
     }
 
     async fn read(&mut self, ask: &[Name]) -> Result<HostReading, Failure> {
-        let listed = self.list().await?;
+        let services = reading::services(self.list().await?);
         let mut asked = Vec::new();
         if !ask.is_empty() {
-            let known: HashSet<String> = listed
+            let known: HashSet<String> = services
                 .iter()
                 .map(|service| service.name.to_lowercase())
                 .collect();
@@ -257,10 +263,7 @@ impl Session {
                 asked.push((name.clone(), self.ask(name.as_str()).await?));
             }
         }
-        Ok(HostReading {
-            services: listed.into_iter().map(reading::service).collect(),
-            asked,
-        })
+        Ok(HostReading { services, asked })
     }
 
     async fn list(&mut self) -> Result<Vec<svcwatch_wire::scmr::EnumeratedService>, Failure> {
@@ -351,6 +354,11 @@ async fn open_pipe(
     deadline: Instant,
     logon: &mut LoggedOn,
 ) -> Result<AnyPipe, TransportError> {
+    if let Some(record) = &ours.replay {
+        let computer = record.header.computer_name.clone();
+        logon.accept(computer.unwrap_or_default(), None, ours);
+        return Ok(AnyPipe::Replay(ReplayPipe::new(Arc::clone(record))));
+    }
     match access.transport {
         Transport::Smb { encryption } => {
             let target = SmbTarget {
@@ -365,8 +373,8 @@ async fn open_pipe(
                     Auth::Kerberos(with) => Some((&ours.tickets, with)),
                 },
             };
-            let (mut pipe, computer) = SmbPipe::log_on(&target, deadline).await?;
-            logon.accept(computer);
+            let (mut pipe, computer, agreed) = SmbPipe::log_on(&target, deadline).await?;
+            logon.accept(computer, Some(agreed), ours);
             pipe.open(&target, PIPE, deadline).await?;
             Ok(AnyPipe::Smb(Box::new(pipe)))
         }
@@ -379,16 +387,19 @@ async fn open_pipe(
                 deadline,
             )
             .await?;
-            logon.accept(computer);
+            logon.accept(computer, None, ours);
             Ok(AnyPipe::Loopback(pipe))
         }
     }
 }
 
 /// Binds to the service control manager and opens it for listing; says also whether the user is an administrator.
-async fn open_manager(pipe: AnyPipe) -> Result<(Channel, Handle, Option<bool>), Failure> {
+async fn open_manager(
+    pipe: AnyPipe,
+    recorder: Option<Arc<Recorder>>,
+) -> Result<(Channel, Handle, Option<bool>), Failure> {
     const DOING: &str = "opening the service control manager";
-    let mut channel = Channel::bind(pipe)
+    let mut channel = Channel::bind(pipe, recorder)
         .await
         .map_err(|error| Failure::of_call(error, DOING))?;
     let open = OpenScManager {
@@ -401,12 +412,35 @@ async fn open_manager(pipe: AnyPipe) -> Result<(Channel, Handle, Option<bool>), 
         .await
         .map_err(|error| Failure::of_call(error, DOING))?;
     let Some(manager) = opened.handle else {
-        return Err(code_failure(opened.code, DOING));
+        let mut failure = code_failure(opened.code, DOING);
+        if opened.code == Code::ACCESS_DENIED {
+            let lacking = lacking(&mut channel).await;
+            let lacking = lacking.map_err(|error| Failure::of_call(error, DOING))?;
+            failure.fault.cause = format!("{}: {lacking}", failure.fault.cause);
+        }
+        return Err(failure);
     };
     let administrator = is_administrator(&mut channel)
         .await
         .map_err(|error| Failure::of_call(error, DOING))?;
     Ok((channel, manager, administrator))
+}
+
+/// Which right on the manager a user lacks who may not connect and list.
+async fn lacking(channel: &mut Channel) -> Result<&'static str, CallError> {
+    let open = OpenScManager {
+        machine: None,
+        database: None,
+        access: access::MANAGER_CONNECT,
+    };
+    let opened = channel.call(&open).await?;
+    let Some(handle) = opened.handle else {
+        return Ok("it may not even connect to the service control manager (SC_MANAGER_CONNECT)");
+    };
+    channel.call(&CloseServiceHandle { handle }).await?;
+    Ok(
+        "it may connect to the service control manager, but not list its services (SC_MANAGER_ENUMERATE_SERVICE)",
+    )
 }
 
 /// Whether the user may install services, which a monitor need not and only administrators may: the manager is opened

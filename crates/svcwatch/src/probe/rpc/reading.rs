@@ -1,8 +1,9 @@
 //! From what stood on the wire to what core knows.
 
 use svcwatch_core::observe::{Reading, ServiceReading, State};
+use svcwatch_core::per_user;
 use svcwatch_core::time::Span;
-use svcwatch_wire::scmr::{CurrentState, EnumeratedService, ServiceStatus};
+use svcwatch_wire::scmr::{CurrentState, EnumeratedService, ServiceStatus, service_type};
 
 /// The reading of a service whose answer said nothing about its state.
 pub(super) const UNKNOWN: Reading = Reading {
@@ -14,8 +15,17 @@ pub(super) const UNKNOWN: Reading = Reading {
     wait_hint: Span::ZERO,
 };
 
+/// The readings of a list, in which per-user services stand once each, under the names of their templates.
+pub(super) fn services(listed: Vec<EnumeratedService>) -> Vec<ServiceReading> {
+    let line = |service: EnumeratedService| {
+        let instance = service.status.service_type & service_type::USER_SERVICE_INSTANCE != 0;
+        (line(service), instance)
+    };
+    per_user::folded(listed.into_iter().map(line))
+}
+
 /// The reading of one line of a list.
-pub(super) fn service(service: EnumeratedService) -> ServiceReading {
+fn line(service: EnumeratedService) -> ServiceReading {
     let reading = reading(&service.status, service.pid);
     ServiceReading {
         name: service.name,
@@ -69,6 +79,20 @@ mod tests {
             ..rubbish
         };
         assert_eq!(reading(&far, None), UNKNOWN);
+    }
+
+    #[test]
+    fn instances_of_users_are_read_as_their_template() {
+        let read = services(super::super::tests::host::instances().into());
+        let [one] = &read[..] else {
+            panic!("{read:?}");
+        };
+        assert_eq!(one.name, "CDPUserSvc");
+        assert_eq!(one.display_name, "Connected Devices Platform User Service");
+        assert_eq!(
+            (one.reading.state, one.reading.exit_code),
+            (State::Stopped, Some(1067))
+        );
     }
 
     #[test]

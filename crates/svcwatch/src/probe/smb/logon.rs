@@ -19,6 +19,7 @@ use super::ntlm;
 use super::socket::Tap;
 use super::{SmbTarget, failed};
 use crate::probe::kerberos::{self, Granted};
+use crate::probe::record::Agreed;
 use crate::probe::transport::TransportError;
 use crate::probe::{Encryption, codes};
 
@@ -32,14 +33,14 @@ struct Keys {
     encryption: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Negotiates and logs on; gives the computer's own name. Afterwards the connection signs, and encrypts
+/// Negotiates and logs on; gives the computer's own name and what was agreed on. Afterwards the connection signs, and encrypts
 /// where that was asked for, or demanded by the host.
 pub(super) async fn log_on(
     connection: &mut Connection,
     tap: &Tap,
     target: &SmbTarget<'_>,
     deadline: Instant,
-) -> Result<String, TransportError> {
+) -> Result<(String, Agreed), TransportError> {
     connection
         .negotiate()
         .await
@@ -64,6 +65,7 @@ pub(super) async fn log_on(
         session_key,
         challenge,
         computer,
+        windows,
     } = proof;
 
     let response = SessionSetupResponse::unpack(&mut ReadCursor::new(&frame.body))
@@ -79,7 +81,8 @@ pub(super) async fn log_on(
     let keys = derive(&session_key, &params, cipher, tap, challenge.as_deref())?;
     check_signature(&frame, &params, &keys)?;
     connection.set_session_id(frame.header.session_id);
-    protect(
+    let signing = format!("{:?}", keys.algorithm);
+    let encrypted = protect(
         connection,
         keys,
         (params.dialect, cipher),
@@ -87,7 +90,19 @@ pub(super) async fn log_on(
         target.encryption,
     )?;
     tap.stop();
-    Ok(computer)
+    let agreed = Agreed {
+        dialect: version(params.dialect).0.to_owned(),
+        signing,
+        encryption: encrypted.map(|cipher| format!("{cipher:?}")),
+        logon: if target.kerberos.is_some() {
+            "kerberos"
+        } else {
+            "ntlm"
+        }
+        .to_owned(),
+        windows,
+    };
+    Ok((computer, agreed))
 }
 
 /// What the rounds of a logon leave behind.
@@ -100,6 +115,8 @@ struct Proved {
     challenge: Option<Vec<u8>>,
     /// The name by which the computer called itself; empty where it gave none.
     computer: String,
+    /// The version of Windows that it told.
+    windows: Option<String>,
 }
 
 /// The two rounds of NTLM.
@@ -121,6 +138,7 @@ async fn with_ntlm(
         session_key,
         challenge: Some(challenge_frame),
         computer: names.netbios.or(names.dns).unwrap_or_default(),
+        windows: ntlm::windows_version(&challenge),
     })
 }
 
@@ -153,6 +171,7 @@ async fn with_kerberos(
         session_key,
         challenge: None,
         computer: String::new(),
+        windows: None,
     })
 }
 
@@ -380,14 +399,14 @@ fn check_signature(
         .map_err(|_| broken("the host's answer to the logon has a wrong signature; something between may have changed it"))
 }
 
-/// Turns signing on, and encryption where it is wanted or demanded.
+/// Turns signing on, and encryption where it is wanted or demanded; gives the cipher where it encrypts.
 fn protect(
     connection: &mut Connection,
     keys: Keys,
     (dialect, cipher): (Dialect, Option<Cipher>),
     flags: SessionFlags,
     wanted: Encryption,
-) -> Result<(), TransportError> {
+) -> Result<Option<Cipher>, TransportError> {
     connection.activate_signing(keys.signing, keys.algorithm);
     // SMB 2 knows no encryption, but a server may set the flag even there.
     let demanded = flags.encrypt_data() && keys.encryption.is_some();
@@ -397,10 +416,10 @@ fn protect(
         Encryption::Off => demanded,
     };
     match (encrypt, cipher, keys.encryption) {
-        (false, _, _) => Ok(()),
+        (false, _, _) => Ok(None),
         (true, Some(cipher), Some((ours, theirs))) => {
             connection.activate_encryption(ours, theirs, cipher);
-            Ok(())
+            Ok(Some(cipher))
         }
         (true, _, _) if wanted == Encryption::Off => Err(TransportError::EncryptionDemanded),
         (true, _, _) => {

@@ -31,6 +31,7 @@ use tokio::time::{Instant, timeout};
 use super::Encryption;
 use super::codes;
 use super::kerberos::{Kerberos, Tickets};
+use super::record::Agreed;
 use super::transport::{PipeTransport, TransportError, connect, resolve, within};
 use crate::secret::Secret;
 use socket::Tap;
@@ -86,12 +87,12 @@ impl fmt::Debug for SmbPipe {
 }
 
 impl SmbPipe {
-    /// Connects and logs on until `deadline`; gives the session, whose pipe is not open yet, and the name by which
-    /// the computer calls itself, which is empty where it gave none.
+    /// Connects and logs on until `deadline`; gives the session, whose pipe is not open yet, the name by which
+    /// the computer calls itself, which is empty where it gave none, and what was agreed on.
     pub(super) async fn log_on(
         target: &SmbTarget<'_>,
         deadline: Instant,
-    ) -> Result<(Self, String), TransportError> {
+    ) -> Result<(Self, String, Agreed), TransportError> {
         let addresses = resolve(target.address, target.port, deadline).await?;
         let stream = connect(&addresses, deadline).await?;
         let ask_for_encryption = target.encryption != Encryption::Off;
@@ -103,7 +104,7 @@ impl SmbPipe {
         connection.set_response_timeout(None);
         connection.set_keepalive(None);
         connection.set_stale_request_warning(None);
-        let computer = within(
+        let (computer, agreed) = within(
             deadline,
             "logging on",
             logon::log_on(&mut connection, &tap, target, deadline),
@@ -117,6 +118,7 @@ impl SmbPipe {
                 file: FileId::SENTINEL,
             },
             computer,
+            agreed,
         ))
     }
 

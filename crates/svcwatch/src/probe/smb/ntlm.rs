@@ -11,6 +11,11 @@ use md5::Md5;
 /// Where the target information's length and offset stand in a CHALLENGE (MS-NLMP 2.2.1.2).
 const CHALLENGE_TARGET_INFO: usize = 40;
 
+/// Where the flags and the version stand in a CHALLENGE (MS-NLMP 2.2.1.2), and the flag that there is a version (2.2.2.5).
+const CHALLENGE_FLAGS: usize = 20;
+const CHALLENGE_VERSION: usize = 48;
+const NEGOTIATE_VERSION: u32 = 0x0200_0000;
+
 /// Where the workstation's length and offset stand in an AUTHENTICATE (MS-NLMP 2.2.1.3).
 const AUTHENTICATE_WORKSTATION: usize = 44;
 
@@ -52,6 +57,16 @@ pub(super) fn computer_names(challenge: &[u8]) -> ComputerNames {
         }
     }
     names
+}
+
+/// The version of Windows that a CHALLENGE tells (MS-NLMP 2.2.2.10), as `10.0.20348`; Samba tells one too.
+pub(super) fn windows_version(challenge: &[u8]) -> Option<String> {
+    let told = u32_at(challenge, CHALLENGE_FLAGS)? & NEGOTIATE_VERSION != 0;
+    let [major, minor, ..] = challenge.get(CHALLENGE_VERSION..)? else {
+        return None;
+    };
+    let build = u16_at(challenge, CHALLENGE_VERSION + 2)?;
+    told.then(|| format!("{major}.{minor}.{build}"))
 }
 
 /// The challenge with the target name `target` (as `cifs/srv01`) among its target information, so that the

@@ -34,7 +34,7 @@ pub(super) const TARGET: &str = "host, coalesce(host_shown, host), coalesce(serv
     wrong_since, pid, exit_code, service_exit_code, start_type, display_name, selected_start, details";
 pub(super) const HOST: &str =
     "coalesce(host_shown, host), computer_name, fault, cause, wrong_since, since, visible, seq,
-    visibility_seq, refused_until, removed";
+    visibility_seq, refused_until, removed, listed";
 pub(super) const ACCOUNT: &str =
     "coalesce(account_shown, account), paused, paused_at, next_try, refused_by, seq";
 pub(super) const DESTINATION: &str =
@@ -161,6 +161,7 @@ pub(super) fn host(row: &Row<'_>) -> rusqlite::Result<HostRow> {
         visibility_seq: number(row, 8)?,
         refused_until: wall(row, 9)?,
         removed: row.get(10)?,
+        listed: row.get(11)?,
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4];
+pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4, form_5];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -125,6 +125,11 @@ ALTER TABLE incident ADD COLUMN muted TEXT;
 ALTER TABLE incident ADD COLUMN untold TEXT;
 CREATE INDEX incident_untold ON incident (number) WHERE untold IS NOT NULL;
 ";
+
+/// Whether a list of hosts named a host.
+fn form_5(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch("ALTER TABLE host ADD COLUMN listed INTEGER NOT NULL DEFAULT 0")
+}
 
 /// Rows of details above which a start looks for those that no target has any more: it reads all targets for it.
 const DETAILS_KEPT: i64 = 10_000;
@@ -434,6 +439,18 @@ mod tests {
             })
             .unwrap();
         assert_eq!(kept, (5, None, None));
+    }
+
+    #[test]
+    fn a_database_of_form_4_keeps_its_hosts() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, path(), &MIGRATIONS[..4]).unwrap();
+        let row =
+            "INSERT INTO host (host, since, seq, visibility_seq, removed) VALUES ('h', 1, 7, 0, 0)";
+        connection.execute_batch(row).unwrap();
+        migrate(&mut connection, path(), MIGRATIONS).unwrap();
+        let sql = "SELECT 10 * seq + listed FROM host";
+        assert_eq!(connection.query_row(sql, [], |row| row.get(0)), Ok(70));
     }
 
     #[test]

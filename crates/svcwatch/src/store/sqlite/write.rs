@@ -215,6 +215,7 @@ impl Batch<'_> {
                 stored(row.visibility_seq),
                 wall(row.refused_until),
                 row.removed,
+                row.listed,
             ],
         )
     }
@@ -435,8 +436,8 @@ const DETAILS: &str = "INSERT INTO details (text) VALUES (?1) ON CONFLICT (text)
 const DETAILS_NUMBER: &str = "SELECT number FROM details WHERE text = ?1";
 
 const HOST: &str = "INSERT OR REPLACE INTO host (host, host_shown, computer_name, fault, cause, wrong_since, since, visible, seq,
-        visibility_seq, refused_until, removed)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        visibility_seq, refused_until, removed, listed)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 const ACCOUNT: &str = "INSERT OR REPLACE INTO account (account, account_shown, paused, paused_at, next_try, refused_by, seq)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

@@ -334,7 +334,7 @@ mod tests {
         view.details = Some(Arc::new(ServiceDetails {
             binary_path: Some(r#""C:\print spool.exe" --pin 4711"#.into()),
             run_as: Some("LocalSystem".into()),
-            dependencies: None,
+            ..ServiceDetails::default()
         }));
         board.apply(View::Service(view));
         let text = written(board, Format::Classic);

@@ -8,9 +8,9 @@ use svcwatch_wire::pdu::{FAULT_NO_SUCH_OPERATION, Incoming, Server};
 use svcwatch_wire::scmr::{
     CloseServiceHandle, CloseServiceHandleReply, Code, Config2, Config2Level, EnumServicesStatus,
     EnumServicesStatusEx, EnumServicesStatusExReply, EnumServicesStatusReply, EnumeratedService,
-    GetNotifyResults, GetNotifyResultsReply, Handle, Notification, NotifyServiceStatusChange,
-    NotifyServiceStatusChangeReply, OpenScManager, OpenScManagerReply, OpenService,
-    OpenServiceReply, ProcessStatus, QueryServiceConfig, QueryServiceConfig2,
+    FailureAction, FailureActions, GetNotifyResults, GetNotifyResultsReply, Handle, Notification,
+    NotifyServiceStatusChange, NotifyServiceStatusChangeReply, OpenScManager, OpenScManagerReply,
+    OpenService, OpenServiceReply, ProcessStatus, QueryServiceConfig, QueryServiceConfig2,
     QueryServiceConfig2Reply, QueryServiceConfigReply, QueryServiceStatusEx,
     QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL, ServiceConfig, ServiceStatus,
     access,
@@ -32,6 +32,10 @@ pub(super) enum Trick {
     RefuseFirst(usize, u32),
     /// Takes the user for an administrator.
     Administrator,
+    /// Lets the user connect to the service control manager, but not list.
+    ConnectOnly,
+    /// Knows the failure actions of services, and whether they follow a stop with an error too.
+    FailureActions,
     /// Refuses to open the service control manager with this code.
     RefuseManager(u32),
     /// Knows no list with processes.
@@ -93,6 +97,22 @@ pub(super) fn spooler() -> EnumeratedService {
         pid: Some(4711),
         flags: Some(0),
     }
+}
+
+/// Instances of a per-user service: two users are logged on, and one of them has lost his.
+pub(in crate::probe::rpc) fn instances() -> [EnumeratedService; 2] {
+    let instance = |number: &str, current_state, win32_exit_code| EnumeratedService {
+        name: format!("CDPUserSvc_{number}"),
+        display_name: format!("Connected Devices Platform User Service_{number}"),
+        status: ServiceStatus {
+            service_type: 0xd0,
+            current_state,
+            win32_exit_code,
+            ..ServiceStatus::default()
+        },
+        ..spooler()
+    };
+    [instance("1a2b3", 4, 0), instance("5f00d", 1, 1067)]
 }
 
 /// A list that needs more than the first buffer.
@@ -199,6 +219,10 @@ impl Host {
                         handle: None,
                         code: Code(code),
                     },
+                    Trick::ConnectOnly if lists(stub) => OpenScManagerReply {
+                        handle: None,
+                        code: Code::ACCESS_DENIED,
+                    },
                     trick if trick != Trick::Administrator && installs(stub) => {
                         OpenScManagerReply {
                             handle: None,
@@ -228,7 +252,7 @@ impl Host {
             }
             QueryServiceStatusEx::OPNUM
             | QueryServiceConfig::OPNUM
-            | QueryServiceConfig2::OPNUM => Ok(about_a_service(operation, stub)),
+            | QueryServiceConfig2::OPNUM => Ok(about_a_service(self.trick, operation, stub)),
             CloseServiceHandle::OPNUM => Ok(CloseServiceHandleReply {
                 code: Code::SUCCESS,
             }
@@ -319,8 +343,13 @@ fn installs(stub: &[u8]) -> bool {
     OpenScManager::decode(stub).unwrap().access & access::MANAGER_CREATE_SERVICE != 0
 }
 
+/// Whether the manager is opened with the right to list.
+fn lists(stub: &[u8]) -> bool {
+    OpenScManager::decode(stub).unwrap().access & access::MANAGER_ENUMERATE != 0
+}
+
 /// The answer to a call about one service, of which there is only one.
-fn about_a_service(operation: u16, stub: &[u8]) -> Vec<u8> {
+fn about_a_service(trick: Trick, operation: u16, stub: &[u8]) -> Vec<u8> {
     match operation {
         QueryServiceStatusEx::OPNUM => {
             let status = ProcessStatus {
@@ -350,12 +379,36 @@ fn about_a_service(operation: u16, stub: &[u8]) -> Vec<u8> {
         }
         _ => {
             let request = QueryServiceConfig2::decode(stub).unwrap();
-            let reply = if request.level == Config2Level::DelayedAutoStart.raw() {
-                QueryServiceConfig2Reply::of(&Config2::DelayedAutoStart(true), request.buffer_size)
-            } else {
-                QueryServiceConfig2Reply::refused(Code::INVALID_LEVEL, request.buffer_size)
+            let known = match Config2Level::from_raw(request.level) {
+                Some(Config2Level::DelayedAutoStart) => Some(Config2::DelayedAutoStart(true)),
+                Some(Config2Level::FailureActions) if trick == Trick::FailureActions => {
+                    Some(Config2::FailureActions(failure_actions()))
+                }
+                Some(Config2Level::FailureActionsFlag) if trick == Trick::FailureActions => {
+                    Some(Config2::FailureActionsFlag(true))
+                }
+                _ => None,
             };
+            let size = request.buffer_size;
+            let reply = known.map_or_else(
+                || QueryServiceConfig2Reply::refused(Code::INVALID_LEVEL, size),
+                |known| QueryServiceConfig2Reply::of(&known, size),
+            );
             reply.encode()
         }
+    }
+}
+
+/// Failure actions with one of each kind and one that does not exist.
+fn failure_actions() -> FailureActions {
+    let action = |action| FailureAction {
+        action,
+        delay: action * 1_000,
+    };
+    FailureActions {
+        reset_period: 60,
+        reboot_message: Some("going down".into()),
+        command: Some("mend.exe --password hunter2".into()),
+        actions: (0..5).map(action).collect(),
     }
 }

@@ -1,17 +1,21 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
 mod ears;
-mod host;
+pub(super) mod host;
+
+use std::sync::Arc;
 
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
-    Asked, Fault, Logon, Observation, Outcome, ProbeId, Refusal, StartType, State,
+    Asked, FailureAction, FailureActions, Fault, Logon, Observation, Outcome, ProbeId, Refusal,
+    StartType, State,
 };
 use svcwatch_core::time::Span;
 use svcwatch_wire::pdu::FAULT_CONTEXT_MISMATCH;
 
-use crate::probe::Prober;
+use crate::probe::record::{Record, Recorder};
+use crate::probe::{Access, Prober, command_line};
 use crate::secret::Secret;
 use host::{Host, Trick};
 
@@ -288,6 +292,7 @@ async fn what_a_host_does_not_tell_of_a_configuration_stays_unknown() {
         ),
         (&None, &None, None)
     );
+    assert_eq!(spooler.failure_actions, None);
     let hidden = &configs[1];
     assert_eq!(
         (hidden.name.as_str(), hidden.start_type, hidden.per_user),
@@ -297,6 +302,37 @@ async fn what_a_host_does_not_tell_of_a_configuration_stays_unknown() {
         prober.sessions(),
         1,
         "a session survives what a host does not know"
+    );
+}
+
+#[tokio::test]
+async fn failure_actions_are_read_where_the_host_knows_them() {
+    use FailureAction::{None as Nothing, RestartComputer, RestartService, RunCommand};
+    let (_host, access) = Host::start(Trick::FailureActions).await;
+    let prober = Prober::new();
+    prober.check(&request(true, &[]), &access).await;
+    let names = [Name::new("Spooler")];
+    let configs = prober
+        .read_config(&Name::new("web-1"), &names, Span(2_000))
+        .await
+        .unwrap();
+    let all = [
+        Nothing,
+        RestartService,
+        RestartComputer,
+        RunCommand,
+        Nothing,
+    ];
+    let actions = all.into_iter().zip((0..5).map(Span::seconds)).collect();
+    let wanted = FailureActions {
+        reset_after: Some(Span::minutes(1)),
+        actions,
+        on_error_exit: true,
+    };
+    assert_eq!(configs[0].failure_actions, Some(wanted));
+    assert_eq!(
+        configs[0].arguments_hash,
+        Some(command_line::arguments_hash("a.exe -x"))
     );
 }
 
@@ -367,5 +403,67 @@ async fn an_administrator_is_known_at_the_logon_and_nothing_is_done_with_it() {
             (81, None),
             "asked once"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_an_exchange_gives_the_same_again() {
+    for trick in [
+        Trick::None,
+        Trick::Old,
+        Trick::RefuseManager(5),
+        Trick::Rubbish,
+        Trick::Administrator,
+    ] {
+        let (_host, access) = Host::start(trick).await;
+        let access = Access {
+            password: Secret::new("hunter2-canary"),
+            ..access
+        };
+        let recorder = Arc::new(Recorder::default());
+        let ask = request(true, &["Missing", "Hidden", "Template"]);
+        let names = [Name::new("Spooler"), Name::new("Missing")];
+        let prober = Prober::new().recording(Arc::clone(&recorder));
+        let seen = prober.check(&ask, &access).await;
+        let configs = prober.read_config(&ask.host, &names, Span(2_000)).await;
+
+        let text = recorder.record("web-1", "seen").to_text();
+        assert!(
+            !text.contains("hunter2") && !text.contains("watcher"),
+            "{text}"
+        );
+        let record = Record::read(text.as_bytes()).unwrap();
+        assert_eq!(record.header.computer_name.as_deref(), Some("WEB-1"));
+        let replayer = Prober::new().replaying(Arc::new(record));
+        let again = replayer.check(&ask, &access).await;
+        match (&seen.outcome, &again.outcome) {
+            // A list that is rubbish is left out, and another rubbish stands in its place.
+            (Outcome::Fault(one), Outcome::Fault(other)) if trick == Trick::Rubbish => {
+                assert_eq!(one.fault, other.fault);
+            }
+            (one, other) => assert_eq!(one, other, "{trick:?}"),
+        }
+        assert_eq!(
+            (seen.computer_name, seen.administrator),
+            (again.computer_name, again.administrator)
+        );
+        let configs_again = replayer.read_config(&ask.host, &names, Span(2_000)).await;
+        assert_eq!(configs, configs_again, "{trick:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_right_that_lacks_on_the_manager_is_named() {
+    for (trick, lacks) in [
+        (Trick::ConnectOnly, "SC_MANAGER_ENUMERATE_SERVICE"),
+        (Trick::RefuseManager(5), "SC_MANAGER_CONNECT"),
+    ] {
+        let (_host, access) = Host::start(trick).await;
+        let seen = Prober::new().check(&request(true, &[]), &access).await;
+        let Outcome::Fault(fault) = seen.outcome else {
+            panic!("not refused")
+        };
+        assert_eq!(fault.fault, Fault::AccessDenied);
+        assert!(fault.cause.contains(lacks), "{}", fault.cause);
     }
 }

@@ -1,0 +1,111 @@
+//! Which rights an account lacks on a host, from what the host let it see.
+
+use svcwatch_core::{
+    id::Name,
+    observe::{Asked, HostReading, ServiceConfig},
+};
+
+/// Services that every Windows has, and whose absence from the list therefore means that they are hidden: Windows leaves
+/// out those whose status an account may not query, without a word.
+const ALWAYS: [&str; 8] = [
+    "EventLog",
+    "LanmanServer",
+    "PlugPlay",
+    "Power",
+    "ProfSvc",
+    "RpcSs",
+    "Schedule",
+    "Winmgmt",
+];
+/// How many names are written out.
+const NAMES_SHOWN: usize = 5;
+/// What to do about rights that lack.
+pub(super) const MEND: &str = "to give the rights, run Grant-SvcwatchRights.ps1 -Group 'DOMAIN\\group' there, or see docs/rights.md";
+
+/// The services to ask for by name, to learn whether they are hidden.
+pub(super) fn always() -> impl Iterator<Item = Name> {
+    ALWAYS.iter().map(|name| Name::new(name))
+}
+
+/// The services that the account may not see: at least these, because nobody tells how many more.
+pub(super) fn hidden(reading: &HostReading) -> Vec<String> {
+    let hidden = reading
+        .asked
+        .iter()
+        .filter(|(_, answer)| *answer == Asked::Hidden);
+    hidden.map(|(name, _)| name.to_string()).collect()
+}
+
+/// The services whose configuration the account may not read.
+pub(super) fn unreadable(configs: &[ServiceConfig]) -> Vec<String> {
+    let unreadable = configs.iter().filter(|config| config.start_type.is_none());
+    unreadable.map(|config| config.name.clone()).collect()
+}
+
+/// What lacks, each a sentence, with what to do about it as the last.
+pub(super) fn lacks(visible: usize, hidden: &[String], unreadable: &[String]) -> Vec<String> {
+    let mut lacks = Vec::new();
+    if !hidden.is_empty() {
+        lacks.push(format!(
+            "at least {} of its services are hidden from the account beside the {visible} that it shows (SERVICE_QUERY_STATUS lacks on {})",
+            hidden.len(),
+            some(hidden)
+        ));
+    }
+    if !unreadable.is_empty() {
+        lacks.push(format!(
+            "the start type of {} services may not be read (SERVICE_QUERY_CONFIG lacks on {})",
+            unreadable.len(),
+            some(unreadable)
+        ));
+    }
+    if !lacks.is_empty() {
+        lacks.push(MEND.to_owned());
+    }
+    lacks
+}
+
+/// Some of the names, and how many more there are.
+fn some(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
+    match names.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use svcwatch_core::observe::StartType;
+
+    #[test]
+    fn what_lacks_is_said_with_names_and_what_to_do() {
+        let reading = HostReading {
+            services: Vec::new(),
+            asked: [
+                ("RpcSs", Asked::Hidden),
+                ("Spooler", Asked::Hidden),
+                ("NoSuch", Asked::Missing),
+            ]
+            .map(|(name, answer)| (Name::new(name), answer))
+            .to_vec(),
+        };
+        let config = |name: &str, start_type| ServiceConfig {
+            name: name.to_owned(),
+            start_type,
+            ..ServiceConfig::default()
+        };
+        let mut configs = vec![config("A", Some(StartType::Manual))];
+        assert!(lacks(3, &[], &unreadable(&configs)).is_empty());
+        configs.extend((1..=7).map(|number| config(&format!("S{number}"), None)));
+        assert_eq!(
+            lacks(3, &hidden(&reading), &unreadable(&configs)),
+            [
+                "at least 2 of its services are hidden from the account beside the 3 that it shows (SERVICE_QUERY_STATUS lacks on RpcSs, Spooler)",
+                "the start type of 7 services may not be read (SERVICE_QUERY_CONFIG lacks on S1, S2, S3, S4, S5 and 2 more)",
+                MEND,
+            ]
+        );
+    }
+}

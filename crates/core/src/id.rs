@@ -96,6 +96,13 @@ pub enum Subject {
     Destination(Name),
     /// All of it: summaries.
     Fleet,
+    /// A service that is counted over the hosts of a group.
+    Group {
+        /// The group.
+        group: Name,
+        /// The service, by its key name.
+        service: Name,
+    },
 }
 
 impl Subject {
@@ -110,6 +117,9 @@ impl Subject {
             Self::Account(account) => format!("account\n{}", account.key()),
             Self::Destination(destination) => format!("destination\n{}", destination.key()),
             Self::Fleet => "fleet".to_string(),
+            Self::Group { group, service } => {
+                format!("group\n{}\n{}", group.key(), service.key())
+            }
         }
     }
 
@@ -117,14 +127,27 @@ impl Subject {
     pub const fn host(&self) -> Option<&Name> {
         match self {
             Self::Service { host, .. } | Self::Host(host) | Self::Visibility(host) => Some(host),
-            Self::Account(_) | Self::Destination(_) | Self::Fleet => None,
+            Self::Account(_) | Self::Destination(_) | Self::Fleet | Self::Group { .. } => None,
         }
     }
 
-    /// The service, where it is one.
+    /// The group, where it is counted over one.
+    pub const fn group(&self) -> Option<&Name> {
+        match self {
+            Self::Group { group, .. } => Some(group),
+            Self::Service { .. }
+            | Self::Host(_)
+            | Self::Visibility(_)
+            | Self::Account(_)
+            | Self::Destination(_)
+            | Self::Fleet => None,
+        }
+    }
+
+    /// The service, where it is one, on one host or on those of a group.
     pub const fn service(&self) -> Option<&Name> {
         match self {
-            Self::Service { service, .. } => Some(service),
+            Self::Service { service, .. } | Self::Group { service, .. } => Some(service),
             Self::Host(_)
             | Self::Visibility(_)
             | Self::Account(_)

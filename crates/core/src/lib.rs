@@ -33,6 +33,7 @@ pub mod engine;
 pub mod event;
 pub mod first_look;
 pub mod glob;
+pub mod group;
 pub mod health;
 pub mod hearing;
 pub mod host;

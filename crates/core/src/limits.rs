@@ -94,6 +94,16 @@ pub const CAUSE_CHARACTERS_MAX: usize = 500;
 pub const CHANGED_CHARACTERS_MAX: usize = 120;
 /// Characters of the note of an acknowledgement that are kept.
 pub const NOTE_CHARACTERS_MAX: usize = 1_000;
+/// How long after the last failure action that starts a service it may take to run.
+pub const RECOVERY_SLACK: Span = Span::seconds(30);
+/// How long a host is given to start a service again that has failed, at most.
+pub const RECOVERY_MAX: Span = Span::minutes(15);
+/// How long after a restart the next one still belongs to the same series.
+pub const RESTARTS_SERIES: Span = Span::hours(24);
+/// Names that one sentence names, at most.
+pub const NAMES_TOLD_MAX: usize = 5;
+/// Hosts of a group over which a service is counted, at most.
+pub const GROUP_MEMBERS_MAX: usize = 1_000;
 /// Silences that are not over, at most.
 pub const SILENCES_MAX: usize = 20_000;
 /// Patterns in the matcher of a silence, at most.

@@ -3,7 +3,7 @@
 use crate::{
     id::{IncidentId, Name, Subject},
     observe::{ServiceDetails, StartType, State},
-    plan::Labels,
+    plan::{Labels, Wanted},
     time::Wall,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -53,6 +53,10 @@ words! {
         Missing = "missing",
         /// We may not see it any more.
         Hidden = "hidden",
+        /// It ended and was started again.
+        Restarted = "restarted",
+        /// It runs on another host of its group than before.
+        Moved = "moved",
         /// It is set up in another way, is new or is gone; or it is there and should not be.
         Changed = "changed",
         /// It is not watched any more.
@@ -93,7 +97,12 @@ impl ToldEvent {
             | Self::WrongHost
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
-            Self::Changed | Self::Unwatched | Self::HostRecovered | Self::Test => Severity::Info,
+            Self::Restarted
+            | Self::Moved
+            | Self::Changed
+            | Self::Unwatched
+            | Self::HostRecovered
+            | Self::Test => Severity::Info,
         }
     }
 }
@@ -129,6 +138,19 @@ pub struct Item {
     pub state: Option<State>,
     /// What is wrong.
     pub event: ToldEvent,
+}
+
+/// A group, as a notice about a service of it tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSeen {
+    /// Its name.
+    pub name: Name,
+    /// On how many of its hosts the service should run.
+    pub expected: Wanted,
+    /// On how many it is seen running.
+    pub running: u32,
+    /// Its hosts, each with the state of the service there; unknown where it cannot be seen.
+    pub members: Vec<(Name, State)>,
 }
 
 /// What is to be told, complete: all that a destination needs to write its message.
@@ -173,6 +195,8 @@ pub struct Notice {
     pub incident: Option<IncidentRef>,
     /// Incidents that came and went untold.
     pub merged: Vec<Merged>,
+    /// The group, where the service is counted over one.
+    pub group: Option<Arc<GroupSeen>>,
     /// The lines of a summary, at most [`crate::limits::SUMMARY_ITEMS_MAX`].
     pub items: Vec<Item>,
     /// How many things a notice stands for, by event (for a paused account: hosts unseen, under `host_unreachable`'s
@@ -205,6 +229,7 @@ impl Notice {
             labels: Arc::from([]),
             incident: None,
             merged: Vec::new(),
+            group: None,
             items: Vec::new(),
             counts: Vec::new(),
             seq,

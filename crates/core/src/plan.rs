@@ -33,6 +33,61 @@ pub struct Plan {
     pub maintenance: Vec<MaintenancePlan>,
     /// Whether nothing is heard at once, whatever the entries say.
     pub instant_off: bool,
+    /// Services that are counted over several hosts; group and service together are unique.
+    pub groups: Vec<Arc<GroupPlan>>,
+}
+
+/// A service that should run on so many of the hosts of a group. Each of these hosts has an entry that counts it
+/// ([`EntryPlan::counted`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlan {
+    /// The group.
+    pub group: Name,
+    /// The service, by its key name.
+    pub service: Name,
+    /// On how many hosts it should run.
+    pub expect: Wanted,
+    /// How long it must run on too few or too many before it is told. A move takes its time.
+    pub for_span: Span,
+    /// The hosts; names are unique. One that the plan lacks is not counted.
+    pub members: Vec<Name>,
+    /// What people call the service.
+    pub friendly_name: Option<Arc<str>>,
+    /// Instead of the usual severity.
+    pub severity: Option<Severity>,
+    /// Labels on top of those that its hosts share.
+    pub labels: Labels,
+}
+
+/// On how many hosts of a group a service should run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// On so many, no more and no fewer.
+    Exactly(u32),
+    /// On so many or more.
+    AtLeast(u32),
+}
+
+impl Wanted {
+    /// The least that is as expected.
+    pub const fn least(self) -> u32 {
+        match self {
+            Self::Exactly(count) | Self::AtLeast(count) => count,
+        }
+    }
+
+    /// Whether more than the least are too many.
+    pub const fn is_exact(self) -> bool {
+        matches!(self, Self::Exactly(_))
+    }
+
+    /// As it is said: `1`, `at least 2`.
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Exactly(count) => format!("{count}"),
+            Self::AtLeast(count) => format!("at least {count}"),
+        }
+    }
 }
 
 /// Times from when until before when, in order.
@@ -175,6 +230,9 @@ pub struct EntryPlan {
     pub expect: Expect,
     /// How long they must be otherwise before it is told.
     pub for_span: Span,
+    /// Whether an end that its host may mend by itself is left to it first, for as long as its failure actions take;
+    /// and whether restarts are told.
+    pub recovery: bool,
     /// How many readings must agree; at least 1.
     pub confirm: u32,
     /// Whether its changes are to be heard at once, and told without being held.
@@ -182,6 +240,9 @@ pub struct EntryPlan {
     /// Whether an uninstalled service is told: exact names on a host and start types yes, globs and groups no, unless
     /// the configuration says otherwise.
     pub required: bool,
+    /// Whether a group counts it ([`GroupPlan`]): then it is watched, seen or not, and not told by itself for not
+    /// running.
+    pub counted: bool,
     /// Which stops are as good as running.
     pub stopped_ok: StoppedOk,
     /// Whether changes of how it is set up are told; they are kept in any case.
@@ -202,6 +263,7 @@ impl EntryPlan {
         self.expect == other.expect
             && self.stopped_ok == other.stopped_ok
             && self.required == other.required
+            && self.counted == other.counted
             && self.noise == other.noise
             && self.selector.is_named() == other.selector.is_named()
     }

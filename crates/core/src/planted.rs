@@ -64,6 +64,16 @@ words! {
         NotifyLostForgotten = "notify_lost_forgotten",
         /// News that comes while a host is being read has it not read again.
         HeardMeanwhileForgotten = "heard_meanwhile_forgotten",
+        /// A host of a group that cannot be seen counts as stopped.
+        UnknownMemberIsStopped = "unknown_member_is_stopped",
+        /// A service of a group is told as stopped while it moves.
+        MoveIsOutage = "move_is_outage",
+        /// What is known of groups is not restored.
+        GroupForgotten = "group_forgotten",
+        /// A service that its host is about to start again is told at once.
+        RecoveryNotWaited = "recovery_not_waited",
+        /// A host that was started anew counts as restarts of its services.
+        BootIsRestarts = "boot_is_restarts",
         /// That a list lets go of a host is not told.
         VanishedUntold = "vanished_untold",
         /// A restart forgets which hosts a list named.

@@ -8,7 +8,7 @@ use crate::{
     silence::SilenceRow,
     time::Wall,
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 /// One row to write.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub enum Record {
     Silence(SilenceRow),
     /// How far a feed is. Key: its destination.
     Feed(FeedRow),
+    /// What is known of a service of a group. Key: group and service.
+    Group(GroupRow),
 }
 
 /// What is known of a target: a service on a host.
@@ -80,6 +82,41 @@ pub struct TargetRow {
     pub details: Option<Arc<ServiceDetails>>,
     /// The start type by which a `start` entry selected it: such a selection stays when the start type changes.
     pub selected_start: Option<StartType>,
+    /// How often it was started again lately.
+    pub restarts: Option<Box<Restarts>>,
+    /// Whether it is not watched any more: the row stays so that `seq` never goes back.
+    pub removed: bool,
+}
+
+/// How often a service was started again, without having been told as stopped. A series goes on as long as one comes
+/// soon after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restarts {
+    /// How often, in this series.
+    pub count: u32,
+    /// When the first of them was seen.
+    pub since: Wall,
+    /// When the last of them was seen.
+    pub last: Wall,
+    /// How many of the ends were seen as failures, upon which the host does something itself.
+    pub failures: u32,
+    /// Whether it has failed and the host may be about to start it again.
+    pub mending: bool,
+}
+
+/// What is known of a service that is counted over the hosts of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRow {
+    /// The group.
+    pub group: Name,
+    /// The service, by key name.
+    pub service: Name,
+    /// Counts changes and incidents of it; never goes back.
+    pub seq: u64,
+    /// When too few or too many of it were seen running first, while it still is so.
+    pub wrong_since: Option<Wall>,
+    /// The hosts on which it ran when it was last seen to run on as many as it should.
+    pub ran_on: Option<Vec<Name>>,
     /// Whether it is not watched any more: the row stays so that `seq` never goes back.
     pub removed: bool,
 }
@@ -362,6 +399,8 @@ pub struct Restored {
     pub deliveries: Vec<DeliveryRow>,
     /// Silences that are not known to be over, by their identity.
     pub silences: Vec<SilenceRow>,
+    /// Services of groups, removed ones too.
+    pub groups: Vec<GroupRow>,
     /// How far the feeds are. The engine decides nothing by it.
     pub feeds: Vec<FeedRow>,
 }

@@ -11,9 +11,9 @@ use crate::{
     policy::{
         Ruling,
         confirm::{self, Candidate},
-        mute,
+        mute, recovery,
     },
-    record::TargetRow,
+    record::{Restarts, TargetRow},
     time::{Now, Span, Tick},
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
@@ -104,6 +104,7 @@ impl Target {
             display_name: None,
             details: None,
             selected_start: None,
+            restarts: None,
             removed: false,
         };
         Self::restored(row, entry, Span::ZERO, now)
@@ -138,6 +139,11 @@ impl Target {
     /// Whether it is installed, as far as we know.
     pub const fn is_seen(&self) -> bool {
         !self.never_seen() && !matches!(self.row.state, State::Missing)
+    }
+
+    /// Whether what is known of it is what its last reading has said.
+    pub const fn is_sure(&self) -> bool {
+        self.looked && self.candidate.is_none() && !self.row.hidden
     }
 
     /// Whether a reading says exactly what is known already, so that nothing needs to be looked at.
@@ -191,6 +197,7 @@ impl Target {
             changed_from = Some((!self.never_seen()).then_some(self.row.state));
             self.enter(now, state, hidden);
             dirty |= self.keep_details(sight) | true;
+            self.note_failure(now, entry);
         }
         let meaning = if self.candidate.is_some() {
             Meaning::Nothing
@@ -223,6 +230,24 @@ impl Target {
         if matches!(state, State::Missing | State::Unknown) {
             self.row.pid = None;
         }
+    }
+
+    /// Notes that it has failed and that its host may be about to start it again.
+    fn note_failure(&mut self, now: Now, entry: &EntryPlan) {
+        let at = self.row.wrong_since.unwrap_or(now.wall);
+        if recovery::due(&self.row, entry, at).is_none() {
+            return;
+        }
+        let restarts = self.row.restarts.get_or_insert_with(|| {
+            Box::new(Restarts {
+                count: 0,
+                since: now.wall,
+                last: now.wall,
+                failures: 0,
+                mending: true,
+            })
+        });
+        restarts.mending = true;
     }
 
     /// Keeps process and exit codes of a reading; whether one of them is new.
@@ -299,7 +324,7 @@ impl Target {
                 match confirm::lasted(
                     now.tick,
                     self.wrong_since.unwrap_or(now.tick),
-                    entry.for_span,
+                    recovery::needed(&self.row, entry),
                 ) {
                     Ruling::Wait(at) => Meaning::WrongAt(at),
                     Ruling::Pass | Ruling::Drop(_) => Meaning::Wrong(event),
@@ -377,6 +402,7 @@ impl Target {
         self.row.state == State::Missing
             && self.candidate.is_none()
             && !health::is_required(&self.row, entry)
+            && !entry.counted
     }
 
     /// How it stands as it was seen last.

@@ -4,7 +4,7 @@ use crate::{
     id::{IncidentId, Name},
     notice::Why,
     observe::{Fault, ServiceDetails, StartType, State},
-    plan::{Expect, Labels},
+    plan::{Expect, GroupPlan, Labels},
     silence::{SilenceId, SilenceRow},
     time::Wall,
 };
@@ -103,6 +103,8 @@ pub struct ServiceView {
     pub expected: Expect,
     /// Whether it is so; a service of which nothing is known is not.
     pub as_expected: bool,
+    /// The group that counts it: whether it is as expected then depends on its other hosts too.
+    pub group: Option<Arc<GroupPlan>>,
     /// How it is started.
     pub start_type: Option<StartType>,
     /// What else is known of its configuration.

@@ -30,11 +30,10 @@ impl Loop {
                 reply,
             } => {
                 let engine = self.parts.pipeline.engine();
-                let explained = engine.explain(clock::now(), &host, service.as_ref());
                 // Who asked may be gone, and then nobody misses the answer.
                 let feeds = self.parts.feeds.names();
-                let words = |found| explain::in_words(&found, service.as_ref(), &feeds);
-                drop(reply.send(explained.map(words)));
+                let words = explain::of(engine, clock::now(), (&host, service.as_ref()), &feeds);
+                drop(reply.send(words));
             }
         }
     }

@@ -5,19 +5,46 @@ use crate::{
     web::items::{Explanation, ExplanationLine},
 };
 use svcwatch_core::{
-    engine::{self, LaneExplained, ServiceExplained},
+    engine::{self, Engine, LaneExplained, ServiceExplained},
     hearing::Hears,
     id::Name,
     notice::Why,
     plan::{Expect, LimitPer, StoppedOk},
     rhythm::Rhythm,
-    time::Span,
+    time::{Now, Span},
 };
+
+mod groups;
 
 /// How many names of hidden services are written out.
 const NAMES_SHOWN: usize = 10;
 /// Said where the account may do more than it needs to.
 pub const ADMINISTRATOR: &str = "the account is an administrator there, which reading does not need: whoever gets its password rules the host; take an account with query rights only";
+
+/// What is explained under a name: a host, or else a group that counts services. Nothing where there is neither.
+pub fn of(
+    engine: &Engine,
+    now: Now,
+    (name, service): (&Name, Option<&Name>),
+    feeds: &[Name],
+) -> Option<Explanation> {
+    if let Some(found) = engine.explain(now, name, service) {
+        return Some(in_words(&found, service, feeds));
+    }
+    let groups = engine.explain_groups(now, name, service);
+    if groups.is_empty() {
+        return None;
+    }
+    let mut lines = Lines(Vec::new());
+    for group in &groups {
+        lines.group(group, groups.len() > 1 || service.is_none());
+    }
+    Some(Explanation {
+        host: name.as_str().to_owned(),
+        service: service.map(|service| service.as_str().to_owned()),
+        lines: lines.0,
+    })
+}
 
 /// The sentences of an explanation. `service` is the one that was asked for; `feeds` take every reading.
 pub fn in_words(
@@ -169,6 +196,9 @@ impl Lines {
                 service.entry, service.selector
             ),
         );
+        if let Some(group) = &service.group {
+            self.counted(group);
+        }
         self.add(
             "expected",
             format!(
@@ -187,6 +217,7 @@ impl Lines {
                 },
             ),
         );
+        self.recovery(service);
         self.rules(service);
         self.state(service, unseen);
         if let Some(incident) = &service.incident {
@@ -204,6 +235,20 @@ impl Lines {
                 format!("{by} has taken note, so it is not repeated"),
             );
         }
+        self.muted(service);
+        if service.lanes.is_empty() {
+            self.add(
+                "route",
+                "no route leads anywhere for it, so nobody is told".to_owned(),
+            );
+        }
+        for lane in &service.lanes {
+            self.lane(lane);
+        }
+    }
+
+    /// Why it is not told, where it is not.
+    fn muted(&mut self, service: &ServiceExplained) {
         if let Some(why) = service.muted {
             self.add("muted", format!("it is not told: {} ({why})", reason(why)));
         }
@@ -216,14 +261,33 @@ impl Lines {
                 ),
             );
         }
-        if service.lanes.is_empty() {
+    }
+
+    /// What its host does about a failure, and how often it was started again.
+    fn recovery(&mut self, service: &ServiceExplained) {
+        if let Some(span) = service.recovery {
             self.add(
-                "route",
-                "no route leads anywhere for it, so nobody is told".to_owned(),
+                "recovery",
+                format!(
+                    "its host starts it again when it fails, so a failure is told only where it does not run again within {}",
+                    text::duration(span)
+                ),
             );
         }
-        for lane in &service.lanes {
-            self.lane(lane);
+        if let Some((count, since)) = service.restarts {
+            let times = if count == 1 { "once" } else { "times" };
+            let count = if count == 1 {
+                String::new()
+            } else {
+                format!("{count} ")
+            };
+            self.add(
+                "restarts",
+                format!(
+                    "it was started again {count}{times} since {}",
+                    text::moment(since)
+                ),
+            );
         }
     }
 

@@ -70,6 +70,7 @@ fn delivery(batch: u64) -> Record {
         labels: Arc::from([]),
         incident: None,
         merged: Vec::new(),
+        group: None,
         items: Vec::new(),
         counts: Vec::new(),
         seq: batch,

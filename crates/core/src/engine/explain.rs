@@ -1,13 +1,16 @@
 //! Why something is told, or not: which entry of the plan applies to a service, how it stands, and who is told what.
 
+pub use super::explain_group::GroupExplained;
+
 use super::Engine;
 use crate::{
     health,
     hearing::Hears,
     id::{IncidentId, Name, Subject},
-    notice::{Kind, Severity, Why},
+    notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, StartType, State},
-    plan::{Expect, HostPlan, Limit, StoppedOk},
+    plan::{EntryPlan, Expect, HostPlan, Limit, StoppedOk},
+    policy::recovery,
     rhythm::Rhythm,
     silence::{By, Mute},
     time::{Now, Span, Wall},
@@ -68,6 +71,10 @@ pub struct ServiceExplained {
     pub expect: Expect,
     /// How long it must be otherwise.
     pub for_span: Span,
+    /// How long its host is given to start it again, where it fails and its failure actions say so.
+    pub recovery: Option<Span>,
+    /// How often it was started again lately, and since when.
+    pub restarts: Option<(u32, Wall)>,
     /// How many readings must agree.
     pub confirm: u32,
     /// Its last confirmed state.
@@ -94,6 +101,8 @@ pub struct ServiceExplained {
     pub noise: Option<String>,
     /// Its severity, where it is set.
     pub severity: Option<Severity>,
+    /// The group that counts it.
+    pub group: Option<alloc::boxed::Box<GroupExplained>>,
     /// Its open incident.
     pub incident: Option<IncidentId>,
     /// Until when the opening is held.
@@ -199,6 +208,12 @@ impl Engine {
             selector: entry.selector.in_words(),
             expect: entry.expect,
             for_span: entry.for_span,
+            recovery: recovery::would_be_due(row, entry, row.wrong_since.unwrap_or(now.wall)),
+            restarts: row
+                .restarts
+                .as_ref()
+                .filter(|one| one.count > 0)
+                .map(|one| (one.count, one.since)),
             confirm: entry.confirm,
             state: row.state,
             since: row.since,
@@ -212,6 +227,9 @@ impl Engine {
             changes: entry.changes,
             noise: health::noise(row, entry).map(String::from),
             severity: entry.severity,
+            group: self
+                .group_of(&row.host, &row.service)
+                .map(|group| alloc::boxed::Box::new(self.explain_group(now, group))),
             incident: incident.map(|incident| incident.id.clone()),
             held_until: incident.and_then(|incident| incident.held_until),
             acknowledged_by: incident
@@ -223,11 +241,11 @@ impl Engine {
                 .or(host.row.fault.map(|_| Why::HostFault)),
             muted_by: self.mute_for(&subject).map(|mute| self.mute_in_words(mute)),
             hears: self.hears(host, target),
-            lanes: self.explain_lanes(now, &subject, entry),
+            lanes: self.explain_lanes(now, &subject, usual_of(entry)),
         })
     }
 
-    fn mute_in_words(&self, mute: &Mute) -> (String, Wall) {
+    pub(super) fn mute_in_words(&self, mute: &Mute) -> (String, Wall) {
         let words = match &mute.by {
             By::Window(name) => format!("maintenance window {name}"),
             By::Silence(id) => {
@@ -241,17 +259,12 @@ impl Engine {
         (words, mute.until)
     }
 
-    fn explain_lanes(
+    pub(super) fn explain_lanes(
         &self,
         now: Now,
         subject: &Subject,
-        entry: &crate::plan::EntryPlan,
+        (event, severity): (ToldEvent, Severity),
     ) -> Vec<LaneExplained> {
-        let event = match entry.expect {
-            Expect::Running | Expect::Either => crate::notice::ToldEvent::Stopped,
-            Expect::Stopped | Expect::Absent => crate::notice::ToldEvent::Started,
-        };
-        let severity = entry.severity.unwrap_or(event.severity());
         let Some(notice) = self
             .notice(now, subject, Kind::Opened, 0)
             .or_else(|| Some(self.imagined(now, subject, event, severity)))
@@ -287,6 +300,15 @@ impl Engine {
         }
         found
     }
+}
+
+/// What would be told of a service first, and how bad that is.
+fn usual_of(entry: &EntryPlan) -> (ToldEvent, Severity) {
+    let event = match entry.expect {
+        Expect::Running | Expect::Either => ToldEvent::Stopped,
+        Expect::Stopped | Expect::Absent => ToldEvent::Started,
+    };
+    (event, entry.severity.unwrap_or(event.severity()))
 }
 
 /// When the schedule of a host says that it is read next.

@@ -6,13 +6,17 @@
 
 mod changed;
 mod explain;
+mod explain_group;
+mod grouped;
 mod hearing;
+mod informed;
 mod listed;
 mod muted;
 mod observed;
 mod opened;
 mod probing;
 mod reload;
+mod restarts;
 mod restore;
 mod service;
 mod telling;
@@ -22,13 +26,14 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{Explanation, LaneExplained, ServiceExplained};
+pub use explain::{Explanation, GroupExplained, LaneExplained, ServiceExplained};
 
 use crate::{
     account::Account,
     effect::{Effect, Fact, Step},
     event::Event,
     first_look::FirstLook,
+    group::Groups,
     host::Host,
     id::{IncidentId, Name, StoreId, Subject},
     incident::Incidents,
@@ -61,6 +66,7 @@ pub struct Engine {
     retired_hosts: BTreeMap<Name, HostRow>,
     accounts: BTreeMap<Name, Account>,
     incidents: Incidents,
+    groups: Groups,
     outbox: Outbox,
     schedule: Schedule,
     /// Names of services, once for all hosts.
@@ -244,6 +250,15 @@ impl Engine {
                 destination.row.seq
             }
             Subject::Fleet => self.next_record(),
+            Subject::Group { group, service } => {
+                let key = (group.clone(), service.clone());
+                let Some(group) = self.groups.get_mut(&key) else {
+                    return self.next_record();
+                };
+                group.row.seq = group.row.seq.saturating_add(1);
+                step.commit.push(Record::Group(group.row.clone()));
+                group.row.seq
+            }
         }
     }
 

@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// Judges open incidents anew: what is covered now, and what is not any more and is to be told.
-    fn judge_again(&mut self, now: Now, subjects: Vec<Subject>, step: &mut Step) {
+    pub(super) fn judge_again(&mut self, now: Now, subjects: Vec<Subject>, step: &mut Step) {
         let mut untold = Vec::new();
         let mut told = Vec::new();
         for subject in subjects {
@@ -253,6 +253,7 @@ impl Engine {
                 self.hosts.get(host).is_none_or(Host::is_in_sight)
             }
             Subject::Host(host) => self.hosts.get(host).is_none_or(|host| host.looked),
+            Subject::Group { group, service } => self.is_group_in_sight(group, service),
             Subject::Account(_) | Subject::Destination(_) | Subject::Fleet => true,
         };
         match mute::tells(self.mute_of(subject), held_back, in_sight) {
@@ -280,7 +281,8 @@ impl Engine {
         self.mute_covering(subject, severity, event)
     }
 
-    /// The mute that covers something of a subject.
+    /// The mute that covers something of a subject. What is about a group is covered where each of its hosts is: one
+    /// host that nobody works on should carry the service.
     pub(super) fn mute_covering(
         &self,
         subject: &Subject,
@@ -289,6 +291,25 @@ impl Engine {
     ) -> Option<&Arc<Mute>> {
         if self.mutes.is_quiet() {
             return None;
+        }
+        if let Subject::Group { group, service } = subject
+            && let Some(group) = self.groups.get(group, service)
+        {
+            let mut least: Option<&Arc<Mute>> = None;
+            for name in group.members.keys() {
+                let host = self.hosts.get(name)?;
+                let found = self.mutes.find(&About {
+                    host: Some(name),
+                    service: Some(service),
+                    site: host.plan.site.as_deref(),
+                    severity,
+                    event,
+                    labels: [&group.plan.labels, &host.plan.labels],
+                })?;
+                let first = least.is_none_or(|least| found.until < least.until);
+                least = if first { Some(found) } else { least };
+            }
+            return least;
         }
         let host = subject.host().and_then(|name| self.hosts.get(name));
         let entry = host.and_then(|host| {
@@ -314,7 +335,7 @@ impl Engine {
     /// What would be told of a subject first, unless the configuration says otherwise, and how bad that is.
     fn usual(&self, subject: &Subject) -> (Severity, ToldEvent) {
         let event = match subject {
-            Subject::Service { .. } => ToldEvent::Stopped,
+            Subject::Service { .. } | Subject::Group { .. } => ToldEvent::Stopped,
             Subject::Host(_) => ToldEvent::HostUnreachable,
             Subject::Visibility(_) => ToldEvent::Hidden,
             Subject::Account(_) => ToldEvent::AccountPaused,

@@ -161,6 +161,10 @@ impl Engine {
 
     /// Tells that a host was read, whatever was seen.
     fn checked(&mut self, now: Now, name: &Name, step: &mut Step) {
+        // That a host is as before is news to a group that waits until it has been wrong for long enough.
+        if self.groups.waits() {
+            self.regroup(now, name, step);
+        }
         // A first look is over when it is also known how the services are set up, so that it can be told with them.
         // The first reading waits for that too.
         let host = self.hosts.get(name);
@@ -243,6 +247,7 @@ impl Engine {
         if confirmed {
             self.judge_fault(now, name, event, fault, step);
         }
+        self.regroup(now, name, step);
         self.first_look.looked(name);
     }
 
@@ -310,7 +315,8 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        if !host.looked || host.failed > 0 || host.row.fault.is_some() {
+        let gap = !host.looked || host.failed > 0 || host.row.fault.is_some();
+        if gap {
             self.recovered.push(name.clone());
         }
         host.looked = true;
@@ -346,10 +352,15 @@ impl Engine {
         let sights = self.sights(now, name, reading, step);
         let hidden_is_told = self.judge_visibility(now, name, reading, step);
         let nothing_new = sights.is_empty() && !hidden_is_told;
+        let restarted = self.restarted_meanwhile(name, &sights, gap);
         for (place, sight) in sights {
             self.see(now, name, place, sight, hidden_is_told, step);
+            if restarted.contains(&place) {
+                self.restarted(now, name, place, false, step);
+            }
         }
         self.retire(now, name, step);
+        self.regroup(now, name, step);
         let nothing_to_ask = self.read_config(now, name, step);
         if nothing_new
             && nothing_to_ask

@@ -151,6 +151,12 @@ impl Engine {
         event: ToldEvent,
     ) -> (Severity, Option<crate::observe::State>, Span) {
         let plain = (event.severity(), None, Span::ZERO);
+        if let Subject::Group { group, service } = subject {
+            // That too many run is as bad as that too few do: two hosts may write to the same data.
+            let set = self.groups.get(group, service);
+            let severity = set.and_then(|group| group.plan.severity);
+            return (severity.unwrap_or(Severity::Critical), None, Span::ZERO);
+        }
         let Subject::Service { host, service } = subject else {
             return plain;
         };
@@ -257,6 +263,7 @@ impl Engine {
                 .hosts
                 .get(host)
                 .is_some_and(crate::host::Host::readable),
+            Subject::Group { group, service } => self.is_group_in_sight(group, service),
             Subject::Host(_)
             | Subject::Visibility(_)
             | Subject::Account(_)

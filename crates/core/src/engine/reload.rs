@@ -41,6 +41,7 @@ impl Engine {
             }
         }
         self.first_look.begin(now, begun);
+        self.place_groups(now, plan, step);
         self.end_orphans(now, step);
         let told: Vec<Subject> = self
             .incidents
@@ -161,11 +162,11 @@ impl Engine {
                     let was = before
                         .services
                         .get(target.entry)
-                        .map(|entry| (entry.for_span, entry.expect));
+                        .map(|entry| (entry.for_span, entry.expect, entry.recovery));
                     let is = plan
                         .services
                         .get(entry)
-                        .map(|entry| (entry.for_span, entry.expect));
+                        .map(|entry| (entry.for_span, entry.expect, entry.recovery));
                     let alike = before
                         .services
                         .get(target.entry)
@@ -229,7 +230,9 @@ impl Engine {
             .filter(|(place, _)| watched.get(*place) == Some(&false))
             .filter_map(|(place, entry)| match &entry.selector {
                 // What may be missing is watched once it was seen.
-                Selector::Name(service) if entry.required && host.find(service).is_none() => {
+                Selector::Name(service)
+                    if (entry.required || entry.counted) && host.find(service).is_none() =>
+                {
                     Some((service.clone(), place))
                 }
                 Selector::Name(_)

@@ -5,6 +5,7 @@ use crate::{
     account::Account,
     effect::Step,
     first_look::FirstLook,
+    group::Groups,
     host::Host,
     id::{Name, Subject},
     incident::Incidents,
@@ -12,6 +13,7 @@ use crate::{
     outbox::Outbox,
     plan::{HostPlan, NO_ENTRY, Named, Plan},
     planted::{self, Planted},
+    policy::recovery,
     record::{HostRow, IncidentRow, Restored, TargetRow},
     schedule::Schedule,
     silence::Mutes,
@@ -40,6 +42,7 @@ impl Engine {
             lanes,
             deliveries,
             silences,
+            groups,
             feeds: _,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
@@ -53,6 +56,7 @@ impl Engine {
             retired_hosts: BTreeMap::new(),
             accounts: BTreeMap::new(),
             incidents: Incidents::default(),
+            groups: Groups::default(),
             outbox,
             schedule: Schedule::default(),
             names: BTreeSet::new(),
@@ -78,6 +82,10 @@ impl Engine {
                 .accounts
                 .insert(row.account.clone(), Account::restored(row, now));
         }
+        let known = groups.into_iter();
+        engine.groups.retired = known
+            .map(|row| ((row.group.clone(), row.service.clone()), row))
+            .collect();
         engine.restore_hosts(now, plan, hosts, targets);
         if !planted::is(Planted::IncidentsForgotten) {
             engine.restore_incidents(now, incidents);
@@ -149,7 +157,7 @@ impl Engine {
                 .or_else(|| plan.entry_for(&row.service, row.display_name.as_deref(), start_type));
             let for_span = entry
                 .and_then(|at| plan.services.get(at))
-                .map_or(Span::ZERO, |entry| entry.for_span);
+                .map_or(Span::ZERO, |entry| recovery::needed(&row, entry));
             // A target that no entry means any more gets a place that no entry has; the plan then takes it away.
             host.targets.push(Target::restored(
                 row,
@@ -202,6 +210,7 @@ impl Engine {
                 .destinations()
                 .any(|one| one.row.destination == *name && one.present),
             Subject::Fleet => true,
+            Subject::Group { group, service } => self.groups.get(group, service).is_some(),
         }
     }
 }

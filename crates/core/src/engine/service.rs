@@ -43,6 +43,10 @@ fn cause(target: &Target, entry: &EntryPlan) -> Option<String> {
         Some(String::from("it is installed and should not be"))
     } else if target.row.state == State::Stopped && never_started {
         Some(String::from("it did not start since the machine did"))
+    } else if target.row.restarts.as_ref().is_some_and(|one| one.mending) {
+        Some(String::from(
+            "it ended unexpectedly, and its host did not bring it back",
+        ))
     } else {
         None
     }
@@ -95,6 +99,8 @@ impl Engine {
         if let (Some(why), Some(_)) = (muted, seen.changed_from) {
             self.not_told(now, &subject, ToldEvent::Stopped, why, step);
         }
+        let open = turn.is_some() || self.incidents.of(&subject).is_some();
+        self.look_at_mending(now, host_name, place, open, step);
         match turn {
             Some(Turn::Opens(event)) => self.open(now, &subject, event, cause, first_look, step),
             Some(Turn::Updates(event)) => self.update(now, &subject, event, None, step),
@@ -259,6 +265,10 @@ impl Engine {
                 .find(|destination| destination.row.destination == *name)
                 .map_or(0, |destination| destination.row.seq),
             Subject::Fleet => self.last_record,
+            Subject::Group { group, service } => self
+                .groups
+                .get(group, service)
+                .map_or(0, |group| group.row.seq),
         }
     }
 }

@@ -5,18 +5,32 @@ use crate::{
     effect::{Effect, Fact, Step},
     id::{Name, Subject},
     limits,
-    notice::{IncidentRef, Item, Kind, Notice, Severity, ToldEvent, Why},
+    notice::{GroupSeen, IncidentRef, Item, Kind, Notice, Severity, ToldEvent, Why},
     outbox::LaneKey,
     policy::route,
     record::{DroppedRow, Record, Told},
+    silence::About,
     time::{Now, Span},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    string::ToString,
+    string::{String, ToString},
     sync::Arc,
     vec::Vec,
 };
+
+/// Names in one text: the first few, and how many more there are.
+pub(super) fn together(names: &[Name]) -> String {
+    let shown: Vec<&str> = names
+        .iter()
+        .take(limits::NAMES_TOLD_MAX)
+        .map(Name::as_str)
+        .collect();
+    match names.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => alloc::format!("{} and {more} more", shown.join(", ")),
+    }
+}
 
 impl Engine {
     /// The notice about the open incident of a subject, as things stand now.
@@ -72,6 +86,11 @@ impl Engine {
                 }
             }
         }
+        if let Subject::Group { group, service } = subject
+            && let Some(group) = self.groups.get(group, service)
+        {
+            self.describe_group(group, notice);
+        }
         if let Subject::Account(account) = subject {
             notice
                 .counts
@@ -85,11 +104,34 @@ impl Engine {
 
     /// Where a notice goes. A destination that fails is not told of that itself.
     pub(super) fn destinations_of(&self, notice: &Notice) -> Vec<(Name, Option<Span>)> {
-        let mut found = route::destinations(&self.plan, notice);
+        let mut found = match &notice.group {
+            None => route::destinations(&self.plan, notice),
+            Some(group) => {
+                route::destinations_of_any(&self.plan, notice.kind, &self.abouts(notice, group))
+            }
+        };
         if let Subject::Destination(failing) = &notice.subject {
             found.retain(|(name, _)| name != failing);
         }
         found
+    }
+
+    /// What a notice about a service of a group is about: the service on each of its hosts.
+    fn abouts<'a>(&'a self, notice: &'a Notice, group: &'a GroupSeen) -> Vec<About<'a>> {
+        let hosts = group.members.iter().filter_map(|(host, _)| {
+            let host = self.hosts.get(host)?;
+            Some(About {
+                host: Some(&host.plan.name),
+                site: host.plan.site.as_deref(),
+                labels: [&notice.labels, &host.plan.labels],
+                ..About::of(notice)
+            })
+        });
+        let mut abouts: Vec<About<'a>> = hosts.collect();
+        if abouts.is_empty() {
+            abouts.push(About::of(notice));
+        }
+        abouts
     }
 
     /// Puts a notice into the lanes of one destination.
@@ -381,6 +423,7 @@ impl Engine {
             Subject::Visibility(_) => ToldEvent::Hidden,
             Subject::Account(_) => ToldEvent::AccountPaused,
             Subject::Destination(_) | Subject::Fleet => ToldEvent::DestinationFailing,
+            Subject::Group { .. } => ToldEvent::Started,
         };
         let mut notice = Notice::new(Kind::Resolved, event, now.wall, subject.clone(), seq);
         notice.incident = Some(IncidentRef {

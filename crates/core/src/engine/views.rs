@@ -73,6 +73,11 @@ impl Engine {
             host: row.host.clone(),
             service: row.service.clone(),
         };
+        let group = if entry.counted {
+            self.group_of(&row.host, &row.service)
+        } else {
+            None
+        };
         let muted = target
             .muted(entry)
             .or_else(|| self.mute_of(&subject))
@@ -92,7 +97,9 @@ impl Engine {
             state: row.state,
             since: row.since,
             expected: entry.expect,
-            as_expected: target.as_expected(entry),
+            as_expected: target.as_expected(entry)
+                && group.is_none_or(|group| group.is_right_with(row.state)),
+            group: group.map(|group| Arc::clone(&group.plan)),
             start_type: row.start_type,
             details: row.details.clone(),
             pid: row.pid,
@@ -100,6 +107,7 @@ impl Engine {
             incident: self
                 .incidents
                 .of(&subject)
+                .or_else(|| self.incidents.of(&group?.subject()))
                 .map(|incident| incident.row.id.clone()),
             muted,
             labels: labels_of(&host.plan.labels, &entry.labels),

@@ -3,7 +3,7 @@
 use super::{Lane, LaneKey, Outbox, dropped};
 use crate::{
     effect::Step,
-    notice::Why,
+    notice::{Kind, Why},
     policy::{Ruling, limit},
     record::{DeliveryRow, DeliveryState, LaneRow, Record},
     time::Now,
@@ -34,8 +34,10 @@ impl Outbox {
         }
         step.commit.push(Record::Lane(lane.row.clone()));
         // The state as it is now takes the place of what was too old.
-        self.debts.insert(key.clone());
-        self.overdue.push(key.clone());
+        if expired.iter().any(|row| row.notice.kind != Kind::Info) {
+            self.debts.insert(key.clone());
+            self.overdue.push(key.clone());
+        }
         for row in expired {
             self.give_up(now, row, DeliveryState::Expired, Why::Expired, None, step);
         }

@@ -164,7 +164,7 @@ impl Lane {
     fn end_was_refused(&self) -> bool {
         let openings = self.waiting.iter();
         let newest = openings
-            .filter(|row| row.notice.kind != Kind::Resolved)
+            .filter(|row| !matches!(row.notice.kind, Kind::Resolved | Kind::Info))
             .map(|row| row.order);
         newest
             .max()
@@ -275,6 +275,10 @@ impl Lane {
 
     /// Something did not reach the recipient: the state as it is at the next success is owed.
     pub fn lost(&mut self, row: &DeliveryRow, may_have_arrived: bool) {
+        // What is good to know is not owed: it says nothing of how things stand.
+        if row.notice.kind == Kind::Info {
+            return;
+        }
         self.row.owes_state = true;
         if may_have_arrived {
             self.may_know(row);

@@ -44,14 +44,28 @@ struct Walk {
     end_of_untold: Option<Arc<Notice>>,
     /// Notices that stand for themselves: summaries and infos.
     others: Vec<Arc<Notice>>,
+    /// Those of them that came before the newest word about an incident.
+    before: Vec<Arc<Notice>>,
 }
 
 impl Walk {
     fn take(&mut self, told: Option<&Told>, notice: &Arc<Notice>) {
         let Some(incident) = &notice.incident else {
+            // Of restarts and moves the newest word says all: one counts, the other says where it runs.
+            let said = |other: &Arc<Notice>| {
+                let newest_says_all =
+                    matches!(notice.event, ToldEvent::Restarted | ToldEvent::Moved);
+                newest_says_all
+                    && notice.kind == Kind::Info
+                    && other.kind == Kind::Info
+                    && other.event == notice.event
+            };
+            self.before.retain(|other| !said(other));
+            self.others.retain(|other| !said(other));
             self.others.push(Arc::clone(notice));
             return;
         };
+        self.before.append(&mut self.others);
         match notice.kind {
             Kind::Info | Kind::Summary => self.others.push(Arc::clone(notice)),
             Kind::Opened => {
@@ -116,6 +130,7 @@ impl Walk {
         {
             sequence.push(lost_end(told, newest));
         }
+        sequence.extend(self.before);
         if let Some(newest) = self.open_now {
             sequence.push(as_first_word(told, self.opening.as_ref(), newest));
         }
@@ -134,7 +149,7 @@ fn lost_end(told: &Told, newest: &Notice) -> Arc<Notice> {
     let mut notice = Notice::clone(newest);
     notice.kind = Kind::Resolved;
     notice.event = match &newest.subject {
-        Subject::Service { .. } => ToldEvent::Started,
+        Subject::Service { .. } | Subject::Group { .. } => ToldEvent::Started,
         Subject::Host(_) => ToldEvent::HostRecovered,
         Subject::Visibility(_) | Subject::Account(_) | Subject::Destination(_) | Subject::Fleet => {
             newest.event

@@ -109,3 +109,22 @@ proptest! {
         prop_assert_eq!(shortest(told.as_ref(), &once).len(), once.len());
     }
 }
+
+#[test]
+fn what_is_good_to_know_is_told_once_and_hides_nothing() {
+    let info = |event, seq| {
+        let mut notice = Notice::clone(&notice(Kind::Info, 0, seq));
+        notice.event = event;
+        notice.incident = None;
+        Arc::new(notice)
+    };
+    let waiting = [
+        info(ToldEvent::Restarted, 1),
+        info(ToldEvent::Moved, 2),
+        info(ToldEvent::Restarted, 3),
+        notice(Kind::Opened, 1, 4),
+        info(ToldEvent::Moved, 5),
+    ];
+    let told: Vec<u64> = shortest(None, &waiting).iter().map(|one| one.seq).collect();
+    assert_eq!(told, [3, 4, 5], "the newest word of each, where it belongs");
+}

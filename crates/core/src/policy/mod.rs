@@ -8,6 +8,8 @@
 //! 5. [`remind`]: is it time to say it again?
 //! 6. [`limit`]: may it be said now?
 //!
+//! What several hosts of a group come to together is judged before by [`quorum`], as a target's state is by its entry.
+//!
 //! The first two judge what a target or a host has come to; routing turns it into notices; the last three judge each
 //! lane (one recipient at one destination, about one subject) when it is that lane's turn.
 
@@ -15,6 +17,8 @@ pub mod confirm;
 pub mod dedupe;
 pub mod limit;
 pub mod mute;
+pub mod quorum;
+pub mod recovery;
 pub mod remind;
 pub mod route;
 

@@ -12,6 +12,15 @@ use alloc::vec::Vec;
 
 /// Where a notice goes, each destination once, with the interval of its reminders.
 pub fn destinations(plan: &Plan, notice: &Notice) -> Vec<(Name, Option<Span>)> {
+    destinations_of_any(plan, notice.kind, &[About::of(notice)])
+}
+
+/// The same for a notice of this kind that is about several things at once: it goes where any of them would.
+pub fn destinations_of_any(
+    plan: &Plan,
+    kind: Kind,
+    abouts: &[About<'_>],
+) -> Vec<(Name, Option<Span>)> {
     let mut found: Vec<(Name, Option<Span>)> = Vec::new();
     if plan.routes.is_empty() {
         return plan
@@ -21,7 +30,9 @@ pub fn destinations(plan: &Plan, notice: &Notice) -> Vec<(Name, Option<Span>)> {
             .collect();
     }
     for route in &plan.routes {
-        if !matches(&route.matcher, notice) {
+        let matcher = &route.matcher;
+        let any = abouts.iter().any(|about| means(matcher, about));
+        if !(any && member(&matcher.kind, &kind)) {
             continue;
         }
         let reminder = route.reminder.unwrap_or(plan.notices.reminder);
@@ -44,11 +55,6 @@ pub fn wants(plan: &Plan, destination: &Name, kind: Kind) -> bool {
     let mut routes = plan.routes.iter().filter(leads_there).peekable();
     routes.peek().is_none()
         || routes.any(|route| route.matcher.kind.is_empty() || route.matcher.kind.contains(&kind))
-}
-
-/// Whether a notice is meant by a matcher.
-pub fn matches(matcher: &Matcher, notice: &Notice) -> bool {
-    member(&matcher.kind, &notice.kind) && means(matcher, &About::of(notice))
 }
 
 /// Whether a matcher means this, whatever the kind of notice.

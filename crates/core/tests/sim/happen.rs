@@ -222,6 +222,9 @@ impl World {
                     host.also_known_as = vec![Glob::new("computer*-new")];
                 });
             }
+            Reload::RemoveGroup | Reload::ReturnGroup | Reload::ChangeGroup(_) => {
+                self.reload_group(reload);
+            }
             Reload::Same => self.replan(|_| {}),
         }
     }

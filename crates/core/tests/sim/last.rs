@@ -88,6 +88,7 @@ impl World {
                     .is_some_and(|at| *at >= quiet),
                 Subject::Visibility(host) => self.is_planned(host) && self.hides_nothing(host),
                 Subject::Service { host, .. } => !self.is_planned(host),
+                Subject::Group { .. } => !self.is_watched(&subject),
                 Subject::Fleet => true,
             };
             if watched {
@@ -216,6 +217,7 @@ impl World {
             Subject::Host(host) | Subject::Visibility(host) => self.is_planned(host),
             Subject::Account(_) | Subject::Destination(_) => true,
             Subject::Fleet => false,
+            Subject::Group { .. } => !crate::clusters::hosts_of(&self.plan, subject).is_empty(),
         }
     }
 
@@ -237,14 +239,24 @@ impl World {
                 .map(|known| known.name.clone())
                 .collect();
         }
-        let machine = subject.host().and_then(|host| self.names.get(host));
-        let site = machine.and_then(|at| self.setup.plan.hosts[*at].site.clone());
+        let mut hosts: Vec<Option<Name>> = vec![subject.host().cloned()];
+        if subject.group().is_some() {
+            let of = crate::clusters::hosts_of(plan, subject);
+            hosts = of.into_iter().map(Some).collect();
+        }
+        let site = |host: &Option<Name>| {
+            let machine = host.as_ref().and_then(|host| self.names.get(host))?;
+            self.setup.plan.hosts[*machine].site.clone()
+        };
+        let sites: Vec<Option<Arc<str>>> = hosts.iter().map(site).collect();
         let any = |globs: &[Glob], text: Option<&str>| {
             globs.is_empty() || text.is_some_and(|text| globs.iter().any(|glob| glob.matches(text)))
         };
         let mut found = Vec::new();
         for route in &plan.routes {
-            if any(&route.matcher.site, site.as_deref())
+            if sites
+                .iter()
+                .any(|site| any(&route.matcher.site, site.as_deref()))
                 && any(&route.matcher.service, subject.service().map(Name::as_str))
             {
                 found.extend(route.to.iter().cloned());

@@ -329,6 +329,7 @@ impl Machine {
             trigger_start: Some(false),
             per_user: Some(false),
             display_name: Some(display_name_of(name.as_str())),
+            failure_actions: crate::recoveries::failure_actions(name.as_str()),
             ..ServiceConfig::default()
         };
         let config = |name: &Name| {

@@ -11,6 +11,7 @@
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
 mod changes;
+mod clusters;
 mod happen;
 mod heard;
 mod instant;
@@ -24,6 +25,7 @@ mod oracle;
 mod oracle_tests;
 mod perform;
 mod readings;
+mod recoveries;
 mod rng;
 mod scan;
 mod services;

@@ -218,6 +218,18 @@ impl Oracle {
         subject: &Subject,
         notice: &Notice,
     ) -> Option<String> {
+        if subject.group().is_some() {
+            // It is covered where each of its hosts is.
+            let hosts = crate::clusters::hosts_of(&self.plan(), subject);
+            let each = hosts.into_iter().map(|host| Subject::Service {
+                host,
+                service: subject.service().cloned().unwrap_or_else(|| "".into()),
+            });
+            let mutes: Option<Vec<String>> = each
+                .map(|one| self.surely_muted(store, window, &one, notice))
+                .collect();
+            return mutes?.pop();
+        }
         let host = subject.host()?;
         // What is on both sides of a clock that was set just now is not sure.
         let jumped =

@@ -160,6 +160,11 @@ impl Oracle {
         }
     }
 
+    /// The reading from which an incident could be known.
+    pub(crate) fn grounds_of_incident(&self, row: &IncidentRow) -> Option<u64> {
+        self.grounds.get(&row.id).copied()
+    }
+
     fn judge_target(&mut self, store: &Store, window: Window, row: &TargetRow) {
         let before = store.targets.get(&(row.host.clone(), row.service.clone()));
         let known = before.map(|before| (before.state, before.hidden));
@@ -226,6 +231,9 @@ impl Oracle {
             }
             Err(sentence) => self.broken("P4", sentence),
         }
+        if before.is_none() && row.resolved_at.is_none() {
+            self.judge_failure(store, window, row);
+        }
         let ended =
             before.is_none_or(|before| before.resolved_at.is_none()) && row.resolved_at.is_some();
         if ended && let Some(sentence) = self.false_end(window, row) {
@@ -263,6 +271,9 @@ impl Oracle {
                     .ok_or_else(sentence)
             }
             Subject::Fleet => Err("an incident of the whole fleet was opened".to_string()),
+            Subject::Group { group, service } => {
+                self.grounds_of_group(window, (group, service), row.event, opening)
+            }
         }
     }
 
@@ -456,6 +467,7 @@ impl Oracle {
                     && self.takings.get(destination).copied().unwrap_or(0) < since)
                     .then(|| format!("{destination} was said to be back, but it took nothing"))
             }
+            Subject::Group { .. } => self.false_end_of_group(window, row),
             Subject::Visibility(_) | Subject::Account(_) | Subject::Fleet => None,
         }
     }

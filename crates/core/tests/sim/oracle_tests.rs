@@ -41,6 +41,8 @@ fn plan() -> Plan {
 
         instant: false,
         required: true,
+        counted: false,
+        recovery: false,
         stopped_ok: StoppedOk::Never,
         changes: false,
         noise: None,
@@ -256,6 +258,7 @@ fn target(state: State, seq: u64) -> Record {
         display_name: None,
         details: None,
         selected_start: None,
+        restarts: None,
         removed: false,
     })
 }

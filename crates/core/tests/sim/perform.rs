@@ -352,6 +352,9 @@ impl World {
     /// Writes the rows of a batch, each looked at first.
     pub(crate) fn write_rows(&mut self, writing: &Writing) {
         let wall = self.clocks().wall;
+        self.oracle.judge_news(&self.store, &writing.records);
+        self.oracle
+            .judge_restarts(&self.store, writing.window, &writing.records);
         self.judge_vanished(&writing.records);
         for record in writing.records.iter() {
             self.say(|| words_of(record));

@@ -39,6 +39,7 @@ impl World {
         for host in &plan.hosts {
             self.scan_host(host, steady);
         }
+        self.scan_groups(steady);
         self.scan_deliveries(steady);
         self.scan_news();
     }
@@ -58,7 +59,7 @@ impl World {
     }
 
     /// How long it may take until a host that is well is read again.
-    fn round(&self, host: &HostPlan, session: bool) -> u64 {
+    pub(crate) fn round(&self, host: &HostPlan, session: bool) -> u64 {
         let turns = if session {
             1
         } else {
@@ -68,7 +69,7 @@ impl World {
     }
 
     /// Since when a host can be read, where it can.
-    fn fine_since(&self, host: &HostPlan) -> Option<u64> {
+    pub(crate) fn fine_since(&self, host: &HostPlan) -> Option<u64> {
         let machine = &self.machines[*self.names.get(&host.name)?];
         let allowed = host
             .also_known_as
@@ -248,7 +249,9 @@ impl World {
             }
             let long = (self.now - base.max(since)) / SECOND;
             self.judge_incident(host, &name, long, sight, expected);
-            self.judge_shown(host, &name, long, sight, expected);
+            if !entry.counted {
+                self.judge_shown(host, &name, long, sight, expected);
+            }
         }
     }
 
@@ -431,5 +434,10 @@ impl World {
 
 /// How long it may take until what is true of a service is in its incident.
 fn bound_of(entry: &EntryPlan, round: u64) -> u64 {
-    (u64::from(entry.confirm) + 2) * round + entry.for_span.0 + MINUTE
+    let turns = if entry.recovery {
+        crate::recoveries::TURNS
+    } else {
+        0
+    };
+    (u64::from(entry.confirm) + 2) * round + entry.for_span.0 + turns + MINUTE
 }

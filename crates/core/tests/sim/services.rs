@@ -119,6 +119,14 @@ impl Service {
             ),
             ServiceChange::Stop => self.stop(now, 0),
             ServiceChange::Die(code) => self.stop(now, code),
+            ServiceChange::Mend(length) if state == State::Running => {
+                self.enter(now, State::Stopped, Some((State::Running, 1, length)));
+                self.exit_code = 1_067;
+            }
+            ServiceChange::Restart if state == State::Running => {
+                self.enter(now, State::Running, None);
+            }
+            ServiceChange::Mend(_) | ServiceChange::Restart => {}
             ServiceChange::Start if state == State::Running => {}
             ServiceChange::Start => self.enter(now, State::Running, None),
             ServiceChange::SlowStart(steps, step) => self.enter(

@@ -84,15 +84,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         .take(rng.index(2) + 1)
         .map(|name| Name::new(name))
         .collect();
-    let horizon = rng.pick(&[
-        30 * MINUTE,
-        2 * HOUR,
-        2 * HOUR,
-        8 * HOUR,
-        8 * HOUR,
-        24 * HOUR,
-        60 * HOUR,
-    ]);
+    let horizon = horizon(&mut rng);
     let checks = |every: u64| u64::try_from(count).unwrap_or(1) * (horizon + QUIET) / every;
     let every = [
         10 * SECOND,
@@ -135,15 +127,38 @@ pub(crate) fn setup(seed: u64) -> Setup {
         ]),
         instant_off: false,
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
+        groups: Vec::new(),
     };
     crate::changes::rules(seed, &mut plan);
-    let mut setup = Setup {
-        machines,
-        accounts,
-        destinations: destinations.len(),
-        plan,
-        horizon,
-    };
+    furnished(
+        seed,
+        Setup {
+            machines,
+            accounts,
+            destinations: destinations.len(),
+            plan,
+            horizon,
+        },
+    )
+}
+
+/// When the quiet begins.
+fn horizon(rng: &mut Rng) -> u64 {
+    rng.pick(&[
+        30 * MINUTE,
+        2 * HOUR,
+        2 * HOUR,
+        8 * HOUR,
+        8 * HOUR,
+        24 * HOUR,
+        60 * HOUR,
+    ])
+}
+
+/// The same world with what came later, each with a chance of its own, so that all else is as it was without it.
+fn furnished(seed: u64, mut setup: Setup) -> Setup {
+    crate::clusters::gather(seed, &mut setup);
+    crate::recoveries::gather(seed, &mut setup);
     crate::instant::with_instant(seed, &mut setup);
     setup
 }
@@ -254,6 +269,8 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
 
         instant: false,
         required: named,
+        counted: false,
+        recovery: false,
         stopped_ok: StoppedOk::Never,
         changes: false,
         noise: None,

@@ -9,8 +9,8 @@ use std::{
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     record::{
-        AccountRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, HistoryRow, HostRow,
-        IncidentRow, LaneRow, Record, Restored, TargetRow,
+        AccountRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, GroupRow, HistoryRow,
+        HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
     silence::{SilenceId, SilenceRow},
     time::Wall,
@@ -76,6 +76,8 @@ pub(crate) struct Store {
     pub(crate) lost: BTreeMap<(Recipient, Subject), BTreeSet<DeliveryKey>>,
     /// What was not told.
     pub(crate) dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
+    /// Services of groups.
+    pub(crate) groups: BTreeMap<(Name, Name), GroupRow>,
     /// Silences.
     pub(crate) silences: BTreeMap<SilenceId, SilenceRow>,
     /// When each silence was first written, in the world's time.
@@ -170,7 +172,14 @@ impl Store {
                 None
             }
             Record::Silence(row) => self.write_silence(at.1, row),
+            Record::Group(row) => self.write_group(row),
         }
+    }
+
+    fn write_group(&mut self, row: &GroupRow) -> Option<Broken> {
+        let key = (row.group.clone(), row.service.clone());
+        let before = self.groups.insert(key, row.clone())?;
+        seq_back("group", row.group.as_str(), before.seq, row.seq)
     }
 
     fn write_silence(&mut self, at: u64, row: &SilenceRow) -> Option<Broken> {
@@ -357,6 +366,7 @@ impl Store {
             lanes: self.lanes.values().cloned().collect(),
             deliveries,
             silences: self.open_silences().cloned().collect(),
+            groups: self.groups.values().cloned().collect(),
             feeds: Vec::new(),
         }
     }

@@ -52,6 +52,10 @@ pub(crate) enum ServiceChange {
     Stop,
     /// Ends with an exit code.
     Die(u32),
+    /// Fails, and is started again by its machine after so long.
+    Mend(u64),
+    /// Is started again at once, in another process.
+    Restart,
     /// Starts at once.
     Start,
     /// Starts in so many steps of so many milliseconds each.
@@ -182,6 +186,12 @@ pub(crate) enum Reload {
     ReturnDestination(usize),
     /// The other computer name of a machine is allowed.
     AllowName(usize),
+    /// Groups are taken away.
+    RemoveGroup,
+    /// They return as they were at first.
+    ReturnGroup,
+    /// `for` of groups changes.
+    ChangeGroup(u64),
     /// Nothing changes.
     Same,
 }

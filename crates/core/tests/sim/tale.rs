@@ -60,6 +60,8 @@ pub(crate) fn story(seed: u64, setup: &Setup) -> Vec<Happening> {
     silences(seed, setup, &mut story);
     crate::vanished::vanish(seed, setup, &mut story);
     crate::changes::happenings(seed, setup, &mut story);
+    crate::clusters::stories(seed, setup, &mut story);
+    crate::recoveries::stories(seed, setup, &mut story);
     story.sort_by_key(|happening| happening.at);
     story
 }
@@ -75,7 +77,10 @@ fn silences(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
         let machine = rng.index(setup.machines.len());
         let about = match rng.below(6) {
             0..3 => Quiet::Machine(machine),
-            3 => Quiet::Service(machine, rng.index(setup.machines[machine].services.len())),
+            3 => Quiet::Service(
+                machine,
+                rng.index(crate::clusters::others(&setup.machines[machine])),
+            ),
             4 => Quiet::Hosts,
             _ => Quiet::Site,
         };
@@ -126,7 +131,7 @@ fn service(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
 }
 
 fn service_of(rng: &mut Rng, setup: &Setup, machine: usize, at: u64, story: &mut Vec<Happening>) {
-    let service = rng.index(setup.machines[machine].services.len());
+    let service = rng.index(crate::clusters::others(&setup.machines[machine]));
     let mut push = |at, change| {
         story.push(Happening {
             at,
@@ -234,7 +239,7 @@ fn machine(rng: &mut Rng, setup: &Setup, at: u64, story: &mut Vec<Happening>) {
     }
     // What is true while a machine cannot be read is what a wrong monitor makes up.
     if rng.chance(if late { 90 } else { 40 }) {
-        let service = rng.index(setup.machines[machine].services.len());
+        let service = rng.index(crate::clusters::others(&setup.machines[machine]));
         let during = rng.between(at, end);
         let change = rng.pick(&[
             ServiceChange::Stop,

@@ -228,6 +228,7 @@ fn fill(store: &AnyStore) {
                 display_name: Some(Arc::from(format!("The Service {service:03}"))),
                 details: None,
                 selected_start: None,
+                restarts: None,
                 removed: false,
             })
         }));

@@ -47,6 +47,8 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
             confirm: 1,
             instant: false,
             required: true,
+            counted: false,
+            recovery: false,
             stopped_ok: StoppedOk::Never,
             changes: false,
             noise: None,
@@ -78,6 +80,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         stuck_after: StuckAfter::default(),
         instant_off: false,
         maintenance: Vec::new(),
+        groups: Vec::new(),
     }
 }
 

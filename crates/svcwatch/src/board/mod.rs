@@ -13,7 +13,7 @@ use svcwatch_core::{
     id::{IncidentId, Name},
     notice::Why,
     observe::{Fault, ServiceDetails, StartType, State},
-    plan::{Expect, Labels},
+    plan::{Expect, GroupPlan, Labels},
     silence::SilenceId,
     time::Wall,
     view::{HostView, ServiceView, SilenceView, View},
@@ -71,6 +71,8 @@ pub struct Row {
     pub expected: Expect,
     /// Whether its last confirmed state is as expected.
     pub as_expected: bool,
+    /// The group that counts it.
+    pub group: Option<Arc<GroupPlan>>,
     /// How it is started.
     pub start_type: Option<StartType>,
     /// Why it is not told although it is not as expected.
@@ -363,6 +365,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         since,
         expected,
         as_expected,
+        group,
         start_type,
         details,
         pid,
@@ -384,6 +387,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         state,
         expected,
         as_expected,
+        group,
         start_type,
         muted,
     };

@@ -27,6 +27,7 @@ pub(crate) fn service(host: &str, service: &str) -> ServiceView {
         since: Wall(1_500),
         expected: Expect::Running,
         as_expected: true,
+        group: None,
         start_type: None,
         details: None,
         pid: Some(4),

@@ -26,6 +26,7 @@ use svcwatch_core::{engine::Engine, id::Name, record::Restored};
 Examples:
   svcwatch explain -c svcwatch.yaml srv01 Spooler
   svcwatch explain -c svcwatch.yaml srv01
+  svcwatch explain -c svcwatch.yaml sql-cluster
 
 The svcwatch that runs is asked; where none does, the store and the configuration are read.")]
 pub(super) struct Arguments {
@@ -59,7 +60,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Name::new(&arguments.host),
         arguments.service.as_deref().map(Name::new),
     );
-    if !config.core.hosts.iter().any(|known| known.name == host) {
+    let of_group = config.core.groups.iter().any(|known| known.group == host);
+    if !of_group && !config.core.hosts.iter().any(|known| known.name == host) {
         return Err(Failure::met(not_watched(&config, &host)));
     }
     let logon = logon(&config, &host);
@@ -174,9 +176,7 @@ async fn from_store(
         };
         let now = clock::now();
         let (engine, _) = Engine::restore(restored, &Arc::new(config.plan(now.wall)), now);
-        Ok(engine
-            .explain(now, &host, service.as_ref())
-            .map(|found| explain::in_words(&found, service.as_ref(), &feeds)))
+        Ok(explain::of(&engine, now, (&host, service.as_ref()), &feeds))
     });
     match explained.await {
         Ok(explained) => explained?.ok_or_else(|| Failure::met("the host is not watched")),

@@ -85,6 +85,11 @@ impl<'tree> Walk<'_, 'tree> {
             (Kind::Duration { least, most, off }, Value::Scalar(scalar)) => {
                 self.duration(node.at, scalar, (*least, *most), *off, kind);
             }
+            (Kind::DurationOr { least, most, word }, Value::Scalar(scalar)) => {
+                if *scalar.text != **word {
+                    self.duration(node.at, scalar, (*least, *most), false, kind);
+                }
+            }
             (Kind::Rhythm { least, most }, Value::Scalar(scalar)) => {
                 self.rhythm(node.at, scalar, (*least, *most), kind);
             }

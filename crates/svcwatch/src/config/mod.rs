@@ -34,6 +34,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::build::known_noise;
 pub(crate) use self::duration::duration;
 pub(crate) use self::lists::LIST_BYTES;
 pub(crate) use self::near::{meant_word, nearest};

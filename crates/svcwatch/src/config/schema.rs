@@ -131,6 +131,14 @@ fn of_kind(kind: &'static Kind) -> Value {
             }
             any_of(forms)
         }
+        Kind::DurationOr { least, word, .. } => {
+            let mut forms = vec![json!({ "type": "string", "pattern": DURATION })];
+            if *least == 0 {
+                forms.push(json!({ "const": 0 }));
+            }
+            forms.push(json!({ "const": word }));
+            any_of(forms)
+        }
         Kind::Choice(words) if words.contains(&"off") => {
             let mut words: Vec<Value> = words.iter().map(|word| json!(word)).collect();
             words.push(json!(false));

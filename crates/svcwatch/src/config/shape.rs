@@ -51,6 +51,12 @@ pub(crate) enum Kind {
     Switch,
     /// A duration, in milliseconds from … to …; with `off`, that word too.
     Duration { least: u64, most: u64, off: bool },
+    /// A duration, in milliseconds from … to …, or this word.
+    DurationOr {
+        least: u64,
+        most: u64,
+        word: &'static str,
+    },
     /// A duration, in milliseconds from … to …, or a schedule text.
     Rhythm { least: u64, most: u64 },
     /// One of these words.
@@ -100,6 +106,11 @@ impl Kind {
                 duration_text(Span(*least)),
                 duration_text(Span(*most)),
                 if *off { ", or `off`" } else { "" }
+            ),
+            Self::DurationOr { least, most, word } => format!(
+                "a duration from {} to {}, or `{word}`",
+                duration_text(Span(*least)),
+                duration_text(Span(*most)),
             ),
             Self::Rhythm { least, most } => format!(
                 "a duration from {} to {}, or a schedule such as `every 5 minutes on mon-fri`",

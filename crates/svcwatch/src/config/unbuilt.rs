@@ -12,14 +12,12 @@ const KEYS: &[(&str, &[&str])] = &[
     ("defaults", &["boot_grace"]),
     ("host", &["boot_grace"]),
     ("service", &["remedy", "keep_firing_for"]),
-    ("group", &["expect"]),
 ];
 
 /// Shapes, keys, and the values that they will have.
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("defaults", "transport", &["local", "wmi"]),
     ("host", "transport", &["local", "wmi"]),
-    ("service", "for", &["recovery"]),
 ];
 
 /// Whether a shape will have this key.

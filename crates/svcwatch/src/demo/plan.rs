@@ -169,6 +169,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         instant_off: false,
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
+        groups: Vec::new(),
         stuck_after: StuckAfter {
             start: pace.stuck,
             stop: pace.stuck,
@@ -214,6 +215,8 @@ fn entry(selector: Selector, required: bool) -> EntryPlan {
 
         instant: false,
         required,
+        counted: false,
+        recovery: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),

@@ -5,7 +5,7 @@ use crate::dest::{Context, text};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name},
-    notice::{Item, Merged, Notice, ToldEvent},
+    notice::{GroupSeen, Item, Merged, Notice, ToldEvent},
     observe::{StartType, State},
 };
 
@@ -37,7 +37,7 @@ struct Body<'a> {
     labels: Labels<'a>,
     incident: Option<Incident<'a>>,
     merged: Vec<MergedBody<'a>>,
-    group: Option<()>,
+    group: Option<GroupBody<'a>>,
     items: Vec<ItemBody<'a>>,
     counts: Counts<'a>,
     text: String,
@@ -56,6 +56,27 @@ struct MergedBody<'a> {
     incident: &'a str,
     opened_at: String,
     resolved_at: String,
+}
+
+#[derive(Serialize)]
+struct GroupBody<'a> {
+    name: &'a str,
+    expected: ExpectedBody,
+    running: u32,
+    members: Vec<MemberBody<'a>>,
+}
+
+/// One of the two is null.
+#[derive(Serialize)]
+struct ExpectedBody {
+    running: Option<u32>,
+    at_least: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct MemberBody<'a> {
+    host: &'a str,
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -211,7 +232,7 @@ fn body<'a>(key: &'a DeliveryKey, notice: &'a Notice, context: &Context, lines: 
             url: link.clone(),
         }),
         merged: notice.merged.iter().take(lines).map(merged).collect(),
-        group: None,
+        group: notice.group.as_deref().map(|group| group_of(group, lines)),
         items: notice.items.iter().take(lines).map(item).collect(),
         counts: Counts(&notice.counts),
         text: text::sentences(notice, link.as_deref()),
@@ -224,6 +245,28 @@ fn merged(merged: &Merged) -> MergedBody<'_> {
         incident: IncidentId::as_str(&merged.incident),
         opened_at: text::rfc3339(merged.opened_at),
         resolved_at: text::rfc3339(merged.resolved_at),
+    }
+}
+
+fn group_of(group: &GroupSeen, lines: usize) -> GroupBody<'_> {
+    let count = group.expected.least();
+    let exact = group.expected.is_exact();
+    GroupBody {
+        name: group.name.as_str(),
+        expected: ExpectedBody {
+            running: exact.then_some(count),
+            at_least: (!exact).then_some(count),
+        },
+        running: group.running,
+        members: group
+            .members
+            .iter()
+            .take(lines)
+            .map(|(host, state)| MemberBody {
+                host: host.as_str(),
+                state: state.as_str(),
+            })
+            .collect(),
     }
 }
 

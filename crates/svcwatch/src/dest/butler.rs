@@ -92,7 +92,11 @@ fn fields(notice: &Notice) -> [(&'static str, Value); 9] {
     let status = status(notice);
     [
         ("event", json!(EVENT)),
-        ("host", name(notice.subject.host())),
+        // A service of a group is on no host of its own.
+        (
+            "host",
+            name(notice.subject.host().or(notice.subject.group())),
+        ),
         ("serviceStatus", json!(status)),
         ("serviceName", name(notice.subject.service())),
         ("serviceDisplayName", json!(display_name(notice))),

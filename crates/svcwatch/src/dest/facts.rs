@@ -26,6 +26,8 @@ pub(super) fn facts(notice: &Notice) -> Vec<(String, String)> {
     };
     let pairs = [
         ("Host", shown(notice.subject.host().map(Name::as_str))),
+        ("Group", shown(notice.subject.group().map(Name::as_str))),
+        ("Hosts", notice.group.as_deref().map(text::members)),
         ("Site", shown(notice.site.as_deref())),
         ("Service", shown(service)),
         ("Display name", other(notice.display_name.as_deref())),

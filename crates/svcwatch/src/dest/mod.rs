@@ -391,6 +391,7 @@ pub fn test_notice(now: Wall) -> Notice {
         labels: Arc::from([]),
         incident: None,
         merged: Vec::new(),
+        group: None,
         items: Vec::new(),
         counts: Vec::new(),
         seq: 0,

@@ -307,7 +307,7 @@ impl Settings {
             (
                 "butler_serviceHost",
                 self.dynamic.host,
-                notice.subject.host().map(|host| shown(host.as_str())),
+                (notice.subject.host().or(notice.subject.group())).map(|host| shown(host.as_str())),
             ),
             ("butler_serviceName", self.dynamic.name, service.map(shown)),
             (
@@ -375,7 +375,11 @@ impl Settings {
 fn sentence(notice: &Notice, context: &Context) -> String {
     match notice.subject {
         Subject::Service { .. } | Subject::Host(_) => butler::sentence(notice),
-        Subject::Visibility(_) | Subject::Account(_) | Subject::Destination(_) | Subject::Fleet => {
+        Subject::Visibility(_)
+        | Subject::Account(_)
+        | Subject::Destination(_)
+        | Subject::Fleet
+        | Subject::Group { .. } => {
             let incident = notice.incident.as_ref();
             let link = incident.and_then(|incident| context.incident_url(&incident.id));
             text::sentences(notice, link.as_deref())

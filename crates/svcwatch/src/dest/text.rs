@@ -5,7 +5,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use svcwatch_core::{
     id::Subject,
     limits,
-    notice::{Item, Kind, Notice, ToldEvent},
+    notice::{GroupSeen, Item, Kind, Notice, ToldEvent},
     observe::{StartType, State},
     time::{Span, Wall},
 };
@@ -94,6 +94,8 @@ pub const fn event(event: ToldEvent) -> &'static str {
         ToldEvent::Stuck => "stuck",
         ToldEvent::Missing => "not installed",
         ToldEvent::Hidden => "not visible any more",
+        ToldEvent::Restarted => "restarted",
+        ToldEvent::Moved => "moved",
         ToldEvent::Changed => "changed",
         ToldEvent::Unwatched => "not watched any more",
         ToldEvent::DestinationFailing => "destination failing",
@@ -141,6 +143,15 @@ pub fn title(notice: &Notice) -> String {
                 phrase(notice)
             )
         }
+        Subject::Group { group, service } => {
+            let service = notice.friendly_name.as_deref().unwrap_or(service.as_str());
+            format!(
+                "{} of {} {}",
+                clean::name(service),
+                clean::name(group.as_str()),
+                phrase(notice)
+            )
+        }
         Subject::Host(host) | Subject::Visibility(host) => {
             format!("{} {}", clean::name(host.as_str()), phrase(notice))
         }
@@ -169,7 +180,13 @@ fn phrase(notice: &Notice) -> String {
         return over(notice).to_owned();
     }
     let service = matches!(notice.subject, Subject::Service { .. });
+    let group = notice.group.as_deref();
     let phrase = match notice.event {
+        ToldEvent::Restarted => return restarted(notice),
+        ToldEvent::Moved => return moved(group),
+        ToldEvent::Stopped if group.is_some_and(is_nowhere) => Phrase::Does("runs nowhere"),
+        ToldEvent::Stopped if group.is_some() => Phrase::Does("runs on too few hosts"),
+        ToldEvent::Started if group.is_some() => Phrase::Does("runs on too many hosts"),
         ToldEvent::Stopped if matches!(notice.kind, Kind::Opened | Kind::Info) => {
             // At first sight nobody saw it stop.
             if notice.previous_state.is_some() {
@@ -211,12 +228,61 @@ fn phrase(notice: &Notice) -> String {
     }
 }
 
+/// Whether it is known to run on none of its hosts.
+fn is_nowhere(group: &GroupSeen) -> bool {
+    let known = |(_, state): &(_, State)| *state != State::Unknown;
+    group.running == 0 && group.members.iter().all(known)
+}
+
+/// That it was started again, and how often.
+fn restarted(notice: &Notice) -> String {
+    let count = notice
+        .counts
+        .iter()
+        .find(|(event, _)| *event == ToldEvent::Restarted);
+    match count {
+        Some((_, count)) if *count > 1 => format!("restarted, {count} times by now"),
+        _ => "restarted".to_owned(),
+    }
+}
+
+/// Where it runs now.
+fn moved(group: Option<&GroupSeen>) -> String {
+    let members = group.map_or(&[] as &[_], |group| &group.members);
+    let names: Vec<String> = members
+        .iter()
+        .filter(|(_, state)| *state == State::Running)
+        .take(ITEMS_IN_TEXT)
+        .map(|(host, _)| clean::name(host.as_str()))
+        .collect();
+    if names.is_empty() {
+        "moved".to_owned()
+    } else {
+        format!("runs on {} now", names.join(", "))
+    }
+}
+
+/// The hosts of a group, each with the state of the service there.
+pub fn members(group: &GroupSeen) -> String {
+    let shown: Vec<String> = group
+        .members
+        .iter()
+        .take(ITEMS_IN_TEXT)
+        .map(|(host, of)| format!("{}: {}", clean::name(host.as_str()), state(*of)))
+        .collect();
+    match group.members.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// How it ended.
 fn over(notice: &Notice) -> &'static str {
     match (&notice.subject, notice.event, notice.state) {
         (_, ToldEvent::Unwatched, _) => "is not watched any more",
         (Subject::Service { .. }, _, Some(State::Running)) => "is running again",
         (Subject::Service { .. }, _, Some(State::Stopped)) => "is stopped, as it should be",
+        (Subject::Group { .. }, ..) => "runs on as many hosts as it should again",
         (Subject::Host(_), ..) => "can be read again",
         (Subject::Visibility(_), ..) => "shows its services again",
         (Subject::Account(_), ..) => "is used again",
@@ -263,6 +329,14 @@ pub fn details(notice: &Notice) -> Vec<String> {
         let cause = clean::line(cause, limits::CAUSE_CHARACTERS_MAX);
         sentences.push(format!("Cause: {}.", cause.trim_end_matches('.')));
     }
+    if let Some(group) = notice.group.as_deref() {
+        sentences.push(format!(
+            "Expected on {} of its hosts, seen running on {}: {}.",
+            group.expected.in_words(),
+            group.running,
+            members(group)
+        ));
+    }
     if let (Some(now), Some(since)) = (notice.state, notice.since) {
         sentences.push(match notice.previous_state {
             Some(before) if before != now => format!(
@@ -285,7 +359,7 @@ pub fn details(notice: &Notice) -> Vec<String> {
         1 => sentences.push("One incident came and went meanwhile.".to_owned()),
         count => sentences.push(format!("{count} incidents came and went meanwhile.")),
     }
-    if !notice.counts.is_empty() {
+    if !notice.counts.is_empty() && notice.event != ToldEvent::Restarted {
         let counts: Vec<String> = notice
             .counts
             .iter()
@@ -370,5 +444,57 @@ mod tests {
                 "0 s", "0 s", "1 s", "1 m 1 s", "1 h", "1 h 1 m", "1 d 1 h", "10 d"
             ]
         );
+    }
+
+    #[test]
+    fn a_group_says_where_it_runs() {
+        let subject = Subject::Group {
+            group: "prod".into(),
+            service: "MSSQL$PROD".into(),
+        };
+        let told = |kind, event, states: [State; 2]| {
+            let mut notice = Notice::new(kind, event, Wall(0), subject.clone(), 1);
+            let running = states.iter().filter(|state| **state == State::Running);
+            notice.group = Some(std::sync::Arc::new(GroupSeen {
+                name: "prod".into(),
+                expected: svcwatch_core::plan::Wanted::Exactly(1),
+                running: u32::try_from(running.count()).unwrap(),
+                members: vec![("a".into(), states[0]), ("b".into(), states[1])],
+            }));
+            sentences(&notice, None)
+        };
+        let (up, down) = (State::Running, State::Stopped);
+        let shown = [
+            told(Kind::Info, ToldEvent::Moved, [down, up]),
+            told(Kind::Opened, ToldEvent::Stopped, [down, State::Unknown]),
+            told(Kind::Opened, ToldEvent::Stopped, [down, down]),
+            told(Kind::Reminder, ToldEvent::Started, [up, up]),
+            told(Kind::Resolved, ToldEvent::Started, [up, down]),
+        ];
+        assert_eq!(
+            shown,
+            [
+                "MSSQL$PROD of prod runs on b now. Expected on 1 of its hosts, seen running on 1: a: stopped, b: running.",
+                "MSSQL$PROD of prod runs on too few hosts. Expected on 1 of its hosts, seen running on 0: a: stopped, b: unknown.",
+                "MSSQL$PROD of prod runs nowhere. Expected on 1 of its hosts, seen running on 0: a: stopped, b: stopped.",
+                "MSSQL$PROD of prod still runs on too many hosts. Expected on 1 of its hosts, seen running on 2: a: running, b: running.",
+                "MSSQL$PROD of prod runs on as many hosts as it should again. Expected on 1 of its hosts, seen running on 1: a: running, b: stopped.",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_restart_says_how_often() {
+        let told = |count| {
+            let subject = Subject::Service {
+                host: "a".into(),
+                service: "App".into(),
+            };
+            let mut notice = Notice::new(Kind::Info, ToldEvent::Restarted, Wall(0), subject, 1);
+            notice.counts = vec![(ToldEvent::Restarted, count)];
+            sentences(&notice, None)
+        };
+        assert_eq!(told(1), "App on a restarted.");
+        assert_eq!(told(4), "App on a restarted, 4 times by now.");
     }
 }

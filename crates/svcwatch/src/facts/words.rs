@@ -51,6 +51,9 @@ impl fmt::Display for About<'_> {
                 write!(formatter, "destination {}", name(destination))
             }
             Subject::Fleet => formatter.write_str("all hosts"),
+            Subject::Group { group, service } => {
+                write!(formatter, "{} of group {}", name(service), name(group))
+            }
         }
     }
 }

@@ -389,7 +389,8 @@ fn target_of(subject: &Subject) -> Option<(&Name, &Name)> {
         | Subject::Visibility(_)
         | Subject::Account(_)
         | Subject::Destination(_)
-        | Subject::Fleet => None,
+        | Subject::Fleet
+        | Subject::Group { .. } => None,
     }
 }
 

@@ -3,8 +3,8 @@
 use svcwatch_core::glob::Glob;
 use svcwatch_core::observe::{StartType, State};
 
-use super::{SeenService, noise};
-use crate::config::names_a_service;
+use super::SeenService;
+use crate::config::{known_noise, names_a_service};
 
 /// What becomes of a service, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ const NEVER_STARTED: u32 = 1_077;
 /// Judges a service.
 pub(super) fn judge(service: &SeenService) -> Verdict {
     let leave = |why: &str| Verdict::LeaveOut(why.to_owned());
-    if let Some(why) = noise::reason(&service.name) {
+    if let Some(why) = known_noise(&service.name) {
         return Verdict::LeaveOut(format!("known to come and go: {why}"));
     }
     if service.per_user == Some(true) || looks_per_user(&service.name) {

@@ -4,7 +4,6 @@
 //! long as everything stays as it was then.
 
 mod judge;
-mod noise;
 mod text;
 
 #[cfg(test)]

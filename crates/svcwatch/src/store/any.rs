@@ -5,11 +5,13 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use std::sync::Arc;
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, Subject},
-    notice::{IncidentRef, Item, Kind, Merged, Notice, Severity, ToldEvent, Why},
+    notice::{GroupSeen, IncidentRef, Item, Kind, Merged, Notice, Severity, ToldEvent, Why},
     observe::{FailureAction, FailureActions, Fault, Refusal, ServiceDetails, StartType, State},
+    plan::Wanted,
     record::{
         AccountRow, Acknowledged, AttemptRow, DeliveryRow, DeliveryState, DestinationRow,
-        DroppedRow, FeedRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow, Told,
+        DroppedRow, FeedRow, GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restarts,
+        TargetRow, Told,
     },
     time::{Span, Wall},
 };
@@ -44,6 +46,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         (any_name(), any_name()).prop_map(|(host, service)| Subject::Service { host, service }),
         any_name().prop_map(Subject::Host),
         any_name().prop_map(Subject::Visibility),
+        (any_name(), any_name()).prop_map(|(group, service)| Subject::Group { group, service }),
         any_name().prop_map(Subject::Account),
         any_name().prop_map(Subject::Destination),
         Just(Subject::Fleet),
@@ -74,11 +77,15 @@ prop_compose! {
         (start_type, selected_start) in (option::of(select(StartType::ALL)), option::of(select(StartType::ALL))),
         (trigger_start, per_user) in any::<(Option<bool>, Option<bool>)>(),
         (display_name, details) in (option::of(any_text()), option::of(any_details())),
+        restarts in option::of((any::<u32>(), any_wall(), any_wall(), any::<u32>(), any::<bool>())),
     ) -> TargetRow {
         TargetRow {
             host, service, state, since, previous_state, hidden, seq, seen_running, wrong_since, pid, exit_code,
             service_exit_code, start_type, trigger_start, per_user, display_name: display_name.map(Arc::from),
             details: details.map(Arc::new), selected_start, removed,
+            restarts: restarts.map(|(count, since, last, failures, mending)| {
+                Box::new(Restarts { count, since, last, failures, mending })
+            }),
         }
     }
 }
@@ -230,6 +237,29 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_group_seen()(
+        (name, exact) in (any_name(), any::<bool>()),
+        (count, running) in any::<(u32, u32)>(),
+        members in vec((any_name(), select(State::ALL)), 0..3),
+    ) -> GroupSeen {
+        let expected = if exact { Wanted::Exactly(count) } else { Wanted::AtLeast(count) };
+        GroupSeen { name, expected, running, members }
+    }
+}
+
+prop_compose! {
+    fn any_group()(
+        (group, service) in (any_name(), any_name()),
+        seq in any_number(),
+        wrong_since in option::of(any_wall()),
+        ran_on in option::of(vec(any_name(), 0..3)),
+        removed in any::<bool>(),
+    ) -> GroupRow {
+        GroupRow { group, service, seq, wrong_since, ran_on, removed }
+    }
+}
+
+prop_compose! {
     pub(super) fn any_notice()(
         (kind, event, severity) in (select(Kind::ALL), select(ToldEvent::ALL), select(Severity::ALL)),
         (at, since, subject, seq) in (any_wall(), option::of(any_wall()), any_subject(), any::<u64>()),
@@ -242,13 +272,14 @@ prop_compose! {
         labels in vec((any_text(), any_text()), 0..3),
         incident in option::of((any_incident_id(), any_wall())),
         (merged, items) in (vec(any_merged(), 0..3), vec(any_item(), 0..3)),
+        group in option::of(any_group_seen()),
         counts in vec((select(ToldEvent::ALL), any::<u64>()), 0..3),
     ) -> Notice {
         Notice {
             kind, event, at, severity, subject, site, display_name, friendly_name, state, previous_state, since,
             start_type, details: details.map(Arc::new), exit_code, service_exit_code, cause, labels: labels.into(),
             incident: incident.map(|(id, opened_at)| IncidentRef { id, opened_at }),
-            merged, items, counts, seq,
+            merged, group: group.map(Arc::new), items, counts, seq,
         }
     }
 }
@@ -317,6 +348,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         any_attempt().prop_map(Record::Attempt),
         any_dropped().prop_map(Record::Dropped),
         any_feed().prop_map(Record::Feed),
+        any_group().prop_map(Record::Group),
     ]
 }
 

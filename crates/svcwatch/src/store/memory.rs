@@ -15,7 +15,7 @@ use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     record::{
         AccountRow, AttemptRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, FeedRow,
-        HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
+        GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
     silence::{SilenceId, SilenceRow},
     time::Wall,
@@ -45,6 +45,7 @@ struct Tables {
     dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
     silences: BTreeMap<SilenceId, SilenceRow>,
     feeds: BTreeMap<Name, FeedRow>,
+    groups: BTreeMap<(Name, Name), GroupRow>,
 }
 
 impl MemoryStore {
@@ -129,6 +130,10 @@ impl Tables {
                 self.silences.insert(row.id.clone(), row.clone());
             }
             Record::Feed(row) => self.write_feed(row),
+            Record::Group(row) => {
+                let key = (row.group.clone(), row.service.clone());
+                self.groups.insert(key, row.clone());
+            }
         }
     }
 
@@ -148,6 +153,11 @@ impl Tables {
         let skipped = all.len().saturating_sub(ATTEMPTS_MAX);
         all.into_iter().skip(skipped).collect()
     }
+}
+
+/// The host that something is about, or the group.
+fn place(subject: &Subject) -> Option<&Name> {
+    subject.host().or(subject.group())
 }
 
 /// Whether what was asked for, where something was, is this.
@@ -199,6 +209,7 @@ impl Store for MemoryStore {
                 .filter(|row| row.ended_at.is_none())
                 .cloned()
                 .collect(),
+            groups: tables.groups.values().cloned().collect(),
             feeds: tables.feeds.values().cloned().collect(),
         })
     }
@@ -218,7 +229,7 @@ impl Store for MemoryStore {
             .values()
             .filter(|(_, row)| {
                 is(query.id.as_ref(), Some(&row.id))
-                    && is(query.host.as_ref(), row.subject.host())
+                    && is(query.host.as_ref(), place(&row.subject))
                     && is(query.service.as_ref(), row.subject.service())
                     && is(query.event.as_ref(), Some(&row.event))
                     && is(query.severity.as_ref(), Some(&row.severity))
@@ -245,7 +256,7 @@ impl Store for MemoryStore {
             .history
             .values()
             .filter(|row| {
-                is(query.host.as_ref(), row.subject.host())
+                is(query.host.as_ref(), place(&row.subject))
                     && is(query.service.as_ref(), row.subject.service())
             })
             .map(|row| (row.record, row.clone()))
@@ -305,7 +316,7 @@ impl Store for MemoryStore {
             .dropped
             .values()
             .filter(|row| {
-                is(query.host.as_ref(), row.subject.host())
+                is(query.host.as_ref(), place(&row.subject))
                     && is(query.service.as_ref(), row.subject.service())
                     && query.since.is_none_or(|since| row.at >= since)
             })

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, sync::Arc};
 use svcwatch_core::{
     id::{IncidentId, Name, Subject},
-    notice::{IncidentRef, Item, Merged, Notice, ToldEvent},
+    notice::{GroupSeen, IncidentRef, Item, Merged, Notice, ToldEvent},
     observe::{FailureAction, FailureActions, ServiceDetails},
+    plan::Wanted,
     time::{Span, Wall},
 };
 
@@ -51,6 +52,8 @@ struct StoredNotice<'a> {
     incident: Option<StoredIncident<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     merged: Vec<StoredMerged<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<StoredGroup<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     items: Vec<StoredItem<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +80,46 @@ struct StoredMerged<'a> {
     incident: Cow<'a, str>,
     opened_at: i64,
     resolved_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredGroup<'a> {
+    name: Cow<'a, str>,
+    expected: u32,
+    exact: bool,
+    running: u32,
+    members: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> StoredGroup<'a> {
+    fn of(group: &'a GroupSeen) -> Self {
+        let members = group.members.iter();
+        Self {
+            name: text(group.name.as_str()),
+            expected: group.expected.least(),
+            exact: group.expected.is_exact(),
+            running: group.running,
+            members: members
+                .map(|(host, state)| (text(host.as_str()), text(state.as_str())))
+                .collect(),
+        }
+    }
+
+    fn used(&self) -> GroupSeen {
+        let members = self.members.iter();
+        GroupSeen {
+            name: Name::new(&self.name),
+            expected: if self.exact {
+                Wanted::Exactly(self.expected)
+            } else {
+                Wanted::AtLeast(self.expected)
+            },
+            running: self.running,
+            members: members
+                .map(|(host, word)| (Name::new(host), state(word)))
+                .collect(),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -228,6 +271,7 @@ impl<'a> StoredNotice<'a> {
                     resolved_at: merged.resolved_at.0,
                 })
                 .collect(),
+            group: notice.group.as_deref().map(StoredGroup::of),
             items: notice
                 .items
                 .iter()
@@ -292,6 +336,7 @@ impl<'a> StoredNotice<'a> {
                     resolved_at: Wall(merged.resolved_at),
                 })
                 .collect(),
+            group: self.group.map(|group| Arc::new(group.used())),
             items: self.items.into_iter().map(StoredItem::used).collect(),
             // A count of something that this version has no word for cannot be shown.
             counts: self

@@ -8,7 +8,8 @@ use svcwatch_core::{
     id::{Name, Subject},
     notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, Refusal, StartType, State},
-    record::{DeliveryState, TargetRow},
+    record::{DeliveryState, Restarts, TargetRow},
+    time::Wall,
 };
 
 /// The spelling of a name, where it is not its key.
@@ -16,11 +17,11 @@ pub(super) fn shown(name: &Name) -> Option<&str> {
     Some(name.as_str()).filter(|shown| *shown != name.key())
 }
 
-/// A subject in three parts: the word of its kind, its host, and the name of its service, account or destination.
+/// A subject in three parts: the word of its kind, its host or group, and the name of its service, account or destination.
 pub(super) struct SubjectParts<'a> {
     /// The word of its kind.
     pub(super) kind: &'static str,
-    /// Its host, where it belongs to one.
+    /// Its host, where it belongs to one, or its group.
     pub(super) host: Option<&'a Name>,
     /// The name of its service, account or destination.
     pub(super) name: Option<&'a Name>,
@@ -35,6 +36,7 @@ impl<'a> SubjectParts<'a> {
             Subject::Account(account) => ("account", None, Some(account)),
             Subject::Destination(destination) => ("destination", None, Some(destination)),
             Subject::Fleet => ("fleet", None, None),
+            Subject::Group { group, service } => ("group", Some(group), Some(service)),
         };
         Self { kind, host, name }
     }
@@ -52,6 +54,10 @@ pub(super) fn subject(kind: &str, host: &str, name: &str) -> Option<Subject> {
         "account" => Subject::Account(Name::new(name)),
         "destination" => Subject::Destination(Name::new(name)),
         "fleet" => Subject::Fleet,
+        "group" => Subject::Group {
+            group: Name::new(host),
+            service: Name::new(name),
+        },
         _ => return None,
     })
 }
@@ -108,7 +114,7 @@ pub(super) fn result(word: &str) -> &'static str {
 /// such a subject, so that an open incident stays open until its subject is read again.
 pub(super) fn event(word: &str, subject: &Subject) -> ToldEvent {
     ToldEvent::parse(word).unwrap_or(match subject {
-        Subject::Service { .. } => ToldEvent::Stopped,
+        Subject::Service { .. } | Subject::Group { .. } => ToldEvent::Stopped,
         Subject::Host(_) => ToldEvent::HostUnreachable,
         Subject::Visibility(_) => ToldEvent::Hidden,
         Subject::Account(_) => ToldEvent::AccountPaused,
@@ -186,6 +192,30 @@ impl TargetFlags {
             None
         }
     }
+}
+
+/// How often a service was started again, as a JSON list.
+pub(super) fn restarts_to_json(restarts: &Restarts) -> String {
+    let Restarts {
+        count,
+        since,
+        last,
+        failures,
+        mending,
+    } = restarts;
+    format!("[{count},{},{},{failures},{mending}]", since.0, last.0)
+}
+
+/// The same of its JSON; none where it cannot be read: it is then counted anew.
+pub(super) fn restarts_of_json(json: &str) -> Option<Restarts> {
+    let (count, since, last, failures, mending) = serde_json::from_str(json).ok()?;
+    Some(Restarts {
+        count,
+        since: Wall(since),
+        last: Wall(last),
+        failures,
+        mending,
+    })
 }
 
 /// Names as a JSON list.

@@ -9,7 +9,7 @@ use svcwatch_core::{
     plan::Matcher,
     record::{
         AttemptRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow, IncidentRow,
-        LaneRow, TargetRow, Told,
+        LaneRow, Restarts, TargetRow, Told,
     },
     silence::{SilenceId, SilenceRow},
     time::{Span, Wall},
@@ -44,6 +44,13 @@ pub(super) fn target_row(host: &str, service: &str) -> TargetRow {
         display_name: Some(Arc::from("Print Spooler")),
         details: Some(Arc::new(details())),
         selected_start: Some(StartType::Automatic),
+        restarts: Some(Box::new(Restarts {
+            count: 3,
+            since: Wall(1_699_999_000_000),
+            last: Wall(1_700_000_000_000),
+            failures: 2,
+            mending: true,
+        })),
         removed: false,
     }
 }
@@ -170,6 +177,7 @@ pub(super) fn notice(host: &str, name: &str, number: u64) -> Notice {
             opened_at: at(number),
         }),
         merged: Vec::new(),
+        group: None,
         items: Vec::new(),
         counts: Vec::new(),
         seq: number,

@@ -63,6 +63,8 @@ pub struct ServiceItem {
     pub since: String,
     /// How it should be.
     pub expected: String,
+    /// The group that counts on how many hosts it runs.
+    pub group: Option<String>,
     /// How it is started.
     pub start_type: Option<String>,
     /// The process; none while its host cannot be read.
@@ -97,6 +99,8 @@ pub struct IncidentItem {
     pub host: Option<String>,
     /// The service; none where it is about a whole host.
     pub service: Option<String>,
+    /// The group, where the service is counted over its hosts.
+    pub group: Option<String>,
     /// What is wrong now, or was last.
     pub event: String,
     /// How bad.
@@ -156,6 +160,8 @@ pub struct HistoryItem {
     pub host: Option<String>,
     /// The service; none where it is about a whole host.
     pub service: Option<String>,
+    /// The group, where the service is counted over its hosts.
+    pub group: Option<String>,
     /// From which state.
     pub from: Option<String>,
     /// To which state.
@@ -218,6 +224,7 @@ impl From<Seen<'_>> for ServiceItem {
             state: seen.state().as_str().to_owned(),
             since: rfc3339(seen.since()),
             expected: row.expected.as_str().to_owned(),
+            group: row.group.as_ref().map(|of| of.group.as_str().to_owned()),
             start_type: row.start_type.map(|start| start.as_str().to_owned()),
             pid: row.pid.filter(|_| visible),
             exit_code: row.exit_code.filter(|_| visible),
@@ -240,6 +247,10 @@ impl From<IncidentRead> for IncidentItem {
             service: incident
                 .subject
                 .service()
+                .map(|name| name.as_str().to_owned()),
+            group: incident
+                .subject
+                .group()
                 .map(|name| name.as_str().to_owned()),
             event: incident.event.as_str().to_owned(),
             severity: incident.severity.as_str().to_owned(),
@@ -286,6 +297,7 @@ impl From<HistoryRow> for HistoryItem {
             at: rfc3339(row.at),
             host: row.subject.host().map(|host| host.as_str().to_owned()),
             service: row.subject.service().map(|name| name.as_str().to_owned()),
+            group: row.subject.group().map(|name| name.as_str().to_owned()),
             from: row.from.map(word),
             to: row.to.map(word),
             fault: row.fault.map(|fault| fault.as_str().to_owned()),
@@ -414,33 +426,12 @@ mod tests {
     #[test]
     fn delivery_items() {
         let id = IncidentId("0123456789abcdef-7".into());
-        let notice = Notice {
-            kind: Kind::Opened,
-            event: ToldEvent::Stopped,
-            at: Wall(1_700_000_000_000),
-            severity: Severity::Critical,
-            subject: subject(),
-            site: None,
-            display_name: None,
-            friendly_name: None,
-            state: Some(State::Stopped),
-            previous_state: Some(State::Running),
-            since: None,
-            start_type: None,
-            details: None,
-            exit_code: None,
-            service_exit_code: None,
-            cause: None,
-            labels: Arc::from([]),
-            incident: Some(IncidentRef {
-                id: id.clone(),
-                opened_at: Wall(1_700_000_000_000),
-            }),
-            merged: Vec::new(),
-            items: Vec::new(),
-            counts: Vec::new(),
-            seq: 7,
-        };
+        let opened = (Kind::Opened, ToldEvent::Stopped, Wall(1_700_000_000_000));
+        let mut notice = Notice::new(opened.0, opened.1, opened.2, subject(), 7);
+        notice.incident = Some(IncidentRef {
+            id: id.clone(),
+            opened_at: Wall(1_700_000_000_000),
+        });
         let key = DeliveryKey::new(&"duty".into(), "ops@corp.example", id.as_str(), "opened", 7);
         let item = DeliveryItem::from(DeliveryRead {
             attempts: vec![AttemptRow {

@@ -52,6 +52,7 @@ fn service(name: &str, state: State) -> View {
         since: at(0),
         expected: Expect::Running,
         as_expected: state == State::Running,
+        group: None,
         start_type: None,
         details: None,
         pid: None,

@@ -12,8 +12,8 @@ use crate::{
         Refusal, ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
-        DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, Matcher, NoticePlan, Plan,
-        RoutePlan, Selector, StoppedOk, StuckAfter,
+        DestinationPlan, EntryPlan, Expect, GroupPlan, HostPlan, Limit, LimitPer, Matcher,
+        NoticePlan, Plan, RoutePlan, Selector, StoppedOk, StuckAfter, Wanted,
     },
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
@@ -25,8 +25,10 @@ use alloc::{
     vec::Vec,
 };
 
+mod grouped;
 mod heard;
 mod muted;
+mod restarts;
 mod selection;
 mod told;
 
@@ -59,6 +61,8 @@ fn entry(name: &str) -> EntryPlan {
         confirm: 1,
         instant: false,
         required: true,
+        counted: false,
+        recovery: false,
         stopped_ok: StoppedOk::Never,
         changes: false,
         noise: None,
@@ -99,6 +103,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
         instant_off: false,
+        groups: Vec::new(),
     }
 }
 
@@ -231,10 +236,16 @@ impl Story {
 
     /// Lets time pass, answering every probe with the same outcome.
     fn pass(&mut self, span: Span, outcome: &Outcome) {
+        self.pass_each(span, |_| outcome.clone());
+    }
+
+    /// Lets time pass, answering every probe with the outcome of its host.
+    fn pass_each(&mut self, span: Span, outcome: impl Fn(&str) -> Outcome) {
         let end = self.now + span.0;
         loop {
             for (host, probe) in core::mem::take(&mut self.probes) {
-                self.answer(host, probe, outcome.clone());
+                let outcome = outcome(host.as_str());
+                self.answer(host, probe, outcome);
             }
             let next = self
                 .engine

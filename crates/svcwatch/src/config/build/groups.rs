@@ -6,6 +6,7 @@ use svcwatch_core::glob::Glob;
 use svcwatch_core::plan::{EntryPlan, Labels};
 
 use super::Build;
+use super::clusters::Clusters;
 use super::fields::one_or_many;
 use super::services::entries;
 use crate::config::problem::{Position, quoted};
@@ -17,6 +18,8 @@ const PATTERNS: usize = 2_000;
 /// The groups, ready to be asked for a host.
 pub(super) struct Groups {
     services: Vec<Vec<EntryPlan>>,
+    /// Those that count.
+    pub(super) clusters: Clusters,
     exact: HashMap<String, Vec<usize>>,
     patterns: Vec<Pattern>,
 }
@@ -34,6 +37,7 @@ impl Groups {
     pub(super) fn read(build: &mut Build<'_>, hosts: &[Node]) -> Self {
         let mut groups = Self {
             services: Vec::new(),
+            clusters: Clusters::default(),
             exact: HashMap::new(),
             patterns: Vec::new(),
         };
@@ -49,7 +53,8 @@ impl Groups {
             .unwrap_or_default();
         for (index, node) in nodes.iter().enumerate() {
             let path = format!("groups[{index}]");
-            let services = entries(build, node, (&Labels::default(), false), &path);
+            let mut services = entries(build, node, (&Labels::default(), false), &path);
+            groups.clusters.read(build, index, node, &mut services);
             groups.services.push(services);
             for (member, text) in node.get("hosts").into_iter().flat_map(one_or_many) {
                 let key = text.to_lowercase();
@@ -110,6 +115,7 @@ impl Groups {
         }
         indexes.sort_unstable();
         indexes.dedup();
+        self.clusters.join(&indexes, host);
         indexes
             .iter()
             .filter_map(|index| self.services.get(*index))

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use svcwatch_core::id::Name;
-use svcwatch_core::plan::{EntryPlan, HostPlan, Labels};
+use svcwatch_core::plan::{EntryPlan, GroupPlan, HostPlan, Labels};
 
 use super::Build;
+use super::clusters::settle;
 use super::credentials::{Choices, auth};
 use super::fields::Fields;
 use super::groups::Groups;
@@ -34,7 +35,11 @@ struct Accountless {
 pub(super) fn read(
     build: &mut Build<'_>,
     (credentials, choices): (&BTreeMap<Name, Credential>, Choices),
-) -> (Vec<HostPlan>, BTreeMap<Name, Connection>) {
+) -> (
+    Vec<HostPlan>,
+    BTreeMap<Name, Connection>,
+    Vec<Arc<GroupPlan>>,
+) {
     let nodes = build
         .root
         .get("hosts")
@@ -75,7 +80,8 @@ pub(super) fn read(
     }
     run.groups.tell_unused(build);
     run.accountless.tell(build);
-    (plans, connections)
+    let counted = run.groups.clusters.plans(build);
+    (plans, connections, counted)
 }
 
 /// What is shared while the hosts are read.
@@ -208,6 +214,7 @@ fn services_of(
         );
     }
     services.extend(from_groups.into_iter().cloned());
+    settle(build, (node, path, name), &mut services);
     services.sort_by_key(|entry| precedence(&entry.selector));
     services
 }

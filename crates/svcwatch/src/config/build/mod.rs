@@ -1,6 +1,7 @@
 //! From the checked tree to a [`Config`]; tells what needs more than one place to be seen.
 
 mod chat;
+mod clusters;
 mod credentials;
 mod destinations;
 mod feeds;
@@ -25,6 +26,7 @@ use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use self::fields::Fields;
+pub(crate) use self::noise::known_noise;
 use super::LoadOptions;
 use super::exec::Program;
 use super::later::{self, Note};
@@ -267,7 +269,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         noise: noise::read(root),
     };
     let (credentials, choices) = credentials::read(&mut build);
-    let (hosts, connections) = hosts::read(&mut build, (&credentials, choices));
+    let (hosts, connections, groups) = hosts::read(&mut build, (&credentials, choices));
     let (destination_plans, destinations) = destinations::read(&mut build);
     let routes = routes::read(
         &mut build,
@@ -297,6 +299,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             },
             maintenance,
             instant_off: !top.switch("instant"),
+            groups,
             stuck_after: StuckAfter {
                 start: stuck_after.duration("start"),
                 stop: stuck_after.duration("stop"),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use svcwatch_core::glob::Glob;
+use svcwatch_core::id::Name;
 use svcwatch_core::noise::Noise;
 
 use super::fields::one_or_many;
@@ -23,6 +24,12 @@ fn known() -> impl Iterator<Item = (Glob, Arc<str>)> {
         let mut parts = line.split(';');
         Some((Glob::new(parts.next()?), Arc::from(parts.next()?)))
     })
+}
+
+/// Why a service is known to come and go; nothing where it is not.
+pub(crate) fn known_noise(service: &str) -> Option<String> {
+    let reason = BUILT_IN.reason(&Name::new(service))?;
+    Some(reason.to_string())
 }
 
 /// What is taken for noise: the known services, unless the config has a list of its own, in which `default` stands for
@@ -48,7 +55,6 @@ pub(super) fn read(root: &Node) -> Arc<Noise> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use svcwatch_core::id::Name;
 
     #[test]
     fn every_known_service_has_a_reason_and_a_source_and_stands_once() {

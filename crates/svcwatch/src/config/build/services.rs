@@ -14,6 +14,9 @@ use super::fields::Fields;
 use crate::config::tables::SERVICE;
 use crate::config::tree::Node;
 
+/// The word for an end that is left to the failure actions of the service first.
+pub(super) const RECOVERY: &str = "recovery";
+
 /// The entries of `services` of a host or a group.
 pub(super) fn entries(
     build: &mut Build<'_>,
@@ -63,6 +66,8 @@ fn entry(
     };
     Some(EntryPlan {
         required,
+        counted: false,
+        recovery: fields.word("for") == RECOVERY,
         stopped_ok,
         changes: fields.word("changes") == "told",
         noise: by_start

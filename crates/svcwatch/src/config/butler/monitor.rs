@@ -195,7 +195,9 @@ fn service(reader: &mut Reader<'_>, section: &Section<'_>) -> Option<(String, Ma
     reader.finish(section);
     let name = name?;
     let at = section.at("name");
-    let mut made = made::map(at, [("name", made::text(at, name))]);
+    // Butler tells a stop at once, whatever the service's failure actions are, and knows no restarts.
+    let at_once = ("for", made::text(at, "0s"));
+    let mut made = made::map(at, [("name", made::text(at, name)), at_once]);
     if let Some(friendly) = friendly.map(one_line).filter(|text| !text.is_empty()) {
         let text = made::text(section.at("friendlyName"), friendly);
         made.put("friendly_name", text);

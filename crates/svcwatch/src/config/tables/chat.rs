@@ -60,6 +60,8 @@ macro_rules! by_word {
                 "When a service is stuck between two states.",
             ),
             optional("missing", $kind, "", "When a service is not installed."),
+            optional("restarted", $kind, "", "When a service was started again."),
+            optional("moved", $kind, "", "When a service moved to another host."),
             optional(
                 "changed",
                 $kind,

@@ -269,9 +269,13 @@ pub(crate) static SERVICE: Shape = Shape {
         ),
         optional(
             "for",
-            duration(0, 7 * DAY),
-            "0s",
-            "How long it must be otherwise before it is told.",
+            Kind::DurationOr {
+                least: 0,
+                most: 7 * DAY,
+                word: "recovery",
+            },
+            "recovery",
+            "How long it must be otherwise before it is told. With `recovery` it is told at once, unless it has failed and its host starts it again by itself: then it has so long as its failure actions take. In a group with `expect` 2m if not set.",
         ),
         optional(
             "confirm",
@@ -313,8 +317,30 @@ pub(crate) static GROUP: Shape = Shape {
         required("name", NAME, "Its name."),
         required("hosts", PATTERNS, "The hosts, by name or pattern."),
         required("services", SERVICES, "Which of their services are watched."),
+        optional(
+            "expect",
+            Kind::Map(&GROUP_EXPECT),
+            "",
+            "On how many of the hosts each of the services should run; the group is then a cluster.",
+        ),
     ]],
     one_of: &[],
+};
+
+/// On how many hosts of a group a service should run.
+pub(crate) static GROUP_EXPECT: Shape = Shape {
+    name: "group_expect",
+    doc: "On how many of the hosts of a group each of its services should run.",
+    keys: &[&[
+        optional("running", MEMBERS, "", "On exactly so many."),
+        optional("at_least", MEMBERS, "", "On so many or more."),
+    ]],
+    one_of: &["running", "at_least"],
+};
+
+const MEMBERS: Kind = Kind::Whole {
+    least: 1,
+    most: 1_000,
 };
 
 /// One list of hosts.

@@ -15,7 +15,9 @@ pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
 pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
-pub(crate) use self::hosts::{CREDENTIAL, DEFAULTS, GROUP, HOST, HOSTS_FROM, SECRET, SERVICE};
+pub(crate) use self::hosts::{
+    CREDENTIAL, DEFAULTS, GROUP, GROUP_EXPECT, HOST, HOSTS_FROM, SECRET, SERVICE,
+};
 pub(crate) use self::maintenance::WINDOW;
 
 use super::shape::{Key, Kind, Shape};
@@ -341,6 +343,7 @@ fn below(kind: &Kind, found: &mut Vec<&'static Shape>) {
         | Kind::WholeOrOff { .. }
         | Kind::Switch
         | Kind::Duration { .. }
+        | Kind::DurationOr { .. }
         | Kind::Rhythm { .. }
         | Kind::Choice(_) => {}
     }

@@ -12,6 +12,7 @@ use svcwatch_core::time::Span;
 
 use super::*;
 
+mod clusters;
 mod examples;
 mod schema;
 mod selection;

@@ -112,7 +112,11 @@ pub(super) fn of_notice(
     let of_service = notice.subject.service().is_some();
     Body {
         target: Target {
-            service_host: notice.subject.host().map(Name::as_str),
+            service_host: notice
+                .subject
+                .host()
+                .or(notice.subject.group())
+                .map(Name::as_str),
             service_name: notice.subject.service().map(Name::as_str),
         },
         names: match which {

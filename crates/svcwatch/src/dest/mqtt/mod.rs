@@ -243,7 +243,9 @@ impl Settings {
             Which::Status if notice.event == ToldEvent::Test => topics.any(),
             Which::Status => topics.status.as_deref(),
         }?;
-        Some(match (notice.subject.host(), notice.subject.service()) {
+        // A group stands in the place of a host.
+        let host = notice.subject.host().or(notice.subject.group());
+        Some(match (host, notice.subject.service()) {
             (Some(host), Some(service)) => place(base, host, service),
             (Some(host), None) => format!("{base}/{}", topic::host_level(host.as_str())),
             (None, _) => format!("{base}/{}/{}", topic::OWN_LEVEL, notice.event),

@@ -16,8 +16,8 @@ use svcwatch_core::{
     notice::{ToldEvent, Why},
     observe::{Refusal, State},
     record::{
-        AccountRow, Acknowledged, DeliveryState, DestinationRow, DroppedRow, FeedRow, HistoryRow,
-        Record, Restored,
+        AccountRow, Acknowledged, DeliveryState, DestinationRow, DroppedRow, FeedRow, GroupRow,
+        HistoryRow, Record, Restored,
     },
     time::Wall,
 };
@@ -192,6 +192,17 @@ fn feed_row(record: u64) -> FeedRow {
     }
 }
 
+fn group_row() -> GroupRow {
+    GroupRow {
+        group: "Prod".into(),
+        service: "MSSQL$PROD".into(),
+        seq: 4,
+        wrong_since: Some(Wall(5)),
+        ran_on: Some(vec!["Srv01".into()]),
+        removed: false,
+    }
+}
+
 /// One row of each kind.
 fn one_of_each() -> Vec<Record> {
     let delivery = delivery_row("srv01", "Spooler", 2);
@@ -208,6 +219,7 @@ fn one_of_each() -> Vec<Record> {
         Record::Dropped(dropped_row("srv01", "Spooler", 1)),
         Record::Silence(silence_row("a1")),
         Record::Feed(feed_row(1)),
+        Record::Group(group_row()),
     ]
 }
 
@@ -242,6 +254,7 @@ pub(super) fn a_start_gives_back_what_was_written(store: &impl Store) {
         lanes: vec![lane_row("srv01", "Spooler")],
         deliveries: vec![delivery_row("srv01", "Spooler", 2)],
         silences: vec![silence_row("a1")],
+        groups: vec![group_row()],
         feeds: vec![feed_row(1)],
     };
     assert_eq!(restored, expected);

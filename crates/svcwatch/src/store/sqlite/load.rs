@@ -42,6 +42,12 @@ pub(super) fn load(reading: &Connection, store: StoreId) -> rusqlite::Result<Res
         deliveries: all(reading, rows::DELIVERY, WAITING_DELIVERIES, |row| {
             Ok(rows::delivery(row)?.map(|(_, delivery)| delivery))
         })?,
+        groups: all(
+            reading,
+            rows::GROUP,
+            "counted ORDER BY name, service",
+            |row| rows::group(row).map(Some),
+        )?,
         silences: all(reading, rows::SILENCE, OPEN_SILENCES, rows::silence)?,
         feeds: all(reading, rows::FEED, "feed ORDER BY destination", |row| {
             rows::feed(row).map(Some)

@@ -7,6 +7,7 @@ mod pool;
 mod read;
 mod rows;
 mod schema;
+mod statements;
 mod upkeep;
 mod write;
 

@@ -6,8 +6,8 @@
 use crate::store::matcher::matcher_of_json;
 use crate::store::notice::{details_of_json, notice_of_json};
 use crate::store::record::{
-    TargetFlags, counted, delivery_state, event, fault, muted, names_of_json, refusal, result,
-    severity, start_type, state, subject,
+    TargetFlags, counted, delivery_state, event, fault, muted, names_of_json, refusal,
+    restarts_of_json, result, severity, start_type, state, subject,
 };
 use rusqlite::{Connection, Row};
 use std::{collections::HashMap, sync::Arc};
@@ -17,7 +17,7 @@ use svcwatch_core::{
     observe::{ServiceDetails, State},
     record::{
         AccountRow, Acknowledged, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow,
-        HistoryRow, HostRow, IncidentRow, LaneRow, TargetRow, Told,
+        GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, TargetRow, Told,
     },
     silence::{SilenceId, SilenceRow},
     time::Wall,
@@ -31,7 +31,7 @@ macro_rules! subject_columns {
 }
 
 pub(super) const TARGET: &str = "host, coalesce(host_shown, host), coalesce(service_shown, service), state, since, previous_state, flags, seq,
-    wrong_since, pid, exit_code, service_exit_code, start_type, display_name, selected_start, details";
+    wrong_since, pid, exit_code, service_exit_code, start_type, display_name, selected_start, details, restarts";
 pub(super) const HOST: &str =
     "coalesce(host_shown, host), computer_name, fault, cause, wrong_since, since, visible, seq,
     visibility_seq, refused_until, removed, listed";
@@ -59,6 +59,7 @@ pub(super) const LANE: &str = concat!(
 );
 pub(super) const DELIVERY: &str = "key, place, coalesce(destination_shown, destination), recipient, notice, state, reason, frozen,
     payload, attempts, created, due, number";
+pub(super) const GROUP: &str = "coalesce(name_shown, name), coalesce(service_shown, service), seq, wrong_since, ran_on, removed";
 pub(super) const FEED: &str = "coalesce(destination_shown, destination), record";
 pub(super) const ATTEMPT: &str = "delivery, number, at, result, answer";
 pub(super) const DROPPED: &str = concat!(
@@ -144,7 +145,20 @@ pub(super) fn target(
         details: row
             .get::<_, Option<i64>>(15)?
             .and_then(|number| details.get(&number).cloned()),
+        restarts: meaning(row, 16, restarts_of_json)?.flatten().map(Box::new),
         removed: flags.removed(),
+    })
+}
+
+pub(super) fn group(row: &Row<'_>) -> rusqlite::Result<GroupRow> {
+    Ok(GroupRow {
+        group: must(row, 0, Name::new)?,
+        service: must(row, 1, Name::new)?,
+        seq: number(row, 2)?,
+        wrong_since: wall(row, 3)?,
+        // Without the list only a move is not told.
+        ran_on: meaning(row, 4, names_of_json)?.and_then(Result::ok),
+        removed: row.get(5)?,
     })
 }
 

@@ -1,8 +1,11 @@
 //! Writing rows: each by its natural key, so that writing it again changes nothing.
 
+use super::statements::{GROUP, INCIDENT, SILENCE, TARGET};
 use crate::store::matcher::matcher_to_json;
 use crate::store::notice::{details_to_json, notice_to_json};
-use crate::store::record::{SubjectParts, TargetFlags, names_to_json, shown, stored};
+use crate::store::record::{
+    SubjectParts, TargetFlags, names_to_json, restarts_to_json, shown, stored,
+};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
@@ -10,8 +13,8 @@ use svcwatch_core::{
     notice::{ToldEvent, Why},
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
     record::{
-        AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow, HistoryRow,
-        HostRow, IncidentRow, LaneRow, Record, TargetRow,
+        AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow, GroupRow,
+        HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow,
     },
     silence::SilenceRow,
     time::Wall,
@@ -119,6 +122,7 @@ impl Batch<'_> {
             Record::Dropped(row) => self.dropped(row),
             Record::Silence(row) => self.silence(row),
             Record::Feed(row) => self.feed(row),
+            Record::Group(row) => self.group(row),
         }
     }
 
@@ -195,6 +199,24 @@ impl Batch<'_> {
                 shown(&row.host),
                 row.selected_start.map(StartType::as_str),
                 details,
+                row.restarts.as_deref().map(restarts_to_json),
+            ],
+        )
+    }
+
+    fn group(&self, row: &GroupRow) -> rusqlite::Result<()> {
+        let ran_on = row.ran_on.as_deref().map(names_to_json).transpose();
+        self.run(
+            GROUP,
+            params![
+                row.group.key(),
+                row.service.key(),
+                shown(&row.group),
+                shown(&row.service),
+                stored(row.seq),
+                wall(row.wrong_since),
+                ran_on.map_err(unstorable)?,
+                row.removed,
             ],
         )
     }
@@ -400,9 +422,6 @@ impl Batch<'_> {
     }
 }
 
-const SILENCE: &str = "INSERT OR REPLACE INTO silence (id, matcher, author, comment, from_at, until_at, ended_at, ended_by)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-
 /// Reads the identity of the store.
 pub(super) fn store_id(connection: &Connection) -> rusqlite::Result<Option<[u8; 16]>> {
     connection
@@ -421,16 +440,6 @@ const SUBJECT: &str = "INSERT INTO subject (host, name, kind, host_shown, name_s
 
 const SUBJECT_ID: &str = "SELECT id FROM subject WHERE host = ?1 AND name = ?2 AND kind = ?3";
 
-const TARGET: &str = "INSERT INTO target (host, service, service_shown, state, since, previous_state, flags, seq, wrong_since,
-        pid, exit_code, service_exit_code, start_type, display_name, host_shown, selected_start, details)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-    ON CONFLICT (host, service) DO UPDATE SET service_shown = excluded.service_shown, state = excluded.state,
-        since = excluded.since, previous_state = excluded.previous_state, flags = excluded.flags, seq = excluded.seq,
-        wrong_since = excluded.wrong_since, pid = excluded.pid, exit_code = excluded.exit_code,
-        service_exit_code = excluded.service_exit_code, start_type = excluded.start_type,
-        display_name = excluded.display_name, host_shown = excluded.host_shown,
-        selected_start = excluded.selected_start, details = excluded.details";
-
 const DETAILS: &str = "INSERT INTO details (text) VALUES (?1) ON CONFLICT (text) DO NOTHING";
 
 const DETAILS_NUMBER: &str = "SELECT number FROM details WHERE text = ?1";
@@ -444,17 +453,6 @@ const ACCOUNT: &str = "INSERT OR REPLACE INTO account (account, account_shown, p
 
 const DESTINATION: &str = "INSERT OR REPLACE INTO destination (destination, destination_shown, failing_since, last_sent, seq)
     VALUES (?1, ?2, ?3, ?4, ?5)";
-
-const INCIDENT: &str = "INSERT INTO incident (id, subject, seq, event, severity, opened_at, resolved_at, acknowledged_by,
-        acknowledged_at, acknowledged_note, cause, previous_state, told, held_until, reminded_at, first_look, muted,
-        untold)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
-    ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, seq = excluded.seq, event = excluded.event,
-        severity = excluded.severity, opened_at = excluded.opened_at, resolved_at = excluded.resolved_at,
-        acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at,
-        acknowledged_note = excluded.acknowledged_note, cause = excluded.cause, previous_state = excluded.previous_state,
-        told = excluded.told, held_until = excluded.held_until, reminded_at = excluded.reminded_at,
-        first_look = excluded.first_look, muted = excluded.muted, untold = excluded.untold";
 
 const HISTORY: &str = "INSERT INTO history (subject, seq, record, at, from_state, to_state, fault, event, incident, exit_code,
         service_exit_code, pid, cause)

@@ -16,6 +16,7 @@ use svcwatch_wire::scmr::{
     StartServiceReply, StartType, Trigger, TriggerItem, accepts, access, controls, filter,
     notify_mask, service_type, trigger_type,
 };
+use svcwatch_wire::srvs::{RemoteTimeOfDay, RemoteTimeOfDayReply, TimeOfDay};
 
 /// A seed: its target, its name and its bytes.
 pub(crate) type Seed = (&'static str, String, Vec<u8>);
@@ -29,6 +30,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     replies(&mut seeds);
     configurations(&mut seeds);
     conversations(&mut seeds);
+    times(&mut seeds);
     seeds
 }
 
@@ -45,6 +47,36 @@ fn service(name: &str, state: CurrentState, pid: u32) -> EnumeratedService {
         },
         pid: Some(pid),
         flags: Some(0),
+    }
+}
+
+/// The time of day of a server.
+fn times(seeds: &mut Vec<Seed>) {
+    let time = TimeOfDay {
+        elapsed: 1_700_000_000,
+        uptime: 3_600_000,
+        time_zone: u32::MAX,
+        year: 2023,
+        month: 11,
+        day: 14,
+        ..TimeOfDay::default()
+    };
+    let mut push = |name: &str, kind: u8, stub: Vec<u8>| {
+        let mut data = vec![kind];
+        data.extend(stub);
+        seeds.push(("srvs", name.to_owned(), data));
+    };
+    push("question", 0, RemoteTimeOfDay.encode());
+    for (name, time, code) in [
+        ("time", Some(time), Code::SUCCESS),
+        (
+            "unknown",
+            Some(TimeOfDay { uptime: 0, ..time }),
+            Code::SUCCESS,
+        ),
+        ("refused", None, Code::ACCESS_DENIED),
+    ] {
+        push(name, 1, RemoteTimeOfDayReply { time, code }.encode());
     }
 }
 

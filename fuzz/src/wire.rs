@@ -8,18 +8,20 @@ use svcwatch_wire::pdu::{self, Client, Incoming, Progress, SERVICE_CONTROL, Serv
 use svcwatch_wire::scmr::{
     self, Config2, Config2Level, Enumeration, EnumerationError, Handle, Reply, Request,
 };
+use svcwatch_wire::srvs::{RemoteTimeOfDay, RemoteTimeOfDayReply};
 
 /// A target: its name, which is also its corpus folder, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("pdu_client", pdu_client),
     ("pdu_server", pdu_server),
     ("ndr", ndr),
     ("scmr_replies", scmr_replies),
     ("scmr_requests", scmr_requests),
     ("enumeration", enumeration),
+    ("srvs", srvs),
 ];
 
 /// Cuts a stream into packets as a stream transport does; what is no packet comes as one piece.
@@ -195,6 +197,15 @@ pub fn scmr_replies(data: &[u8]) {
         49 => reply::<scmr::CloseNotifyHandleReply>(stub),
         56 => reply::<scmr::QueryServiceConfigExReply>(stub),
         _ => {}
+    }
+}
+
+/// The first byte chooses the call or its answer, the stub stands behind it.
+pub fn srvs(data: &[u8]) {
+    match data.split_first() {
+        Some((0, stub)) => request::<RemoteTimeOfDay>(stub),
+        Some((_, stub)) => reply::<RemoteTimeOfDayReply>(stub),
+        None => {}
     }
 }
 

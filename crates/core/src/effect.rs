@@ -115,6 +115,8 @@ pub struct ProbeRequest {
     pub logons: u8,
     /// Names to ask for one by one where the list lacks them.
     pub ask: Arc<[Name]>,
+    /// Whether to ask how long the host runs since its boot.
+    pub uptime: bool,
     /// How long all of it may take.
     pub timeout: Span,
 }
@@ -159,6 +161,16 @@ pub enum Fact {
         fault: Option<Fault>,
         /// The sentence of the fault.
         cause: Option<String>,
+    },
+    /// A host is shutting down.
+    ShuttingDown {
+        /// The host.
+        host: Name,
+    },
+    /// A host was booted.
+    Booted {
+        /// The host.
+        host: Name,
     },
     /// An incident was opened.
     IncidentOpened {

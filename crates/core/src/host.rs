@@ -1,6 +1,7 @@
 //! A host: its fault, what it shows us, and its targets.
 
 use crate::{
+    boot::Boot,
     hearing::Hearing,
     id::{Name, stable_hash},
     limits,
@@ -8,7 +9,7 @@ use crate::{
     observe::{Asked, Fault, HostFault, HostReading, Reading, ServiceReading, StartType},
     plan::HostPlan,
     policy::confirm::Candidate,
-    record::HostRow,
+    record::{BootRow, HostRow},
     target::Target,
     time::{Now, Span, Tick, Wall},
 };
@@ -26,6 +27,8 @@ pub struct Line {
     pub name: Arc<str>,
     /// Its place among the targets.
     pub target: Option<usize>,
+    /// The process that it ran as last, 0 where none is known.
+    pub process: u32,
 }
 
 /// A reading after which nothing was to be done, kept so that the same reading once more costs next to nothing.
@@ -71,6 +74,8 @@ pub struct Host {
     pub candidate: Option<Candidate<ToldEvent>>,
     /// Whether its account is an administrator there, as far as a logon since the start told.
     pub administrator: Option<bool>,
+    /// How it goes down and comes back.
+    pub boot: Boot,
     /// Until when no logon is tried because it refused the last one.
     pub refused_until: Option<Tick>,
     /// What that refusal was.
@@ -125,6 +130,7 @@ impl Host {
             seq: 0,
             visibility_seq: 0,
             refused_until: None,
+            boot: BootRow::default(),
             listed: plan.listed,
             removed: false,
         });
@@ -141,6 +147,7 @@ impl Host {
             wrong_since,
             failed: 0,
             candidate: None,
+            boot: Boot::restored(row.boot, plan.boot_grace, now),
             refused_until: row
                 .refused_until
                 .map(|at| now.tick_of(at, limits::REFUSED_WAIT)),
@@ -241,7 +248,10 @@ impl Host {
 
     /// Remembers a reading after which nothing was to be done.
     pub fn calm_down(&mut self, reading: &HostReading) {
-        let settled = self.absent == 0 && self.vanished.is_empty() && self.row.fault.is_none();
+        let settled = self.absent == 0
+            && self.vanished.is_empty()
+            && self.row.fault.is_none()
+            && !self.boot.holds();
         if !settled || !self.is_quiet(reading) {
             return;
         }
@@ -257,6 +267,7 @@ impl Host {
     pub fn is_as_before(&self, now: Tick, reading: &HostReading) -> bool {
         let Some(calm) = &self.calm else { return false };
         let as_before = now < self.config_due
+            && reading.uptime.is_none()
             && self.same_list(&reading.services)
             && calm.readings.iter().all(|(place, known)| {
                 let service = reading.services.get(*place);

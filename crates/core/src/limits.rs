@@ -61,6 +61,30 @@ pub const HIDDEN_ONE_IN: usize = 10;
 /// … and at least so many.
 pub const HIDDEN_MIN: usize = 5;
 
+/// How long what is told of a host that is shutting down is held, at most.
+pub const SHUTTING_DOWN_MAX: Span = Span::minutes(5);
+/// How long a host that seems to be shutting down may go on answering, with no further service stopping, until it is
+/// taken for one that does not.
+pub const SHUTTING_DOWN_QUIET: Span = Span::minutes(1);
+/// Watched services of a host that leave running within its `settle` time, from which on it is shutting down.
+pub const SHUTTING_DOWN_LEFT: usize = 3;
+/// Milliseconds that a host's uptime counts until it begins anew (2^32, 49.7 days).
+pub const UPTIME_WRAP: u64 = 1 << 32;
+/// How far a host's uptime may be from what our own clock says …
+pub const UPTIME_SLACK: Span = Span::minutes(1);
+/// … and one part in so many of the time that passed since the uptime was read, by which two clocks may drift apart.
+pub const UPTIME_DRIFT_ONE_IN: u64 = 10_000;
+/// Processes of a host that must have changed, all at once, to be a boot where its uptime says nothing.
+pub const BOOT_PROCESSES_MIN: usize = 2;
+/// Hosts that shut down or boot at the same time, from which on it is a night of reboots.
+pub const NIGHT_HOSTS: usize = 3;
+/// Time between two messages about a night of reboots.
+pub const NIGHT_EVERY: Span = Span::minutes(5);
+/// How long what did not come back on one host waits for the report of others that are still booting, at most.
+pub const REPORT_WAIT_MAX: Span = Span::minutes(15);
+/// How long ago a boot may be to count among those of a night after a start of ours.
+pub const NIGHT_LENGTH: Span = Span::hours(1);
+
 /// How long the first look after a start or a reload may take until it is told what is already wrong.
 pub const FIRST_LOOK_MAX: Span = Span::minutes(2);
 /// How long what was wrong at the first look, but is told only later, is gathered.

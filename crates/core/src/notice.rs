@@ -77,6 +77,8 @@ words! {
         WrongHost = "wrong_host",
         /// A host answers what makes no sense.
         ProtocolError = "protocol_error",
+        /// A host was booted and some of its services did not come back.
+        AfterBoot = "after_boot",
         /// Somebody tries whether notices arrive.
         Test = "test",
     }
@@ -95,6 +97,7 @@ impl ToldEvent {
             | Self::LogonRefused
             | Self::AccountPaused
             | Self::WrongHost
+            | Self::AfterBoot
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
             Self::Restarted
@@ -237,6 +240,13 @@ impl Notice {
     }
 }
 
+impl Why {
+    /// Whether it is held back because its host goes down or comes back.
+    pub const fn is_of_boot(self) -> bool {
+        matches!(self, Self::BootGrace | Self::ShuttingDown)
+    }
+}
+
 words! {
     /// Why something was not told. The same word stands in the API, the metrics, the logs and `explain`.
     pub enum Why {
@@ -256,6 +266,10 @@ words! {
         MergedLater = "merged",
         /// Somebody has acknowledged the incident, so it is not repeated.
         Acknowledged = "acknowledged",
+        /// Its host was booted a short while ago: what does not come back is told as one.
+        BootGrace = "boot_grace",
+        /// Its host is shutting down: it is told where the host does not come back.
+        ShuttingDown = "shutting_down",
         /// A silence covers it.
         Silenced = "silenced",
         /// A maintenance window covers it.

@@ -151,6 +151,9 @@ pub struct HostReading {
     pub services: Vec<ServiceReading>,
     /// The names that were asked for and that the list lacked, each with the answer.
     pub asked: Vec<(Name, Asked)>,
+    /// How long the host runs since its boot, where it was asked and knows: it counts in 32 bits of milliseconds and so
+    /// begins anew after 49.7 days (MS-SRVS 2.2.4.105, tod_msecs).
+    pub uptime: Option<Span>,
 }
 
 /// Why one check read nothing.

@@ -127,6 +127,8 @@ pub struct HostPlan {
     pub host_for: Span,
     /// How long a notice about its services is held.
     pub settle: Span,
+    /// How long notices about its services are held after a boot.
+    pub boot_grace: Span,
     /// Other computer names that it may give.
     pub also_known_as: Vec<Glob>,
     /// Whether a list of hosts names it, and not the configuration itself: that a list lets go of it is told.
@@ -425,6 +427,8 @@ pub struct StuckAfter {
     pub start: Span,
     /// Stopping or pausing.
     pub stop: Span,
+    /// Either of them, where it began in boot grace.
+    pub boot: Span,
 }
 
 impl Default for StuckAfter {
@@ -432,6 +436,7 @@ impl Default for StuckAfter {
         Self {
             start: Span::minutes(5),
             stop: Span::minutes(10),
+            boot: Span::minutes(15),
         }
     }
 }

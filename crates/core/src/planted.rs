@@ -56,6 +56,14 @@ words! {
         SilencesForgotten = "silences_forgotten",
         /// A silence ends the incidents that it covers.
         SilenceEndsIncidents = "silence_ends_incidents",
+        /// What a boot left stopped is told one by one, as if no host had been booted.
+        BootIgnored = "boot_ignored",
+        /// What did not come back after a boot is never told.
+        BootReportForgotten = "boot_report_forgotten",
+        /// Services of a host that is shutting down are told one by one.
+        ShuttingDownToldEach = "shutting_down_told_each",
+        /// A boot grace that was running is not restored.
+        BootGraceForgotten = "boot_grace_forgotten",
         /// A maintenance window silences nothing.
         WindowIgnored = "window_ignored",
         /// A change that a host told of is told without a reading.

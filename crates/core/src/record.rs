@@ -144,10 +144,23 @@ pub struct HostRow {
     pub visibility_seq: u64,
     /// Until when no logon is tried because it refused the last one.
     pub refused_until: Option<Wall>,
+    /// What is known of its last boot, and of the next one.
+    pub boot: BootRow,
     /// Whether a list of hosts named it when it was watched last.
     pub listed: bool,
     /// Whether it is not watched any more.
     pub removed: bool,
+}
+
+/// What is known of a host's last boot, and of the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BootRow {
+    /// When it was booted, as far as its uptime tells, else when that was seen.
+    pub booted_at: Option<Wall>,
+    /// Until when notices about its services are held because it was booted; it stays until they are told.
+    pub grace_until: Option<Wall>,
+    /// Until when notices about it and its services are held because it is shutting down.
+    pub shutting_down_until: Option<Wall>,
 }
 
 /// What is known of an account.

@@ -167,6 +167,7 @@ impl Target {
         sight: Sight,
         entry: &EntryPlan,
         stuck_after: StuckAfter,
+        boot: Option<Tick>,
     ) -> Seen {
         let (state, hidden) = match sight {
             Sight::Read(reading) => (reading.state, false),
@@ -174,7 +175,7 @@ impl Target {
             Sight::Hidden if planted::is(Planted::HiddenIsFine) => (self.row.state, false),
             Sight::Hidden => (State::Unknown, true),
         };
-        let stuck = self.watch_progress(now, sight, stuck_after);
+        let stuck = self.watch_progress(now, sight, stuck_after, boot);
         let exit_code = match sight {
             Sight::Read(reading) => reading.exit_code,
             Sight::Missing | Sight::Hidden => None,
@@ -283,7 +284,14 @@ impl Target {
     }
 
     /// Whether a pending state has not moved for too long: three wait hints, and at least the configured time.
-    fn watch_progress(&mut self, now: Now, sight: Sight, stuck_after: StuckAfter) -> bool {
+    /// What began in boot grace, which ends at `boot`, gets the time that a boot takes.
+    fn watch_progress(
+        &mut self,
+        now: Now,
+        sight: Sight,
+        stuck_after: StuckAfter,
+        boot: Option<Tick>,
+    ) -> bool {
         let Sight::Read(reading) = sight else {
             self.progress = None;
             return false;
@@ -307,9 +315,15 @@ impl Target {
             }));
         }
         let bound = reading.wait_hint.times(3).max(least);
-        self.progress
-            .as_ref()
-            .is_some_and(|known| now.tick.since(known.since) >= bound)
+        self.progress.as_ref().is_some_and(|known| {
+            let booting = boot.is_some_and(|until| known.since < until);
+            let bound = if booting {
+                bound.max(stuck_after.boot)
+            } else {
+                bound
+            };
+            now.tick.since(known.since) >= bound
+        })
     }
 
     /// What the confirmed state means.
@@ -391,7 +405,9 @@ impl Target {
         row.display_name = display_name;
         row.details = details;
         // What starts by an event or for a user may wait for it, so the same reading may now mean another thing.
-        if known.1 != row.trigger_start || known.2 != row.per_user {
+        // Where neither was known before and neither is so, nothing means another thing.
+        let waits = |trigger_start, per_user| (trigger_start == Some(true), per_user == Some(true));
+        if waits(known.1, known.2) != waits(row.trigger_start, row.per_user) {
             self.looked = false;
         }
         (new, changes)

@@ -325,6 +325,7 @@ mod tests {
             may_log_on: true,
             logons: 1,
             ask: Arc::from([]),
+            uptime: false,
             timeout: Span::seconds(1),
         }
     }

@@ -1,4 +1,4 @@
-//! What svcwatch speaks by hand, without I/O: DCE/RPC PDUs, NDR and MS-SCMR, both sides.
+//! What svcwatch speaks by hand, without I/O: DCE/RPC PDUs, NDR, MS-SCMR and one call of MS-SRVS, both sides.
 //!
 //! Bytes go in, values come out; nothing here opens a socket, reads a clock or allocates more than
 //! its input justifies. A decoder answers with a [`WireError`], never with a panic, whatever it is given.
@@ -7,6 +7,7 @@
 //! - [`pdu`]: bind, request, response and fault, their fragments, and the two state machines
 //!   [`pdu::Client`] and [`pdu::Server`].
 //! - [`scmr`]: the calls of the Windows service control manager, and [`scmr::Enumeration`].
+//! - [`srvs`]: how long a server runs, from its server service.
 //! - [`limits`]: every bound in one place.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -37,6 +38,7 @@ pub mod limits;
 pub mod ndr;
 pub mod pdu;
 pub mod scmr;
+pub mod srvs;
 #[cfg(test)]
 mod testing;
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use std::fmt::Debug;
 use svcwatch_wire::pdu::{Client, Incoming, Progress, SERVICE_CONTROL, Server};
 use svcwatch_wire::scmr::*;
+use svcwatch_wire::srvs::{RemoteTimeOfDay, RemoteTimeOfDayReply, TimeOfDay};
 
 /// Text as servers have it: anything but NUL.
 fn text() -> impl Strategy<Value = String> {
@@ -320,5 +321,31 @@ proptest! {
             }
             prop_assert!(done == Some(answer));
         }
+    }
+}
+
+fn time_of_day() -> impl Strategy<Value = TimeOfDay> {
+    any::<[u32; 12]>().prop_map(|[a, b, c, d, e, f, g, h, i, j, k, l]| TimeOfDay {
+        elapsed: a,
+        uptime: b,
+        hours: c,
+        minutes: d,
+        seconds: e,
+        hundredths: f,
+        time_zone: g,
+        interval: h,
+        day: i,
+        month: j,
+        year: k,
+        weekday: l,
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_time_of_day_is_the_same_again((time, code) in answer(time_of_day())) {
+        let reply = RemoteTimeOfDayReply { time, code };
+        prop_assert_eq!(RemoteTimeOfDayReply::decode(&reply.encode()), Ok(reply));
+        prop_assert_eq!(RemoteTimeOfDay::decode(&RemoteTimeOfDay.encode()), Ok(RemoteTimeOfDay));
     }
 }

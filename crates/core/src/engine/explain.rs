@@ -11,6 +11,7 @@ use crate::{
     observe::{Fault, StartType, State},
     plan::{EntryPlan, Expect, HostPlan, Limit, StoppedOk},
     policy::recovery,
+    record::BootRow,
     rhythm::Rhythm,
     silence::{By, Mute},
     time::{Now, Span, Wall},
@@ -38,6 +39,10 @@ pub struct Explanation {
     pub host_for: Span,
     /// How long notices about its services are held.
     pub settle: Span,
+    /// How long they are held after a boot.
+    pub boot_grace: Span,
+    /// What is known of its last boot, and whether something is held because of one.
+    pub boot: BootRow,
     /// Its confirmed fault.
     pub fault: Option<Fault>,
     /// The sentence of the fault.
@@ -169,6 +174,8 @@ impl Engine {
             next_round: next_round(&host.plan, now),
             host_for: host.plan.host_for,
             settle: host.plan.settle,
+            boot_grace: host.plan.boot_grace,
+            boot: host.row.boot,
             fault: host.row.fault,
             cause: host.row.cause.clone(),
             since: host.row.since,

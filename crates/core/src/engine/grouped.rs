@@ -73,10 +73,9 @@ impl Engine {
         let open = self.incidents.of(&subject).map(|one| one.row.event);
         match count {
             Count::TooFew | Count::TooMany => self.group_wrong(now, key, count, step),
-            Count::Right => self.group_right(now, key, step),
             // That too many run is not over because one of them cannot be seen.
             Count::RightAsSeen if open == Some(ToldEvent::Started) => {}
-            Count::RightAsSeen => self.group_right(now, key, step),
+            Count::Right | Count::RightAsSeen => self.group_right(now, key, step),
             Count::Unclear => {}
         }
         let withheld = |one: &crate::incident::Incident| one.row.muted.is_some();

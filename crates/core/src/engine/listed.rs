@@ -14,7 +14,13 @@ use crate::{
     time::Now,
     view::View,
 };
-use alloc::{collections::BTreeSet, format, string::String, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 
 /// Said of a service that was not there before.
 const NEW: &str = "it is new: the host did not show it before";
@@ -217,12 +223,16 @@ impl Engine {
                 step.commit.push(Record::Target(target.row.clone()));
             }
         }
+        let processes: BTreeMap<&str, u32> = (host.lines.iter())
+            .map(|line| (&*line.name, line.process))
+            .collect();
         let lines = names
             .iter()
             .zip(&reading.services)
             .map(|(service, line)| Line {
                 name: intern(&mut self.names, &line.name),
                 target: host.find(service),
+                process: processes.get(&*line.name).copied().unwrap_or(0),
             })
             .collect();
         host.lines = lines;
@@ -288,8 +298,9 @@ impl Engine {
         self.first_look.looked(name);
         host.calm = None;
         // What could not be read now is asked for again with the next check.
-        if let Ok(services) = services {
-            self.configured(now, name, &services, step);
+        match services {
+            Ok(services) => self.configured(now, name, &services, step),
+            Err(fault) => self.heed_shutdown(now, name, &fault, step),
         }
         if first {
             // The first reading waited for this, so that it can say how its services are set up.

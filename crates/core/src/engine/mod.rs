@@ -4,6 +4,7 @@
 //! After each event the same short pass restores what must always hold: what has come due is looked at, whoever may
 //! be read is read, and whatever may be sent is sent.
 
+mod boots;
 mod changed;
 mod explain;
 mod explain_group;
@@ -20,6 +21,7 @@ mod restarts;
 mod restore;
 mod service;
 mod telling;
+mod together;
 mod vanished;
 mod views;
 
@@ -38,6 +40,7 @@ use crate::{
     id::{IncidentId, Name, StoreId, Subject},
     incident::Incidents,
     limits,
+    night::Night,
     observe::ServiceDetails,
     outbox::{Outbox, Signal},
     plan::Plan,
@@ -76,6 +79,8 @@ pub struct Engine {
     first_look: FirstLook,
     /// What is not told for a while.
     mutes: Mutes,
+    /// Hosts that shut down and boot.
+    night: Night,
     /// Hosts that can be read again: what a mute held back of their services is judged anew.
     recovered: Vec<Name>,
     /// Hosts of which nothing was shown yet since the start, or that are to be shown anew.
@@ -153,7 +158,8 @@ impl Engine {
             self.show_more(step);
         }
         self.look_at_mutes(now, step);
-        for subject in self.incidents.due(now.tick) {
+        self.look_at_boots(now, step);
+        for subject in self.due_together(now, step) {
             self.incident_due(now, &subject, step);
         }
         if self.first_look.is_over(now.tick) {
@@ -184,6 +190,7 @@ impl Engine {
             shows,
             self.mutes.deadline(),
             self.incidents.deadline(),
+            self.night.deadline(),
             self.first_look.deadline(),
             probes,
             sends,

@@ -5,7 +5,7 @@
 //! an opening that was never told as an opening, a change as an update, what was told before and is still wrong as a
 //! reminder, and the end of what was told as its end.
 
-use super::{Engine, views::host_means};
+use super::{Engine, together::Summary, views::host_means};
 use crate::{
     effect::{Effect, Fact, Step},
     host::Host,
@@ -79,7 +79,7 @@ impl Engine {
             self.judge_again(now, subjects, step);
             let owed: Vec<Subject> = self.incidents.owed_ends().cloned().collect();
             for subject in owed {
-                if self.mute_of(&subject).is_none() {
+                if self.mute_for(&subject).is_none() {
                     self.tell_owed_end(now, &subject, step);
                 }
             }
@@ -102,7 +102,9 @@ impl Engine {
             };
             let (was, is_told) = (incident.row.muted, incident.row.told);
             match (was, self.withheld_because(&subject)) {
-                (was, Some(why)) if was != Some(why) && (is_told || was.is_some()) => {
+                (was, Some(why))
+                    if was != Some(why) && ((is_told && !why.is_of_boot()) || was.is_some()) =>
+                {
                     let untold = incident.row.untold;
                     self.note_muted(&subject, Some(why), untold, step);
                     if planted::is(Planted::SilenceEndsIncidents) {
@@ -121,13 +123,13 @@ impl Engine {
             untold.clear();
         }
         if !untold.is_empty() {
-            let cause = "still wrong after a silence or a maintenance window";
-            self.tell_together(now, untold, cause, step);
+            let cause = "still wrong after what held it back was over: a silence, a maintenance window, a shutdown or a fault of its host";
+            self.tell_together(now, untold, &Summary::of(self, cause), step);
         }
     }
 
     /// Tells of what was told before a mute and is still wrong after it.
-    fn tell_again(&mut self, now: Now, subject: &Subject, step: &mut Step) {
+    pub(super) fn tell_again(&mut self, now: Now, subject: &Subject, step: &mut Step) {
         let Some(incident) = self.incidents.of(subject) else {
             return;
         };
@@ -182,7 +184,8 @@ impl Engine {
         event: ToldEvent,
         step: &mut Step,
     ) -> bool {
-        let Some(why) = self.mute_of(subject) else {
+        // An end that comes with a boot is good news, and is told at once.
+        let Some(why) = self.mute_for(subject).map(|mute| mute.by.why()) else {
             return false;
         };
         self.not_told(now, subject, event, why, step);
@@ -243,10 +246,20 @@ impl Engine {
 
     /// Why nothing is told of an open incident now.
     fn withheld_because(&self, subject: &Subject) -> Option<Why> {
-        let held_back = self
-            .incidents
-            .of(subject)
-            .is_some_and(|incident| incident.row.muted.is_some());
+        let host_fails = match subject {
+            Subject::Service { host, .. } => {
+                self.hosts.get(host).is_some_and(|host| host.failed > 0)
+            }
+            Subject::Host(_)
+            | Subject::Visibility(_)
+            | Subject::Account(_)
+            | Subject::Destination(_)
+            | Subject::Group { .. }
+            | Subject::Fleet => false,
+        };
+        let held_back = self.incidents.of(subject).is_some_and(|incident| {
+            incident.row.muted.is_some() || (host_fails && !incident.row.told)
+        });
         // After a start nobody knows yet whether what was held back is still so.
         let in_sight = match subject {
             Subject::Service { host, .. } | Subject::Visibility(host) => {
@@ -265,7 +278,8 @@ impl Engine {
     /// Why a mute covers a subject as it is now: by its open incident, else by the one whose end is owed, else by what
     /// would be told of it first.
     pub(super) fn mute_of(&self, subject: &Subject) -> Option<Why> {
-        self.mute_for(subject).map(|mute| mute.by.why())
+        let mute = self.mute_for(subject).map(|mute| mute.by.why());
+        mute.or_else(|| self.boot_holds(subject))
     }
 
     /// The mute that covers a subject.

@@ -182,6 +182,7 @@ impl Engine {
 
     /// A host could not be read.
     pub(super) fn faulted(&mut self, now: Now, name: &Name, fault: &HostFault, step: &mut Step) {
+        self.heed_shutdown(now, name, fault, step);
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
@@ -278,10 +279,16 @@ impl Engine {
         };
         let since = host.wrong_since.unwrap_or(now.tick);
         let first_look = host.first_look;
+        let needed = self.patience(host, event, since, needed);
         match confirm::lasted(now.tick, since, needed) {
             Ruling::Wait(at) => self.schedule.no_later(name, at),
             Ruling::Pass | Ruling::Drop(_) => {
-                let cause = Some(format!("{} ({})", fault.cause, fault.fault));
+                let went_down = if host.boot.went_down {
+                    "it shut down and did not come back: "
+                } else {
+                    ""
+                };
+                let cause = Some(format!("{went_down}{} ({})", fault.cause, fault.fault));
                 self.wrong(
                     now,
                     &Subject::Host(name.clone()),
@@ -340,6 +347,7 @@ impl Engine {
             }
             step.commit.push(Record::Host(host.row.clone()));
         }
+        let booted = self.judge_boot(now, name, reading, step);
         if had_fault {
             self.host_changed(now, name, step);
         }
@@ -352,13 +360,21 @@ impl Engine {
         let sights = self.sights(now, name, reading, step);
         let hidden_is_told = self.judge_visibility(now, name, reading, step);
         let nothing_new = sights.is_empty() && !hidden_is_told;
-        let restarted = self.restarted_meanwhile(name, &sights, gap);
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.keep_processes(reading, booted);
+        }
+        let restarted = if booted {
+            alloc::vec::Vec::new()
+        } else {
+            self.restarted_meanwhile(name, &sights, gap)
+        };
         for (place, sight) in sights {
             self.see(now, name, place, sight, hidden_is_told, step);
             if restarted.contains(&place) {
                 self.restarted(now, name, place, false, step);
             }
         }
+        self.judge_holds(now, name, step);
         self.retire(now, name, step);
         self.regroup(now, name, step);
         let nothing_to_ask = self.read_config(now, name, step);

@@ -4,6 +4,7 @@ use super::{Engine, service::Turn};
 use crate::{
     effect::{Effect, Fact, Step},
     id::{IncidentId, Name, Subject},
+    limits,
     notice::{Kind, Severity, ToldEvent, Why},
     plan::Expect,
     planted::{self, Planted},
@@ -106,6 +107,11 @@ impl Engine {
         } else {
             mute::hold(now.tick, settle)
         };
+        let hold = if first_look {
+            hold
+        } else {
+            self.hold_in_night(now, subject, event, hold)
+        };
         let held_until = if let Ruling::Wait(at) = hold {
             Some(now.wall_of(at))
         } else {
@@ -136,7 +142,8 @@ impl Engine {
             subject: subject.clone(),
             event,
         }));
-        self.incidents.add(now, row, settle);
+        self.incidents
+            .add(now, row, settle.max(limits::NIGHT_EVERY));
         if first_look {
             self.first_look.gather(now, subject.clone());
         } else if held_until.is_none() {

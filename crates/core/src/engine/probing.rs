@@ -137,12 +137,15 @@ impl Engine {
         let logons = account
             .and_then(|account| self.accounts.get(account))
             .map_or(1, Account::logons);
+        // A boot ends every session, so that a new one is the time to ask.
+        host.boot.asked = !host.session_kept;
         step.effects.push(Effect::Probe(ProbeRequest {
             host: due.host.clone(),
             probe: due.probe,
             may_log_on,
             logons,
             ask,
+            uptime: host.boot.asked,
             timeout,
         }));
     }

@@ -8,7 +8,7 @@ use crate::{
     id::{Name, Subject},
     notice::{Notice, ToldEvent},
     plan::{HostPlan, NO_ENTRY, Named, Plan, Selector},
-    record::{HostRow, Record, TargetRow},
+    record::{BootRow, HostRow, Record, TargetRow},
     time::Now,
     view::View,
 };
@@ -111,6 +111,7 @@ impl Engine {
             cause: None,
             wrong_since: None,
             refused_until: None,
+            boot: BootRow::default(),
             listed: plan.listed,
             ..row
         });
@@ -311,6 +312,7 @@ impl Engine {
             account.forget(name);
         }
         self.schedule.remove(name);
+        self.night.forget(name);
         self.first_look.looked(name);
         self.stop_listening(name, step);
         if let Some(host) = self.hosts.remove(name) {

@@ -29,7 +29,7 @@ fn is_boot(host: &Host, sights: &[(usize, Sight)], gap: bool) -> bool {
     // What cannot be seen now says nothing.
     let unseen = sights.iter().filter(|(place, sight)| {
         matches!(sight, Sight::Missing | Sight::Hidden)
-            && host.targets.get(*place).filter(ran).is_some()
+            && host.targets.get(*place).as_ref().is_some_and(ran)
     });
     let before = host.targets.iter().filter(ran).count();
     let before = before.saturating_sub(unseen.count());

@@ -10,6 +10,7 @@ use crate::{
     id::{Name, Subject},
     incident::Incidents,
     limits,
+    night::Night,
     outbox::Outbox,
     plan::{HostPlan, NO_ENTRY, Named, Plan},
     planted::{self, Planted},
@@ -67,6 +68,7 @@ impl Engine {
             } else {
                 silences
             }),
+            night: Night::default(),
             recovered: Vec::new(),
             unshown: BTreeSet::new(),
             complete: false,
@@ -87,6 +89,7 @@ impl Engine {
             .map(|row| ((row.group.clone(), row.service.clone()), row))
             .collect();
         engine.restore_hosts(now, plan, hosts, targets);
+        engine.restore_boots(now);
         if !planted::is(Planted::IncidentsForgotten) {
             engine.restore_incidents(now, incidents);
         }
@@ -179,7 +182,7 @@ impl Engine {
                 self.incidents.owe_end(row);
                 continue;
             }
-            self.incidents.add(now, row, limits::FIRST_LOOK_MAX);
+            self.incidents.add(now, row, limits::SHUTTING_DOWN_MAX);
             if gathered {
                 self.first_look.gather(now, subject);
             } else if told {
@@ -226,6 +229,7 @@ fn unplanned(name: &Name) -> HostPlan {
         timeout: Span::seconds(10),
         host_for: Span::ZERO,
         settle: Span::ZERO,
+        boot_grace: Span::ZERO,
         also_known_as: Vec::new(),
         listed: false,
         labels: Arc::from([]),

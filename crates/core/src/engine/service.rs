@@ -75,7 +75,7 @@ impl Engine {
         let Some(entry) = host.plan.services.get(target.entry) else {
             return;
         };
-        let seen = target.see(now, sight, entry, stuck_after);
+        let seen = target.see(now, sight, entry, stuck_after, host.boot.starting_until);
         let muted = target.muted(entry);
         let service = target.row.service.clone();
         let first_look = target.first_look;
@@ -88,6 +88,11 @@ impl Engine {
         let turn = self.turn(&subject, seen.meaning, hidden_is_told);
         if let Meaning::WrongAt(at) = seen.meaning {
             self.schedule.no_later(host_name, at);
+        }
+        if let (Some(Some(State::Running)), Sight::Read(reading)) = (seen.changed_from, sight)
+            && matches!(reading.state, State::StopPending | State::Stopped)
+        {
+            self.leaves_running(now, host_name, step);
         }
         if seen.changed_from.is_some() || turn.is_some() {
             self.write_change(now, &subject, seen, turn, step);

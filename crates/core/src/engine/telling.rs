@@ -1,23 +1,18 @@
 //! From an incident to the lanes of those who are to know of it.
 
-use super::Engine;
+use super::{Engine, together::Summary};
 use crate::{
-    effect::{Effect, Fact, Step},
+    effect::Step,
     id::{Name, Subject},
     limits,
-    notice::{GroupSeen, IncidentRef, Item, Kind, Notice, Severity, ToldEvent, Why},
+    notice::{GroupSeen, IncidentRef, Kind, Notice, Severity, ToldEvent, Why},
     outbox::LaneKey,
     policy::route,
-    record::{DroppedRow, Record, Told},
+    record::Told,
     silence::About,
     time::{Now, Span},
 };
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    string::{String, ToString},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 
 /// Names in one text: the first few, and how many more there are.
 pub(super) fn together(names: &[Name]) -> String {
@@ -164,7 +159,7 @@ impl Engine {
         self.plan_reminder(now, subject);
     }
 
-    fn mark_told(&mut self, now: Now, subject: &Subject, step: &mut Step) {
+    pub(super) fn mark_told(&mut self, now: Now, subject: &Subject, step: &mut Step) {
         let Some(incident) = self.incidents.of_mut(subject) else {
             return;
         };
@@ -274,107 +269,7 @@ impl Engine {
             .collect();
         subjects.retain(|subject| !self.withholds(now, subject, step));
         let cause = "already wrong when svcwatch began to look";
-        self.tell_together(now, subjects, cause, step);
-    }
-
-    /// Tells of openings that come at once: one summary for each destination that would get too many.
-    pub(super) fn tell_together(
-        &mut self,
-        now: Now,
-        subjects: Vec<Subject>,
-        cause: &str,
-        step: &mut Step,
-    ) {
-        let mut by_destination: BTreeMap<Name, Vec<(Subject, Notice)>> = BTreeMap::new();
-        for subject in subjects {
-            self.tell_owed_end(now, &subject, step);
-            self.mark_told(now, &subject, step);
-            let seq = self.seq_of(&subject);
-            let Some(notice) = self.notice(now, &subject, Kind::Opened, seq) else {
-                continue;
-            };
-            let destinations = self.destinations_of(&notice);
-            if destinations.is_empty() {
-                self.not_told(now, &subject, notice.event, Why::NoRoute, step);
-            }
-            for (destination, _) in destinations {
-                by_destination
-                    .entry(destination)
-                    .or_default()
-                    .push((subject.clone(), notice.clone()));
-            }
-            self.plan_reminder(now, &subject);
-        }
-        for (destination, notices) in by_destination {
-            // What has something to say in its own lane already is told there, in order.
-            let (summed, single): (Vec<_>, Vec<_>) = notices
-                .into_iter()
-                .partition(|(subject, _)| self.outbox.may_summarize(&destination, subject));
-            let many = summed.len() > self.plan.notices.summary_above;
-            if many {
-                self.summarize(now, &destination, &summed, cause, step);
-            }
-            for (_, notice) in single.iter().chain(summed.iter().filter(|_| !many)) {
-                self.tell_one(now, notice, &destination, step);
-            }
-        }
-    }
-
-    /// Tells many openings as one. The lanes of its subjects then know of their incidents, so that each end is told.
-    fn summarize(
-        &mut self,
-        now: Now,
-        destination: &Name,
-        notices: &[(Subject, Notice)],
-        cause: &str,
-        step: &mut Step,
-    ) {
-        let mut counts: BTreeMap<ToldEvent, u64> = BTreeMap::new();
-        for (subject, notice) in notices {
-            let count = counts.entry(notice.event).or_default();
-            *count = count.saturating_add(1);
-            step.effects.push(Effect::Note(Fact::Dropped {
-                subject: subject.clone(),
-                destination: Some(destination.clone()),
-                why: Why::Summarized,
-            }));
-            step.commit.push(Record::Dropped(DroppedRow {
-                subject: subject.clone(),
-                seq: notice.seq,
-                destination: Some(destination.clone()),
-                at: now.wall,
-                event: notice.event,
-                why: Why::Summarized,
-            }));
-        }
-        let worst = notices.iter().min_by_key(|(_, notice)| notice.severity);
-        let Some((_, worst)) = worst else { return };
-        let seq = self.bump(&Subject::Fleet, step);
-        let items = notices
-            .iter()
-            .take(limits::SUMMARY_ITEMS_MAX)
-            .map(|(subject, notice)| Item {
-                host: subject.host().cloned(),
-                service: subject.service().cloned(),
-                state: notice.state,
-                event: notice.event,
-            });
-        let mut summary = Notice::new(Kind::Summary, worst.event, now.wall, Subject::Fleet, seq);
-        summary.severity = worst.severity;
-        summary.cause = Some(cause.to_string());
-        summary.items = items.collect();
-        summary.counts = counts.into_iter().collect();
-        self.tell_one(now, &summary, destination, step);
-        for (subject, notice) in notices {
-            if let Some(incident) = &notice.incident {
-                let told = Told {
-                    incident: incident.id.clone(),
-                    opened_at: incident.opened_at,
-                };
-                self.outbox
-                    .know(destination, &summary, subject, &told, step);
-            }
-        }
+        self.tell_together(now, subjects, &Summary::of(self, cause), step);
     }
 
     /// Tells a destination that works again how things stand where it may not know.

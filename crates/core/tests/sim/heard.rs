@@ -1,10 +1,12 @@
 //! What a recipient knows from the messages that arrived, and what is wrong with a message for somebody who knows that
 //! (I3: no end before its opening, no second opening, no opening over one that is not over).
 
+use crate::store::{Recipient, Store};
 use std::collections::BTreeSet;
 use svcwatch_core::{
-    id::IncidentId,
+    id::{IncidentId, Subject},
     notice::{Kind, Notice, ToldEvent},
+    record::{DeliveryRow, DeliveryState},
 };
 
 /// What a recipient believes of one subject after a message.
@@ -85,4 +87,44 @@ pub(crate) fn hear(heard: &mut Heard, notice: &Notice) -> Option<String> {
     heard.known.insert(id.clone());
     heard.known.extend(untold.into_iter().cloned());
     wrong
+}
+
+/// An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
+pub(crate) fn owed_end(
+    store: &Store,
+    lane: &(Recipient, Subject),
+    row: &DeliveryRow,
+) -> Option<IncidentId> {
+    let id = incident_of(row).filter(|_| row.notice.kind == Kind::Resolved)?;
+    let (recipient, subject) = lane;
+    let lost =
+        (store.given_up(lane)).any(|other| other.attempts > 0 && incident_of(other) == Some(id));
+    let of_host = subject.host().map(|host| Subject::Host(host.clone()));
+    let lost_with_others = [Some(Subject::Fleet), of_host]
+        .into_iter()
+        .flatten()
+        .any(|about| {
+            (store.given_up(&(recipient.clone(), about))).any(|other| {
+                other.attempts > 0
+                    && other.notice.items.iter().any(|item| {
+                        (item.host.as_ref(), item.service.as_ref())
+                            == (subject.host(), subject.service())
+                    })
+            })
+        });
+    (lost || lost_with_others).then(|| id.clone())
+}
+
+/// Whether the recipient of a message refused the end of an incident, which it then cannot know.
+pub(crate) fn refused_end(store: &Store, lane: &(Recipient, Subject), id: &IncidentId) -> bool {
+    store.given_up(lane).any(|other| {
+        let merged = &other.notice.merged;
+        other.state == DeliveryState::Parked
+            && other.notice.kind == Kind::Resolved
+            && (incident_of(other) == Some(id) || merged.iter().any(|one| one.incident == *id))
+    })
+}
+
+fn incident_of(row: &DeliveryRow) -> Option<&IncidentId> {
+    row.notice.incident.as_ref().map(|incident| &incident.id)
 }

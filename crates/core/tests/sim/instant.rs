@@ -66,7 +66,7 @@ impl Ears {
         Self {
             standing: BTreeMap::new(),
             waits: BTreeMap::new(),
-            chance: Rng::new(seed, 8),
+            chance: Rng::new(seed, 14),
         }
     }
 
@@ -95,7 +95,7 @@ impl Ears {
 
 /// The same world, but some services are to be heard at once, where this world is one of those that hear.
 pub(crate) fn with_instant(seed: u64, setup: &mut Setup) {
-    let mut rng = Rng::new(seed, 9);
+    let mut rng = Rng::new(seed, 13);
     if !rng.chance(WORLDS) {
         return;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
     id::{Name, Subject},
-    notice::Why,
+    notice::{Kind, Why},
     observe::State,
     plan::Plan,
     record::{DeliveryRow, DeliveryState, IncidentRow},
@@ -290,7 +290,10 @@ impl World {
                 Why::Expired | Why::Parked | Why::MergedLater | Why::DestinationRemoved
             );
             // What a mute held back is told when it is over.
-            let later = matches!(row.why, Why::Silenced | Why::Maintenance);
+            let later = matches!(
+                row.why,
+                Why::Silenced | Why::Maintenance | Why::BootGrace | Why::ShuttingDown
+            );
             at.as_ref().is_none_or(|at| at == destination) && (lost_counts || !(lost || later))
         });
         let own = incident.subject == Subject::Destination(destination.clone());
@@ -319,7 +322,7 @@ impl World {
                 .is_some_and(|stored| stored.row.notice.subject == incident.subject)
         });
         let summarized = self.store.deliveries.values().any(|stored| {
-            stored.row.notice.subject == Subject::Fleet
+            stored.row.notice.kind == Kind::Summary
                 && stored.row.destination == recipient.0
                 && !stored.merged
         });

@@ -1,7 +1,7 @@
 //! Rules about messages, as they are sent and as destinations take them (P1, I2, I3, I5, limits, asked waits).
 
 use crate::{
-    heard::{Belief, Heard, hear},
+    heard::{Belief, Heard, hear, owed_end, refused_end},
     oracle::Oracle,
     store::{Recipient, Store, Stored},
 };
@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 use svcwatch_core::{
-    id::{DeliveryKey, IncidentId, Name, Subject},
+    id::{DeliveryKey, Name, Subject},
     limits,
     notice::{Kind, Notice},
     plan::LimitPer,
@@ -452,34 +452,13 @@ impl Oracle {
         });
         self.logons.allow(None);
         self.logons.unproven(None);
+        self.forget_boots();
     }
-}
-
-/// An opening that was tried and given up may have arrived for all that the monitor knows, so its end is owed.
-fn owed_end(store: &Store, lane: &(Recipient, Subject), row: &DeliveryRow) -> Option<IncidentId> {
-    let id = incident_of(row).filter(|_| row.notice.kind == Kind::Resolved)?;
-    let lost =
-        (store.given_up(lane)).any(|other| other.attempts > 0 && incident_of(other) == Some(id));
-    lost.then(|| id.clone())
-}
-
-/// Whether the recipient of a message refused the end of an incident, which it then cannot know.
-fn refused_end(store: &Store, lane: &(Recipient, Subject), id: &IncidentId) -> bool {
-    store.given_up(lane).any(|other| {
-        let merged = &other.notice.merged;
-        other.state == DeliveryState::Parked
-            && other.notice.kind == Kind::Resolved
-            && (incident_of(other) == Some(id) || merged.iter().any(|one| one.incident == *id))
-    })
 }
 
 /// Whether two messages are for the same recipient: what one recipient lost says nothing of another.
 fn same_recipient(one: &DeliveryRow, other: &DeliveryRow) -> bool {
     (&one.destination, &one.recipient) == (&other.destination, &other.recipient)
-}
-
-fn incident_of(row: &DeliveryRow) -> Option<&IncidentId> {
-    row.notice.incident.as_ref().map(|incident| &incident.id)
 }
 
 /// How a try ended, as the monitor is told.

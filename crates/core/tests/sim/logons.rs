@@ -3,7 +3,7 @@
 
 use crate::{oracle::Oracle, setup::HOUR};
 use std::collections::BTreeMap;
-use svcwatch_core::{effect::ProbeRequest, id::Name, limits, observe::ProbeId};
+use svcwatch_core::{effect::ProbeRequest, id::Name, limits, observe::ProbeId, time::Span};
 
 /// A probe that has not ended.
 #[derive(Debug, Clone)]
@@ -211,5 +211,18 @@ impl Oracle {
             );
             self.broken("logons", sentence);
         }
+    }
+}
+
+/// A probe that may log on, for the judge's own tests.
+pub(crate) fn probe(host: &str, number: u64) -> ProbeRequest {
+    ProbeRequest {
+        host: host.into(),
+        probe: ProbeId(number),
+        may_log_on: true,
+        logons: 1,
+        ask: std::sync::Arc::from([]),
+        uptime: false,
+        timeout: Span(10_000),
     }
 }

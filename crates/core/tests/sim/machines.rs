@@ -10,6 +10,7 @@ use crate::{
 use svcwatch_core::{
     effect::ProbeRequest,
     id::Name,
+    limits,
     observe::{
         Asked, Fault, HostFault, HostReading, Logon, Observation, Outcome, Reading, Refusal,
         ServiceConfig, ServiceReading, State,
@@ -50,8 +51,13 @@ pub(crate) struct Machine {
     pub(crate) mode: Mode,
     /// Since when it answers so.
     pub(crate) mode_since: u64,
-    /// Until when it is away, to come back with all services starting.
-    away_until: u64,
+    /// From when until when it is away, to come back booted, with all services starting.
+    away_from: u64,
+    pub(crate) away_until: u64,
+    /// Since when it says that it is shutting down, before it goes away.
+    says_so_from: u64,
+    /// How long it ran when the world began, where it tells that.
+    uptime: Option<u64>,
     /// The computer at the other end of the kept session.
     pub(crate) session: Option<String>,
     /// Since when that session is kept.
@@ -61,26 +67,30 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine before anything happens.
     pub(crate) fn new(setup: &MachineSetup) -> Self {
-        let service = |(name, state): &(Name, State)| Service {
+        let service = |(place, (name, state)): (u32, &(Name, State))| Service {
             name: name.clone(),
             state: *state,
             then: None,
             wait_hint: 0,
             exit_code: 0,
-            pid: 1_000,
+            pid: 1_000 + 40_000 * place,
             since: 0,
             visible: Visible::Listed,
+            boot: None,
             set_up: SetUp::default(),
         };
         Self {
             computer: setup.computer.clone(),
             original: setup.computer.clone(),
-            services: setup.services.iter().map(service).collect(),
+            services: (0..).zip(&setup.services).map(service).collect(),
             fillers: setup.fillers,
             shown: setup.fillers,
             mode: Mode::Well,
             mode_since: 0,
+            away_from: 0,
             away_until: 0,
+            says_so_from: 0,
+            uptime: setup.uptime,
             session: None,
             session_since: 0,
         }
@@ -117,18 +127,16 @@ impl Machine {
                 return;
             }
             MachineChange::Reboot(length) => {
-                self.away_until = now + length;
+                self.reboot(now, now, *length, u64::MAX);
                 self.session = None;
-                for service in &mut self.services {
-                    if service.state(now).0 != State::Missing {
-                        service.enter(
-                            self.away_until,
-                            State::StartPending,
-                            Some((State::Running, 3, SECOND)),
-                        );
-                    }
+                return;
+            }
+            MachineChange::ShutDownAndBoot(down, length, back) => {
+                for (place, service) in (1..).zip(&mut self.services) {
+                    service.leaves(now, now + 700 * place);
                 }
-                self.mode_since = self.away_until;
+                self.reboot(now, now + down, *length, *back);
+                self.says_so_from = now + 2 * SECOND;
                 return;
             }
         };
@@ -140,6 +148,48 @@ impl Machine {
         }
     }
 
+    /// It goes away and comes back after so long, with those services for which there is a bit.
+    fn reboot(&mut self, now: u64, from: u64, length: u64, back: u64) {
+        self.away_from = from;
+        self.away_until = from + length;
+        self.says_so_from = from;
+        for (place, service) in self.services.iter_mut().enumerate() {
+            service.boots(now, self.away_until, back >> (place % 64) & 1 == 1);
+        }
+        self.mode_since = self.away_until;
+    }
+
+    /// How long it runs, as it tells it: a count of 32 bits.
+    fn uptime(&self, now: u64) -> Option<Span> {
+        let before = self.uptime?;
+        let runs = if self.away_until > 0 && now >= self.away_until {
+            now - self.away_until + 1_000
+        } else {
+            now + before
+        };
+        Some(Span(runs % limits::UPTIME_WRAP))
+    }
+
+    /// The process of what nobody watches: another one after each boot.
+    fn process(&self, now: u64, filler: usize) -> u32 {
+        let boot = if now >= self.away_until {
+            self.away_until
+        } else {
+            0
+        };
+        u32::try_from(7 + 4 * filler).unwrap_or(7)
+            + u32::try_from(boot % 1_000_000).unwrap_or(0) * 200
+    }
+
+    /// Whether it was booted by now, and when last.
+    pub(crate) fn booted_at(&self, now: u64) -> u64 {
+        if now >= self.away_until {
+            self.away_until
+        } else {
+            0
+        }
+    }
+
     /// It shows all of its services that nobody hid.
     pub(crate) const fn show_all(&mut self) {
         self.shown = self.fillers;
@@ -147,8 +197,10 @@ impl Machine {
 
     /// How it answers now.
     pub(crate) const fn mode(&self, now: u64) -> Mode {
-        if now < self.away_until {
+        if now < self.away_until && now >= self.away_from {
             Mode::Fault(Fault::Unreachable)
+        } else if now < self.away_until && now >= self.says_so_from {
+            Mode::Fault(Fault::ShuttingDown)
         } else {
             self.mode
         }
@@ -162,7 +214,7 @@ impl Machine {
             Mode::Silent => None,
             Mode::Hangs => Some((timeout, false)),
             Mode::Late(by) => {
-                let grace = svcwatch_core::limits::PROBE_GRACE.0;
+                let grace = limits::PROBE_GRACE.0;
                 Some((timeout + grace + by, true))
             }
             Mode::Fault(Fault::Unreachable) => Some((rng.between(1, 3 * SECOND), false)),
@@ -245,7 +297,10 @@ impl Machine {
     }
 
     fn list(&self, now: u64, request: &ProbeRequest) -> HostReading {
-        let mut reading = HostReading::default();
+        let mut reading = HostReading {
+            uptime: self.uptime(now).filter(|_| request.uptime),
+            ..HostReading::default()
+        };
         for service in &self.services {
             if service.visible == Visible::Listed && service.state(now).0 != State::Missing {
                 reading
@@ -256,7 +311,7 @@ impl Machine {
         for filler in 0..self.shown {
             let running = Reading {
                 state: State::Running,
-                pid: Some(7),
+                pid: Some(self.process(now, filler)),
                 exit_code: Some(0),
                 service_exit_code: Some(0),
                 checkpoint: 0,
@@ -300,7 +355,7 @@ impl Machine {
             .collect();
         HostReading {
             services,
-            asked: Vec::new(),
+            ..HostReading::default()
         }
     }
 

@@ -10,6 +10,7 @@
 //! `SVCWATCH_SIM_ALOUD=1` prints what the monitor decides and sends in the short story;
 //! `SVCWATCH_SIM_ALL=1` goes on after the first broken rule and lists one line for each seed that breaks one.
 
+mod boots;
 mod changes;
 mod clusters;
 mod happen;
@@ -47,6 +48,10 @@ use world::Ended;
 const FOUND_SEEDS: &[(u64, &str)] = &[
     (2, "a dead host used up the hourly try of a paused account"),
     (
+        3,
+        "a host that said for hours that it shuts down was given time for ever",
+    ),
+    (
         8,
         "the end of an incident expired and the next one opened over it",
     ),
@@ -63,8 +68,13 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         42,
         "the end of an incident was tried, expired and forgotten",
     ),
+    (43, "an uptime that was soon to begin anew hid a boot"),
     (79, "a clock set forward gave up everything that waited"),
     (86, "a restart forgot how long a destination asked to wait"),
+    (
+        106,
+        "a boot grace that was over when its host went down again was told one by one",
+    ),
     (
         205,
         "one answer that waited for the store made the others late",
@@ -82,6 +92,14 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
     (
         1137,
         "a lost end was not owed any more once another end was refused",
+    ),
+    (
+        322,
+        "a host that had said before a crash that it shuts down was judged as if it had said so first after it",
+    ),
+    (
+        1198,
+        "a reminder that waited for a summary was taken for one that is late",
     ),
 ];
 

@@ -188,6 +188,7 @@ impl Oracle {
         if turned || waits {
             return;
         }
+        self.judge_in_boot(store, window, row);
         let notice = &row.notice;
         let mut subjects = vec![notice.subject.clone()];
         subjects.extend(notice.items.iter().filter_map(|item| {

@@ -2,11 +2,13 @@
 //! against that. Here are its facts and the rules about incidents (P4: nothing is taken for something else).
 
 use crate::{
+    boots::Boots,
     changes::Written,
     ledger::Ledger,
     logons::Logons,
     readings::{
-        Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, told_as, wrong,
+        Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, streak, told_as,
+        wrong,
     },
     store::Store,
 };
@@ -71,6 +73,8 @@ pub(crate) struct Oracle {
     pub(crate) ledger: Ledger,
     /// Logons.
     pub(crate) logons: Logons,
+    /// Boots.
+    pub(crate) boots: Boots,
     /// What the batch that is being written says of changes.
     pub(crate) changes: Written,
     /// When the monitor died.
@@ -149,7 +153,10 @@ impl Oracle {
         match record {
             Record::Incident(row) => self.judge_incident(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
-            Record::Host(row) => self.judge_host(store, window, row),
+            Record::Host(row) => {
+                self.judge_booted(store, row);
+                self.judge_host(store, window, row);
+            }
             Record::Delivery(row) => {
                 if !store.deliveries.contains_key(&row.key) {
                     self.judge_muted(store, window, row);
@@ -485,17 +492,4 @@ fn last_of<T: fmt::Debug + Copy>(runs: &[Run<T>]) -> Vec<(u64, u64, T)> {
 /// Whether a run could be known when a batch was decided, and was not over long before.
 fn in_window<T>(run: &Run<T>, window: Window) -> bool {
     run.first <= window.until && run.last + 20 >= window.from
-}
-
-/// The readings before and with this one that were not fine, as one run.
-fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run<T> {
-    let mut streak = runs[at];
-    for run in runs[..at].iter().rev() {
-        if fine(&run.sight) {
-            break;
-        }
-        streak.first = run.first;
-        streak.count += run.count;
-    }
-    streak
 }

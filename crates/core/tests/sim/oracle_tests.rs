@@ -2,15 +2,15 @@
 
 use crate::{
     ledger::End,
+    logons::probe,
     oracle::{Oracle, Window},
     store::Store,
 };
 use std::sync::Arc;
 use svcwatch_core::{
-    effect::ProbeRequest,
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{IncidentRef, Kind, Merged, Notice, ToldEvent},
-    observe::{Fault, HostReading, ProbeId, Reading, ServiceReading, State},
+    observe::{Fault, HostReading, Reading, ServiceReading, State},
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, Limit, LimitPer, NoticePlan, Plan, Selector,
         StoppedOk,
@@ -60,6 +60,7 @@ fn plan() -> Plan {
             timeout: Span(10_000),
             host_for: Span(90_000),
             settle: Span(0),
+            boot_grace: Span(0),
             also_known_as: Vec::new(),
             listed: false,
             labels: Arc::from([]),
@@ -112,7 +113,7 @@ impl Court {
         }];
         let reading = HostReading {
             services,
-            asked: Vec::new(),
+            ..HostReading::default()
         };
         self.oracle.readings.read(now, &"srv0".into(), &reading);
         self.at(now)
@@ -261,17 +262,6 @@ fn target(state: State, seq: u64) -> Record {
         restarts: None,
         removed: false,
     })
-}
-
-fn probe(host: &str, number: u64) -> ProbeRequest {
-    ProbeRequest {
-        host: host.into(),
-        probe: ProbeId(number),
-        may_log_on: true,
-        logons: 1,
-        ask: Arc::from([]),
-        timeout: Span(10_000),
-    }
 }
 
 /// The service ran, and stopped long enough ago.

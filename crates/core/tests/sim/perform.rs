@@ -14,7 +14,7 @@ use svcwatch_core::{
     event::{Event, Verdict},
     id::{DeliveryKey, Name},
     limits,
-    observe::{Fault, Logon, Observation, Outcome},
+    observe::{Asked, Fault, Logon, Observation, Outcome, State},
     pipeline::BatchId,
     record::Record,
     time::Span,
@@ -168,6 +168,9 @@ impl World {
             Outcome::LogonNeeded => {}
             Outcome::Fault(fault) => {
                 let fault = if right { fault.fault } else { Fault::WrongHost };
+                if fault == Fault::ShuttingDown {
+                    self.oracle.says_so(host);
+                }
                 self.oracle.readings.failed(self.now, host, fault);
             }
             Outcome::Read(_) if !right => {
@@ -177,14 +180,21 @@ impl World {
             }
             Outcome::Read(reading) => {
                 for service in &reading.services {
-                    if service.reading.state == svcwatch_core::observe::State::Running
-                        && !service.name.starts_with("Fill")
+                    if service.reading.state == State::Running && !service.name.starts_with("Fill")
                     {
                         self.oracle
                             .ran
                             .insert((host.clone(), Name::new(&service.name)));
                     }
                 }
+                for (name, asked) in &reading.asked {
+                    if matches!(asked, Asked::Read(reading) if reading.state == State::Running) {
+                        self.oracle.ran.insert((host.clone(), name.clone()));
+                    }
+                }
+                let machine = self.names.get(host).copied().unwrap_or(0);
+                let booted = self.machines[machine].booted_at(self.now);
+                self.oracle.sees_boot(&self.store, host, booted, reading);
                 self.oracle.readings.read(self.now, host, reading);
             }
         }

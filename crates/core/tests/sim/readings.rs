@@ -219,3 +219,16 @@ pub(crate) fn told_as(fault: Fault, event: ToldEvent) -> bool {
         Fault::ProtocolError => event == ToldEvent::ProtocolError,
     }
 }
+
+/// The readings before and with this one that were not fine, as one run.
+pub(crate) fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run<T> {
+    let mut streak = runs[at];
+    for run in runs[..at].iter().rev() {
+        if fine(&run.sight) {
+            break;
+        }
+        streak.first = run.first;
+        streak.count += run.count;
+    }
+    streak
+}

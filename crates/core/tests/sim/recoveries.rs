@@ -14,7 +14,7 @@ use svcwatch_core::{
     id::{Name, Subject},
     notice::ToldEvent,
     observe::{FailureAction, FailureActions, State},
-    plan::Expect,
+    plan::{EntryPlan, Expect, StoppedOk},
     record::{IncidentRow, Record, TargetRow},
     time::Span,
 };
@@ -107,6 +107,18 @@ impl Oracle {
         })
     }
 
+    /// Whether every stop of such a service counts, so that another process is news.
+    fn counts_stops(&self, window: Window, (host, service): (&Name, &Name)) -> bool {
+        let never =
+            |entry: &EntryPlan| entry.stopped_ok == StoppedOk::Never && entry.noise.is_none();
+        self.recovers(window, (host, service))
+            && self.plans_within(window).iter().all(|plan| {
+                let host = host_of(plan, host);
+                host.and_then(|host| entry_of(host, service))
+                    .is_some_and(never)
+            })
+    }
+
     /// An incident was opened: it was not, while the machine was about to start the service again.
     pub(crate) fn judge_failure(&mut self, store: &Store, window: Window, row: &IncidentRow) {
         let Subject::Service { host, service } = &row.subject else {
@@ -161,7 +173,9 @@ impl Oracle {
             let Some(before) = store.targets.get(key).filter(|_| quick) else {
                 continue;
             };
-            if !is_another(before, row) || !self.recovers(window, (&key.0, &key.1)) {
+            let by_event = row.trigger_start == Some(true) || row.per_user == Some(true);
+            let counts = self.counts_stops(window, (&key.0, &key.1)) && !by_event;
+            if !is_another(before, row) || !counts {
                 continue;
             }
             let first = (key.0.clone(), Name::new(""));

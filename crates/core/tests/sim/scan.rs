@@ -16,6 +16,7 @@ use svcwatch_core::{
     notice::ToldEvent,
     observe::{Fault, State},
     plan::{EntryPlan, HostPlan},
+    record::DeliveryState,
 };
 
 /// How long a new message may take to be rendered and sent.
@@ -38,6 +39,7 @@ impl World {
         let plan = Arc::clone(&self.plan);
         for host in &plan.hosts {
             self.scan_host(host, steady);
+            self.scan_boot(&host.name, steady);
         }
         self.scan_groups(steady);
         self.scan_deliveries(steady);
@@ -177,7 +179,9 @@ impl World {
             .as_ref()
             .and_then(|name| self.store.accounts.get(name))
             .is_some_and(|row| row.paused.is_some());
-        if self.now < base + 3 * round + host.host_for.0 + MINUTE {
+        // One that shuts down is given time, and so are those that are silent while others boot.
+        let patience = limits::SHUTTING_DOWN_MAX.0 + MINUTE;
+        if self.now < base + 3 * round + host.host_for.0 + MINUTE + patience {
             return;
         }
         let shown = self.page.hosts.get(&host.name).map(|view| view.fault);
@@ -318,7 +322,7 @@ impl World {
             State::StartPending | State::ContinuePending => self.plan.stuck_after.start,
             _ => self.plan.stuck_after.stop,
         };
-        least.0.max(3 * wait_hint)
+        least.max(self.plan.stuck_after.boot).0.max(3 * wait_hint)
     }
 
     /// A message that was never tried is sent at once to a destination that is well, whatever others do.
@@ -346,13 +350,18 @@ impl World {
         // A service waits for the summary that names it.
         let fleet = (recipient.clone(), Subject::Fleet);
         let asked = self.oracle.asked_until(&recipient);
+        let of_host = row.notice.subject.host();
+        let host = of_host.map_or(Subject::Fleet, |host| Subject::Host(host.clone()));
+        let host = (recipient.clone(), host);
         let lane = (recipient, row.notice.subject.clone());
-        let turned = [&lane, &fleet].map(|lane| self.store.turned.get(lane).copied().unwrap_or(0));
+        let turned =
+            [&lane, &fleet, &host].map(|lane| self.store.turned.get(lane).copied().unwrap_or(0));
         let base = steady
             .max(known.since + MINUTE)
             .max(stored.first_at)
             .max(turned[0])
             .max(turned[1])
+            .max(turned[2])
             .max(asked)
             .max(self.anew(stored.first_at));
         let bound = SEND_AT_ONCE + beside * SECOND / 4;
@@ -391,7 +400,18 @@ impl World {
             );
             let lane = (recipient.clone(), stored.row.notice.subject.clone());
             let turned = self.store.turned.get(&lane).copied().unwrap_or(0);
-            if !seen.insert(lane) {
+            // The summary that it waits for is a message of its own, and judged as one.
+            let behind = self.store.lanes.get(&lane);
+            let waits = behind
+                .and_then(|lane| lane.behind.as_ref())
+                .and_then(|summary| self.store.deliveries.get(summary))
+                .is_some_and(|summary| {
+                    matches!(
+                        summary.row.state,
+                        DeliveryState::Pending | DeliveryState::Sending
+                    )
+                });
+            if !seen.insert(lane) || waits {
                 continue;
             }
             let planned = self

@@ -31,13 +31,60 @@ pub(crate) struct Service {
     pub(crate) pid: u32,
     pub(crate) since: u64,
     pub(crate) visible: Visible,
+    /// When its machine is booted, and whether it comes back then.
+    pub(crate) boot: Option<(u64, bool)>,
     /// How it is set up.
     pub(crate) set_up: SetUp,
 }
 
+/// How long a service takes to come back after a boot: so many seconds.
+const COMES_BACK: u32 = 3;
+
 impl Service {
+    /// Its machine is booted at this time.
+    pub(crate) fn boots(&mut self, now: u64, at: u64, comes_back: bool) {
+        self.after_boot(now);
+        if self.state(now).0 != State::Missing {
+            self.boot = Some((at, comes_back));
+        }
+    }
+
+    /// It leaves running at this time, as the machine shuts down.
+    pub(crate) fn leaves(&mut self, now: u64, at: u64) {
+        if self.state(now).0 == State::Running {
+            let pid = self.pid;
+            self.enter(now, State::Running, Some((State::Stopped, 1, at - now)));
+            self.pid = pid;
+        }
+    }
+
+    /// A boot that is over is what it is now.
+    fn after_boot(&mut self, now: u64) {
+        let Some((at, comes_back)) = self.boot.filter(|(at, _)| now >= *at) else {
+            return;
+        };
+        self.boot = None;
+        self.wait_hint = 0;
+        self.pid = self.pid.wrapping_add(400);
+        self.since = at;
+        if comes_back {
+            self.state = State::StartPending;
+            self.then = Some((State::Running, COMES_BACK, SECOND));
+            self.exit_code = 0;
+        } else {
+            self.state = State::Stopped;
+            self.then = None;
+            self.exit_code = 1077;
+        }
+    }
+
     /// Its state now, since when, and its checkpoint.
     pub(crate) fn state(&self, now: u64) -> (State, u64, u32) {
+        if self.boot.is_some_and(|(at, _)| now >= at) {
+            let mut booted = self.clone();
+            booted.after_boot(now);
+            return booted.state(now);
+        }
         let Some((then, steps, step)) = self.then else {
             return (self.state, self.since, 1);
         };
@@ -60,7 +107,7 @@ impl Service {
 
     /// Whether it is in a pending state that nothing ends.
     pub(crate) const fn hangs(&self) -> bool {
-        self.then.is_none()
+        self.then.is_none() && self.boot.is_none()
     }
 
     /// How long it asks to be waited for.
@@ -94,19 +141,22 @@ impl Service {
         }
     }
 
+    /// Whether a change is one of how it is set up, which is done then.
+    fn set_up_anew(&mut self, change: ServiceChange) -> bool {
+        match change {
+            ServiceChange::StartAs(start) => self.set_up.start = Some(start),
+            ServiceChange::Account(account) => self.set_up.account = account,
+            _ => return false,
+        }
+        true
+    }
+
     /// Something happens to it. What makes no sense for its state does nothing.
     pub(crate) fn change(&mut self, now: u64, change: ServiceChange) {
+        self.after_boot(now);
         let (state, ..) = self.state(now);
-        match change {
-            ServiceChange::StartAs(start) => {
-                self.set_up.start = Some(start);
-                return;
-            }
-            ServiceChange::Account(account) => {
-                self.set_up.account = account;
-                return;
-            }
-            _ => {}
+        if self.set_up_anew(change) {
+            return;
         }
         if state == State::Missing && change != ServiceChange::Show {
             return;
@@ -126,7 +176,10 @@ impl Service {
             ServiceChange::Restart if state == State::Running => {
                 self.enter(now, State::Running, None);
             }
-            ServiceChange::Mend(_) | ServiceChange::Restart => {}
+            ServiceChange::Mend(_)
+            | ServiceChange::Restart
+            | ServiceChange::StartAs(_)
+            | ServiceChange::Account(_) => {}
             ServiceChange::Start if state == State::Running => {}
             ServiceChange::Start => self.enter(now, State::Running, None),
             ServiceChange::SlowStart(steps, step) => self.enter(
@@ -140,7 +193,10 @@ impl Service {
             }
             ServiceChange::HangStopping => self.enter(now, State::StopPending, None),
             ServiceChange::Pause => self.enter(now, State::Paused, None),
-            ServiceChange::Uninstall => self.enter(now, State::Missing, None),
+            ServiceChange::Uninstall => {
+                self.boot = None;
+                self.enter(now, State::Missing, None);
+            }
             ServiceChange::Hide | ServiceChange::Unlist => {
                 self.visible = if change == ServiceChange::Hide {
                     Visible::Hidden
@@ -151,7 +207,6 @@ impl Service {
                 self.state = state;
                 self.then = None;
             }
-            ServiceChange::StartAs(_) | ServiceChange::Account(_) => {}
             ServiceChange::Show => {
                 let was = self.visible;
                 self.visible = Visible::Listed;
@@ -168,12 +223,15 @@ impl Service {
 
     /// What a probe reads of it.
     pub(crate) fn reading(&self, now: u64) -> Reading {
+        let mut booted = self.clone();
+        booted.after_boot(now);
+        let (pid, exit_code) = (booted.pid, booted.exit_code);
         let (state, _, checkpoint) = self.state(now);
         let runs = !matches!(state, State::Stopped | State::Missing);
         Reading {
             state,
-            pid: runs.then_some(self.pid),
-            exit_code: Some(if runs { 0 } else { self.exit_code }),
+            pid: runs.then_some(pid),
+            exit_code: Some(if runs { 0 } else { exit_code }),
             service_exit_code: Some(0),
             checkpoint: if state.is_pending() { checkpoint } else { 0 },
             wait_hint: Span(self.wait_hint),

@@ -54,6 +54,8 @@ pub(crate) struct MachineSetup {
     pub(crate) services: Vec<(Name, State)>,
     /// How many more it has that nobody watches.
     pub(crate) fillers: usize,
+    /// How long it ran when the world began, in milliseconds, where it tells that.
+    pub(crate) uptime: Option<u64>,
 }
 
 /// How a service is started: its name says so, which saves a catalogue.
@@ -123,6 +125,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
             StuckAfter {
                 start: Span(MINUTE),
                 stop: Span(2 * MINUTE),
+                boot: Span(3 * MINUTE),
             },
         ]),
         instant_off: false,
@@ -160,7 +163,26 @@ fn furnished(seed: u64, mut setup: Setup) -> Setup {
     crate::clusters::gather(seed, &mut setup);
     crate::recoveries::gather(seed, &mut setup);
     crate::instant::with_instant(seed, &mut setup);
+    boots(&mut Rng::new(seed, 9), &mut setup);
     setup
+}
+
+/// How the hosts of a world boot, with a chance of its own, so that all else is as it was without it.
+fn boots(rng: &mut Rng, setup: &mut Setup) {
+    for machine in &mut setup.machines {
+        // Some count on past 49.7 days while the world lasts.
+        machine.uptime = rng.pick(&[
+            None,
+            Some(20 * MINUTE),
+            Some(40 * 24 * HOUR),
+            Some(limits::UPTIME_WRAP - HOUR),
+        ]);
+    }
+    let boot = Span(rng.pick(&[15 * MINUTE, 15 * MINUTE, 3 * MINUTE]));
+    setup.plan.stuck_after.boot = boot;
+    for host in &mut setup.plan.hosts {
+        Arc::make_mut(host).boot_grace = Span(rng.pick(&[10 * MINUTE, 10 * MINUTE, 2 * MINUTE, 0]));
+    }
 }
 
 fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
@@ -185,6 +207,7 @@ fn machine(rng: &mut Rng, at: usize, troubled: bool) -> MachineSetup {
         computer: format!("COMPUTER{at}"),
         services,
         fillers: rng.pick(&[0, 0, 12, 40]),
+        uptime: None,
     }
 }
 
@@ -220,6 +243,7 @@ fn host(
         timeout: Span(10 * SECOND),
         host_for: Span(rng.pick(&[90 * SECOND, 90 * SECOND, 0, 5 * MINUTE])),
         settle: Span(rng.pick(&[3 * SECOND, 3 * SECOND, 0])),
+        boot_grace: Span::ZERO,
         also_known_as: Vec::new(),
         listed: stable_hash(&format!("{entries:?}{at}"), 3).is_multiple_of(2),
         labels: Arc::from([]),
@@ -266,7 +290,6 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         expect,
         for_span: Span(rng.pick(&[0, 0, 30 * SECOND, MINUTE, 5 * MINUTE])),
         confirm: rng.pick(&[1, 1, 1, 2]),
-
         instant: false,
         required: named,
         counted: false,

@@ -137,15 +137,7 @@ impl Store {
             Record::Incident(row) => self.write_incident(row),
             Record::History(row) => self.write_history(row),
             Record::Lane(row) => {
-                let key = (
-                    (row.destination.clone(), Arc::clone(&row.recipient)),
-                    row.subject.clone(),
-                );
-                if row.removed {
-                    self.lanes.remove(&key);
-                } else {
-                    self.lanes.insert(key, row.clone());
-                }
+                self.write_lane(at.1, row);
                 None
             }
             Record::Delivery(row) => self.write_delivery(at, wall, row),
@@ -209,6 +201,23 @@ impl Store {
                 row.visibility_seq,
             )
         })
+    }
+
+    /// A lane; one that waits for a summary no more takes its turn now.
+    fn write_lane(&mut self, at: u64, row: &LaneRow) {
+        let key = (
+            (row.destination.clone(), Arc::clone(&row.recipient)),
+            row.subject.clone(),
+        );
+        let before = self.lanes.get(&key).and_then(|lane| lane.behind.clone());
+        if before.is_some() && row.behind.is_none() {
+            self.turned.insert(key.clone(), at);
+        }
+        if row.removed {
+            self.lanes.remove(&key);
+        } else {
+            self.lanes.insert(key, row.clone());
+        }
     }
 
     fn write_incident(&mut self, row: &IncidentRow) -> Option<Broken> {

@@ -107,6 +107,9 @@ pub(crate) enum MachineChange {
     ShutDown,
     /// It is away for so long, and all its services start anew.
     Reboot(u64),
+    /// Its services go down in order, it says so, is away after so long for so long, and those services come back for
+    /// which there is a bit.
+    ShutDownAndBoot(u64, u64, u64),
     /// The kept session ends.
     DropSession,
     /// It shows us only some of its services.

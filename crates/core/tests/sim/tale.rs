@@ -58,6 +58,7 @@ pub(crate) fn story(seed: u64, setup: &Setup) -> Vec<Happening> {
         }
     }
     silences(seed, setup, &mut story);
+    reboots(seed, setup, &mut story);
     crate::vanished::vanish(seed, setup, &mut story);
     crate::changes::happenings(seed, setup, &mut story);
     crate::clusters::stories(seed, setup, &mut story);
@@ -107,6 +108,44 @@ fn silences(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
                 let crash = What::Crash(rng.pick(&[MINUTE, 30 * MINUTE]));
                 story.push(Happening {
                     at: begin + rng.between(1, length.max(MINUTE)),
+                    what: crash,
+                });
+            }
+        }
+    }
+}
+
+/// Some stories have a night of reboots, with a chance of its own too.
+fn reboots(seed: u64, setup: &Setup, story: &mut Vec<Happening>) {
+    let mut rng = Rng::new(seed, 10);
+    if rng.chance(50) {
+        return;
+    }
+    for _ in 0..rng.between(1, 3) {
+        let night = rng.between(2 * MINUTE, setup.horizon);
+        for machine in 0..setup.machines.len() {
+            if rng.chance(40) {
+                continue;
+            }
+            let at = night + rng.between(0, 5 * MINUTE);
+            let down = rng.between(3 * SECOND, 90 * SECOND);
+            let away = rng.pick(&[20 * SECOND, MINUTE, 3 * MINUTE, 12 * MINUTE]);
+            let back = rng.pick(&[u64::MAX, u64::MAX, !1, !2, !5, 0]);
+            let change = MachineChange::ShutDownAndBoot(down, away, back);
+            story.push(Happening {
+                at,
+                what: What::Machine(machine, change),
+            });
+            let after = at + down + away;
+            // What is late, or comes and goes while it is held, is what a wrong monitor tells or forgets.
+            if rng.chance(40) {
+                let during = after + rng.between(1, 12 * MINUTE);
+                service_of(&mut rng, setup, machine, during, story);
+            }
+            if rng.chance(15) {
+                let crash = What::Crash(rng.pick(&[SECOND, MINUTE, 11 * MINUTE]));
+                story.push(Happening {
+                    at: at + rng.between(1, 15 * MINUTE),
                     what: crash,
                 });
             }

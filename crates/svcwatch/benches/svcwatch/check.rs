@@ -93,6 +93,7 @@ async fn check(prober: &Prober, access: &Access, host: &Name) {
         may_log_on: true,
         logons: 1,
         ask: Arc::from([]),
+        uptime: false,
         timeout: Span::minutes(1),
     };
     let observation = Box::pin(prober.check(&request, access)).await;

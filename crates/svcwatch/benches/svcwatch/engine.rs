@@ -205,6 +205,7 @@ fn fill(store: &AnyStore) {
             seq: 1,
             visibility_seq: 0,
             refused_until: None,
+            boot: svcwatch_core::record::BootRow::default(),
             listed: false,
             removed: false,
         }));

@@ -65,6 +65,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         every: Span::seconds(30).into(),
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
+        boot_grace: Span::minutes(10),
         settle: Span::ZERO,
         also_known_as: Vec::new(),
         listed: false,
@@ -123,7 +124,7 @@ pub(crate) fn answer(
         computer_name: Some(request.host.as_str().to_uppercase()),
         outcome: Outcome::Read(HostReading {
             services: services.collect(),
-            asked: Vec::new(),
+            ..HostReading::default()
         }),
         session_kept: true,
     }

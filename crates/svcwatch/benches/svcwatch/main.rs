@@ -9,6 +9,9 @@ mod fleet;
 mod instant;
 mod made;
 mod mutes;
+mod night;
+#[path = "../../../core/tests/night/world.rs"]
+mod night_world;
 mod store;
 #[path = "../../tests/peers/support/mod.rs"]
 mod support;
@@ -30,6 +33,7 @@ Parts:
   silences  what 10,000 silences cost a notice
   instant  stops heard at once beside polling each 30 s, and idle registrations (half an hour; needs root, and
            `cargo xtask peers`; SVCWATCH_BENCH_STOPS=5 stops the service less often)
+  night    1,000 of 3,000 hosts are booted within ten minutes
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
 
 Without a part all of them are measured, one after another.
@@ -38,12 +42,13 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
     ("instant", instant::measure),
+    ("night", night::measure),
     ("fleet", fleet::measure),
 ];
 

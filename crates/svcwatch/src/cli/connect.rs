@@ -317,6 +317,7 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         may_log_on: true,
         logons,
         ask: named(plan).cloned().chain(visible::always()).collect(),
+        uptime: false,
         timeout: plan.timeout,
     };
     let prober = Prober::new();

@@ -292,6 +292,7 @@ impl Look {
             may_log_on: true,
             logons: 1,
             ask: Arc::from([]),
+            uptime: false,
             timeout: self.timeout,
         };
         let prober = Prober::new();

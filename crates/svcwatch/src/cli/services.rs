@@ -302,6 +302,7 @@ async fn read(
         may_log_on: true,
         logons: 1,
         ask: Arc::from([]),
+        uptime: false,
         timeout,
     };
     let progress = Progress::new();

@@ -90,6 +90,7 @@ mod tests {
             ]
             .map(|(name, answer)| (Name::new(name), answer))
             .to_vec(),
+            uptime: None,
         };
         let config = |name: &str, start_type| ServiceConfig {
             name: name.to_owned(),

@@ -7,10 +7,7 @@
 const KEYS: &[(&str, &[&str])] = &[
     ("config", &["probe", "evidence", "remedy", "templates"]),
     ("web", &["config_file"]),
-    ("stuck_after", &["boot"]),
     ("credential", &["acting"]),
-    ("defaults", &["boot_grace"]),
-    ("host", &["boot_grace"]),
     ("service", &["remedy", "keep_firing_for"]),
 ];
 

@@ -312,6 +312,7 @@ mod tests {
                 may_log_on: true,
                 logons: 1,
                 ask: ask.iter().map(|name| Name::new(name)).collect(),
+                uptime: false,
                 timeout: Span(500),
             };
             let access = Access {

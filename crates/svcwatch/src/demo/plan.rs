@@ -40,6 +40,8 @@ pub struct Pace {
     pub host_for: Span,
     /// How long a notice about a host's services is held.
     pub settle: Span,
+    /// How long notices about services are held after a boot.
+    pub boot_grace: Span,
     /// When a service that starts is stuck.
     pub stuck: Span,
 }
@@ -62,6 +64,7 @@ impl Pace {
             timeout: Span(faster(Span::seconds(3)).0.clamp(500, 3_000)),
             host_for: faster(Span::seconds(5)),
             settle: faster(Span::seconds(1)),
+            boot_grace: faster(Span::seconds(20)),
             stuck: faster(Span::seconds(15)),
         }
     }
@@ -152,6 +155,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         timeout: pace.timeout,
         host_for: pace.host_for,
         settle: pace.settle,
+        boot_grace: pace.boot_grace,
         also_known_as: Vec::new(),
         listed: false,
         labels: Arc::from([]),
@@ -173,6 +177,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         stuck_after: StuckAfter {
             start: pace.stuck,
             stop: pace.stuck,
+            boot: pace.stuck,
         },
     }
 }

@@ -190,6 +190,7 @@ fn observation(seen: &Seen, request: &svcwatch_core::effect::ProbeRequest) -> Ob
         outcome: Outcome::Read(HostReading {
             services: services.collect(),
             asked: Vec::new(),
+            uptime: None,
         }),
         session_kept: true,
     }

@@ -14,7 +14,7 @@ mod rpc;
 mod smb;
 mod transport;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use crate::secret::Secret;
 pub use ears::Ears;
 use kerberos::{Kerberos, Proof, Tickets};
 use record::{Record, Recorder};
-use rpc::{After, Ear, Failure, LoggedOn, Session};
+use rpc::{After, Ear, Failure, LoggedOn, Session, Uptime};
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
 const WORKSTATION_LIMIT: usize = 15;
@@ -107,6 +107,8 @@ type Slot = Arc<tokio::sync::Mutex<Option<Box<Session>>>>;
 #[derive(Debug)]
 pub struct Prober {
     slots: Mutex<BTreeMap<Name, Slot>>,
+    /// Hosts that lost their session over the question how long they run: they are not asked that again.
+    deaf: Mutex<BTreeSet<Name>>,
     ours: Ours,
 }
 
@@ -133,6 +135,7 @@ impl Prober {
     pub fn new() -> Self {
         Self {
             slots: Mutex::new(BTreeMap::new()),
+            deaf: Mutex::new(BTreeSet::new()),
             ours: Ours {
                 workstation: workstation(),
                 tickets: Tickets::default(),
@@ -253,6 +256,10 @@ impl Prober {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(host);
+        self.deaf
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(host);
         if let Some(slot) = slot
             && let Some(session) = slot.lock().await.take()
         {
@@ -286,7 +293,9 @@ impl Prober {
     ) -> (Outcome, Option<String>) {
         if let Some(mut session) = kept.take().filter(|session| session.is_for(access)) {
             match session.check(&request.ask, deadline).await {
-                Ok(reading) => return keep(kept, session, reading),
+                Ok(reading) => {
+                    return self.keep(kept, session, request, reading, deadline).await;
+                }
                 Err(Failure {
                     fault,
                     after: After::Drop,
@@ -310,9 +319,39 @@ impl Prober {
             Err(failure) => return (Outcome::Fault(failure.fault), None),
         };
         match session.check(&request.ask, deadline).await {
-            Ok(reading) => keep(kept, session, reading),
+            Ok(reading) => self.keep(kept, session, request, reading, deadline).await,
             Err(failure) => (Outcome::Fault(failure.fault), None),
         }
+    }
+
+    /// Puts a session that answered back into its place, after it was asked how long the host runs where that is wanted.
+    async fn keep(
+        &self,
+        kept: &mut Option<Box<Session>>,
+        mut session: Box<Session>,
+        request: &ProbeRequest,
+        mut reading: HostReading,
+        deadline: Instant,
+    ) -> (Outcome, Option<String>) {
+        let computer = session.computer().map(str::to_owned);
+        let deaf = || self.deaf.lock().unwrap_or_else(PoisonError::into_inner);
+        let asks = request.uptime && !deaf().contains(&request.host);
+        let answer = if asks {
+            session.uptime(deadline).await
+        } else {
+            Uptime::Told(None)
+        };
+        match answer {
+            Uptime::Told(uptime) => {
+                reading.uptime = uptime;
+                *kept = Some(session);
+            }
+            Uptime::Lost => {
+                tracing::debug!(host = %request.host, "the host did not answer how long it runs and is not asked that again");
+                deaf().insert(request.host.clone());
+            }
+        }
+        (Outcome::Read(reading), computer)
     }
 
     /// Logs on, and once more with the second password where the first is refused and the check may try two. A second
@@ -347,17 +386,6 @@ impl Prober {
             opened => opened,
         }
     }
-}
-
-/// Puts a session that answered back into its place.
-fn keep(
-    kept: &mut Option<Box<Session>>,
-    session: Box<Session>,
-    reading: HostReading,
-) -> (Outcome, Option<String>) {
-    let computer = session.computer().map(str::to_owned);
-    *kept = Some(session);
-    (Outcome::Read(reading), computer)
 }
 
 fn busy() -> HostFault {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use smb2::types::FileId;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -11,6 +12,9 @@ use super::kerberos::KerberosError;
 use super::loopback::LoopbackPipe;
 use super::record::ReplayPipe;
 use super::smb::SmbPipe;
+
+/// `STATUS_OBJECT_NAME_NOT_FOUND` (MS-ERREF 2.3.1).
+const STATUS_OBJECT_NAME_NOT_FOUND: u32 = 0xC000_0034;
 
 /// How many of the addresses of one name are tried.
 const ADDRESS_LIMIT: usize = 4;
@@ -137,12 +141,42 @@ pub(super) enum AnyPipe {
     Replay(ReplayPipe),
 }
 
+/// The pipe that was open before another one was turned to.
+#[derive(Debug)]
+pub(super) enum Before {
+    /// A pipe that is still open beside it.
+    Open(FileId),
+    /// There is one pipe only, which the other interface uses too: whoever comes back binds anew.
+    Same,
+}
+
 impl AnyPipe {
     /// The same pipe once more, to close it where the one that uses it is broken off; nothing where it then closes itself.
     pub(super) fn same(&self) -> Option<SmbPipe> {
         match self {
             Self::Smb(pipe) => Some(pipe.same()),
             Self::Loopback(_) | Self::Replay(_) => None,
+        }
+    }
+
+    /// Opens another pipe (as `srvsvc`) over the same connection.
+    pub(super) async fn turn_to(&mut self, pipe: &str) -> Result<Before, TransportError> {
+        match self {
+            Self::Smb(smb) => smb.turn_to(pipe).await.map(Before::Open),
+            Self::Loopback(_) => Ok(Before::Same),
+            // A record has what the service control manager said, and nothing else.
+            Self::Replay(_) => Err(TransportError::Status {
+                status: STATUS_OBJECT_NAME_NOT_FOUND,
+                doing: "opening another pipe",
+            }),
+        }
+    }
+
+    /// Closes it and goes back to the one before; whether that has to be bound anew.
+    pub(super) async fn turn_back(&mut self, before: Before) -> Result<bool, TransportError> {
+        match (self, before) {
+            (Self::Smb(smb), Before::Open(file)) => smb.turn_back(file).await.map(|()| false),
+            (Self::Smb(_) | Self::Loopback(_) | Self::Replay(_), _) => Ok(true),
         }
     }
 }

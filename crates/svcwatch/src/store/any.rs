@@ -9,7 +9,7 @@ use svcwatch_core::{
     observe::{FailureAction, FailureActions, Fault, Refusal, ServiceDetails, StartType, State},
     plan::Wanted,
     record::{
-        AccountRow, Acknowledged, AttemptRow, DeliveryRow, DeliveryState, DestinationRow,
+        AccountRow, Acknowledged, AttemptRow, BootRow, DeliveryRow, DeliveryState, DestinationRow,
         DroppedRow, FeedRow, GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restarts,
         TargetRow, Told,
     },
@@ -96,12 +96,14 @@ prop_compose! {
         (computer_name, cause) in (option::of(any_text()), option::of(any_text())),
         fault in option::of(select(Fault::ALL)),
         (wrong_since, refused_until, since) in (option::of(any_wall()), option::of(any_wall()), any_wall()),
+        (booted_at, grace_until, shutting_down_until) in (option::of(any_wall()), option::of(any_wall()), option::of(any_wall())),
         visible in any::<Option<u32>>(),
         (seq, visibility_seq) in (any_number(), any_number()),
         (listed, removed) in (any::<bool>(), any::<bool>()),
     ) -> HostRow {
         HostRow {
             host, computer_name, fault, cause, wrong_since, since, visible, seq, visibility_seq, refused_until, listed, removed,
+            boot: BootRow { booted_at, grace_until, shutting_down_until },
         }
     }
 }

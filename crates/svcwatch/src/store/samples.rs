@@ -8,8 +8,8 @@ use svcwatch_core::{
     observe::{FailureAction, FailureActions, Fault, ServiceDetails, StartType, State},
     plan::Matcher,
     record::{
-        AttemptRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow, IncidentRow,
-        LaneRow, Restarts, TargetRow, Told,
+        AttemptRow, BootRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow,
+        IncidentRow, LaneRow, Restarts, TargetRow, Told,
     },
     silence::{SilenceId, SilenceRow},
     time::{Span, Wall},
@@ -81,6 +81,10 @@ pub(super) fn host_row(host: &str) -> HostRow {
         seq: 4,
         visibility_seq: 1,
         refused_until: None,
+        boot: BootRow {
+            booted_at: Some(Wall(1_699_999_000_000)),
+            ..BootRow::default()
+        },
         listed: true,
         removed: false,
     }

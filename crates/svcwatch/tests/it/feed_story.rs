@@ -228,8 +228,9 @@ async fn a_reload_keeps_what_waits_and_sends_it_to_the_new_place() {
     down.usually(Answer::Status(401, r#"{"error":"authorization failed"}"#));
     let house = house(&host, &receiver, &down);
     let app = house.start().await;
-    eventually("readings that wait", async || {
-        (metric(&app, "svcwatch_feed_waiting").await >= 4).then_some(())
+    eventually("readings that were refused and wait", async || {
+        let waiting = metric(&app, "svcwatch_feed_waiting").await;
+        (waiting >= 4 && !down.lines().is_empty()).then_some(())
     })
     .await;
     let config = std::fs::read_to_string(house.config()).unwrap();

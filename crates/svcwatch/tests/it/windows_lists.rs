@@ -198,7 +198,11 @@ impl Machine {
             took: Span(20),
             logon: Logon::Accepted,
             computer_name: None,
-            outcome: Outcome::Read(HostReading { services, asked }),
+            outcome: Outcome::Read(HostReading {
+                services,
+                asked,
+                uptime: None,
+            }),
             session_kept: true,
         }
     }

@@ -15,6 +15,7 @@ mod instant;
 mod kerberos;
 mod mqtt;
 mod prometheus;
+mod reboot;
 #[path = "../it/run_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod run_support;
@@ -43,6 +44,7 @@ fn request(ask: &[&str]) -> ProbeRequest {
         may_log_on: true,
         logons: 1,
         ask: ask.iter().map(|name| Name::new(name)).collect(),
+        uptime: false,
         // Ten times what a check promises, and the first use of a pipe takes Samba seconds.
         timeout: Span::seconds(30),
     }

@@ -59,6 +59,15 @@ pub const SERVICE_CONTROL: Syntax = Syntax {
     version: 2,
 };
 
+/// The server service, 4b324fc8-1670-01d3-1278-5a47bf6ee188 version 3.0 (MS-SRVS 1.9).
+pub const SERVER_SERVICE: Syntax = Syntax {
+    uuid: [
+        0xc8, 0x4f, 0x32, 0x4b, 0x70, 0x16, 0xd3, 0x01, 0x12, 0x78, 0x5a, 0x47, 0xbf, 0x6e, 0xe1,
+        0x88,
+    ],
+    version: 3,
+};
+
 /// NDR32, 8a885d04-1ceb-11c9-9fe8-08002b104860 version 2 (C706, appendix I).
 pub const NDR: Syntax = Syntax {
     uuid: [

@@ -33,6 +33,7 @@ pub enum Incoming {
 #[derive(Debug)]
 pub struct Server {
     interface: Syntax,
+    other: Option<Syntax>,
     bound: bool,
     broken: bool,
     fragment_bytes: u16,
@@ -47,12 +48,20 @@ impl Server {
     pub fn new(interface: Syntax) -> Self {
         Self {
             interface,
+            other: None,
             bound: false,
             broken: false,
             fragment_bytes: FRAGMENT_BYTES,
             call: None,
             request: Reassembly::default(),
         }
+    }
+
+    /// Serves another interface too; the last bind chooses.
+    #[must_use]
+    pub const fn also(mut self, interface: Syntax) -> Self {
+        self.other = Some(interface);
+        self
     }
 
     /// Takes exactly one fragment. After an error the connection must be closed.
@@ -77,6 +86,10 @@ impl Server {
         }
     }
 
+    fn serves(&self, interface: Syntax) -> bool {
+        interface == self.interface || Some(interface) == self.other
+    }
+
     /// Answers a bind; one that cannot be read is refused, not an error of the connection.
     fn bind(&mut self, packet: &Packet<'_>) -> Incoming {
         let call_id = packet.header.call_id;
@@ -85,13 +98,11 @@ impl Server {
         };
         let results: Vec<(u16, u16)> = contexts
             .iter()
-            .map(
-                |(interface, ndr)| match (*interface == self.interface, ndr) {
-                    (true, true) => (ACCEPTANCE, 0),
-                    (true, false) => (PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED),
-                    (false, _) => (PROVIDER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED),
-                },
-            )
+            .map(|(interface, ndr)| match (self.serves(*interface), ndr) {
+                (true, true) => (ACCEPTANCE, 0),
+                (true, false) => (PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED),
+                (false, _) => (PROVIDER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED),
+            })
             .collect();
         self.bound = results.iter().any(|(result, _)| *result == ACCEPTANCE);
         self.fragment_bytes = takes;

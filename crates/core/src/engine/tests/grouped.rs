@@ -186,6 +186,7 @@ fn a_service_that_is_installed_nowhere_runs_nowhere() {
     let nothing = Outcome::Read(HostReading {
         services: Vec::new(),
         asked: vec![("SQL".into(), Asked::Missing)],
+        uptime: None,
     });
     story.pass(Span::minutes(5), &nothing);
     assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
@@ -244,9 +245,11 @@ fn a_host_is_shown_as_its_group_is() {
     let mut story = Story::new(cluster(&["a", "b"], Wanted::Exactly(1)));
     let shown = |story: &Story, host: &str| {
         let effects = story.steps.iter().flat_map(|step| &step.effects);
-        let mut views = effects.filter_map(|effect| match effect {
-            Effect::Show(View::Service(view)) if view.host == host.into() => Some(view.clone()),
-            _ => None,
+        let mut views = effects.filter_map(|effect| {
+            let Effect::Show(View::Service(view)) = effect else {
+                return None;
+            };
+            (view.host == host.into()).then(|| view.clone())
         });
         views.next_back().expect("it is shown")
     };
@@ -277,13 +280,11 @@ fn a_restart_forgets_nothing_of_a_group() {
         ..Restored::default()
     };
     for record in story.steps.iter().flat_map(|step| &step.commit) {
-        match record {
-            Record::Group(row) => restored.groups = vec![row.clone()],
-            Record::Host(row) => {
-                restored.hosts.retain(|known| known.host != row.host);
-                restored.hosts.push(row.clone());
-            }
-            _ => {}
+        if let Record::Group(row) = record {
+            restored.groups = vec![row.clone()];
+        } else if let Record::Host(row) = record {
+            restored.hosts.retain(|known| known.host != row.host);
+            restored.hosts.push(row.clone());
         }
     }
     let row = &restored.groups[0];

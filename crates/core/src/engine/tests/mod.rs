@@ -25,6 +25,7 @@ use alloc::{
     vec::Vec,
 };
 
+mod boots;
 mod grouped;
 mod heard;
 mod muted;
@@ -82,6 +83,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         timeout: Span::seconds(10),
         host_for: Span::seconds(90),
         settle: Span::seconds(3),
+        boot_grace: Span::minutes(10),
         also_known_as: Vec::new(),
         listed: false,
         labels: Arc::from([]),
@@ -129,7 +131,7 @@ fn list(services: &[(&str, State)]) -> Outcome {
         .collect();
     Outcome::Read(HostReading {
         services,
-        asked: Vec::new(),
+        ..HostReading::default()
     })
 }
 
@@ -395,6 +397,7 @@ fn hidden_and_missing_are_not_stopped() {
         Outcome::Read(HostReading {
             services: Vec::new(),
             asked: vec![("Spooler".into(), asked)],
+            uptime: None,
         })
     };
     story.pass(Span::minutes(1), &gone(Asked::Hidden));

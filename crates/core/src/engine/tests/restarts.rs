@@ -27,6 +27,7 @@ fn are(services: &[(&str, State, u32, u32)]) -> Outcome {
     Outcome::Read(HostReading {
         services: services.iter().map(line).collect(),
         asked: Vec::new(),
+        uptime: None,
     })
 }
 

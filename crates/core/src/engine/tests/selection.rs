@@ -51,6 +51,7 @@ fn services(lines: &[(&str, State, u32)]) -> Outcome {
             .map(|(name, state, code)| line(name, *state, *code))
             .collect(),
         asked: Vec::new(),
+        uptime: None,
     })
 }
 
@@ -222,6 +223,7 @@ fn what_need_not_be_there_may_go_and_what_must_be_is_missed() {
         Outcome::Read(HostReading {
             services: vec![line("Other", State::Running, 0)],
             asked: vec![(name.into(), Asked::Missing)],
+            uptime: None,
         })
     };
     for (required, changes, told) in [
@@ -272,6 +274,7 @@ fn what_should_not_be_there_is_told_for_as_long_as_it_is() {
     let gone = Outcome::Read(HostReading {
         services: vec![line("Other", State::Running, 0)],
         asked: vec![("TeamViewer".into(), Asked::Missing)],
+        uptime: None,
     });
     world.pass(Span::minutes(5), &gone);
     assert_eq!(
@@ -342,4 +345,31 @@ fn a_change_in_a_silence_is_kept_and_not_told() {
     world.pass(Span::hours(3), &runs);
     assert_eq!(world.story.words(), []);
     assert_eq!(world.history().len(), 1);
+}
+
+#[test]
+fn what_stops_after_its_configuration_was_first_read_is_told_at_once_and_no_first_look() {
+    let spooler = ServiceConfig {
+        per_user: Some(false),
+        ..named("Spooler", StartType::Automatic)
+    };
+    let mut world = World::new(vec![entry("Spooler")], vec![spooler]);
+    world.pass(
+        Span::seconds(1),
+        &services(&[("Spooler", State::Running, 0)]),
+    );
+    world.pass(
+        Span::seconds(31),
+        &services(&[("Spooler", State::Stopped, 1067)]),
+    );
+    let records = world.story.steps.iter().flat_map(|step| &step.commit);
+    let mut opened = records.filter_map(|record| {
+        if let Record::Incident(row) = record {
+            Some(row.first_look)
+        } else {
+            None
+        }
+    });
+    assert_eq!(opened.next(), Some(false));
+    assert_eq!(world.story.told.len(), 1);
 }

@@ -183,7 +183,7 @@ fn check(build: &mut Build<'_>, item: &Node, path: &str) {
 pub(super) fn settle(
     build: &mut Build<'_>,
     (node, path, host): (&Node, &str, &str),
-    services: &mut Vec<EntryPlan>,
+    services: &mut [EntryPlan],
 ) {
     let counted: Vec<Name> = services
         .iter()

@@ -152,6 +152,7 @@ fn host<'tree>(
         timeout: fields.duration("timeout"),
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
+        boot_grace: fields.duration("boot_grace"),
         also_known_as: fields.patterns("also_known_as"),
         listed: build.problems.is_list(node.at),
         labels,

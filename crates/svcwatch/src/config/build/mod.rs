@@ -303,6 +303,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             stuck_after: StuckAfter {
                 start: stuck_after.duration("start"),
                 stop: stuck_after.duration("stop"),
+                boot: stuck_after.duration("boot"),
             },
         },
         calendar,

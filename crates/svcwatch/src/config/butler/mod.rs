@@ -101,6 +101,7 @@ fn whole(reader: &mut Reader<'_>, root: &Section<'_>) -> Made {
     let mut defaults = made::map(at, []);
     defaults.put_some("every", monitor.every);
     defaults.put("settle", made::text(at, "0s"));
+    defaults.put("boot_grace", made::text(at, "0s"));
     let mut made = made::map(
         at,
         [(

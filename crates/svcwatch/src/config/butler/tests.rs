@@ -376,7 +376,7 @@ fn without_an_account_it_is_said_what_to_write() {
     let folder = tempfile::tempdir().expect("a folder");
     let [butler, native] = ["butler.yaml", "svcwatch.yaml"].map(|name| folder.path().join(name));
     std::fs::write(&butler, yaml).expect("it can be written");
-    let beside = "credentials: { ops: { user: u, password: { env: PATH } } }\ndefaults: { settle: 2s }\nhosts: [{ name: SRV01, address: 127.0.0.1, port: 4490, encryption: off }]\n";
+    let beside = "credentials: { ops: { user: u, password: { env: PATH } } }\ndefaults: { settle: 2s, boot_grace: 5m }\nhosts: [{ name: SRV01, address: 127.0.0.1, port: 4490, encryption: off }]\n";
     std::fs::write(&native, beside).expect("it can be written");
     for files in [[&butler, &native], [&native, &butler]] {
         let files = files.map(Clone::clone);

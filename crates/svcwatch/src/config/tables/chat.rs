@@ -113,6 +113,12 @@ macro_rules! by_word {
             ),
             optional("wrong_host", $kind, "", "When another computer answers."),
             optional(
+                "after_boot",
+                $kind,
+                "",
+                "When hosts were booted and services did not come back.",
+            ),
+            optional(
                 "protocol_error",
                 $kind,
                 "",

@@ -153,7 +153,13 @@ const HOST_SETTINGS: &[Key] = &[
         "settle",
         duration_or_off(0, 5 * MINUTE),
         "3s",
-        "How long a notice about its services is held, so that what belongs together is told together.",
+        "How long a notice about its services is held, so that what belongs together is told together. Without it three services that stop at once are no shutdown.",
+    ),
+    optional(
+        "boot_grace",
+        duration_or_off(0, DAY),
+        "10m",
+        "How long notices about its services are held after it was booted; then one tells what did not come back.",
     ),
     optional(
         "transport",

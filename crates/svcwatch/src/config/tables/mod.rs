@@ -304,6 +304,12 @@ pub(crate) static STUCK_AFTER: Shape = Shape {
             "10m",
             "While stopping or pausing.",
         ),
+        optional(
+            "boot",
+            duration(10 * SECOND, DAY),
+            "15m",
+            "Either of them, where it began in boot grace.",
+        ),
     ]],
     one_of: &[],
 };

@@ -220,5 +220,5 @@ fn the_schema_says_what_each_key_means_and_its_default() {
         schema.pointer("/$defs/host/required"),
         Some(&json!(["name"]))
     );
-    assert_eq!(schema.pointer("/$defs/host/properties/boot_grace"), None);
+    assert_eq!(schema.pointer("/$defs/service/properties/remedy"), None);
 }

@@ -2,10 +2,10 @@
 //!
 //! It is taken above SMB, where everything is decrypted already: the calls of the service control manager with their
 //! answers and times, never the logon. What may hold a secret is decoded, masked and encoded again, and what cannot be
-//! understood is left out ([`redact`]), so nothing is in a record that nobody has looked at.
+//! understood is left out (`redact`), so nothing is in a record that nobody has looked at.
 //!
 //! The file is text, one JSON value a line: a header that begins with `svcwatch_record`, one line for each call, and an
-//! end. Bytes stand as hexadecimal digits, in which `z12.` means twelve zeros ([`hex`]).
+//! end. Bytes stand as hexadecimal digits, in which `z12.` means twelve zeros (`hex`).
 
 mod hex;
 mod redact;

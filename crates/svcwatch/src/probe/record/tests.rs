@@ -221,6 +221,7 @@ async fn a_record_that_lacks_answers_gives_faults_and_no_hang() {
         may_log_on: true,
         logons: 1,
         ask: Arc::from([]),
+        uptime: false,
         timeout: Span(2_000),
     };
     let access = Access {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use svcwatch_wire::WireError;
-use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL};
+use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL, Syntax};
 use svcwatch_wire::scmr::{Reply, Request};
 
 use crate::probe::record::Recorder;
@@ -44,17 +44,17 @@ pub(super) struct Channel {
 impl Channel {
     /// Binds an open pipe to the interface of the service control manager.
     pub(super) async fn bind(
-        mut pipe: AnyPipe,
+        pipe: AnyPipe,
         recorder: Option<Arc<Recorder>>,
     ) -> Result<Self, CallError> {
-        let mut client = Client::new(SERVICE_CONTROL);
-        let answer = pipe.transceive(&client.bind()).await?;
-        client.on_bind_reply(&answer)?;
-        Ok(Self {
+        let client = Client::new(SERVICE_CONTROL);
+        let mut channel = Self {
             pipe,
             client,
             recorder,
-        })
+        };
+        channel.bind_now().await?;
+        Ok(channel)
     }
 
     /// Makes one call; gives the stub of the answer.
@@ -109,6 +109,48 @@ impl Channel {
             AnyPipe::Loopback(pipe) => pipe.close().await,
             AnyPipe::Replay(pipe) => pipe.close().await,
         }
+    }
+
+    /// Makes one call to another interface on a pipe of its own, over the same connection. Whatever comes of the call, the
+    /// service control manager can be asked again afterwards, unless going back fails.
+    pub(super) async fn call_aside<R: Request>(
+        &mut self,
+        pipe: &str,
+        interface: Syntax,
+        request: &R,
+    ) -> Result<Result<R::Reply, CallError>, CallError> {
+        let before = match self.pipe.turn_to(pipe).await {
+            Ok(before) => before,
+            // The host has no such pipe, or not for us; nothing was changed.
+            Err(error @ TransportError::Status { .. }) => return Ok(Err(error.into())),
+            Err(error) => return Err(error.into()),
+        };
+        let manager = std::mem::replace(&mut self.client, Client::new(interface));
+        // What another interface says is no part of a record.
+        let recorder = self.recorder.take();
+        let answer = match self.bind_now().await {
+            Ok(()) => self.call(request).await,
+            Err(error) => Err(error),
+        };
+        self.client = manager;
+        self.recorder = recorder;
+        if let Err(CallError::Transport(error)) = &answer
+            && !matches!(error, TransportError::Status { .. })
+        {
+            return answer.map(Ok);
+        }
+        if self.pipe.turn_back(before).await? {
+            self.client = Client::new(SERVICE_CONTROL);
+            self.bind_now().await?;
+        }
+        Ok(answer)
+    }
+
+    /// Binds to the interface of the client.
+    async fn bind_now(&mut self) -> Result<(), CallError> {
+        let answer = self.pipe.transceive(&self.client.bind()).await?;
+        self.client.on_bind_reply(&answer)?;
+        Ok(())
     }
 
     /// Ends the connection politely.

@@ -6,6 +6,7 @@ mod ear;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod uptime;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use super::{Access, Auth, Ours, Transport, codes};
 pub(super) use channel::CallError;
 use channel::Channel;
 pub(super) use ear::{Ear, EarPlace};
+pub(super) use uptime::Uptime;
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
 const PIPE: &str = "svcctl";
@@ -263,7 +265,11 @@ impl Session {
                 asked.push((name.clone(), self.ask(name.as_str()).await?));
             }
         }
-        Ok(HostReading { services, asked })
+        Ok(HostReading {
+            services,
+            asked,
+            uptime: None,
+        })
     }
 
     async fn list(&mut self) -> Result<Vec<svcwatch_wire::scmr::EnumeratedService>, Failure> {

@@ -180,6 +180,22 @@ impl SmbPipe {
         }
     }
 
+    /// Opens another pipe of the same session; gives the one that was open, which stays so.
+    pub(super) async fn turn_to(&mut self, pipe: &str) -> Result<FileId, TransportError> {
+        let before = self.file;
+        self.open_pipe(pipe).await?;
+        Ok(before)
+    }
+
+    /// Closes the pipe that is open and goes back to this one.
+    pub(super) async fn turn_back(&mut self, before: FileId) -> Result<(), TransportError> {
+        let file_id = std::mem::replace(&mut self.file, before);
+        let close = CloseRequest { flags: 0, file_id };
+        self.ask(Command::Close, &close, "closing a pipe")
+            .await
+            .map(drop)
+    }
+
     /// Connects to the share of named pipes (MS-SMB2 2.2.9).
     async fn connect_tree(&mut self, target: &SmbTarget<'_>) -> Result<(), TransportError> {
         const DOING: &str = r"connecting to the share IPC$";

@@ -16,8 +16,8 @@ use svcwatch_core::{
     notice::{ToldEvent, Why},
     observe::{ServiceDetails, State},
     record::{
-        AccountRow, Acknowledged, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow,
-        GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, TargetRow, Told,
+        AccountRow, Acknowledged, AttemptRow, BootRow, DeliveryRow, DestinationRow, DroppedRow,
+        FeedRow, GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, TargetRow, Told,
     },
     silence::{SilenceId, SilenceRow},
     time::Wall,
@@ -34,7 +34,7 @@ pub(super) const TARGET: &str = "host, coalesce(host_shown, host), coalesce(serv
     wrong_since, pid, exit_code, service_exit_code, start_type, display_name, selected_start, details, restarts";
 pub(super) const HOST: &str =
     "coalesce(host_shown, host), computer_name, fault, cause, wrong_since, since, visible, seq,
-    visibility_seq, refused_until, removed, listed";
+    visibility_seq, refused_until, removed, listed, booted_at, grace_until, shutting_down_until";
 pub(super) const ACCOUNT: &str =
     "coalesce(account_shown, account), paused, paused_at, next_try, refused_by, seq";
 pub(super) const DESTINATION: &str =
@@ -174,6 +174,11 @@ pub(super) fn host(row: &Row<'_>) -> rusqlite::Result<HostRow> {
         seq: number(row, 7)?,
         visibility_seq: number(row, 8)?,
         refused_until: wall(row, 9)?,
+        boot: BootRow {
+            booted_at: wall(row, 12)?,
+            grace_until: wall(row, 13)?,
+            shutting_down_until: wall(row, 14)?,
+        },
         removed: row.get(10)?,
         listed: row.get(11)?,
     })

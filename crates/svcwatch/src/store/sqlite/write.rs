@@ -238,6 +238,9 @@ impl Batch<'_> {
                 wall(row.refused_until),
                 row.removed,
                 row.listed,
+                wall(row.boot.booted_at),
+                wall(row.boot.grace_until),
+                wall(row.boot.shutting_down_until),
             ],
         )
     }
@@ -445,8 +448,8 @@ const DETAILS: &str = "INSERT INTO details (text) VALUES (?1) ON CONFLICT (text)
 const DETAILS_NUMBER: &str = "SELECT number FROM details WHERE text = ?1";
 
 const HOST: &str = "INSERT OR REPLACE INTO host (host, host_shown, computer_name, fault, cause, wrong_since, since, visible, seq,
-        visibility_seq, refused_until, removed, listed)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+        visibility_seq, refused_until, removed, listed, booted_at, grace_until, shutting_down_until)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 const ACCOUNT: &str = "INSERT OR REPLACE INTO account (account, account_shown, paused, paused_at, next_try, refused_by, seq)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";

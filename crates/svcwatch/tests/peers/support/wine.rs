@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -28,7 +29,8 @@ const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 #[derive(Debug)]
 pub(crate) struct WineHost {
     samba: Samba,
-    bridge: Bridge,
+    bridge: Option<Bridge>,
+    socket: PathBuf,
     prefix: Prefix,
     relay_port: u16,
 }
@@ -53,18 +55,31 @@ impl WineHost {
         need(WINESERVER, "wine64");
         need(COMPILER, "gcc-mingw-w64-x86-64");
         let relay = build_relay();
+        let mut socket = PathBuf::new();
         let mut prefix = Prefix {
             relay: None,
             folder: copy_prefix(),
         };
+        // It stays when its last program ends, so that process numbers go on and do not begin anew.
+        // It goes on in the background, so it gets none of our pipes.
+        let started = prefix
+            .server()
+            .arg("--persistent")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(started.is_ok_and(|status| status.success()), "wineserver");
         let relay_port = prefix.start_relay(&relay);
         let mut bridge = None;
         let samba = Samba::start_with(settings, |pipes| {
-            bridge = Some(Bridge::start(&pipes.join("svcctl"), relay_port));
+            socket = pipes.join("svcctl");
+            bridge = Some(Bridge::start(&socket, relay_port));
         });
         Self {
             samba,
-            bridge: bridge.expect("Samba's pipes were there"),
+            bridge: Some(bridge.expect("Samba's pipes were there")),
+            socket,
             prefix,
             relay_port,
         }
@@ -77,7 +92,30 @@ impl WineHost {
 
     /// How many pipes of the service control manager are open through Samba.
     pub(crate) fn pipes(&self) -> usize {
-        self.bridge.pipes()
+        self.bridge.as_ref().map_or(0, Bridge::pipes)
+    }
+
+    /// Ends the service control manager with all its services, as a shutdown does; nobody answers any more.
+    pub(crate) fn shut_down(&mut self) {
+        drop(self.bridge.take());
+        drop(self.prefix.relay.take());
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let programs = self.prefix.programs();
+            if programs.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "Wine's services do not end");
+            // One that has ended meanwhile cannot be ended, which is as good.
+            drop(Command::new("kill").arg("-KILL").args(programs).output());
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Starts the service control manager anew, with what starts by itself.
+    pub(crate) fn boot(&mut self) {
+        self.relay_port = self.prefix.start_relay(&build_relay());
+        self.bridge = Some(Bridge::start(&self.socket, self.relay_port));
     }
 
     /// The port on loopback where the host speaks SMB.
@@ -111,6 +149,26 @@ impl Prefix {
         wine(self.folder.path())
     }
 
+    fn server(&self) -> Command {
+        let mut command = Command::new(WINESERVER);
+        command.env("WINEPREFIX", self.folder.path());
+        command
+    }
+
+    /// The processes of its programs, services too: those of this prefix that are not its server.
+    fn programs(&self) -> Vec<String> {
+        let ours = format!("WINEPREFIX={}", self.folder.path().display());
+        let processes = fs::read_dir("/proc").expect("Linux lists its processes");
+        let of_ours = processes.flatten().filter(|process| {
+            let read = |what| fs::read(process.path().join(what)).unwrap_or_default();
+            let holds = |text: &[u8], part: &str| String::from_utf8_lossy(text).contains(part);
+            holds(&read("environ"), &ours) && !holds(&read("cmdline"), "wineserver")
+        });
+        of_ours
+            .map(|process| process.file_name().to_string_lossy().into_owned())
+            .collect()
+    }
+
     /// Starts the relay; gives the port on which it listens.
     fn start_relay(&mut self, program: &Path) -> u16 {
         let mut relay = Running::start(self.wine().arg(program).stdout(Stdio::piped()));
@@ -140,11 +198,7 @@ impl Drop for Prefix {
     fn drop(&mut self) {
         // Ends every process of this prefix, and of no other; --wait is for the last of them to be gone.
         for option in ["--kill", "--wait"] {
-            let prefix = self.folder.path();
-            let ended = Command::new(WINESERVER)
-                .arg(option)
-                .env("WINEPREFIX", prefix)
-                .status();
+            let ended = self.server().arg(option).status();
             if let Err(error) = ended {
                 eprintln!("Wine could not be ended: {error}");
             }

@@ -15,6 +15,7 @@ use svcwatch_wire::scmr::{
     QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL, ServiceConfig, ServiceStatus,
     access,
 };
+use svcwatch_wire::srvs::{RemoteTimeOfDay, RemoteTimeOfDayReply, SERVER_SERVICE, TimeOfDay};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -52,6 +53,10 @@ pub(super) enum Trick {
     Rubbish,
     /// Tells of changes, in this way.
     Tells(Tells),
+    /// Has no server service.
+    NoServerService,
+    /// Never says how long it runs.
+    DeafServerService,
 }
 
 /// How a host tells of changes.
@@ -170,7 +175,10 @@ impl Host {
             },
         };
         reply.send(&mut stream).await.ok()?;
-        let mut server = Server::new(SERVICE_CONTROL);
+        let mut server = match self.trick {
+            Trick::NoServerService => Server::new(SERVICE_CONTROL),
+            _ => Server::new(SERVICE_CONTROL).also(SERVER_SERVICE),
+        };
         loop {
             let mut head = [0; 16];
             stream.read_exact(&mut head).await.ok()?;
@@ -213,6 +221,20 @@ impl Host {
     /// The answer to a call, or the fault.
     fn answer(&self, operation: u16, stub: &[u8]) -> Result<Vec<u8>, u32> {
         match operation {
+            RemoteTimeOfDay::OPNUM => {
+                if self.trick == Trick::DeafServerService {
+                    return Err(0);
+                }
+                let time = TimeOfDay {
+                    uptime: 90_000,
+                    ..TimeOfDay::default()
+                };
+                let reply = RemoteTimeOfDayReply {
+                    time: Some(time),
+                    code: Code::SUCCESS,
+                };
+                Ok(reply.encode())
+            }
             OpenScManager::OPNUM => {
                 let reply = match self.trick {
                     Trick::RefuseManager(code) => OpenScManagerReply {

@@ -2,6 +2,7 @@
 
 mod ears;
 pub(super) mod host;
+mod uptime;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ fn request(may_log_on: bool, ask: &[&str]) -> ProbeRequest {
         may_log_on,
         logons: 1,
         ask: ask.iter().map(|name| Name::new(name)).collect(),
+        uptime: false,
         timeout: Span(2_000),
     }
 }

@@ -137,6 +137,18 @@ fn a_database_of_form_4_keeps_its_hosts() {
 }
 
 #[test]
+fn a_database_of_form_6_keeps_its_hosts() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection, path(), &MIGRATIONS[..6]).unwrap();
+    let row =
+        "INSERT INTO host (host, since, seq, visibility_seq, removed) VALUES ('h', 5, 3, 0, 0)";
+    connection.execute_batch(row).unwrap();
+    migrate(&mut connection, path(), MIGRATIONS).unwrap();
+    let sql = "SELECT seq FROM host WHERE booted_at IS NULL AND grace_until IS NULL";
+    assert_eq!(connection.query_row(sql, [], |row| row.get(0)), Ok(3));
+}
+
+#[test]
 fn details_that_nobody_has_go_once_they_are_many() {
     let mut connection = Connection::open_in_memory().unwrap();
     migrate(&mut connection, path(), MIGRATIONS).unwrap();

@@ -152,6 +152,33 @@ impl Lines {
                 ),
             );
         }
+        self.boot(host);
+    }
+
+    /// How the host was booted, and what is held because of that.
+    fn boot(&mut self, host: &engine::Explanation) {
+        let booted = host.boot.booted_at.map_or_else(
+            || "when the host was booted is not known".to_owned(),
+            |at| format!("the host booted at {}", text::moment(at)),
+        );
+        let line = match (host.boot.grace_until, host.boot.shutting_down_until) {
+            (_, Some(until)) => format!(
+                "held: the host is shutting down; what it comes to is told if it is not back at {}",
+                text::moment(until)
+            ),
+            (Some(until), None) => format!(
+                "held: {booted}, until {}; then one notice tells what did not come back",
+                text::moment(until)
+            ),
+            (None, None) if host.boot_grace == Span::ZERO => {
+                format!("{booted}; after a boot nothing is held")
+            }
+            (None, None) => format!(
+                "{booted}; after a boot notices about its services are held for {}",
+                text::duration(host.boot_grace)
+            ),
+        };
+        self.add("boot", line);
     }
 
     /// What the account may see and do there.
@@ -458,6 +485,8 @@ const fn reason(why: Why) -> &'static str {
         Why::Summarized => "it stands in a summary",
         Why::MergedLater => "a later notice says it too",
         Why::Acknowledged => "somebody has taken note",
+        Why::BootGrace => "its host was booted, and what does not come back is told as one",
+        Why::ShuttingDown => "its host is shutting down, and that is told if it does not come back",
         Why::Silenced => "a silence covers it",
         Why::Maintenance => "a maintenance window covers it",
         Why::Expired => "it could not be delivered in time",

@@ -15,7 +15,8 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] = &[form_1, form_2, form_3, form_4, form_5, form_6];
+pub(super) const MIGRATIONS: &[Migration] =
+    &[form_1, form_2, form_3, form_4, form_5, form_6, form_7];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -103,6 +104,15 @@ CREATE TABLE details (
 ) STRICT;
 ALTER TABLE target ADD COLUMN details INTEGER;
 ";
+
+/// What is known of a host's last boot, and of the next one.
+fn form_7(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(
+        "ALTER TABLE host ADD COLUMN booted_at INTEGER;
+         ALTER TABLE host ADD COLUMN grace_until INTEGER;
+         ALTER TABLE host ADD COLUMN shutting_down_until INTEGER;",
+    )
+}
 
 /// Silences, and what of an incident is not told for now.
 fn form_4(step: &Transaction<'_>) -> rusqlite::Result<()> {

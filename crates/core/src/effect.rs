@@ -40,6 +40,7 @@ pub enum Effect {
     },
     /// Ask a host over its kept session to tell of the changes of a service. Answered by
     /// [`crate::event::Event::Heard`], any number of times; the last one is [`crate::hearing::News::Lost`],
+    /// [`crate::hearing::News::ShuttingDown`],
     /// [`crate::hearing::News::Refused`] or [`crate::hearing::News::NotOffered`].
     Listen {
         /// The host.

@@ -29,6 +29,11 @@ pub enum News {
         /// Why, for people.
         cause: String,
     },
+    /// It has ended because the host is shutting down (1115).
+    ShuttingDown {
+        /// Why, for people.
+        cause: String,
+    },
     /// The host refuses it for this service.
     Refused {
         /// Why, for people.
@@ -50,6 +55,8 @@ words! {
         Heard = "heard",
         /// It does not tell any more, and is asked to again.
         Lost = "lost",
+        /// It does not tell any more, because it is shutting down.
+        ShuttingDown = "shutting_down",
         /// It may not tell us of this service.
         Refused = "refused",
         /// It does not know how to.

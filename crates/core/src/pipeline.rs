@@ -187,7 +187,12 @@ impl Pipeline {
             if let Event::Observed(observation) = &event {
                 self.observed.remove(&observation.host);
             }
-            if let Event::Heard { ear, .. } = &event {
+            if let Event::Heard {
+                ear,
+                news: News::Changed { .. },
+                ..
+            } = &event
+            {
                 self.heard.remove(ear);
             }
             let step = self.engine.take(now, event);

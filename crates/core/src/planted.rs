@@ -72,6 +72,8 @@ words! {
         NotifyLostForgotten = "notify_lost_forgotten",
         /// News that comes while a host is being read has it not read again.
         HeardMeanwhileForgotten = "heard_meanwhile_forgotten",
+        /// A host that ends a registration because it shuts down is not taken for shutting down.
+        HeardShutdownIgnored = "heard_shutdown_ignored",
         /// A host of a group that cannot be seen counts as stopped.
         UnknownMemberIsStopped = "unknown_member_is_stopped",
         /// A service of a group is told as stopped while it moves.

@@ -54,6 +54,11 @@ impl Engine {
                 self.ears = self.ears.saturating_sub(1);
                 (Turn::Lost, Some(cause), in_sight)
             }
+            News::ShuttingDown { cause } => {
+                ear.lost(now);
+                self.ears = self.ears.saturating_sub(1);
+                (Turn::ShuttingDown, Some(cause), in_sight)
+            }
             News::Refused { cause } => {
                 ear.refused(now, cause.clone());
                 self.ears = self.ears.saturating_sub(1);
@@ -72,6 +77,9 @@ impl Engine {
             }
         };
         self.note_ear(name, service, turn, cause, step);
+        if turn == Turn::ShuttingDown && !planted::is(Planted::HeardShutdownIgnored) {
+            self.shuts_down(now, name, step);
+        }
         if reads {
             self.read_for_news(now, name);
         }

@@ -116,6 +116,9 @@ impl World {
         }
         self.machines[at].change(self.now, change);
         self.look_at_ears();
+        if let MachineChange::ShutDownAndBoot(down, ..) = change {
+            self.foresee_news(*down);
+        }
     }
 
     /// Whether the monitor has remembered the computer name of a machine under each name that it has in the plan.

@@ -15,7 +15,7 @@ use svcwatch_core::{
     hearing::{EarId, News},
     id::Name,
     limits,
-    observe::State,
+    observe::{Fault, State},
     plan::HostPlan,
 };
 
@@ -47,8 +47,21 @@ pub(crate) enum Turn {
     Tells(EarId, State),
     /// It does not tell any more.
     Lost(EarId),
+    /// It does not tell any more, because it shuts down.
+    ShutsDown(EarId),
     /// Something may have changed that is to be told of.
     Look,
+}
+
+/// What a registration comes to when it is looked at.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// It goes on, and has this to tell.
+    Tells(State),
+    /// It broke.
+    Broke,
+    /// Its host shuts down.
+    ShutsDown,
 }
 
 /// What is registered, and whose news waits for a reading.
@@ -160,6 +173,7 @@ impl World {
             Turn::Stands(ear) => self.ear_stands(ear),
             Turn::Tells(ear, state) => self.ear_tells(ear, state),
             Turn::Lost(ear) => self.lose(ear, "it broke"),
+            Turn::ShutsDown(ear) => self.says_goodbye(ear),
             Turn::Look => self.look_at_ears(),
         }
     }
@@ -195,6 +209,14 @@ impl World {
         }
     }
 
+    /// A host ends a registration because it shuts down; its other calls say the same.
+    fn says_goodbye(&mut self, id: EarId) {
+        if let Some(ear) = self.ears.standing.remove(&id) {
+            let cause = "1115".to_string();
+            self.news(&ear, id, News::ShuttingDown { cause });
+        }
+    }
+
     fn news(&mut self, ear: &Ear, id: EarId, news: News) {
         self.say(|| format!("news of {} {}: {news:?}", ear.host, ear.service));
         let reads = matches!(news, News::Changed { .. } | News::Listening);
@@ -219,8 +241,14 @@ impl World {
             if !ear.stands {
                 continue;
             }
+            if machine.mode(self.now) == Mode::Fault(Fault::ShuttingDown) {
+                // Nothing more is told by it.
+                ear.stands = false;
+                due.push((*id, Due::ShutsDown));
+                continue;
+            }
             if machine.session.is_none() || machine.session_since != ear.session_since {
-                due.push((*id, None));
+                due.push((*id, Due::Broke));
                 continue;
             }
             let Some(service) = machine.services.iter().find(|one| one.name == ear.service) else {
@@ -230,7 +258,7 @@ impl World {
             let lasts = matches!(state, State::Running | State::Stopped | State::Paused);
             if lasts && state != ear.last && service.visible() == Visible::Listed {
                 ear.last = state;
-                due.push((*id, Some(state)));
+                due.push((*id, Due::Tells(state)));
             }
         }
         for (id, state) in due {
@@ -239,13 +267,20 @@ impl World {
     }
 
     /// A registration tells of a change, or of its end: now, soon, often, falsely, or never.
-    fn tell_of(&mut self, id: EarId, state: Option<State>) {
+    fn tell_of(&mut self, id: EarId, end: Due) {
         let chance = &mut self.ears.chance;
         let soon = self.now + chance.between(0, 300);
-        let Some(state) = state else {
-            let end = self.now + chance.between(0, 2 * SECOND);
-            self.later(end, Item::Ear(Turn::Lost(id)));
-            return;
+        let state = match end {
+            Due::Tells(state) => state,
+            Due::ShutsDown if chance.chance(80) => {
+                self.later(soon, Item::Ear(Turn::ShutsDown(id)));
+                return;
+            }
+            Due::ShutsDown | Due::Broke => {
+                let end = self.now + chance.between(0, 2 * SECOND);
+                self.later(end, Item::Ear(Turn::Lost(id)));
+                return;
+            }
         };
         let times = if chance.chance(10) { 40 } else { 1 };
         let lie = chance
@@ -255,6 +290,7 @@ impl World {
         match chance.below(100) {
             0..10 => {}
             10..20 => self.later(soon, Item::Ear(Turn::Lost(id))),
+            20..30 => self.later(lies_at, Item::Ear(Turn::Tells(id, state))),
             _ => {
                 for turn in 0..times {
                     self.later(soon + turn, Item::Ear(Turn::Tells(id, state)));
@@ -263,6 +299,13 @@ impl World {
         }
         if let Some(lie) = lie {
             self.later(lies_at, Item::Ear(Turn::Tells(id, lie)));
+        }
+    }
+
+    /// Times at which a machine has something to tell that goes down now.
+    pub(crate) fn foresee_news(&mut self, down: u64) {
+        for at in (0..=down).step_by(700) {
+            self.later(self.now + at, Item::Ear(Turn::Look));
         }
     }
 

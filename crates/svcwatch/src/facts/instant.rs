@@ -42,7 +42,7 @@ impl InstantMetrics {
         );
         registry.register(
             "svcwatch_instant_events",
-            "What became of registrations with hosts: listening, heard, lost, refused, not_offered or ended",
+            "What became of registrations with hosts: listening, heard, lost, shutting_down, refused, not_offered or ended",
             self.events.clone(),
         );
     }
@@ -69,7 +69,7 @@ impl InstantMetrics {
             Turn::Listening | Turn::Heard | Turn::Ended => {
                 tracing::debug!(%host, %service, turn = event, "heard at once");
             }
-            Turn::Lost => {
+            Turn::Lost | Turn::ShuttingDown => {
                 tracing::info!(%host, %service, %cause, "the host does not tell of a service any more; it is read and asked again");
             }
             Turn::Refused | Turn::NotOffered => {

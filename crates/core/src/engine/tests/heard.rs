@@ -95,6 +95,35 @@ fn a_change_is_read_before_it_is_told_and_told_without_being_held() {
 }
 
 #[test]
+fn a_host_that_shuts_down_says_so_first_here() {
+    let mut story = Story::new(instant(&["One", "Two"]));
+    let running = list(&[("One", State::Running), ("Two", State::Running)]);
+    story.pass(Span::minutes(2), &running);
+    story.hear("One", News::Listening);
+    story.pass(Span(100), &running);
+    let cause = "error 1115".to_string();
+    story.hear("One", News::ShuttingDown { cause });
+    // What stops now stops with its host, and is not told even where it is to be told at once.
+    let stopped = list(&[("One", State::Stopped), ("Two", State::Running)]);
+    story.pass(Span::seconds(5), &stopped);
+    story.pass(Span::minutes(4), &fault(Fault::Unreachable));
+    assert_eq!(story.words(), [], "it is given time to come back");
+    story.pass(Span::minutes(3), &fault(Fault::Unreachable));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::HostUnreachable)]);
+
+    // One that says so and stays is told after all.
+    let mut story = Story::new(instant(&["One", "Two"]));
+    story.pass(Span::minutes(2), &running);
+    let cause = "error 1115".to_string();
+    story.hear("One", News::ShuttingDown { cause });
+    story.pass(Span::seconds(5), &stopped);
+    assert_eq!(story.words(), []);
+    story.pass(limits::SHUTTING_DOWN_QUIET, &stopped);
+    assert_eq!(story.words().len(), 1);
+    assert!(story.ears.iter().any(|(name, _)| *name == "One".into()));
+}
+
+#[test]
 fn those_that_follow_are_held() {
     let mut story = Story::new(instant(&["One", "Two"]));
     let state = |two| list(&[("One", State::Stopped), ("Two", two)]);

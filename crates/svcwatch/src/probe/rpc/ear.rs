@@ -153,7 +153,9 @@ fn refusal(code: Code, doing: &str) -> News {
         Code::ACCESS_DENIED => News::Refused { cause },
         ABORTED => lost("the host gave the registration up (error 1235)"),
         LAGGING => lost("there were more changes than the host could tell us of (error 1294)"),
-        Code::SHUTDOWN_IN_PROGRESS => lost("the host is shutting down (error 1115)"),
+        Code::SHUTDOWN_IN_PROGRESS => News::ShuttingDown {
+            cause: "the host is shutting down (error 1115)".to_owned(),
+        },
         Code::SERVICE_DOES_NOT_EXIST => lost("the service is not installed any more (error 1060)"),
         code if NOT_OFFERED.contains(&code) => News::NotOffered { cause },
         _ => lost(cause),
@@ -369,7 +371,11 @@ mod tests {
                 "{code}"
             );
         }
-        for code in [6, 1060, 1072, 1115, 1235, 1294] {
+        assert!(matches!(
+            refusal(Code(1115), "x"),
+            News::ShuttingDown { .. }
+        ));
+        for code in [6, 1060, 1072, 1235, 1294] {
             assert!(
                 matches!(refusal(Code(code), "x"), News::Lost { .. }),
                 "{code}"

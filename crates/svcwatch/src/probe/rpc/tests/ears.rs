@@ -59,7 +59,7 @@ async fn a_thousand_changes_are_all_heard_and_the_end_leaves_nothing() {
 
 #[tokio::test]
 async fn what_the_host_answers_instead_is_named() {
-    let lost = |news: &News| matches!(news, News::Lost { .. });
+    let lost = |news: &News| matches!(news, News::Lost { .. } | News::ShuttingDown { .. });
     for (code, named) in [
         (1235, "1235"),
         (1294, "1294"),
@@ -75,6 +75,8 @@ async fn what_the_host_answers_instead_is_named() {
             lost(&ended) && format!("{ended:?}").contains(named),
             "{code}: {ended:?}"
         );
+        let goes_down = matches!(ended, News::ShuttingDown { .. });
+        assert_eq!(goes_down, code == 1115, "{ended:?}");
         quiet(&host, &mut ears, 1).await;
     }
     let tells = Trick::Tells(Tells::Refuses(5));

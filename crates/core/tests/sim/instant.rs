@@ -390,7 +390,10 @@ impl World {
                     && ear.service == service.name
                     && ear.session_since == machine.session_since
             });
-            there && entry.is_some_and(|entry| entry.instant) && !stands
+            // Another host of the same machine may have selected it for what it is no more.
+            let known = (host.name.clone(), service.name.clone());
+            let watched = self.page.services.contains_key(&known);
+            there && watched && entry.is_some_and(|entry| entry.instant) && !stands
         });
         if let Some(service) = deaf {
             let sentence = format!(

@@ -292,6 +292,7 @@ impl Oracle {
             return;
         };
         self.takings.insert(sent.lane.0.0.clone(), now);
+        self.took.insert(sent.lane.0.clone(), now);
         if self.ledger.taken.contains_key(key) {
             return;
         }

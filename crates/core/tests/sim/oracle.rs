@@ -10,7 +10,7 @@ use crate::{
         Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, streak, told_as,
         wrong,
     },
-    store::Store,
+    store::{Recipient, Store},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,6 +85,8 @@ pub(crate) struct Oracle {
     pub(crate) refusals: BTreeMap<Name, Vec<u64>>,
     /// When each destination last took something.
     pub(crate) takings: BTreeMap<Name, u64>,
+    /// The same for each recipient there.
+    pub(crate) took: BTreeMap<Recipient, u64>,
     /// When the store was last slow or failing.
     pub(crate) store_slow_at: u64,
     /// Services that were ever seen running.
@@ -349,7 +351,7 @@ impl Oracle {
                 let stuck_after = self.stuck_after(state);
                 if opening && held < entry.for_span.0 {
                     why = format!("it was so for {held} ms only, of {}", entry.for_span.0);
-                } else if !stuck && agreeing(runs, at) < entry.confirm {
+                } else if !stuck && agreeing(runs, at, entry.confirm) < entry.confirm {
                     why = format!("{} readings agreed, of {}", run.count, entry.confirm);
                 } else if stuck && still < stuck_after {
                     why = format!("its checkpoint stood for {still} ms only, of {stuck_after}");

@@ -228,10 +228,12 @@ impl Prober {
 
     /// Asks a host over its kept session to tell of a service's changes, until `deadline`. It never logs on.
     async fn listen(&self, host: &Name, service: &Name, deadline: Instant) -> Result<Ear, News> {
-        let slot = self.slot(host);
-        let place = match timeout_at(deadline, slot.lock()).await {
-            Ok(mut kept) => kept.as_mut().map(|session| session.ear_place(host)),
-            Err(_) => None,
+        let place = match self.known_slot(host) {
+            Some(slot) => match timeout_at(deadline, slot.lock()).await {
+                Ok(mut kept) => kept.as_mut().map(|session| session.ear_place(host)),
+                Err(_) => None,
+            },
+            None => None,
         };
         let Some(place) = place else {
             let cause = "no session with the host is open".to_owned();
@@ -242,7 +244,9 @@ impl Prober {
 
     /// Ends the session with a host where it was given up; the next check opens another.
     async fn end_where_over(&self, host: &Name) {
-        let slot = self.slot(host);
+        let Some(slot) = self.known_slot(host) else {
+            return;
+        };
         let over = slot.lock().await.take_if(|session| session.is_over());
         if let Some(session) = over {
             session.end().await;
@@ -274,6 +278,12 @@ impl Prober {
             .values()
             .filter(|slot| slot.try_lock().map_or(true, |session| session.is_some()))
             .count()
+    }
+
+    /// The place of a host's session, where it was not forgotten meanwhile.
+    fn known_slot(&self, host: &Name) -> Option<Slot> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.get(host).cloned()
     }
 
     fn slot(&self, host: &Name) -> Slot {

@@ -27,6 +27,16 @@ const STOPS: usize = 20;
 const MEDIAN: Duration = Duration::from_secs(1);
 const SLOWEST: Duration = Duration::from_secs(5);
 
+/// How often a session breaks.
+const BREAKS: u64 = 3;
+
+/// How many threads a host may begin and keep for reasons of its own.
+const THREADS_OF_ITS_OWN: usize = 3;
+
+/// How often a service changes as fast as it can, and how long nothing follows that.
+const CHANGES: usize = 1_000;
+const QUIET: Duration = Duration::from_secs(5);
+
 /// svcwatch in this process, with a webhook.
 struct Watch {
     app: App,
@@ -37,15 +47,15 @@ struct Watch {
 }
 
 impl Watch {
-    /// Watches the service Spooler, which is to be heard at once, with readings so far apart.
-    async fn begin(port: u16, every: &str) -> Self {
+    /// Watches a service that is to be heard at once, with readings so far apart.
+    async fn begin(port: u16, service: &'static str, every: &str) -> Self {
         let (hook, told) = webhook();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let password = folder.path().join("password");
         fs::write(&password, PASSWORD).expect("a file can be written");
         fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
         let config = folder.path().join("svcwatch.yaml");
-        fs::write(&config, text(port, hook, every, "on")).expect("a file can be written");
+        fs::write(&config, text(port, hook, service, every, "on")).expect("a file can be written");
         let options = Options {
             data: Some(folder.path().join("data")),
             ..Options::default()
@@ -101,6 +111,19 @@ impl Watch {
         .await;
     }
 
+    /// The kind of the last message, where there is one.
+    fn last_kind(&self) -> Option<String> {
+        let told = self.told.lock().expect("nobody panicked");
+        told.last().map(|message| message.kind.clone())
+    }
+
+    fn last_body(&self) -> String {
+        let told = self.told.lock().expect("nobody panicked");
+        told.last()
+            .map(|message| message.body.clone())
+            .unwrap_or_default()
+    }
+
     fn told(&self) -> usize {
         self.told.lock().expect("nobody panicked").len()
     }
@@ -118,13 +141,13 @@ impl Watch {
     }
 }
 
-fn text(port: u16, hook: u16, every: &str, instant: &str) -> String {
+fn text(port: u16, hook: u16, service: &str, every: &str, instant: &str) -> String {
     format!(
         "listen: 127.0.0.1:0\n\
          instant: {instant}\n\
          credentials: {{ ops: {{ user: {ADMINISTRATOR}, password: {{ file: password }} }} }}\n\
          defaults: {{ every: {every}, timeout: 20s, credentials: ops }}\n\
-         hosts: [{{ name: lab, address: 127.0.0.1, port: {port}, services: [{{ name: Spooler, instant: true }}] }}]\n\
+         hosts: [{{ name: lab, address: 127.0.0.1, port: {port}, services: [{{ name: {service}, instant: true }}] }}]\n\
          destinations: {{ hook: {{ type: webhook, url: 'http://127.0.0.1:{hook}/in' }} }}\n"
     )
 }
@@ -146,11 +169,21 @@ fn children(of: u32) -> Vec<Pid> {
         .collect()
 }
 
+/// Ends the processes that serve our sessions, as a host that goes down in the middle of a blocked call.
+fn end_sessions(host: &WineHost) {
+    for child in children(host.samba().process_id()) {
+        // One that has ended meanwhile is as good as ended by us.
+        if let Err(error) = kill_process(child, Signal::KILL) {
+            println!("{error}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_is_heard_at_once_and_told() {
     let host = WineHost::start();
     host.start_service("Spooler");
-    let watch = Watch::begin(host.port(), "1h").await;
+    let watch = Watch::begin(host.port(), "Spooler", "1h").await;
     watch.wait_listening(1).await;
     let mut control = host.control();
     let spooler = control.open("Spooler");
@@ -174,8 +207,11 @@ async fn a_stop_is_heard_at_once_and_told() {
     assert!(host.pipes() <= 2, "{} pipes are open", host.pipes());
 
     // One word ends it all.
-    fs::write(watch.config(), text(watch.port, watch.hook, "1h", "off"))
-        .expect("a file can be written");
+    fs::write(
+        watch.config(),
+        text(watch.port, watch.hook, "Spooler", "1h", "off"),
+    )
+    .expect("a file can be written");
     watch.app.reload().await.expect("it is good");
     watch
         .wait("nothing is registered", async |watch| {
@@ -191,29 +227,130 @@ async fn a_stop_is_heard_at_once_and_told() {
 async fn a_session_that_breaks_is_listened_to_anew_and_leaks_nothing() {
     let host = WineHost::start();
     host.start_service("Spooler");
-    let watch = Watch::begin(host.port(), "1h").await;
+    let watch = Watch::begin(host.port(), "Spooler", "1h").await;
     watch.wait_listening(1).await;
-    for round in 1..=3 {
-        // The process that serves our session, as a host that goes down in the middle of a blocked call.
-        for child in children(host.samba().process_id()) {
-            // One that has ended meanwhile is as good as ended by us.
-            if let Err(error) = kill_process(child, Signal::KILL) {
-                println!("{error}");
-            }
-        }
+    let threads = host.threads();
+    for round in 1..=BREAKS {
+        end_sessions(&host);
         watch.wait_listening(1 + round).await;
     }
     let lost = watch
         .metric("svcwatch_instant_events_total{event=\"lost\"}")
         .await;
-    assert!(lost >= 3, "{lost}");
+    assert!(lost >= BREAKS, "{lost}");
     let mut control = host.control();
     let spooler = control.open("Spooler");
     let begun = control.stop(spooler);
     let took = watch.told_after(begun, 1).await;
-    println!("after three broken sessions a stop was told after {took:?}");
+    println!("after {BREAKS} broken sessions a stop was told after {took:?}");
     watch
         .wait("the pipes of the broken sessions are closed", async |_| {
+            host.pipes() <= 2
+        })
+        .await;
+    watch
+        .wait("the host waits for nobody any more", async |_| {
+            host.threads() <= threads + THREADS_OF_ITS_OWN
+        })
+        .await;
+    println!(
+        "threads of the host: {threads} before, {} after",
+        host.threads()
+    );
+    watch.app.stop().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_changes_in_a_second_lose_nothing_at_the_end() {
+    let host = WineHost::start();
+    host.add_service("Busy");
+    let mut control = host.control();
+    let busy = control.open_as_its_own("Busy");
+    control.set_runs(busy, true);
+    let watch = Watch::begin(host.port(), "Busy", "1h").await;
+    watch.wait_listening(1).await;
+    let checks = "svcwatch_checks_total{result=\"ok\"}";
+    for (runs, kind) in [(false, "opened"), (true, "resolved")] {
+        let before = watch.metric(checks).await;
+        let begun = Instant::now();
+        for _ in 0..CHANGES / 2 {
+            control.set_runs(busy, !runs);
+            control.set_runs(busy, runs);
+        }
+        let took = begun.elapsed();
+        let says = |watch: &Watch| watch.last_kind().as_deref() == Some(kind);
+        watch
+            .wait("the last message says how it is", async |watch| says(watch))
+            .await;
+        tokio::time::sleep(QUIET).await;
+        assert!(says(&watch), "it is still the last one");
+        let checked = watch.metric(checks).await - before;
+        println!(
+            "{CHANGES} changes in {took:?}: {checked} readings, {} messages in all",
+            watch.told()
+        );
+        // Five at once, then one each second, and as many that a service which left running leads to.
+        let most = 2 * (took + QUIET).as_secs() + 10;
+        assert!(checked <= most, "{checked} readings, at most {most}");
+    }
+    assert_eq!(watch.metric("svcwatch_instant_registrations ").await, 1);
+    assert!(host.pipes() <= 2, "{} pipes are open", host.pipes());
+    watch.app.stop().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_vanishes_while_it_is_heard_is_told_as_missing_and_not_held() {
+    let host = WineHost::start();
+    host.add_service("Gone");
+    let mut control = host.control();
+    let gone = control.open_as_its_own("Gone");
+    control.set_runs(gone, true);
+    let watch = Watch::begin(host.port(), "Gone", "2s").await;
+    watch.wait_listening(1).await;
+    control.close(gone);
+    host.remove_service("Gone");
+    // Wine tells of no deletion, and keeps what somebody listens to: until the session is over it is there.
+    end_sessions(&host);
+    watch.told_after(Instant::now(), 1).await;
+    let body = watch.last_body();
+    assert!(body.contains("\"missing\""), "{body}");
+    watch
+        .wait("its registration is over", async |watch| {
+            watch.metric("svcwatch_instant_registrations ").await == 0 && host.pipes() <= 2
+        })
+        .await;
+    watch.app.stop().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_booted_in_the_middle_of_a_wait_is_listened_to_again() {
+    let mut host = WineHost::start();
+    host.start_service("Spooler");
+    let watch = Watch::begin(host.port(), "Spooler", "1s, boot_grace: 0s").await;
+    watch.wait_listening(1).await;
+    host.shut_down();
+    watch
+        .wait("the wait is broken", async |watch| {
+            watch.metric("svcwatch_instant_registrations ").await == 0
+        })
+        .await;
+    assert_eq!(watch.told(), 0, "nobody knows how the service is");
+    host.boot();
+    host.start_service("Spooler");
+    watch.wait_listening(2).await;
+    watch
+        .wait("it is well", async |watch| {
+            watch.last_kind().is_none_or(|kind| kind == "resolved")
+        })
+        .await;
+    let told = watch.told();
+    let mut control = host.control();
+    let spooler = control.open("Spooler");
+    let begun = control.stop(spooler);
+    let took = watch.told_after(begun, told + 1).await;
+    println!("after a boot a stop was told after {took:?}");
+    watch
+        .wait("nothing of the first wait is left", async |_| {
             host.pipes() <= 2
         })
         .await;
@@ -223,7 +360,7 @@ async fn a_session_that_breaks_is_listened_to_anew_and_leaks_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_cannot_tell_is_read_as_ever_and_explain_says_so() {
     let samba = Samba::start(&Settings::default());
-    let watch = Watch::begin(samba.port(), "1s").await;
+    let watch = Watch::begin(samba.port(), "Spooler", "1s").await;
     watch
         .wait("the host says that it cannot", async |watch| {
             watch

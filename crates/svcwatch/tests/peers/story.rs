@@ -38,8 +38,8 @@ const PYTHON: &str = "/usr/bin/python3";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Message {
     key: String,
-    kind: String,
-    body: String,
+    pub(crate) kind: String,
+    pub(crate) body: String,
 }
 
 /// What arrived at one destination, in order.

@@ -4,14 +4,68 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use svcwatch_wire::WireError;
 use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL};
 use svcwatch_wire::scmr::{
-    Code, ControlService, CurrentState, Handle, OpenScManager, OpenService, QueryServiceStatusEx,
-    Reply, Request, StartService, access, controls,
+    CloseServiceHandle, Code, ControlService, CurrentState, Handle, OpenScManager, OpenService,
+    QueryServiceStatusEx, Reply, Request, StartService, access, controls,
 };
 
 /// How long a service may take to start or stop.
 const CHANGES_WITHIN: Duration = Duration::from_secs(30);
+
+/// The right to say the state of a service (`SERVICE_SET_STATUS`, MS-SCMR 3.1.4).
+const SET_STATUS: u32 = 0x8000;
+
+/// `RSetServiceStatus` (MS-SCMR 3.1.4.8), which only services send.
+#[derive(Debug)]
+struct SetServiceStatus {
+    service: Handle,
+    runs: bool,
+}
+
+impl Request for SetServiceStatus {
+    const OPNUM: u16 = 7;
+    type Reply = SetServiceStatusReply;
+
+    fn encode(&self) -> Vec<u8> {
+        let state: u32 = if self.runs { 4 } else { 1 };
+        // A process of its own that takes a stop, and nothing else.
+        let words = [0x10, state, 1, 0, 0, 0, 0];
+        let status = words.into_iter().flat_map(u32::to_le_bytes);
+        self.service.0.into_iter().chain(status).collect()
+    }
+
+    fn decode(_: &[u8]) -> Result<Self, WireError> {
+        Err(WireError::BadValue {
+            what: "a call that only clients send",
+            value: u32::from(Self::OPNUM),
+        })
+    }
+}
+
+/// The answer to it.
+#[derive(Debug)]
+struct SetServiceStatusReply(Code);
+
+impl Reply for SetServiceStatusReply {
+    fn encode(&self) -> Vec<u8> {
+        self.0.0.to_le_bytes().to_vec()
+    }
+
+    fn decode(stub: &[u8]) -> Result<Self, WireError> {
+        let code = stub.try_into().map_err(|_| WireError::Truncated {
+            what: "a code",
+            need: 4,
+            have: stub.len(),
+        })?;
+        Ok(Self(Code(u32::from_le_bytes(code))))
+    }
+
+    fn code(&self) -> Code {
+        self.0
+    }
+}
 
 /// A connection to the service control manager itself.
 #[derive(Debug)]
@@ -87,6 +141,28 @@ impl Control {
             access: access::QUERY_STATUS | access::START | access::STOP,
         });
         opened.handle.expect("the service is there")
+    }
+
+    /// Opens a service as its own program does, to say its state.
+    pub(crate) fn open_as_its_own(&mut self, name: &str) -> Handle {
+        let opened = self.call(&OpenService {
+            manager: self.manager,
+            name: name.to_owned(),
+            access: access::QUERY_STATUS | SET_STATUS,
+        });
+        opened.handle.expect("the service is there")
+    }
+
+    /// Says that a service runs or is stopped, as its own program does; Wine believes whoever may.
+    pub(crate) fn set_runs(&mut self, service: Handle, runs: bool) {
+        let reply = self.call(&SetServiceStatus { service, runs });
+        assert_eq!(reply.0, Code::SUCCESS, "Wine believes it");
+    }
+
+    /// Closes a handle.
+    pub(crate) fn close(&mut self, handle: Handle) {
+        let reply = self.call(&CloseServiceHandle { handle });
+        assert_eq!(reply.code(), Code::SUCCESS, "it was open");
     }
 
     /// Asks a service to stop; gives when that was asked.

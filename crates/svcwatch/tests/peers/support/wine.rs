@@ -133,6 +133,27 @@ impl WineHost {
         run(self.prefix.wine().args(["net", "start", name]));
     }
 
+    /// Adds a service that has no program: its state is what it is said to be.
+    pub(crate) fn add_service(&self, name: &str) {
+        let sets = ["binPath=", "C:\\none.exe"];
+        run(self.prefix.wine().args(["sc", "create", name]).args(sets));
+    }
+
+    /// Removes a service.
+    pub(crate) fn remove_service(&self, name: &str) {
+        run(self.prefix.wine().args(["sc", "delete", name]));
+    }
+
+    /// How many threads the host's programs have, services and their manager included.
+    pub(crate) fn threads(&self) -> usize {
+        let programs = self.prefix.programs();
+        let threads = programs.iter().map(|id| {
+            // One that has ended meanwhile has none.
+            fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count)
+        });
+        threads.sum()
+    }
+
     /// Stops a service on the host itself.
     pub(crate) fn stop_service(&self, name: &str) {
         run(self.prefix.wine().args(["net", "stop", name]));

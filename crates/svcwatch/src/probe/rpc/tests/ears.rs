@@ -98,6 +98,22 @@ async fn what_the_host_answers_instead_is_named() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_to_be_deleted_is_not_held_back_by_us() {
+    let tells = Trick::Tells(Tells::Deletion);
+    let (host, _, _prober, mut ears) = listening(tells, "Spooler").await;
+    assert_eq!(news(&mut ears).await, News::Listening);
+    // It has the host read, and the handle that would keep the service is closed.
+    assert!(matches!(news(&mut ears).await, News::Changed { .. }));
+    let ended = news(&mut ears).await;
+    let named = format!("{ended:?}").contains("1072");
+    assert!(
+        matches!(ended, News::Lost { .. }) && named,
+        "it is to be deleted: {ended:?}"
+    );
+    quiet(&host, &mut ears, 1).await;
+}
+
+#[tokio::test]
 async fn a_host_that_does_not_know_the_call_offers_nothing() {
     let (host, _, _prober, mut ears) = listening(Trick::None, "Spooler").await;
     assert!(matches!(news(&mut ears).await, News::NotOffered { .. }));

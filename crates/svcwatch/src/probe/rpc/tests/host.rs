@@ -68,9 +68,14 @@ pub(super) enum Tells {
     Code(usize, u32),
     /// Refuses to with this code.
     Refuses(u32),
+    /// That the service is to be deleted, after which it cannot be asked about any more.
+    Deletion,
     /// Closes the connection in the middle of the wait.
     Breaks,
 }
+
+/// `ERROR_SERVICE_MARKED_FOR_DELETE` (MS-ERREF 2.2).
+const MARKED_FOR_DELETE: Code = Code(1072);
 
 /// Instead of a fault: no answer at all, and the end of the connection.
 const SILENCE: u32 = 0;
@@ -291,6 +296,7 @@ impl Host {
         };
         let (notify, code) = match tells {
             Tells::Refuses(code) => (None, Code(code)),
+            Tells::Deletion if self.told.load(Ordering::SeqCst) > 0 => (None, MARKED_FOR_DELETE),
             _ => (Some(SERVICE), Code::SUCCESS),
         };
         Ok(NotifyServiceStatusChangeReply { notify, code }.encode())
@@ -301,6 +307,7 @@ impl Host {
         let (changes, code) = match self.trick {
             Trick::Tells(Tells::Changes(most)) => (most, None),
             Trick::Tells(Tells::Code(most, code)) => (most, Some(code)),
+            Trick::Tells(Tells::Deletion) => (1, None),
             _ => return Err(END),
         };
         let status = ProcessStatus {

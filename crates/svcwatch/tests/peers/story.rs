@@ -39,7 +39,7 @@ const PYTHON: &str = "/usr/bin/python3";
 pub(crate) struct Message {
     key: String,
     pub(crate) kind: String,
-    pub(crate) body: String,
+    body: String,
 }
 
 /// What arrived at one destination, in order.

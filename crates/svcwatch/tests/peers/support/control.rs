@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use svcwatch_wire::WireError;
 use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL};
 use svcwatch_wire::scmr::{
-    CloseServiceHandle, Code, ControlService, CurrentState, Handle, OpenScManager, OpenService,
-    QueryServiceStatusEx, Reply, Request, StartService, access, controls,
+    Code, ControlService, CurrentState, Handle, OpenScManager, OpenService, QueryServiceStatusEx,
+    Reply, Request, StartService, access, controls,
 };
 
 /// How long a service may take to start or stop.
@@ -157,12 +157,6 @@ impl Control {
     pub(crate) fn set_runs(&mut self, service: Handle, runs: bool) {
         let reply = self.call(&SetServiceStatus { service, runs });
         assert_eq!(reply.0, Code::SUCCESS, "Wine believes it");
-    }
-
-    /// Closes a handle.
-    pub(crate) fn close(&mut self, handle: Handle) {
-        let reply = self.call(&CloseServiceHandle { handle });
-        assert_eq!(reply.code(), Code::SUCCESS, "it was open");
     }
 
     /// Asks a service to stop; gives when that was asked.

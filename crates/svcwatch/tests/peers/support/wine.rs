@@ -139,11 +139,6 @@ impl WineHost {
         run(self.prefix.wine().args(["sc", "create", name]).args(sets));
     }
 
-    /// Removes a service.
-    pub(crate) fn remove_service(&self, name: &str) {
-        run(self.prefix.wine().args(["sc", "delete", name]));
-    }
-
     /// How many threads the host's programs have, services and their manager included.
     pub(crate) fn threads(&self) -> usize {
         let programs = self.prefix.programs();

@@ -74,8 +74,9 @@ pub const UPTIME_WRAP: u64 = 1 << 32;
 pub const UPTIME_SLACK: Span = Span::minutes(1);
 /// … and one part in so many of the time that passed since the uptime was read, by which two clocks may drift apart.
 pub const UPTIME_DRIFT_ONE_IN: u64 = 10_000;
-/// Processes of a host that must have changed, all at once, to be a boot where its uptime says nothing.
-pub const BOOT_PROCESSES_MIN: usize = 2;
+/// Processes of a host that must have changed, all at once, to be a boot where its uptime says nothing. An account that
+/// may see two services that are restarted together, as a database and its agent are, sees no boot in that.
+pub const BOOT_PROCESSES_MIN: usize = 3;
 /// Hosts that shut down or boot at the same time, from which on it is a night of reboots.
 pub const NIGHT_HOSTS: usize = 3;
 /// Time between two messages about a night of reboots.

@@ -28,6 +28,8 @@ words! {
         LogonsUnpaced = "logons_unpaced",
         /// A second password that a host refuses does not count.
         SecondPasswordFree = "second_password_free",
+        /// An account that is paused is used as if it were not.
+        PauseIgnored = "pause_ignored",
         /// A delivery is given up after three tries.
         RetryGivesUp = "retry_gives_up",
         /// What waits in the outbox is not restored.

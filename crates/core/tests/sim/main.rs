@@ -99,6 +99,42 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         "a host that had said before a crash that it shuts down was judged as if it had said so first after it",
     ),
     (
+        407,
+        "a host that said a second time within its five minutes that it shuts down was held to have five more",
+    ),
+    (
+        431,
+        "a line of a summary about a group did not say which group it is",
+    ),
+    (
+        485,
+        "what did not come back on a host was repeated in the report although it had gone down again",
+    ),
+    (
+        860,
+        "a route that led to no destination any more swallowed a restart without a reason",
+    ),
+    (
+        939,
+        "a route that led to no destination any more swallowed the move of a group without a reason",
+    ),
+    (
+        977,
+        "a host that lost its name after a boot was held to be shutting down still",
+    ),
+    (
+        1023,
+        "a host that once seemed to shut down and stayed was not given its time when it did shut down later",
+    ),
+    (
+        1291,
+        "what was silent before it said that it shuts down was judged as if it had gone silent by that",
+    ),
+    (
+        387,
+        "a boot in the minute in which its count of the uptime begins anew was held to be one that can be seen",
+    ),
+    (
         1198,
         "a reminder that waited for a summary was taken for one that is late",
     ),

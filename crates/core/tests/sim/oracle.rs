@@ -174,6 +174,11 @@ impl Oracle {
         self.grounds.get(&row.id).copied()
     }
 
+    /// The same by its number.
+    pub(crate) fn grounds_of_id(&self, id: Option<&IncidentId>) -> Option<u64> {
+        id.and_then(|id| self.grounds.get(id)).copied()
+    }
+
     fn judge_target(&mut self, store: &Store, window: Window, row: &TargetRow) {
         let before = store.targets.get(&(row.host.clone(), row.service.clone()));
         let known = before.map(|before| (before.state, before.hidden));

@@ -137,6 +137,16 @@ fn a_host_that_says_that_it_shuts_down_is_given_time() {
 }
 
 #[test]
+fn a_host_that_stayed_once_is_given_time_when_it_shuts_down_later() {
+    let mut story = one_host();
+    story.pass(Span::seconds(40), &fault(Fault::ShuttingDown));
+    story.pass(Span::minutes(20), &boot_list(1, None, &ALL));
+    story.pass(Span::seconds(40), &fault(Fault::ShuttingDown));
+    story.pass(Span::minutes(4), &fault(Fault::Unreachable));
+    assert_eq!(story.words(), []);
+}
+
+#[test]
 fn the_first_that_stops_is_held_while_its_host_goes_away() {
     let mut story = one_host();
     story.pass(Span::seconds(30), &boot_list(1, None, &LACKS_B));

@@ -11,8 +11,9 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 use svcwatch_core::{
+    effect::Fact,
     event::Event,
-    hearing::{EarId, News},
+    hearing::{self, EarId, News},
     id::Name,
     limits,
     observe::{Fault, State},
@@ -135,6 +136,15 @@ const fn offers(machine: usize) -> bool {
 }
 
 impl World {
+    /// The monitor was told by a registration that its host shuts down.
+    pub(crate) fn note_ear(&mut self, fact: &Fact) {
+        if let Fact::Ear { host, turn, .. } = fact
+            && *turn == hearing::Turn::ShuttingDown
+        {
+            self.oracle.says_so(host);
+        }
+    }
+
     /// The monitor asks a host to tell of a service.
     pub(crate) fn listen(&mut self, host: &Name, service: &Name, id: EarId) {
         let Some(&machine) = self.names.get(host) else {

@@ -85,7 +85,7 @@ impl World {
                 Subject::Destination(destination) => {
                     let mut everybody = self.recipients();
                     everybody.retain(|(name, _)| name == destination);
-                    let took = |one: &Recipient| self.oracle.took.get(one).copied();
+                    let took = |one: &Recipient| self.oracle.ledger.took.get(one).copied();
                     !everybody.is_empty() && everybody.iter().all(|one| took(one) >= Some(quiet))
                 }
                 Subject::Visibility(host) => self.is_planned(host) && self.hides_nothing(host),

@@ -10,7 +10,7 @@ use crate::{
         Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, streak, told_as,
         wrong,
     },
-    store::{Recipient, Store},
+    store::Store,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,8 +85,6 @@ pub(crate) struct Oracle {
     pub(crate) refusals: BTreeMap<Name, Vec<u64>>,
     /// When each destination last took something.
     pub(crate) takings: BTreeMap<Name, u64>,
-    /// The same for each recipient there.
-    pub(crate) took: BTreeMap<Recipient, u64>,
     /// When the store was last slow or failing.
     pub(crate) store_slow_at: u64,
     /// Services that were ever seen running.

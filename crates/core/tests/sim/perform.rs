@@ -12,7 +12,6 @@ use std::sync::Arc;
 use svcwatch_core::{
     effect::{Effect, Fact, ProbeRequest},
     event::{Event, Verdict},
-    hearing::Turn,
     id::{DeliveryKey, Name},
     limits,
     observe::{Asked, Fault, Logon, Observation, Outcome, State},
@@ -416,11 +415,7 @@ impl World {
     }
 
     fn note(&mut self, fact: &Fact) {
-        if let Fact::Ear { host, turn, .. } = fact
-            && *turn == Turn::ShuttingDown
-        {
-            self.oracle.says_so(host);
-        }
+        self.note_ear(fact);
         if let Fact::IncidentOpened { incident, .. } | Fact::IncidentResolved { incident, .. } =
             fact
             && !self.store.incidents.contains_key(incident)

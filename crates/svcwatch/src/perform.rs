@@ -3,7 +3,7 @@
 
 use crate::{
     dest::sender::{Destinations, Fallbacks, Senders},
-    probe::{Access, Prober},
+    probe::{Access, Ears, Prober},
     wiring::{self, Logons, Reach},
 };
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
@@ -36,6 +36,8 @@ pub struct Performer {
     tasks: JoinSet<Option<Event>>,
     /// What is answered for a task that breaks.
     instead: HashMap<Id, Option<Event>>,
+    /// Those that listen to services that are heard at once.
+    ears: Ears,
 }
 
 impl Performer {
@@ -48,6 +50,7 @@ impl Performer {
             logons,
             tasks: JoinSet::new(),
             instead: HashMap::new(),
+            ears: Ears::default(),
         }
     }
 
@@ -77,6 +80,10 @@ impl Performer {
             Effect::Probe(request) => self.probe(request),
             Effect::ReadConfig { host, services } => self.read_config(host, services),
             Effect::Forget { host } => self.forget(host),
+            Effect::Listen { host, service, ear } => {
+                self.ears.begin(&self.prober, host, service, ear);
+            }
+            Effect::StopListening { ear, .. } => self.ears.end(ear),
             Effect::Render {
                 delivery,
                 destination,
@@ -130,8 +137,12 @@ impl Performer {
     /// The next event; waits for ever where nothing is under way.
     pub async fn next(&mut self) -> Event {
         loop {
-            let (id, event) = match self.tasks.join_next_with_id().await {
-                None => return std::future::pending().await,
+            let ended = tokio::select! {
+                ended = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => ended,
+                news = self.ears.next() => return news,
+            };
+            let (id, event) = match ended {
+                None => continue,
                 Some(Ok((id, event))) => {
                     self.instead.remove(&id);
                     (id, event)
@@ -153,6 +164,7 @@ impl Performer {
     /// Breaks off what is under way.
     pub fn abort(&mut self) {
         self.instead.clear();
+        self.ears.abort();
         self.tasks.abort_all();
     }
 

@@ -101,6 +101,7 @@ fn entry(service: &str) -> EntryPlan {
         noise: None,
         counted: false,
         recovery: false,
+        instant: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -137,6 +138,7 @@ fn plan() -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
+        instant_off: false,
         maintenance: Vec::new(),
         groups: Vec::new(),
     }
@@ -293,7 +295,11 @@ impl World {
                     };
                     self.queue.insert((self.now + 50, self.queued), event);
                 }
-                Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
+                Effect::Forget { .. }
+                | Effect::Listen { .. }
+                | Effect::StopListening { .. }
+                | Effect::Show(_)
+                | Effect::Note(_) => {}
             }
         }
     }

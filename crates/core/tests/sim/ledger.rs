@@ -42,6 +42,8 @@ struct Asked {
 /// All messages.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    /// When each recipient last took something.
+    pub(crate) took: BTreeMap<Recipient, u64>,
     taken: BTreeMap<DeliveryKey, Taken>,
     under_way: BTreeMap<DeliveryKey, Sent>,
     first_sent: BTreeMap<DeliveryKey, u64>,
@@ -292,6 +294,7 @@ impl Oracle {
             return;
         };
         self.takings.insert(sent.lane.0.0.clone(), now);
+        self.ledger.took.insert(sent.lane.0.clone(), now);
         if self.ledger.taken.contains_key(key) {
             return;
         }

@@ -354,7 +354,7 @@ impl Oracle {
                 let stuck_after = self.stuck_after(state);
                 if opening && held < entry.for_span.0 {
                     why = format!("it was so for {held} ms only, of {}", entry.for_span.0);
-                } else if !stuck && agreeing(runs, at) < entry.confirm {
+                } else if !stuck && agreeing(runs, at, entry.confirm) < entry.confirm {
                     why = format!("{} readings agreed, of {}", run.count, entry.confirm);
                 } else if stuck && still < stuck_after {
                     why = format!("its checkpoint stood for {still} ms only, of {stuck_after}");

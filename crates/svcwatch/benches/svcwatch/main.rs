@@ -6,6 +6,7 @@
 mod check;
 mod engine;
 mod fleet;
+mod instant;
 mod made;
 mod mutes;
 mod night;
@@ -30,6 +31,8 @@ Parts:
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
+  instant  stops heard at once beside polling each 30 s, and idle registrations (ten minutes; needs root, and
+           `cargo xtask peers`; SVCWATCH_BENCH_STOPS=5 stops the service less often)
   night    1,000 of 3,000 hosts are booted within ten minutes
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
 
@@ -39,11 +42,12 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
+    ("instant", instant::measure),
     ("night", night::measure),
     ("fleet", fleet::measure),
 ];

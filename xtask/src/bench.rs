@@ -18,6 +18,7 @@ Parts (all, where none is named):
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
+  instant  stops heard at once beside polling each 30 s, and idle registrations (ten minutes)
   night    1,000 of 3,000 hosts are booted within ten minutes
   local    a service of the machine itself is stopped: svcwatch.exe on Wine, which is built for it
   fleet    5,000 simulated hosts, each read every 30 s
@@ -28,8 +29,8 @@ Examples:
 ";
 
 /// The parts that there are.
-const PARTS: [&str; 7] = [
-    "check", "engine", "store", "silences", "night", LOCAL, "fleet",
+const PARTS: [&str; 8] = [
+    "check", "engine", "store", "silences", "instant", "night", LOCAL, "fleet",
 ];
 
 /// The part that needs the exe for Windows.

@@ -99,7 +99,7 @@ impl Account {
         if planted::is(Planted::LogonsUnpaced) {
             return Gate::Open;
         }
-        if self.is_paused() {
+        if self.is_paused() && !planted::is(Planted::PauseIgnored) {
             return self.ask_paused(now, host, timeout);
         }
         if self.is_proven(now) {

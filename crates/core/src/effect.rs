@@ -1,6 +1,7 @@
 //! What goes out, once the records of the same step are durable.
 
 use crate::{
+    hearing::{EarId, Turn},
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{Notice, ToldEvent, Why},
     observe::{Fault, ProbeId, State},
@@ -37,6 +38,27 @@ pub enum Effect {
         /// The host.
         host: Name,
     },
+    /// Ask a host over its kept session to tell of the changes of a service. Answered by
+    /// [`crate::event::Event::Heard`], any number of times; the last one is [`crate::hearing::News::Lost`],
+    /// [`crate::hearing::News::ShuttingDown`],
+    /// [`crate::hearing::News::Refused`] or [`crate::hearing::News::NotOffered`].
+    Listen {
+        /// The host.
+        host: Name,
+        /// The service, by key name.
+        service: Name,
+        /// Which registration this is to be.
+        ear: EarId,
+    },
+    /// End a registration. Nothing more is wanted of it.
+    StopListening {
+        /// The host.
+        host: Name,
+        /// The service.
+        service: Name,
+        /// Which registration.
+        ear: EarId,
+    },
     /// Make the message of a delivery. Answered by [`crate::event::Event::Rendered`].
     Render {
         /// Which delivery.
@@ -71,7 +93,11 @@ impl Effect {
     /// Whether it only reads, so that it need not wait for a commit: nobody is told anything by it.
     pub const fn only_reads(&self) -> bool {
         match self {
-            Self::Probe(_) | Self::ReadConfig { .. } | Self::Forget { .. } => true,
+            Self::Probe(_)
+            | Self::ReadConfig { .. }
+            | Self::Forget { .. }
+            | Self::Listen { .. }
+            | Self::StopListening { .. } => true,
             Self::Render { .. } | Self::Send { .. } | Self::Show(_) | Self::Note(_) => false,
         }
     }
@@ -184,6 +210,19 @@ pub enum Fact {
         result: &'static str,
         /// What was answered.
         answer: String,
+    },
+    /// A registration with a host has taken a turn.
+    Ear {
+        /// The host.
+        host: Name,
+        /// The service.
+        service: Name,
+        /// Which turn.
+        turn: Turn,
+        /// Why, where there is a reason.
+        cause: Option<String>,
+        /// How many registrations there are now, standing or asked for.
+        ears: usize,
     },
     /// A late answer of a probe was dropped.
     LateAnswer {

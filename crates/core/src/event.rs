@@ -1,6 +1,7 @@
 //! What comes in.
 
 use crate::{
+    hearing::{EarId, News},
     id::{DeliveryKey, IncidentId, Name},
     observe::{HostFault, Observation, ServiceConfig},
     plan::{Plan, Times},
@@ -21,6 +22,17 @@ pub enum Event {
     Stirred {
         /// The host.
         host: Name,
+    },
+    /// A registration with a host brings news of a service.
+    Heard {
+        /// The host.
+        host: Name,
+        /// The service.
+        service: Name,
+        /// Which registration.
+        ear: EarId,
+        /// What it brings.
+        news: News,
     },
     /// The configuration of services was read, or not.
     ConfigRead {

@@ -2,6 +2,7 @@
 
 use crate::{
     boot::Boot,
+    hearing::Hearing,
     id::{Name, stable_hash},
     limits,
     notice::ToldEvent,
@@ -13,6 +14,7 @@ use crate::{
     time::{Now, Span, Tick, Wall},
 };
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     vec::Vec,
@@ -110,6 +112,8 @@ pub struct Host {
     config_round: u32,
     /// Since when an answer with configuration is waited for.
     pub config_asked: Option<Tick>,
+    /// What is heard of it at once; nothing where nothing is to be.
+    pub hearing: Option<Box<Hearing>>,
     /// Whether the configuration of its services was asked for and answered at least once since the start.
     pub configured: bool,
 }
@@ -168,6 +172,7 @@ impl Host {
             config_round: 0,
             config_asked: None,
             configured: false,
+            hearing: plan.hears().then(Box::default),
             plan,
             row,
         }

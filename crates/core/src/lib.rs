@@ -36,6 +36,7 @@ pub mod first_look;
 pub mod glob;
 pub mod group;
 pub mod health;
+pub mod hearing;
 pub mod host;
 pub mod id;
 pub mod incident;

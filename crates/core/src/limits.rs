@@ -74,8 +74,9 @@ pub const UPTIME_WRAP: u64 = 1 << 32;
 pub const UPTIME_SLACK: Span = Span::minutes(1);
 /// … and one part in so many of the time that passed since the uptime was read, by which two clocks may drift apart.
 pub const UPTIME_DRIFT_ONE_IN: u64 = 10_000;
-/// Processes of a host that must have changed, all at once, to be a boot where its uptime says nothing.
-pub const BOOT_PROCESSES_MIN: usize = 2;
+/// Processes of a host that must have changed, all at once, to be a boot where its uptime says nothing. An account that
+/// may see two services that are restarted together, as a database and its agent are, sees no boot in that.
+pub const BOOT_PROCESSES_MIN: usize = 3;
 /// Hosts that shut down or boot at the same time, from which on it is a night of reboots.
 pub const NIGHT_HOSTS: usize = 3;
 /// Time between two messages about a night of reboots.
@@ -140,3 +141,20 @@ pub const CONFIGS_PER_READ_MAX: usize = 400;
 pub const NAMES_MAX: usize = 1_000_000;
 /// Distinct configurations of services that are kept once for all hosts, at most.
 pub const DETAILS_MAX: usize = 1_000_000;
+
+/// Services of one host that are heard at once, at most: each holds a pipe and a handle there.
+pub const EARS_PER_HOST_MAX: usize = 8;
+/// Services that are heard at once in all, at most.
+pub const EARS_MAX: usize = 2_000;
+/// Readings of a host that news leads to without a pause, at most …
+pub const HEARD_READS_AT_ONCE: u64 = 5;
+/// … and how often where news does not end.
+pub const HEARD_READS_EVERY: Span = Span::seconds(1);
+/// How long a registration must stand so that it is asked for again at once when it is lost.
+pub const EAR_STANDS: Span = Span::minutes(1);
+/// The first wait until one that was lost soon is asked for again, doubled each time …
+pub const EAR_RETRY_FIRST: Span = Span::seconds(1);
+/// … up to this.
+pub const EAR_RETRY_MAX: Span = Span::minutes(5);
+/// How long a host that refuses or does not know registrations is not asked again over the same session.
+pub const EAR_REFUSED_WAIT: Span = Span::hours(6);

@@ -135,6 +135,8 @@ pub struct Merged {
 pub struct Item {
     /// The host.
     pub host: Option<Name>,
+    /// The group, where it is about a service on all hosts of one.
+    pub group: Option<Name>,
     /// The service; none where the host itself is meant.
     pub service: Option<Name>,
     /// The state of the service.

@@ -8,6 +8,7 @@ use crate::{
     effect::{Effect, Step},
     engine::Engine,
     event::Event,
+    hearing::{EarId, News},
     id::Name,
     limits,
     planted::{self, Planted},
@@ -61,6 +62,8 @@ pub struct Pipeline {
     waiting: BTreeMap<u64, Event>,
     /// The numbers of observations that wait: a newer one of the same host takes the place of the older.
     observed: BTreeMap<Name, u64>,
+    /// The change that waits of each registration: one is as good as many.
+    heard: BTreeMap<EarId, u64>,
     arrivals: u64,
     gathered: Gathered,
     written: Option<Written>,
@@ -81,6 +84,7 @@ impl Pipeline {
             engine,
             waiting: BTreeMap::new(),
             observed: BTreeMap::new(),
+            heard: BTreeMap::new(),
             arrivals: 0,
             gathered,
             written: None,
@@ -103,10 +107,21 @@ impl Pipeline {
                     self.waiting.remove(&older);
                 }
             }
+            // One that waits already has the host read as well as many do.
+            Event::Heard {
+                ear,
+                news: News::Changed { .. },
+                ..
+            } => {
+                if let Some(older) = self.heard.insert(*ear, self.arrivals) {
+                    self.waiting.remove(&older);
+                }
+            }
             Event::Tick => return,
             // The carrier's own bounds on deliveries and requests keep these few.
             Event::ConfigRead { .. }
             | Event::Stirred { .. }
+            | Event::Heard { .. }
             | Event::Rendered { .. }
             | Event::Settled { .. }
             | Event::Acknowledge { .. }
@@ -172,6 +187,14 @@ impl Pipeline {
             };
             if let Event::Observed(observation) = &event {
                 self.observed.remove(&observation.host);
+            }
+            if let Event::Heard {
+                ear,
+                news: News::Changed { .. },
+                ..
+            } = &event
+            {
+                self.heard.remove(ear);
             }
             let step = self.engine.take(now, event);
             self.gather(now, step);

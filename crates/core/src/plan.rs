@@ -31,6 +31,8 @@ pub struct Plan {
     pub stuck_after: StuckAfter,
     /// When what is not told because it is expected; names are unique.
     pub maintenance: Vec<MaintenancePlan>,
+    /// Whether nothing is heard at once, whatever the entries say.
+    pub instant_off: bool,
     /// Services that are counted over several hosts; group and service together are unique.
     pub groups: Vec<Arc<GroupPlan>>,
 }
@@ -139,6 +141,11 @@ pub struct HostPlan {
 }
 
 impl HostPlan {
+    /// Whether changes of a service are to be heard at once.
+    pub fn hears(&self) -> bool {
+        self.services.iter().any(|entry| entry.instant)
+    }
+
     /// Whether a selector needs the start types of services that are not targets.
     pub fn selects_by_start(&self) -> bool {
         self.services
@@ -230,6 +237,8 @@ pub struct EntryPlan {
     pub recovery: bool,
     /// How many readings must agree; at least 1.
     pub confirm: u32,
+    /// Whether its changes are to be heard at once, and told without being held.
+    pub instant: bool,
     /// Whether an uninstalled service is told: exact names on a host and start types yes, globs and groups no, unless
     /// the configuration says otherwise.
     pub required: bool,

@@ -28,6 +28,8 @@ words! {
         LogonsUnpaced = "logons_unpaced",
         /// A second password that a host refuses does not count.
         SecondPasswordFree = "second_password_free",
+        /// An account that is paused is used as if it were not.
+        PauseIgnored = "pause_ignored",
         /// A delivery is given up after three tries.
         RetryGivesUp = "retry_gives_up",
         /// What waits in the outbox is not restored.
@@ -70,6 +72,14 @@ words! {
         BootGraceForgotten = "boot_grace_forgotten",
         /// A maintenance window silences nothing.
         WindowIgnored = "window_ignored",
+        /// A change that a host told of is told without a reading.
+        HeardIsTold = "heard_is_told",
+        /// A registration that was lost is not asked for again.
+        NotifyLostForgotten = "notify_lost_forgotten",
+        /// News that comes while a host is being read has it not read again.
+        HeardMeanwhileForgotten = "heard_meanwhile_forgotten",
+        /// A host that ends a registration because it shuts down is not taken for shutting down.
+        HeardShutdownIgnored = "heard_shutdown_ignored",
         /// A host of a group that cannot be seen counts as stopped.
         UnknownMemberIsStopped = "unknown_member_is_stopped",
         /// A service of a group is told as stopped while it moves.

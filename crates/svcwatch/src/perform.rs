@@ -3,7 +3,7 @@
 
 use crate::{
     dest::sender::{Destinations, Fallbacks, Senders},
-    probe::{Access, Prober},
+    probe::{Access, Ears, Prober},
     wiring::{self, Logons, Reach},
 };
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
@@ -42,6 +42,8 @@ pub struct Performer {
     instead: HashMap<Id, Option<Event>>,
     /// Hosts that say that something has happened there.
     stirs: mpsc::Receiver<Name>,
+    /// Those that listen to services that are heard at once.
+    ears: Ears,
 }
 
 impl Performer {
@@ -56,6 +58,7 @@ impl Performer {
             tasks: JoinSet::new(),
             instead: HashMap::new(),
             stirs,
+            ears: Ears::default(),
         }
     }
 
@@ -85,6 +88,10 @@ impl Performer {
             Effect::Probe(request) => self.probe(request),
             Effect::ReadConfig { host, services } => self.read_config(host, services),
             Effect::Forget { host } => self.forget(host),
+            Effect::Listen { host, service, ear } => {
+                self.ears.begin(&self.prober, host, service, ear);
+            }
+            Effect::StopListening { ear, .. } => self.ears.end(ear),
             Effect::Render {
                 delivery,
                 destination,
@@ -141,7 +148,7 @@ impl Performer {
             let ended = tokio::select! {
                 ended = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => ended,
                 Some(host) = self.stirs.recv() => return Event::Stirred { host },
-                else => return std::future::pending().await,
+                news = self.ears.next() => return news,
             };
             let (id, event) = match ended {
                 None => continue,
@@ -166,6 +173,7 @@ impl Performer {
     /// Breaks off what is under way.
     pub fn abort(&mut self) {
         self.instead.clear();
+        self.ears.abort();
         self.tasks.abort_all();
     }
 

@@ -292,6 +292,9 @@ impl Engine {
     /// A host that seemed to shut down is still there: what left running is told now, as one.
     fn stays(&mut self, now: Now, name: &Name, step: &mut Step) {
         self.ends_shutting_down(now, name, step);
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.boot.stays();
+        }
         let held = self.held_of(name, Why::ShuttingDown);
         if held.is_empty() || self.hosts.get(name).is_some_and(|host| host.boot.holds()) {
             // What an earlier boot still holds is in its report.
@@ -356,6 +359,15 @@ impl Engine {
         let (hosts, booted) = self.night.take_report(now.tick);
         let mut by_host: BTreeMap<Name, Vec<Subject>> = BTreeMap::new();
         for name in hosts {
+            // Nobody knows how the services are of one that went down again meanwhile: its first reading tells.
+            if self
+                .hosts
+                .get(&name)
+                .is_some_and(|host| !host.is_in_sight())
+            {
+                self.night.is_silent(&name);
+                continue;
+            }
             // Another silence or fault may hold some of it by now, and tells it when that is over.
             let held = self.held_of(&name, Why::BootGrace);
             self.end_grace(&name, step);

@@ -5,6 +5,7 @@ pub use super::explain_group::GroupExplained;
 use super::Engine;
 use crate::{
     health,
+    hearing::Hears,
     id::{IncidentId, Name, Subject},
     notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, StartType, State},
@@ -117,6 +118,8 @@ pub struct ServiceExplained {
     pub muted: Option<Why>,
     /// The silence or maintenance window that covers it, in words, with its end.
     pub muted_by: Option<(String, Wall)>,
+    /// How its changes come to us, where they are to be heard at once.
+    pub hears: Option<Hears>,
     /// Where it would be told, with the state of each lane.
     pub lanes: Vec<LaneExplained>,
 }
@@ -244,6 +247,7 @@ impl Engine {
                 .or_else(|| self.mute_of(&subject))
                 .or(host.row.fault.map(|_| Why::HostFault)),
             muted_by: self.mute_for(&subject).map(|mute| self.mute_in_words(mute)),
+            hears: self.hears(host, target),
             lanes: self.explain_lanes(now, &subject, usual_of(entry)),
         })
     }

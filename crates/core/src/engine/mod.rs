@@ -9,6 +9,7 @@ mod changed;
 mod explain;
 mod explain_group;
 mod grouped;
+mod hearing;
 mod informed;
 mod listed;
 mod muted;
@@ -88,6 +89,10 @@ pub struct Engine {
     /// Whether everything that was there at the start has been shown.
     complete: bool,
     stopping: bool,
+    /// How many registrations with hosts there are, standing or asked for.
+    ears: usize,
+    /// The number of the last one.
+    last_ear: u64,
 }
 
 impl Engine {
@@ -116,6 +121,12 @@ impl Engine {
             Event::Calendar(times) => self.mutes.set_times(&times),
             Event::Observed(observation) => self.observed(now, observation, &mut step),
             Event::Stirred { host } => self.stirred(now, &host, &mut step),
+            Event::Heard {
+                host,
+                service,
+                ear,
+                news,
+            } => self.heard(now, (&host, &service), ear, news, &mut step),
             Event::ConfigRead { host, services } => {
                 self.config_read(now, &host, services, &mut step);
             }

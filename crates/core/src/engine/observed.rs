@@ -136,13 +136,26 @@ impl Engine {
             lag,
         };
         step.effects.push(Effect::Note(fact));
+        let read = matches!(outcome, Outcome::Read(_));
+        self.take_outcome(now, &name, outcome, as_before, step);
+        self.listen_after_check(now, &name, (read, logon), step);
+    }
+
+    fn take_outcome(
+        &mut self,
+        now: Now,
+        name: &Name,
+        outcome: Outcome,
+        as_before: bool,
+        step: &mut Step,
+    ) {
         match outcome {
-            Outcome::Read(_) if as_before => self.checked(now, &name, step),
+            Outcome::Read(_) if as_before => self.checked(now, name, step),
             Outcome::Read(reading) if reading.services.len() > limits::SERVICES_PER_HOST_MAX => {
-                self.faulted(now, &name, &too_many(reading.services.len()), step);
+                self.faulted(now, name, &too_many(reading.services.len()), step);
             }
-            Outcome::Read(reading) => self.read(now, &name, &reading, step),
-            Outcome::Fault(fault) => self.faulted(now, &name, &fault, step),
+            Outcome::Read(reading) => self.read(now, name, &reading, step),
+            Outcome::Fault(fault) => self.faulted(now, name, &fault, step),
             Outcome::LogonNeeded => {}
         }
     }

@@ -101,6 +101,7 @@ impl Engine {
     ) {
         let seq = self.seq_of(subject);
         let (severity, previous_state, settle) = self.circumstances(subject, event);
+        let settle = self.held_for(now, subject, settle);
         let hold = if first_look {
             Ruling::Pass
         } else {

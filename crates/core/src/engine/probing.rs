@@ -51,8 +51,8 @@ impl Engine {
                 }));
             }
             match self.permit(now, &due.host, step) {
-                Permit::LogOn => self.probe(&due, true, step),
-                Permit::Kept => self.probe(&due, false, step),
+                Permit::LogOn => self.probe(now, &due, true, step),
+                Permit::Kept => self.probe(now, &due, false, step),
                 Permit::Later => self.schedule.skip(now, &due),
                 Permit::No(fault) => {
                     self.schedule.skip(now, &due);
@@ -105,7 +105,7 @@ impl Engine {
         }
     }
 
-    fn probe(&mut self, due: &Due, may_log_on: bool, step: &mut Step) {
+    fn probe(&mut self, now: Now, due: &Due, may_log_on: bool, step: &mut Step) {
         let Some(host) = self.hosts.get_mut(&due.host) else {
             return;
         };
@@ -130,6 +130,9 @@ impl Engine {
         }
         let timeout = host.plan.timeout;
         host.lag = due.lag;
+        if let Some(hearing) = &mut host.hearing {
+            hearing.read_begins(now.tick);
+        }
         let account = host.plan.account.as_ref();
         let logons = account
             .and_then(|account| self.accounts.get(account))

@@ -54,6 +54,7 @@ impl Engine {
         }
         for host in &plan.hosts {
             self.show_host(&host.name, step);
+            self.listen_as_planned(now, &host.name, step);
         }
     }
 
@@ -313,6 +314,7 @@ impl Engine {
         self.schedule.remove(name);
         self.night.forget(name);
         self.first_look.looked(name);
+        self.stop_listening(name, step);
         if let Some(host) = self.hosts.remove(name) {
             let row = HostRow {
                 removed: true,

@@ -73,6 +73,8 @@ impl Engine {
             unshown: BTreeSet::new(),
             complete: false,
             stopping: false,
+            ears: 0,
+            last_ear: 0,
         };
         engine
             .unshown

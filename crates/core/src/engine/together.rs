@@ -158,6 +158,7 @@ impl Engine {
             .take(limits::SUMMARY_ITEMS_MAX)
             .map(|(subject, notice)| Item {
                 host: subject.host().cloned(),
+                group: subject.group().cloned(),
                 service: subject.service().cloned(),
                 state: notice.state,
                 event: notice.event,

@@ -94,6 +94,7 @@ impl Engine {
         summary.items = items
             .map(|notice| Item {
                 host: notice.subject.host().cloned(),
+                group: None,
                 service: None,
                 state: None,
                 event,

@@ -10,7 +10,8 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// Where a notice goes, each destination once, with the interval of its reminders.
+/// Where a notice goes, each destination once, with the interval of its reminders. A destination that the plan does not
+/// have takes nothing, whatever route leads there.
 pub fn destinations(plan: &Plan, notice: &Notice) -> Vec<(Name, Option<Span>)> {
     destinations_of_any(plan, notice.kind, &[About::of(notice)])
 }
@@ -37,7 +38,8 @@ pub fn destinations_of_any(
         }
         let reminder = route.reminder.unwrap_or(plan.notices.reminder);
         for name in &route.to {
-            if !found.iter().any(|(known, _)| known == name) {
+            let planned = plan.destinations.iter().any(|one| one.name == *name);
+            if planned && !found.iter().any(|(known, _)| known == name) {
                 found.push((name.clone(), reminder));
             }
         }

@@ -48,6 +48,26 @@ fn a_start_reads_every_host_within_a_minute_and_is_no_storm_of_logons() {
 }
 
 #[test]
+fn two_hosts_with_another_password_do_not_keep_the_others_from_being_read() {
+    let mut world = World::new();
+    // The first host that is asked is one of them.
+    let refusing = BTreeSet::from(["srv0000", "srv1500"].map(Name::new));
+    world.refusing.clone_from(&refusing);
+    world.live_until(MINUTE);
+    assert_eq!(world.read.len(), HOSTS - refusing.len());
+    assert!(refusing.iter().all(|host| !world.read.contains_key(host)));
+    world.live_until(59 * MINUTE);
+    println!("refused at {:?} ms", world.refused);
+    assert_eq!(world.refused.len(), 2, "each is tried once an hour");
+    let told: BTreeSet<(Name, ToldEvent)> = (world.sent.iter())
+        .filter_map(|sent| Some((sent.notice.subject.host()?.clone(), sent.notice.event)))
+        .collect();
+    let expected = refusing.into_iter();
+    let expected = expected.map(|host| (host, ToldEvent::LogonRefused));
+    assert_eq!(told, expected.collect(), "and nothing else");
+}
+
+#[test]
 fn a_patch_night_is_one_report_and_nothing_besides() {
     let mut world = World::new();
     let night = 10 * MINUTE;

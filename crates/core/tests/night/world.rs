@@ -13,7 +13,8 @@ use svcwatch_core::{
     id::{Name, StoreId},
     notice::Notice,
     observe::{
-        Fault, HostFault, HostReading, Logon, Observation, Outcome, Reading, ServiceReading, State,
+        Fault, HostFault, HostReading, Logon, Observation, Outcome, Reading, Refusal,
+        ServiceReading, State,
     },
     plan::{
         DestinationPlan, EntryPlan, Expect, HostPlan, NoticePlan, Plan, Selector, StoppedOk,
@@ -69,6 +70,10 @@ pub(crate) struct World {
     queued: u64,
     sessions: BTreeSet<Name>,
     boots: BTreeMap<Name, Boot>,
+    /// Hosts with which the password of the account is another one.
+    pub(crate) refusing: BTreeSet<Name>,
+    /// When each logon was refused.
+    pub(crate) refused: Vec<u64>,
     /// When each logon was made.
     pub(crate) logons: Vec<u64>,
     /// When each host was read first.
@@ -96,6 +101,7 @@ fn entry(service: &str) -> EntryPlan {
         noise: None,
         counted: false,
         recovery: false,
+        instant: false,
         friendly_name: None,
         severity: None,
         labels: Arc::from([]),
@@ -132,6 +138,7 @@ fn plan() -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
+        instant_off: false,
         maintenance: Vec::new(),
         groups: Vec::new(),
     }
@@ -153,6 +160,8 @@ impl World {
             queued: 0,
             sessions: BTreeSet::new(),
             boots: BTreeMap::new(),
+            refusing: BTreeSet::new(),
+            refused: Vec::new(),
             logons: Vec::new(),
             read: BTreeMap::new(),
             sent: Vec::new(),
@@ -280,7 +289,11 @@ impl World {
                     };
                     self.queue.insert((self.now + 50, self.queued), event);
                 }
-                Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
+                Effect::Forget { .. }
+                | Effect::Listen { .. }
+                | Effect::StopListening { .. }
+                | Effect::Show(_)
+                | Effect::Note(_) => {}
             }
         }
     }
@@ -307,12 +320,17 @@ impl World {
             Outcome::Fault(HostFault {
                 fault,
                 cause: format!("it said {fault}"),
-                refusal: None,
+                refusal: (fault == Fault::LogonRefused).then_some(Refusal::WrongPassword),
             })
         };
+        let mut refusals = 0;
         if phase == Phase::Gone {
             outcome = fault(Fault::Unreachable);
             self.sessions.remove(&request.host);
+        } else if request.may_log_on && self.refusing.contains(&request.host) {
+            outcome = fault(Fault::LogonRefused);
+            refusals = 1;
+            self.refused.push(self.now);
         } else if kept || request.may_log_on {
             if !kept {
                 logon = Logon::Accepted;
@@ -328,7 +346,7 @@ impl World {
         Observation {
             host: request.host.clone(),
             probe: request.probe,
-            refusals: 0,
+            refusals,
             administrator: None,
             took: Span(20),
             logon,

@@ -13,7 +13,7 @@ use svcwatch_core::{
     limits,
     notice::{Kind, ToldEvent},
     observe::HostReading,
-    record::{DeliveryRow, HostRow},
+    record::{BootRow, DeliveryRow, HostRow},
     time::Wall,
 };
 
@@ -24,8 +24,8 @@ struct Known {
     booted: u64,
     /// The processes of that reading.
     processes: BTreeMap<String, u32>,
-    /// The uptime that was read last by this run of the monitor.
-    uptime: Option<u64>,
+    /// The uptime that was read last by this run of the monitor, and when.
+    uptime: Option<(u64, u64)>,
     /// When a boot must have been known, and what the store said of the boot before.
     must_know: Option<(u64, Option<Wall>)>,
     /// Times at which its machine was seen to be booted, and not yet taken for that.
@@ -71,7 +71,8 @@ impl Oracle {
         let is_new = booted > known.booted;
         if is_new && !first {
             known.seen += 1;
-            let sure = known.uptime.is_some() && reading.uptime.is_some() && changed;
+            let told = known.uptime.zip(reading.uptime);
+            let sure = changed && told.is_some_and(|(was, is)| !goes_on(was, is.0, now));
             let before = store.hosts.get(host).and_then(|row| row.boot.booted_at);
             known.must_know = sure.then_some((now, before));
         }
@@ -80,10 +81,14 @@ impl Oracle {
         known.running.clone_from(&processes);
         known.booted = booted;
         if let Some(uptime) = reading.uptime {
-            known.uptime = Some(uptime.0);
+            known.uptime = Some((uptime.0, now));
         }
         known.processes.extend(processes);
-        known.said_so = None;
+        // It is given time once: until it is not taken for shutting down any more, and can be read.
+        let row = store.hosts.get(host).map(|row| row.boot);
+        if row.is_none_or(|boot| boot.shutting_down_until.is_none()) {
+            known.said_so = None;
+        }
     }
 
     /// A host said that it shuts down.
@@ -114,12 +119,18 @@ impl Oracle {
         let grace = row.boot.grace_until.is_some()
             && before.is_some_and(|before| before.grace_until.is_none());
         let new = was.is_some() && row.boot.booted_at != was && row.boot.booted_at.is_some();
+        // Where enough services left at once nobody had to say so, and its time runs from then on.
+        let until = |boot: BootRow| boot.shutting_down_until;
+        if until(row.boot).is_some() && before.and_then(until).is_none() {
+            self.says_so(&row.host);
+        }
         if !(new || grace) {
             return;
         }
         // Where little is seen of a host all of it may have changed, and a clock that was set makes any uptime wrong.
         let unsure = !self.crashes.is_empty() && !self.jumps.is_empty();
         let known = self.boots.hosts.entry(row.host.clone()).or_default();
+        known.said_so = None;
         if known.seen == 0 && !known.few && !unsure {
             let sentence = format!("{} was taken for booted, but it was not", row.host);
             self.broken("boot", sentence);
@@ -160,7 +171,10 @@ impl Oracle {
             );
             self.broken("boot", sentence);
         }
+        // What was silent before may be told: it did not go silent by shutting down.
+        let since = self.grounds_of_id(notice.incident.as_ref().map(|incident| &incident.id));
         let said = self.boots.hosts.get(host).and_then(|known| known.said_so);
+        let said = said.filter(|said| since.is_none_or(|since| since >= *said));
         let silent = matches!(notice.subject, Subject::Host(_))
             && notice.event == ToldEvent::HostUnreachable;
         if silent
@@ -175,6 +189,14 @@ impl Oracle {
             self.broken("boot", sentence);
         }
     }
+}
+
+/// Whether an uptime is what it would be without a boot: where the count begins anew at the minute of a boot, nobody
+/// can tell one from the other by it.
+fn goes_on((was, at): (u64, u64), is: u64, now: u64) -> bool {
+    let apart = ((was + now - at) % limits::UPTIME_WRAP).abs_diff(is);
+    let apart = apart.min(limits::UPTIME_WRAP - apart);
+    apart <= limits::UPTIME_SLACK.0 + (now - at) / limits::UPTIME_DRIFT_ONE_IN
 }
 
 impl World {

@@ -63,6 +63,7 @@ pub(crate) fn gather(seed: u64, setup: &mut Setup) {
             noise: None,
             counted: true,
             recovery: false,
+            instant: false,
             friendly_name: None,
             severity: None,
             labels: Arc::from([]),

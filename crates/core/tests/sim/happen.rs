@@ -1,6 +1,7 @@
 //! What becomes of the world when something happens.
 
 use crate::{
+    instant::Turn,
     machines::{Machine, Mode},
     services::Visible,
     story::{
@@ -51,6 +52,7 @@ impl World {
             }
             Item::Stirs(host) => self.stirred(&host),
             Item::StirIsOver(host, heard) => self.judge_stir(&host, heard),
+            Item::Ear(turn) => self.turn_ear(turn),
             Item::Rendered(delivery, payload) => self.tell(Event::Rendered {
                 delivery,
                 payload: Ok(payload),
@@ -70,6 +72,10 @@ impl World {
             What::Service(machine, service, change) => {
                 self.machines[*machine].services[*service].change(self.now, *change);
                 self.stirs(*machine);
+                self.look_at_ears();
+                if let Some((_, steps, step)) = self.machines[*machine].services[*service].then {
+                    self.later(self.now + u64::from(steps) * step, Item::Ear(Turn::Look));
+                }
             }
             What::Machine(machine, change) => self.turn_machine(*machine, change),
             What::Account(account, change) => self.turn_account(*account, *change),
@@ -112,6 +118,10 @@ impl World {
             return;
         }
         self.machines[at].change(self.now, change);
+        self.look_at_ears();
+        if let MachineChange::ShutDownAndBoot(down, ..) = change {
+            self.foresee_news(*down);
+        }
     }
 
     /// Whether the monitor has remembered the computer name of a machine under each name that it has in the plan.
@@ -161,6 +171,7 @@ impl World {
         change(&mut plan);
         self.plan = Arc::new(plan);
         self.oracle.plans.push((self.now, Arc::clone(&self.plan)));
+        self.ears.replanned();
         self.tell(Event::PlanReplaced(Arc::clone(&self.plan)));
     }
 
@@ -305,6 +316,7 @@ impl World {
             for (machine, service) in std::mem::take(&mut self.canaries) {
                 self.machines[machine].services[service].change(self.now, ServiceChange::Start);
             }
+            self.look_at_ears();
             return;
         }
         for at in 0..self.machines.len() {
@@ -327,5 +339,6 @@ impl World {
                 self.canaries.push((at, service));
             }
         }
+        self.look_at_ears();
     }
 }

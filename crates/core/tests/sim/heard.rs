@@ -5,7 +5,7 @@ use crate::store::{Recipient, Store};
 use std::collections::BTreeSet;
 use svcwatch_core::{
     id::{IncidentId, Subject},
-    notice::{Kind, Notice, ToldEvent},
+    notice::{Item, Kind, Notice, ToldEvent},
     record::{DeliveryRow, DeliveryState},
 };
 
@@ -106,10 +106,8 @@ pub(crate) fn owed_end(
         .any(|about| {
             (store.given_up(&(recipient.clone(), about))).any(|other| {
                 other.attempts > 0
-                    && other.notice.items.iter().any(|item| {
-                        (item.host.as_ref(), item.service.as_ref())
-                            == (subject.host(), subject.service())
-                    })
+                    && (other.notice.items.iter())
+                        .any(|item| subject_of(item).as_ref() == Some(subject))
             })
         });
     (lost || lost_with_others).then(|| id.clone())
@@ -127,4 +125,20 @@ pub(crate) fn refused_end(store: &Store, lane: &(Recipient, Subject), id: &Incid
 
 fn incident_of(row: &DeliveryRow) -> Option<&IncidentId> {
     row.notice.incident.as_ref().map(|incident| &incident.id)
+}
+
+/// What one line of a summary is about.
+pub(crate) fn subject_of(item: &Item) -> Option<Subject> {
+    match (&item.host, &item.group, &item.service) {
+        (Some(host), _, Some(service)) => Some(Subject::Service {
+            host: host.clone(),
+            service: service.clone(),
+        }),
+        (Some(host), _, None) => Some(Subject::Host(host.clone())),
+        (None, Some(group), Some(service)) => Some(Subject::Group {
+            group: group.clone(),
+            service: service.clone(),
+        }),
+        _ => None,
+    }
 }

@@ -1,7 +1,7 @@
 //! Rules about messages, as they are sent and as destinations take them (P1, I2, I3, I5, limits, asked waits).
 
 use crate::{
-    heard::{Belief, Heard, hear, owed_end, refused_end},
+    heard::{Belief, Heard, hear, owed_end, refused_end, subject_of},
     oracle::Oracle,
     store::{Recipient, Store, Stored},
 };
@@ -42,6 +42,8 @@ struct Asked {
 /// All messages.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
+    /// When each recipient last took something.
+    pub(crate) took: BTreeMap<Recipient, u64>,
     taken: BTreeMap<DeliveryKey, Taken>,
     under_way: BTreeMap<DeliveryKey, Sent>,
     first_sent: BTreeMap<DeliveryKey, u64>,
@@ -292,6 +294,7 @@ impl Oracle {
             return;
         };
         self.takings.insert(sent.lane.0.0.clone(), now);
+        self.ledger.took.insert(sent.lane.0.clone(), now);
         if self.ledger.taken.contains_key(key) {
             return;
         }
@@ -333,13 +336,8 @@ impl Oracle {
     /// A summary tells of many services at once, so each of them counts as heard of.
     fn hears_summary(&mut self, store: &Store, recipient: &Recipient, notice: &Notice) {
         for item in &notice.items {
-            let subject = match (&item.host, &item.service) {
-                (Some(host), Some(service)) => Subject::Service {
-                    host: host.clone(),
-                    service: service.clone(),
-                },
-                (Some(host), None) => Subject::Host(host.clone()),
-                _ => continue,
+            let Some(subject) = subject_of(item) else {
+                continue;
             };
             let open = store.open.get(&subject).cloned();
             let told = self

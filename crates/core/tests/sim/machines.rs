@@ -54,6 +54,8 @@ pub(crate) struct Machine {
     /// From when until when it is away, to come back booted, with all services starting.
     away_from: u64,
     pub(crate) away_until: u64,
+    /// When it was booted before that; 0 for never.
+    booted_before: u64,
     /// Since when it says that it is shutting down, before it goes away.
     says_so_from: u64,
     /// How long it ran when the world began, where it tells that.
@@ -89,6 +91,7 @@ impl Machine {
             mode_since: 0,
             away_from: 0,
             away_until: 0,
+            booted_before: 0,
             says_so_from: 0,
             uptime: setup.uptime,
             session: None,
@@ -150,6 +153,7 @@ impl Machine {
 
     /// It goes away and comes back after so long, with those services for which there is a bit.
     fn reboot(&mut self, now: u64, from: u64, length: u64, back: u64) {
+        self.booted_before = self.booted_at(now);
         self.away_from = from;
         self.away_until = from + length;
         self.says_so_from = from;
@@ -162,21 +166,16 @@ impl Machine {
     /// How long it runs, as it tells it: a count of 32 bits.
     fn uptime(&self, now: u64) -> Option<Span> {
         let before = self.uptime?;
-        let runs = if self.away_until > 0 && now >= self.away_until {
-            now - self.away_until + 1_000
-        } else {
-            now + before
+        let runs = match self.booted_at(now) {
+            0 => now + before,
+            booted => now - booted + 1_000,
         };
         Some(Span(runs % limits::UPTIME_WRAP))
     }
 
     /// The process of what nobody watches: another one after each boot.
     fn process(&self, now: u64, filler: usize) -> u32 {
-        let boot = if now >= self.away_until {
-            self.away_until
-        } else {
-            0
-        };
+        let boot = self.booted_at(now);
         u32::try_from(7 + 4 * filler).unwrap_or(7)
             + u32::try_from(boot % 1_000_000).unwrap_or(0) * 200
     }
@@ -186,7 +185,7 @@ impl Machine {
         if now >= self.away_until {
             self.away_until
         } else {
-            0
+            self.booted_before
         }
     }
 

@@ -1,6 +1,7 @@
 //! Silences and maintenance windows: the judge knows which of them surely hold, and that nothing is told then.
 
 use crate::{
+    heard::subject_of,
     oracle::{Oracle, Window},
     rng::Rng,
     setup::{HOUR, MINUTE, SECOND},
@@ -191,15 +192,7 @@ impl Oracle {
         self.judge_in_boot(store, window, row);
         let notice = &row.notice;
         let mut subjects = vec![notice.subject.clone()];
-        subjects.extend(notice.items.iter().filter_map(|item| {
-            Some(match &item.service {
-                Some(service) => Subject::Service {
-                    host: item.host.clone()?,
-                    service: service.clone(),
-                },
-                None => Subject::Host(item.host.clone()?),
-            })
-        }));
+        subjects.extend(notice.items.iter().filter_map(subject_of));
         for subject in subjects {
             if let Some(mute) = self.surely_muted(store, window, &subject, notice) {
                 let sentence = format!(

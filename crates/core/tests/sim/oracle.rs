@@ -172,6 +172,11 @@ impl Oracle {
         self.grounds.get(&row.id).copied()
     }
 
+    /// The same by its number.
+    pub(crate) fn grounds_of_id(&self, id: Option<&IncidentId>) -> Option<u64> {
+        id.and_then(|id| self.grounds.get(id)).copied()
+    }
+
     fn judge_target(&mut self, store: &Store, window: Window, row: &TargetRow) {
         let before = store.targets.get(&(row.host.clone(), row.service.clone()));
         let known = before.map(|before| (before.state, before.hidden));
@@ -349,7 +354,7 @@ impl Oracle {
                 let stuck_after = self.stuck_after(state);
                 if opening && held < entry.for_span.0 {
                     why = format!("it was so for {held} ms only, of {}", entry.for_span.0);
-                } else if !stuck && agreeing(runs, at) < entry.confirm {
+                } else if !stuck && agreeing(runs, at, entry.confirm) < entry.confirm {
                     why = format!("{} readings agreed, of {}", run.count, entry.confirm);
                 } else if stuck && still < stuck_after {
                     why = format!("its checkpoint stood for {still} ms only, of {stuck_after}");

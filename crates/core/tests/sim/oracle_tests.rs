@@ -38,6 +38,8 @@ fn plan() -> Plan {
         expect: Expect::Running,
         for_span: Span(60_000),
         confirm: 1,
+
+        instant: false,
         required: true,
         counted: false,
         recovery: false,

@@ -32,10 +32,13 @@ impl World {
             }
             Effect::Forget { host } => {
                 self.oracle.logons.begun.remove(&host);
+                self.ears.forget(&host);
                 if let Some(machine) = self.names.get(&host) {
                     self.machines[*machine].session = None;
                 }
             }
+            Effect::Listen { host, service, ear } => self.listen(&host, &service, ear),
+            Effect::StopListening { ear, .. } => self.ears.end(ear),
             Effect::Render {
                 delivery,
                 destination,
@@ -90,6 +93,7 @@ impl World {
         };
         let session = self.machines[at].session.is_some();
         self.oracle.probe_begins(&request, session);
+        self.reading_follows(&request.host, request.timeout.0);
         let give_up = self.now + request.timeout.0 + limits::PROBE_GRACE.0;
         self.later(give_up, Item::GiveUp(request.host.clone(), request.probe));
         let Some((wait, stale)) =
@@ -137,6 +141,7 @@ impl World {
             }
         }
         self.say(|| words_of_observation(&observation));
+        self.look_at_ears();
         if self.oracle.probe_ends(host, request.probe) {
             self.believe(&observation);
         }
@@ -410,6 +415,7 @@ impl World {
     }
 
     fn note(&mut self, fact: &Fact) {
+        self.note_ear(fact);
         if let Fact::IncidentOpened { incident, .. } | Fact::IncidentResolved { incident, .. } =
             fact
             && !self.store.incidents.contains_key(incident)

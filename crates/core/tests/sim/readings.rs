@@ -195,15 +195,23 @@ pub(crate) fn fine(entry: &EntryPlan, sight: ServiceSight) -> bool {
     }
 }
 
-/// How many readings in a row saw the same state as this one, whatever the exit code.
-pub(crate) fn agreeing(runs: &[Run<ServiceSight>], at: usize) -> u32 {
-    let same = |run: &&Run<ServiceSight>| run.sight.0 == runs[at].sight.0;
-    runs[..=at]
-        .iter()
-        .rev()
-        .take_while(same)
-        .map(|run| run.count)
-        .sum()
+/// How many readings in a row saw the same state as this one, whatever the exit code; where that is less than `confirm`,
+/// those that saw it last before something else that too few agreed on.
+pub(crate) fn agreeing(runs: &[Run<ServiceSight>], at: usize, confirm: u32) -> u32 {
+    let mut rows: Vec<(Sight, u32)> = Vec::new();
+    for run in runs[..=at].iter().rev() {
+        match rows.last_mut() {
+            Some((sight, count)) if *sight == run.sight.0 => *count += run.count,
+            _ => rows.push((run.sight.0, run.count)),
+        }
+    }
+    let last = rows.first().copied();
+    let known = rows.iter().find(|(_, count)| *count >= confirm);
+    match (last, known) {
+        (Some((sight, _)), Some((known, count))) if sight == *known => *count,
+        (Some((_, count)), _) => count,
+        (None, _) => 0,
+    }
 }
 
 /// Whether a fault is told as this event.

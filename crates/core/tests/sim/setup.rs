@@ -128,6 +128,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
                 boot: Span(3 * MINUTE),
             },
         ]),
+        instant_off: false,
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
         groups: Vec::new(),
     };
@@ -161,6 +162,7 @@ fn horizon(rng: &mut Rng) -> u64 {
 fn furnished(seed: u64, mut setup: Setup) -> Setup {
     crate::clusters::gather(seed, &mut setup);
     crate::recoveries::gather(seed, &mut setup);
+    crate::instant::with_instant(seed, &mut setup);
     boots(&mut Rng::new(seed, 9), &mut setup);
     setup
 }
@@ -288,6 +290,7 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         expect,
         for_span: Span(rng.pick(&[0, 0, 30 * SECOND, MINUTE, 5 * MINUTE])),
         confirm: rng.pick(&[1, 1, 1, 2]),
+        instant: false,
         required: named,
         counted: false,
         recovery: false,

@@ -2,6 +2,7 @@
 //! which something happens to the next.
 
 use crate::{
+    instant::{Ears, Turn},
     machines::Machine,
     oracle::{Oracle, Violation, Window},
     rng::Rng,
@@ -80,6 +81,8 @@ pub(crate) enum Item {
     LateProbe(Box<Observation>),
     /// A probe can be given up.
     GiveUp(Name, svcwatch_core::observe::ProbeId),
+    /// A host does something about a registration.
+    Ear(Turn),
     /// The configuration of services was read.
     Config(Name, Vec<Name>),
     /// The monitor hears that something happened at a host.
@@ -114,6 +117,7 @@ impl Item {
             | Self::Config(..)
             | Self::Stirs(_)
             | Self::StirIsOver(..)
+            | Self::Ear(_)
             | Self::Rendered(..)
             | Self::Sent(_)
             | Self::Committed(..) => true,
@@ -198,6 +202,8 @@ pub(crate) struct World {
     queue: BTreeMap<(u64, u64), Item>,
     queued: u64,
     next_scan: u64,
+    /// Who tells of changes.
+    pub(crate) ears: Ears,
     /// Chance of machines, of destinations, of the store, and of crashes.
     pub(crate) chance: [Rng; 4],
     /// How many events the monitor was given.
@@ -296,6 +302,7 @@ impl World {
             queue: BTreeMap::new(),
             queued: 0,
             next_scan: SCAN,
+            ears: Ears::new(seed),
             chance: [3, 4, 5, 6].map(|purpose| Rng::new(seed, purpose)),
             events: 0,
             aloud: false,
@@ -460,6 +467,7 @@ impl World {
             return;
         }
         self.say(|| "CRASH".to_string());
+        self.ears.clear();
         // What was on its way to a destination may arrive, and what was being written may be written.
         let dying: Vec<(u64, u64)> = self
             .queue

@@ -45,6 +45,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
             expect: Expect::Running,
             for_span: Span::ZERO,
             confirm: 1,
+            instant: false,
             required: true,
             counted: false,
             recovery: false,
@@ -78,6 +79,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         routes: Vec::new(),
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
+        instant_off: false,
         maintenance: Vec::new(),
         groups: Vec::new(),
     }

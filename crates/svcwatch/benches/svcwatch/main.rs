@@ -6,6 +6,7 @@
 mod check;
 mod engine;
 mod fleet;
+mod instant;
 mod local;
 mod made;
 mod mutes;
@@ -31,6 +32,8 @@ Parts:
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
+  instant  stops heard at once beside polling each 30 s, and idle registrations (ten minutes; needs root, and
+           `cargo xtask peers`; SVCWATCH_BENCH_STOPS=5 stops the service less often)
   night    1,000 of 3,000 hosts are booted within ten minutes
   local    the machine itself, heard at once: svcwatch.exe on Wine, built before with `cargo xtask windows --release`
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
@@ -41,11 +44,12 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
+    ("instant", instant::measure),
     ("night", night::measure),
     ("local", local::measure),
     ("fleet", fleet::measure),

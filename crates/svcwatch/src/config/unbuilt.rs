@@ -5,13 +5,10 @@
 
 /// Shapes and the keys that they will have.
 const KEYS: &[(&str, &[&str])] = &[
-    (
-        "config",
-        &["instant", "probe", "evidence", "remedy", "templates"],
-    ),
+    ("config", &["probe", "evidence", "remedy", "templates"]),
     ("web", &["config_file"]),
     ("credential", &["acting"]),
-    ("service", &["instant", "remedy", "keep_firing_for"]),
+    ("service", &["remedy", "keep_firing_for"]),
 ];
 
 /// Shapes, keys, and the values that they will have.

@@ -170,6 +170,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
             limit: None,
         }],
         routes: Vec::new(),
+        instant_off: false,
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
         groups: Vec::new(),
@@ -216,6 +217,8 @@ fn entry(selector: Selector, required: bool) -> EntryPlan {
         expect: Expect::Running,
         for_span: Span::ZERO,
         confirm: 1,
+
+        instant: false,
         required,
         counted: false,
         recovery: false,

@@ -82,6 +82,8 @@ struct MemberBody<'a> {
 #[derive(Serialize)]
 struct ItemBody<'a> {
     host: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
     service: Option<&'a str>,
     state: Option<&'static str>,
     event: &'static str,
@@ -273,6 +275,7 @@ fn group_of(group: &GroupSeen, lines: usize) -> GroupBody<'_> {
 fn item(item: &Item) -> ItemBody<'_> {
     ItemBody {
         host: item.host.as_ref().map(Name::as_str),
+        group: item.group.as_ref().map(Name::as_str),
         service: item.service.as_ref().map(Name::as_str),
         state: item.state.map(State::as_str),
         event: item.event.as_str(),

@@ -124,6 +124,7 @@ fn long_messages_are_cut_to_what_each_service_takes() {
     let name = Name::new(&"W\u{1F600}".repeat(128));
     let item = Item {
         host: Some(name.clone()),
+        group: None,
         service: Some(name),
         state: None,
         event: ToldEvent::Stopped,

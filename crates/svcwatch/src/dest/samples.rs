@@ -93,6 +93,7 @@ pub(super) fn resolved_with_merged() -> Notice {
 pub(super) fn summary() -> Notice {
     let item = |host: &str, service: Option<&str>, state, event| Item {
         host: Some(host.into()),
+        group: None,
         service: service.map(Name::new),
         state,
         event,

@@ -242,6 +242,7 @@ fn a_message_of_any_size_is_cut_to_what_may_be_stored() {
     notice.items = (0..limits::SUMMARY_ITEMS_MAX)
         .map(|_| Item {
             host: Some(Name::new(&name)),
+            group: None,
             service: Some(Name::new(&name)),
             state: None,
             event: ToldEvent::Stopped,

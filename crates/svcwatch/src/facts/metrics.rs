@@ -1,6 +1,6 @@
 //! The metrics of the program itself. All series of closed lists are there with 0 from the start.
 
-use super::{Build, feeds::FeedMetrics, lists::ListMetrics};
+use super::{Build, feeds::FeedMetrics, instant::InstantMetrics, lists::ListMetrics};
 use crate::dest::sender::Fallbacks;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -67,6 +67,7 @@ pub(super) struct Metrics {
     pub(super) deliveries: Family<ByDestination, Counter>,
     pub(super) fallbacks: Fallbacks,
     pub(super) feeds: FeedMetrics,
+    pub(super) instant: InstantMetrics,
     pub(super) lists: ListMetrics,
     pub(super) accounts_paused: Gauge,
     pub(super) late_acknowledgements: Counter,
@@ -93,6 +94,7 @@ impl Metrics {
             deliveries: Family::default(),
             fallbacks: Fallbacks::default(),
             feeds: FeedMetrics::default(),
+            instant: InstantMetrics::new(),
             lists: ListMetrics::default(),
             accounts_paused: Gauge::default(),
             late_acknowledgements: Counter::default(),
@@ -186,6 +188,7 @@ impl Metrics {
             self.deliveries.clone(),
         );
         self.feeds.register(registry);
+        self.instant.register(registry);
         self.lists.register(registry);
         registry.register(
             "svcwatch_accounts_paused",

@@ -6,6 +6,7 @@
 //! the log field `error`.
 
 mod feeds;
+mod instant;
 mod lists;
 mod metrics;
 mod words;
@@ -109,6 +110,7 @@ impl Facts {
                 answer,
             } => self.attempted(delivery, destination, result, answer),
             Fact::LateAnswer { host } => self.late_answer(host),
+            Fact::Ear { .. } => self.metrics.instant.note(fact),
             Fact::AccountPaused { account, paused } => self.account_paused(account, *paused),
             Fact::ShuttingDown { host } => {
                 tracing::info!(host = %host, "host is shutting down");

@@ -5,6 +5,7 @@
 
 pub mod codes;
 pub mod command_line;
+mod ears;
 pub mod hello;
 pub mod kerberos;
 mod loopback;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use svcwatch_core::effect::ProbeRequest;
+use svcwatch_core::hearing::News;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
     Fault, HostFault, HostReading, Logon, Observation, Outcome, Refusal, ServiceConfig,
@@ -30,9 +32,10 @@ use tokio::time::{Instant, timeout_at};
 
 pub use crate::config::Encryption;
 use crate::secret::Secret;
+pub use ears::Ears;
 use kerberos::{Kerberos, Proof, Tickets};
 use record::{Record, Recorder};
-use rpc::{After, Failure, LoggedOn, Uptime};
+use rpc::{After, Ear, Failure, LoggedOn, Uptime};
 use session::Session;
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
@@ -248,6 +251,39 @@ impl Prober {
         }
     }
 
+    /// Asks a host over its kept session to tell of a service's changes, until `deadline`. It never logs on.
+    async fn listen(&self, host: &Name, service: &Name, deadline: Instant) -> Result<Ear, News> {
+        let place = match self.known_slot(host) {
+            Some(slot) => match timeout_at(deadline, slot.lock()).await {
+                Ok(mut kept) => kept.as_mut().map(|session| session.ear_place(host)),
+                Err(_) => None,
+            },
+            None => None,
+        };
+        let Some(place) = place else {
+            let cause = "no session with the host is open".to_owned();
+            return Err(News::Lost { cause });
+        };
+        let Some(place) = place else {
+            let cause = "all services of the machine itself are heard, each without a registration";
+            return Err(News::NotOffered {
+                cause: cause.to_owned(),
+            });
+        };
+        place.listen(service, deadline).await
+    }
+
+    /// Ends the session with a host where it was given up; the next check opens another.
+    async fn end_where_over(&self, host: &Name) {
+        let Some(slot) = self.known_slot(host) else {
+            return;
+        };
+        let over = slot.lock().await.take_if(|session| session.is_over());
+        if let Some(session) = over {
+            session.end().await;
+        }
+    }
+
     /// Ends the session with a host that is not watched any more, politely.
     pub async fn forget(&self, host: &Name) {
         let slot = self
@@ -273,6 +309,12 @@ impl Prober {
             .values()
             .filter(|slot| slot.try_lock().map_or(true, |session| session.is_some()))
             .count()
+    }
+
+    /// The place of a host's session, where it was not forgotten meanwhile.
+    fn known_slot(&self, host: &Name) -> Option<Slot> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.get(host).cloned()
     }
 
     fn slot(&self, host: &Name) -> Slot {

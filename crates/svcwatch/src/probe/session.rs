@@ -110,6 +110,25 @@ impl Session {
         }
     }
 
+    /// Where one more service can be listened to over this session. The machine itself is heard as a whole, so there is no
+    /// such place.
+    pub(super) fn ear_place(&mut self, host: &Name) -> Option<rpc::EarPlace> {
+        match self {
+            Self::Rpc(session) => Some(session.ear_place(host)),
+            #[cfg(windows)]
+            Self::Local(_) => None,
+        }
+    }
+
+    /// Whether it was given up, because nothing answers in it or something cannot be ended otherwise.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Rpc(session) => session.is_over(),
+            #[cfg(windows)]
+            Self::Local(_) => false,
+        }
+    }
+
     /// Ends the session politely.
     pub(super) async fn end(self) {
         match self {

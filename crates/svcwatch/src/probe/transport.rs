@@ -151,6 +151,14 @@ pub(super) enum Before {
 }
 
 impl AnyPipe {
+    /// The same pipe once more, to close it where the one that uses it is broken off; nothing where it then closes itself.
+    pub(super) fn same(&self) -> Option<SmbPipe> {
+        match self {
+            Self::Smb(pipe) => Some(pipe.same()),
+            Self::Loopback(_) | Self::Replay(_) => None,
+        }
+    }
+
     /// Opens another pipe (as `srvsvc`) over the same connection.
     pub(super) async fn turn_to(&mut self, pipe: &str) -> Result<Before, TransportError> {
         match self {

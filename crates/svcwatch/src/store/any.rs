@@ -191,11 +191,13 @@ fn any_item() -> impl Strategy<Value = Item> {
     (
         option::of(any_name()),
         option::of(any_name()),
+        option::of(any_name()),
         option::of(select(State::ALL)),
         select(ToldEvent::ALL),
     )
-        .prop_map(|(host, service, state, event)| Item {
+        .prop_map(|(host, group, service, state, event)| Item {
             host,
+            group,
             service,
             state,
             event,

@@ -127,6 +127,8 @@ struct StoredItem<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     host: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<Cow<'a, str>>,
@@ -277,6 +279,7 @@ impl<'a> StoredNotice<'a> {
                 .iter()
                 .map(|item| StoredItem {
                     host: name_text(item.host.as_ref()),
+                    group: name_text(item.group.as_ref()),
                     service: name_text(item.service.as_ref()),
                     state: item.state.map(|state| text(state.as_str())),
                     event: text(item.event.as_str()),
@@ -352,6 +355,7 @@ impl<'a> StoredNotice<'a> {
 impl StoredItem<'_> {
     fn used(self) -> Item {
         let host = self.host.as_deref().map(Name::new);
+        let group = self.group.as_deref().map(Name::new);
         let service = self.service.as_deref().map(Name::new);
         let about = match (&host, &service) {
             (Some(host), Some(service)) => Subject::Service {
@@ -365,6 +369,7 @@ impl StoredItem<'_> {
             event: event(&self.event, &about),
             state: self.state.as_deref().map(state),
             host,
+            group,
             service,
         }
     }

@@ -309,7 +309,11 @@ impl Story {
                     verdict: Verdict::Delivered,
                     answer: String::new(),
                 },
-                Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => continue,
+                Effect::Forget { .. }
+                | Effect::Listen { .. }
+                | Effect::StopListening { .. }
+                | Effect::Show(_)
+                | Effect::Note(_) => continue,
             };
             self.next.push((self.at, answer));
         }

@@ -11,6 +11,7 @@ mod dest_support;
 mod feed_support;
 mod hostile;
 mod influx;
+mod instant;
 mod kerberos;
 mod mqtt;
 mod prometheus;

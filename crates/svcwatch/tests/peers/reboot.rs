@@ -43,6 +43,7 @@ impl Watch {
             noise: None,
             counted: false,
             recovery: false,
+            instant: false,
             friendly_name: None,
             severity: None,
             labels: Arc::from([]),
@@ -115,7 +116,11 @@ impl Watch {
                         verdict: Verdict::Delivered,
                         answer: String::new(),
                     },
-                    Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => continue,
+                    Effect::Forget { .. }
+                    | Effect::Listen { .. }
+                    | Effect::StopListening { .. }
+                    | Effect::Show(_)
+                    | Effect::Note(_) => continue,
                 };
                 steps.push(self.engine.apply(clocks(self.now), event));
             }

@@ -17,6 +17,7 @@
 #define FRAGMENT_LIMIT 65536
 #define OPEN_ATTEMPTS 100
 #define OPEN_WAIT_MS 1000
+#define LOOK_EVERY_MS 100
 
 /* Reads exactly `size` bytes; 0 when the connection has ended. */
 static int read_exactly(SOCKET socket, char *buffer, int size)
@@ -50,7 +51,8 @@ static HANDLE open_pipe(void)
     DWORD mode = PIPE_READMODE_MESSAGE;
     int attempt;
     for (attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
-        HANDLE pipe = CreateFileA(PIPE_NAME, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+        HANDLE pipe = CreateFileA(PIPE_NAME, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+                                  FILE_FLAG_OVERLAPPED, NULL);
         if (pipe != INVALID_HANDLE_VALUE) {
             SetNamedPipeHandleState(pipe, &mode, NULL, NULL);
             return pipe;
@@ -63,12 +65,52 @@ static HANDLE open_pipe(void)
     return INVALID_HANDLE_VALUE;
 }
 
+/* Whether nobody is at the other end of a connection any more. */
+static int has_ended(SOCKET socket)
+{
+    struct timeval at_once = { 0, 0 };
+    fd_set readable;
+    char byte;
+    FD_ZERO(&readable);
+    FD_SET(socket, &readable);
+    return select(0, &readable, NULL, NULL, &at_once) > 0 && recv(socket, &byte, 1, MSG_PEEK) <= 0;
+}
+
+/* Reads one fragment from the pipe, which may take days; its length, or 0 when either side has ended. */
+static DWORD read_answer(HANDLE pipe, HANDLE done, SOCKET socket, char *fragment)
+{
+    OVERLAPPED reading = { 0 };
+    DWORD size = 0;
+    reading.hEvent = done;
+    if (!ReadFile(pipe, fragment, FRAGMENT_LIMIT, NULL, &reading) && GetLastError() != ERROR_IO_PENDING)
+        return 0;
+    while (WaitForSingleObject(done, LOOK_EVERY_MS) == WAIT_TIMEOUT) {
+        if (has_ended(socket)) {
+            CancelIo(pipe);
+            GetOverlappedResult(pipe, &reading, &size, TRUE);
+            return 0;
+        }
+    }
+    return GetOverlappedResult(pipe, &reading, &size, TRUE) ? size : 0;
+}
+
+/* Writes one fragment into the pipe; 0 when that has ended. */
+static int write_fragment(HANDLE pipe, HANDLE done, const char *fragment, int length)
+{
+    OVERLAPPED writing = { 0 };
+    DWORD written = 0;
+    writing.hEvent = done;
+    if (!WriteFile(pipe, fragment, length, NULL, &writing) && GetLastError() != ERROR_IO_PENDING)
+        return 0;
+    return GetOverlappedResult(pipe, &writing, &written, TRUE) && (int)written == length;
+}
+
 /* Passes one answer on, fragment by fragment; 0 when either side has ended. */
-static int pass_answer(HANDLE pipe, SOCKET socket, char *fragment)
+static int pass_answer(HANDLE pipe, HANDLE done, SOCKET socket, char *fragment)
 {
     for (;;) {
-        DWORD size = 0;
-        if (!ReadFile(pipe, fragment, FRAGMENT_LIMIT, &size, NULL) || size < HEADER_SIZE)
+        DWORD size = read_answer(pipe, done, socket, fragment);
+        if (size < HEADER_SIZE)
             return 0;
         if (send(socket, fragment, size, 0) != (int)size)
             return 0;
@@ -82,18 +124,19 @@ static DWORD WINAPI serve(void *argument)
     SOCKET socket = (SOCKET)(UINT_PTR)argument;
     char *fragment = malloc(FRAGMENT_LIMIT);
     HANDLE pipe = open_pipe();
+    HANDLE done = CreateEventA(NULL, TRUE, FALSE, NULL);
     int length;
     if (fragment != NULL && pipe != INVALID_HANDLE_VALUE) {
         while ((length = read_fragment(socket, fragment)) > 0) {
-            DWORD written = 0;
-            if (!WriteFile(pipe, fragment, length, &written, NULL))
+            if (!write_fragment(pipe, done, fragment, length))
                 break;
-            if ((fragment[FLAGS_AT] & LAST_FRAGMENT) && !pass_answer(pipe, socket, fragment))
+            if ((fragment[FLAGS_AT] & LAST_FRAGMENT) && !pass_answer(pipe, done, socket, fragment))
                 break;
         }
     }
     if (pipe != INVALID_HANDLE_VALUE)
         CloseHandle(pipe);
+    CloseHandle(done);
     free(fragment);
     closesocket(socket);
     return 0;

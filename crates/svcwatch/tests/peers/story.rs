@@ -36,17 +36,17 @@ const PYTHON: &str = "/usr/bin/python3";
 
 /// What one message said.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Message {
+pub(crate) struct Message {
     key: String,
-    kind: String,
+    pub(crate) kind: String,
     body: String,
 }
 
 /// What arrived at one destination, in order.
-type Arrived = Arc<Mutex<Vec<Message>>>;
+pub(crate) type Arrived = Arc<Mutex<Vec<Message>>>;
 
 /// A webhook that keeps what it was given.
-fn webhook() -> (u16, Arrived) {
+pub(crate) fn webhook() -> (u16, Arrived) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let port = listener.local_addr().expect("it is bound").port();
     let arrived = Arrived::default();

@@ -137,6 +137,16 @@ fn a_host_that_says_that_it_shuts_down_is_given_time() {
 }
 
 #[test]
+fn a_host_that_stayed_once_is_given_time_when_it_shuts_down_later() {
+    let mut story = one_host();
+    story.pass(Span::seconds(40), &fault(Fault::ShuttingDown));
+    story.pass(Span::minutes(20), &boot_list(1, None, &ALL));
+    story.pass(Span::seconds(40), &fault(Fault::ShuttingDown));
+    story.pass(Span::minutes(4), &fault(Fault::Unreachable));
+    assert_eq!(story.words(), []);
+}
+
+#[test]
 fn the_first_that_stops_is_held_while_its_host_goes_away() {
     let mut story = one_host();
     story.pass(Span::seconds(30), &boot_list(1, None, &LACKS_B));
@@ -163,7 +173,7 @@ fn the_first_that_stops_is_held_while_its_host_goes_away() {
 
 #[test]
 fn a_night_is_one_report() {
-    let names: Vec<alloc::string::String> = (0..8).map(|at| alloc::format!("srv{at}")).collect();
+    let names: Vec<String> = (0..8).map(|at| alloc::format!("srv{at}")).collect();
     let hosts = names.iter().map(|name| host(name, &["a", "b", "c"]));
     let mut story = Story::new(plan(hosts.collect()));
     story.pass(Span::minutes(2), &boot_list(1, None, &ALL));
@@ -224,6 +234,7 @@ fn a_boot_grace_goes_on_after_a_restart_of_ours() {
         now: story.now,
         steps: Vec::new(),
         probes: Vec::new(),
+        ears: Vec::new(),
         told: Vec::new(),
         deliver: true,
         configs: Vec::new(),

@@ -298,6 +298,7 @@ fn a_restart_forgets_nothing_of_a_group() {
             now: story.now,
             steps: Vec::new(),
             probes: Vec::new(),
+            ears: Vec::new(),
             told: Vec::new(),
             configs: Vec::new(),
             deliver: true,

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::{
     effect::{Effect, Step},
     event::{Event, Verdict},
+    hearing::EarId,
     id::{Name, StoreId},
     notice::{Kind, Notice, ToldEvent},
     observe::{
@@ -17,10 +18,16 @@ use crate::{
     record::{Record, Restored},
     time::{Now, Span, Tick, Wall},
 };
-use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    sync::Arc,
+    vec,
+    vec::Vec,
+};
 
 mod boots;
 mod grouped;
+mod heard;
 mod muted;
 mod restarts;
 mod selection;
@@ -35,6 +42,8 @@ struct Story {
     probes: Vec<(Name, ProbeId)>,
     told: Vec<Arc<Notice>>,
     deliver: bool,
+    /// The registrations that are wanted, by service.
+    ears: Vec<(Name, EarId)>,
     /// How services are set up, where not as [`config`] says.
     configs: Vec<ServiceConfig>,
 }
@@ -52,6 +61,7 @@ fn entry(name: &str) -> EntryPlan {
         expect: Expect::Running,
         for_span: Span::ZERO,
         confirm: 1,
+        instant: false,
         required: true,
         counted: false,
         recovery: false,
@@ -95,6 +105,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
+        instant_off: false,
         groups: Vec::new(),
     }
 }
@@ -162,6 +173,7 @@ impl Story {
             probes: Vec::new(),
             told: Vec::new(),
             deliver: true,
+            ears: Vec::new(),
             configs: Vec::new(),
         };
         story.take(step);
@@ -215,6 +227,10 @@ impl Story {
                         .map(|name| known(name).unwrap_or_else(|| config(name)))
                         .collect());
                     self.apply(Event::ConfigRead { host, services });
+                }
+                Effect::Listen { service, ear, .. } => self.ears.push((service, ear)),
+                Effect::StopListening { ear, .. } => {
+                    self.ears.retain(|(_, known)| *known != ear);
                 }
                 Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
             }

@@ -298,6 +298,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
                 expiry: notices.duration("expiry"),
             },
             maintenance,
+            instant_off: !top.switch("instant"),
             groups,
             stuck_after: StuckAfter {
                 start: stuck_after.duration("start"),

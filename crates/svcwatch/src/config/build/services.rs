@@ -76,6 +76,7 @@ fn entry(
         selector,
         expect,
         for_span: fields.duration("for"),
+        instant: fields.switch("instant"),
         confirm: fields.whole("confirm").unwrap_or(1),
         friendly_name: fields.text("friendly_name").map(Arc::from),
         severity: fields.text("severity").and_then(Severity::parse),

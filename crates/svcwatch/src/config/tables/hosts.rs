@@ -293,6 +293,12 @@ pub(crate) static SERVICE: Shape = Shape {
             "How many readings must agree.",
         ),
         optional(
+            "instant",
+            Kind::Switch,
+            "false",
+            "Whether the host is asked to tell of its changes at once, besides being read; it is then told without `settle`.",
+        ),
+        optional(
             "friendly_name",
             Kind::Text(Form::Line(256)),
             "",

@@ -217,6 +217,12 @@ pub(crate) static CONFIG: Shape = Shape {
             "When what is not told because it is expected; what is still wrong afterwards is told then.",
         ),
         optional(
+            "instant",
+            Kind::Switch,
+            "true",
+            "Whether hosts may tell of changes by themselves; off ends all that `instant: true` of services began.",
+        ),
+        optional(
             "runbooks",
             Kind::Text(Form::Path),
             "",

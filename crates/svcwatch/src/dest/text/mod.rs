@@ -404,6 +404,15 @@ pub fn exit_code(notice: &Notice) -> Option<String> {
 
 /// One line of a summary.
 pub fn item(item: &Item) -> String {
+    if let (Some(group), Some(service)) = (&item.group, &item.service) {
+        let what = match item.event {
+            ToldEvent::Stopped => "runs on too few hosts",
+            ToldEvent::Started => "runs on too many hosts",
+            other => event(other),
+        };
+        let (group, service) = (group.as_str(), service.as_str());
+        return format!("{} of {}: {what}", clean::name(service), clean::name(group));
+    }
     let what = event(item.event);
     match (&item.host, &item.service) {
         (Some(host), Some(service)) => format!(

@@ -7,6 +7,7 @@ use svcwatch_wire::pdu::{Client, Progress, SERVICE_CONTROL, Syntax};
 use svcwatch_wire::scmr::{Reply, Request};
 
 use crate::probe::record::Recorder;
+use crate::probe::smb::SmbPipe;
 use crate::probe::transport::{AnyPipe, PipeTransport, TransportError};
 
 /// Why a call has no answer.
@@ -91,6 +92,23 @@ impl Channel {
     pub(super) async fn call<R: Request>(&mut self, request: &R) -> Result<R::Reply, CallError> {
         let stub = self.call_stub(R::OPNUM, &request.encode()).await?;
         R::Reply::decode(&stub).map_err(CallError::Unreadable)
+    }
+
+    /// Another pipe in the same session, not open yet; nothing where each pipe is a connection of its own.
+    pub(super) fn sibling(&self) -> Option<SmbPipe> {
+        match &self.pipe {
+            AnyPipe::Smb(pipe) => Some(pipe.sibling()),
+            AnyPipe::Loopback(_) | AnyPipe::Replay(_) => None,
+        }
+    }
+
+    /// Closes the pipe alone; the session stays.
+    pub(super) async fn hang_up(self) {
+        match self.pipe {
+            AnyPipe::Smb(pipe) => pipe.hang_up().await,
+            AnyPipe::Loopback(pipe) => pipe.close().await,
+            AnyPipe::Replay(pipe) => pipe.close().await,
+        }
     }
 
     /// Makes one call to another interface on a pipe of its own, over the same connection. Whatever comes of the call, the

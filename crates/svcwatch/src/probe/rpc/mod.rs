@@ -2,6 +2,7 @@
 
 mod channel;
 pub(super) mod config;
+mod ear;
 pub(super) mod reading;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use super::transport::{AnyPipe, TransportError, within};
 use super::{Access, Auth, Ours, Transport, codes};
 pub(super) use channel::CallError;
 use channel::Channel;
+pub(super) use ear::{Ear, EarPlace};
 pub(super) use uptime::Uptime;
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
@@ -134,6 +136,7 @@ pub(super) struct Session {
     list_bytes: Option<u32>,
     /// Whether the host knows the list with processes.
     with_processes: bool,
+    listeners: ear::Listeners,
 }
 
 impl Session {
@@ -161,6 +164,7 @@ impl Session {
             computer: logon.computer.clone(),
             list_bytes: None,
             with_processes: true,
+            listeners: ear::Listeners::default(),
         })
     }
 
@@ -184,6 +188,7 @@ impl Session {
             (Auth::Ntlm, Auth::Kerberos(_)) | (Auth::Kerberos(_), Auth::Ntlm) => false,
         };
         same_auth
+            && !self.is_over()
             && (address, port, transport, user)
                 == (
                     &access.address,
@@ -227,6 +232,16 @@ impl Session {
             Ok(read.await)
         })
         .await?
+    }
+
+    /// Whether it was given up, because nothing answers in it or something cannot be ended otherwise.
+    pub(super) fn is_over(&self) -> bool {
+        self.listeners.is_over()
+    }
+
+    /// Where one more service can be listened to over this session.
+    pub(super) fn ear_place(&mut self, host: &Name) -> EarPlace {
+        self.listeners.begin(&self.channel, host, &self.access)
     }
 
     /// Ends the connection politely.

@@ -16,6 +16,7 @@ use smb2::msg::close::CloseRequest;
 use smb2::msg::create::{
     CreateDisposition, CreateRequest, CreateResponse, ImpersonationLevel, ShareAccess,
 };
+use smb2::msg::echo::EchoRequest;
 use smb2::msg::ioctl::{FSCTL_PIPE_TRANSCEIVE, IoctlRequest, SMB2_0_IOCTL_IS_FSCTL};
 use smb2::msg::logoff::LogoffRequest;
 use smb2::msg::read::ReadRequest;
@@ -139,6 +140,46 @@ impl SmbPipe {
         .await
     }
 
+    /// Another pipe in the same session, which is not open yet.
+    pub(super) fn sibling(&self) -> Self {
+        Self {
+            connection: self.connection.clone(),
+            tap: Arc::clone(&self.tap),
+            tree: self.tree,
+            file: FileId::SENTINEL,
+        }
+    }
+
+    /// The same pipe once more.
+    pub(super) fn same(&self) -> Self {
+        Self {
+            file: self.file,
+            ..self.sibling()
+        }
+    }
+
+    /// Asks the host for a sign of life (MS-SMB2 2.2.28).
+    pub(super) async fn echo(&self) -> Result<(), TransportError> {
+        let reply = self
+            .connection
+            .execute(Command::Echo, &EchoRequest, None)
+            .await;
+        reply
+            .map(drop)
+            .map_err(|error| failed(&self.tap, &error, "asking for a sign of life"))
+    }
+
+    /// Closes the pipe alone; the session stays.
+    pub(super) async fn hang_up(self) {
+        let request = CloseRequest {
+            flags: 0,
+            file_id: self.file,
+        };
+        if let Err(error) = self.ask(Command::Close, &request, "closing a pipe").await {
+            tracing::debug!(%error, "a pipe was not closed; it ends with its session");
+        }
+    }
+
     /// Opens another pipe of the same session; gives the one that was open, which stays so.
     pub(super) async fn turn_to(&mut self, pipe: &str) -> Result<FileId, TransportError> {
         let before = self.file;
@@ -178,7 +219,7 @@ impl SmbPipe {
     }
 
     /// Opens a named pipe for messages in both directions (MS-SMB2 2.2.13).
-    async fn open_pipe(&mut self, name: &str) -> Result<(), TransportError> {
+    pub(super) async fn open_pipe(&mut self, name: &str) -> Result<(), TransportError> {
         const DOING: &str = "opening the service control manager's pipe";
         let request = CreateRequest {
             requested_oplock_level: OplockLevel::None,

@@ -5,7 +5,8 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,6 +33,7 @@ const OPERATION_AT: std::ops::Range<usize> = 22..24;
 pub(crate) struct Bridge {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
+    pipes: Arc<AtomicUsize>,
 }
 
 impl Bridge {
@@ -45,6 +47,8 @@ impl Bridge {
             .set_nonblocking(true)
             .expect("a socket can be made non-blocking");
         let (stop, stopped) = oneshot::channel();
+        let pipes = Arc::new(AtomicUsize::new(0));
+        let open = Arc::clone(&pipes);
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -53,7 +57,7 @@ impl Bridge {
                 let listener =
                     UnixListener::from_std(listener).expect("the socket is non-blocking");
                 tokio::select! {
-                    () = accept(listener, relay_port) => {}
+                    () = accept(listener, relay_port, open) => {}
                     _ = stopped => {}
                 }
             });
@@ -61,7 +65,13 @@ impl Bridge {
         Self {
             stop: Some(stop),
             thread: Some(thread),
+            pipes,
         }
+    }
+
+    /// How many pipes are open.
+    pub(crate) fn pipes(&self) -> usize {
+        self.pipes.load(Ordering::SeqCst)
     }
 }
 
@@ -78,15 +88,18 @@ impl Drop for Bridge {
     }
 }
 
-async fn accept(listener: UnixListener, relay_port: u16) {
+async fn accept(listener: UnixListener, relay_port: u16, pipes: Arc<AtomicUsize>) {
     while let Ok((stream, _)) = listener.accept().await {
+        let pipes = Arc::clone(&pipes);
         tokio::spawn(async move {
+            pipes.fetch_add(1, Ordering::SeqCst);
             // An end of either side ends the other; which error it was is of no interest.
             if let Err(error) = carry(stream, relay_port).await
                 && error.kind() != io::ErrorKind::UnexpectedEof
             {
                 eprintln!("bridge: {error}");
             }
+            pipes.fetch_sub(1, Ordering::SeqCst);
         });
     }
 }

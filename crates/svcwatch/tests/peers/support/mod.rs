@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
 pub(crate) mod bridge;
+pub(crate) mod control;
 pub(crate) mod domain;
 pub(crate) mod influx;
 pub(crate) mod mosquitto;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::bridge::Bridge;
+use super::control::Control;
 use super::process::{Running, START_LIMIT, need, need_root, run};
 use super::samba::{Samba, Settings};
 
@@ -31,6 +32,7 @@ pub(crate) struct WineHost {
     bridge: Option<Bridge>,
     socket: PathBuf,
     prefix: Prefix,
+    relay_port: u16,
 }
 
 /// A running Wine in a prefix of its own, kept alive by the relay.
@@ -79,7 +81,18 @@ impl WineHost {
             bridge: Some(bridge.expect("Samba's pipes were there")),
             socket,
             prefix,
+            relay_port,
         }
+    }
+
+    /// A way to start and stop services on the host without a program that must be started first.
+    pub(crate) fn control(&self) -> Control {
+        Control::connect(self.relay_port)
+    }
+
+    /// How many pipes of the service control manager are open through Samba.
+    pub(crate) fn pipes(&self) -> usize {
+        self.bridge.as_ref().map_or(0, Bridge::pipes)
     }
 
     /// Ends the service control manager with all its services, as a shutdown does; nobody answers any more.
@@ -101,8 +114,8 @@ impl WineHost {
 
     /// Starts the service control manager anew, with what starts by itself.
     pub(crate) fn boot(&mut self) {
-        let relay_port = self.prefix.start_relay(&build_relay());
-        self.bridge = Some(Bridge::start(&self.socket, relay_port));
+        self.relay_port = self.prefix.start_relay(&build_relay());
+        self.bridge = Some(Bridge::start(&self.socket, self.relay_port));
     }
 
     /// The port on loopback where the host speaks SMB.
@@ -118,6 +131,22 @@ impl WineHost {
     /// Starts a service on the host itself, as `net start NAME` there does.
     pub(crate) fn start_service(&self, name: &str) {
         run(self.prefix.wine().args(["net", "start", name]));
+    }
+
+    /// Adds a service that has no program: its state is what it is said to be.
+    pub(crate) fn add_service(&self, name: &str) {
+        let sets = ["binPath=", "C:\\none.exe"];
+        run(self.prefix.wine().args(["sc", "create", name]).args(sets));
+    }
+
+    /// How many threads the host's programs have, services and their manager included.
+    pub(crate) fn threads(&self) -> usize {
+        let programs = programs(self.prefix.folder.path(), "");
+        let threads = programs.iter().map(|id| {
+            // One that has ended meanwhile has none.
+            fs::read_dir(format!("/proc/{id}/task")).map_or(0, Iterator::count)
+        });
+        threads.sum()
     }
 
     /// Stops a service on the host itself.

@@ -8,8 +8,9 @@ use svcwatch_wire::pdu::{FAULT_NO_SUCH_OPERATION, Incoming, Server};
 use svcwatch_wire::scmr::{
     CloseServiceHandle, CloseServiceHandleReply, Code, Config2, Config2Level, EnumServicesStatus,
     EnumServicesStatusEx, EnumServicesStatusExReply, EnumServicesStatusReply, EnumeratedService,
-    FailureAction, FailureActions, Handle, OpenScManager, OpenScManagerReply, OpenService,
-    OpenServiceReply, ProcessStatus, QueryServiceConfig, QueryServiceConfig2,
+    FailureAction, FailureActions, GetNotifyResults, GetNotifyResultsReply, Handle, Notification,
+    NotifyServiceStatusChange, NotifyServiceStatusChangeReply, OpenScManager, OpenScManagerReply,
+    OpenService, OpenServiceReply, ProcessStatus, QueryServiceConfig, QueryServiceConfig2,
     QueryServiceConfig2Reply, QueryServiceConfigReply, QueryServiceStatusEx,
     QueryServiceStatusExReply, Reply, Request, SERVICE_CONTROL, ServiceConfig, ServiceStatus,
     access,
@@ -50,11 +51,35 @@ pub(super) enum Trick {
     Silent,
     /// Answers with rubbish instead of a list.
     Rubbish,
+    /// Tells of changes, in this way.
+    Tells(Tells),
     /// Has no server service.
     NoServerService,
     /// Never says how long it runs.
     DeafServerService,
 }
+
+/// How a host tells of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// So many, as fast as it is asked, and then none any more.
+    Changes(usize),
+    /// So many, and then this code.
+    Code(usize, u32),
+    /// Refuses to with this code.
+    Refuses(u32),
+    /// That the service is to be deleted, after which it cannot be asked about any more.
+    Deletion,
+    /// Closes the connection in the middle of the wait.
+    Breaks,
+}
+
+/// `ERROR_SERVICE_MARKED_FOR_DELETE` (MS-ERREF 2.2).
+const MARKED_FOR_DELETE: Code = Code(1072);
+
+/// Instead of a fault: no answer at all, and the end of the connection.
+const SILENCE: u32 = 0;
+const END: u32 = u32::MAX;
 
 /// A host and what was done to it.
 #[derive(Debug)]
@@ -62,6 +87,8 @@ pub(super) struct Host {
     trick: Trick,
     logons: AtomicUsize,
     lists: AtomicUsize,
+    told: AtomicUsize,
+    open: AtomicUsize,
 }
 
 pub(super) const MANAGER: Handle = Handle([1; 20]);
@@ -116,12 +143,18 @@ impl Host {
             trick,
             logons: AtomicUsize::new(0),
             lists: AtomicUsize::new(0),
+            told: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&host);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let host = Arc::clone(&serving);
-                tokio::spawn(async move { host.serve(stream).await });
+                tokio::spawn(async move {
+                    host.open.fetch_add(1, Ordering::SeqCst);
+                    host.serve(stream).await;
+                    host.open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         let access = Access {
@@ -165,7 +198,15 @@ impl Host {
                     operation,
                     stub,
                 } => match self.answer(operation, &stub) {
-                    Err(0) => tokio::time::sleep(Duration::from_mins(1)).await,
+                    Err(END) => return None,
+                    // Nothing is sent to it meanwhile, so whatever comes is the end.
+                    Err(SILENCE) => {
+                        let minute = Duration::from_mins(1);
+                        let end = tokio::time::timeout(minute, stream.read_u8()).await;
+                        if end.is_ok() {
+                            return None;
+                        }
+                    }
                     Err(fault) => stream.write_all(&server.fault(call_id, fault)).await.ok()?,
                     Ok(answer) => {
                         for fragment in server.response(call_id, &answer) {
@@ -182,7 +223,7 @@ impl Host {
         }
     }
 
-    /// The answer to a call, or the fault; 0 for no answer at all.
+    /// The answer to a call, or the fault.
     fn answer(&self, operation: u16, stub: &[u8]) -> Result<Vec<u8>, u32> {
         match operation {
             RemoteTimeOfDay::OPNUM => {
@@ -243,8 +284,59 @@ impl Host {
                 code: Code::SUCCESS,
             }
             .encode()),
+            NotifyServiceStatusChange::OPNUM => self.register(),
+            GetNotifyResults::OPNUM => self.tell(),
             _ => Err(FAULT_NO_SUCH_OPERATION),
         }
+    }
+
+    fn register(&self) -> Result<Vec<u8>, u32> {
+        let Trick::Tells(tells) = self.trick else {
+            return Err(FAULT_NO_SUCH_OPERATION);
+        };
+        let (notify, code) = match tells {
+            Tells::Refuses(code) => (None, Code(code)),
+            Tells::Deletion if self.told.load(Ordering::SeqCst) > 0 => (None, MARKED_FOR_DELETE),
+            _ => (Some(SERVICE), Code::SUCCESS),
+        };
+        Ok(NotifyServiceStatusChangeReply { notify, code }.encode())
+    }
+
+    fn tell(&self) -> Result<Vec<u8>, u32> {
+        let told = self.told.fetch_add(1, Ordering::SeqCst);
+        let (changes, code) = match self.trick {
+            Trick::Tells(Tells::Changes(most)) => (most, None),
+            Trick::Tells(Tells::Code(most, code)) => (most, Some(code)),
+            Trick::Tells(Tells::Deletion) => (1, None),
+            _ => return Err(END),
+        };
+        let status = ProcessStatus {
+            status: spooler().status,
+            pid: 12,
+            flags: 0,
+        };
+        let change = Notification {
+            status,
+            ..Notification::default()
+        };
+        match code {
+            _ if told < changes => Ok(GetNotifyResultsReply {
+                notifications: Some(vec![change]),
+                code: Code::SUCCESS,
+            }
+            .encode()),
+            None => Err(SILENCE),
+            Some(code) => Ok(GetNotifyResultsReply {
+                notifications: None,
+                code: Code(code),
+            }
+            .encode()),
+        }
+    }
+
+    /// How many connections are open.
+    pub(super) fn connections(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     fn list(&self, request: &EnumServicesStatusEx) -> Result<Vec<u8>, u32> {
@@ -255,7 +347,7 @@ impl Host {
                 Ok(EnumServicesStatusExReply::refused(Code(code), request.buffer_size).encode())
             }
             Trick::ListFault(fault) if lists == 2 => Err(fault),
-            Trick::Silent if lists >= 2 => Err(0),
+            Trick::Silent if lists >= 2 => Err(SILENCE),
             Trick::Rubbish => Ok(vec![0xff; 64]),
             _ if request.manager == MANAGER => {
                 Ok(EnumServicesStatusExReply::whole(&services(), request.buffer_size).encode())

@@ -71,7 +71,7 @@ pub(crate) struct World {
     sessions: BTreeSet<Name>,
     boots: BTreeMap<Name, Boot>,
     /// Hosts with which the password of the account is another one.
-    refusing: BTreeSet<Name>,
+    pub(crate) refusing: BTreeSet<Name>,
     /// When each logon was refused.
     pub(crate) refused: Vec<u64>,
     /// When each logon was made.
@@ -169,12 +169,6 @@ impl World {
         };
         world.take(step);
         world
-    }
-
-    /// Two hosts refuse the account from the start, one of them the first that is asked.
-    pub(crate) fn refuse(&mut self) -> BTreeSet<Name> {
-        self.refusing = [0, 1_500].into_iter().map(name).collect();
-        self.refusing.clone()
     }
 
     /// Each third host is booted within the ten minutes after this; it is away for between one and four minutes, and

@@ -93,14 +93,20 @@ impl Engine {
         if !planted::is(Planted::IncidentsForgotten) {
             engine.restore_incidents(now, incidents);
         }
-        let mut step = Step::default();
-        engine.mutes.set_windows(&plan.maintenance);
-        engine.mutes.look(now.wall);
-        engine.show_silences(&mut step);
-        engine.replace_plan(now, plan, &mut step);
-        engine.look_at_mutes(now, &mut step);
-        engine.show_more(&mut step);
+        let step = engine.lay_over(now, plan);
         (engine, step)
+    }
+
+    /// Lays the plan over what the store knows.
+    fn lay_over(&mut self, now: Now, plan: &Arc<Plan>) -> Step {
+        let mut step = Step::default();
+        self.mutes.set_windows(&plan.maintenance);
+        self.mutes.look(now.wall);
+        self.show_silences(&mut step);
+        self.replace_plan(now, plan, &mut step);
+        self.look_at_mutes(now, &mut step);
+        self.show_more(&mut step);
+        step
     }
 
     /// Hosts that the store knows, with their targets. Those that the plan lacks are taken as they were, so that the

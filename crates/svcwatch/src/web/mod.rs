@@ -128,7 +128,10 @@ impl Web {
 }
 
 async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
-    web.metrics.answer(metrics::Format::of(&headers))
+    web.metrics.answer(
+        metrics::Format::of(&headers),
+        metrics::Packing::of(&headers),
+    )
 }
 
 async fn healthy() -> &'static str {

@@ -308,6 +308,7 @@ pub(crate) fn service_view(host: &str, service: &str) -> ServiceView {
         as_expected: true,
         group: None,
         start_type: Some(StartType::Automatic),
+        trigger_start: Some(false),
         details: None,
         pid: Some(1_234),
         exit_code: Some(0),

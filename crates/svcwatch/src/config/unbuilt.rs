@@ -5,11 +5,9 @@
 
 /// Shapes and the keys that they will have.
 const KEYS: &[(&str, &[&str])] = &[
-    (
-        "config",
-        &["instant", "probe", "evidence", "remedy", "templates"],
-    ),
-    ("web", &["config_file"]),
+    ("config", &["instant", "evidence", "remedy", "templates"]),
+    ("probe", &["allow"]),
+    ("probe_module", &["credentials"]),
     ("credential", &["acting"]),
     ("service", &["instant", "remedy", "keep_firing_for"]),
 ];

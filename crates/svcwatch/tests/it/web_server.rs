@@ -60,6 +60,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::guarded(Access::open()).await
+    }
+
+    /// A server that answers only those that may ask.
+    pub(crate) async fn guarded(access: Access) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = AnyStore::open(folder.path(), StoreOptions { ballast: 0 }).unwrap();
         let (store, board) = (Arc::new(store), Arc::new(Board::new()));
@@ -71,7 +76,8 @@ impl Server {
         let (asks, questions) = mpsc::channel(200);
         let held = Held::default();
         tokio::spawn(answer(questions, Arc::clone(&store), Arc::clone(&held)));
-        let bound = Bound::new("127.0.0.1:0".parse().unwrap(), false)
+        let address = "127.0.0.1:0".parse().unwrap();
+        let bound = Bound::guarded(address, false, Arc::new(access))
             .await
             .unwrap();
         let address = bound.address();

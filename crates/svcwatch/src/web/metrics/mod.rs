@@ -6,10 +6,12 @@
 
 mod own;
 mod pieces;
-pub(super) mod watched;
+mod probed;
+mod watched;
 
 pub use self::own::state_number;
 pub use self::pieces::Packing;
+pub use self::probed::{Probed, ProbedService};
 use self::watched::Watched;
 use super::problem::Problem;
 use crate::{board::Board, facts::Facts};
@@ -145,6 +147,17 @@ impl Metrics {
             .insert(header::CONTENT_TYPE, media_type);
         response
     }
+}
+
+/// Answers with a text that is whole already, in the classic format.
+pub fn whole(text: String, packing: Packing) -> Response {
+    let mut response = Response::new(pieces::packed(text, packing));
+    packing.name_in(response.headers_mut());
+    let media_type = HeaderValue::from_static(Format::Classic.media_type());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
+    response
 }
 
 /// Rewrites the names of counters: OpenMetrics describes a counter by its name without `_total`

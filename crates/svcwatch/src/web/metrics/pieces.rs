@@ -98,6 +98,20 @@ pub(super) fn pair(packing: Packing) -> (Pieces, Body) {
     (Pieces { waiting, sender }, Body::new(stream))
 }
 
+/// The body of an answer that is whole already.
+pub(super) fn packed(text: String, packing: Packing) -> Body {
+    match packing {
+        Packing::Plain => Body::from(text),
+        Packing::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            // Packing into memory does not fail.
+            let written = encoder.write_all(text.as_bytes());
+            let finished = written.and_then(|()| encoder.finish());
+            finished.map_or_else(|_| Body::empty(), Body::from)
+        }
+    }
+}
+
 fn empty() -> Vec<u8> {
     Vec::with_capacity(PIECE_BYTES.saturating_add(8 * 1024))
 }

@@ -18,6 +18,7 @@ Parts (all, where none is named):
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
   night    1,000 of 3,000 hosts are booted within ten minutes
+  scrape   /metrics of 10,000 hosts, and /probe of one
   fleet    5,000 simulated hosts, each read every 30 s
 
 Examples:
@@ -26,7 +27,9 @@ Examples:
 ";
 
 /// The parts that there are.
-const PARTS: [&str; 6] = ["check", "engine", "store", "silences", "night", "fleet"];
+const PARTS: [&str; 7] = [
+    "check", "engine", "store", "silences", "night", "scrape", "fleet",
+];
 
 /// Runs the command.
 pub(crate) fn run(project: &Project, arguments: Arguments) -> Result<(), Failure> {

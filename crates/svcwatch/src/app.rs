@@ -83,6 +83,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
+    listens: String,
     url: String,
     data: PathBuf,
     board: Arc<Board>,
@@ -159,20 +160,17 @@ impl App {
         let usual_url = format!("{}://{address}", access.scheme());
         let exposed = exposed(address) && !options.insecure_listen;
         let lists = lists_of(&config, data.clone(), &shown.facts, options.accept).await?;
+        let listens = usual_url.clone();
         let reloader = Reloader::new(config, list, usual_url, orders_in.clone(), logons, lists);
         let reloader = Arc::new(reloader.with_shown(runbooks, modules));
         Ok(Self {
             address,
+            listens,
             url,
             data,
             board: shown.board,
             orders: orders_in,
-            watching: tokio::spawn({
-                let reloader = Arc::clone(&reloader);
-                async move {
-                    tokio::join!(reloader.watch(), access.watch(exposed));
-                }
-            }),
+            watching: tokio::spawn(watch(Arc::clone(&reloader), access, exposed)),
             reloader,
             running: Some(tokio::spawn(running.run())),
             web,
@@ -183,6 +181,11 @@ impl App {
     /// Where metrics and the API are served.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same as a URL.
+    pub fn listens(&self) -> &str {
+        &self.listens
     }
 
     /// The base of links in notices.
@@ -292,6 +295,11 @@ async fn lists_of(
         Ok(Arc::new(lists))
     })
     .await
+}
+
+/// Looks at the files of the configuration and of who may ask, until it is broken off.
+async fn watch(reloader: Arc<Reloader>, access: Arc<Access>, exposed: bool) {
+    tokio::join!(reloader.watch(), access.watch(exposed));
 }
 
 /// Reads who may ask, on a thread that may block.

@@ -11,6 +11,10 @@ mod mutes;
 mod night;
 #[path = "../../../core/tests/night/world.rs"]
 mod night_world;
+#[path = "../../tests/it/run_support.rs"]
+#[expect(dead_code, reason = "each program uses its own part of this")]
+mod run_support;
+mod scrape;
 mod store;
 #[path = "../../tests/peers/support/mod.rs"]
 mod support;
@@ -31,6 +35,7 @@ Parts:
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
   night    1,000 of 3,000 hosts are booted within ten minutes
+  scrape   /metrics of 10,000 hosts, and /probe of one
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
 
 Without a part all of them are measured, one after another.
@@ -39,12 +44,13 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
     ("night", night::measure),
+    ("scrape", scrape::measure),
     ("fleet", fleet::measure),
 ];
 

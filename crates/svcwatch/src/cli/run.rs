@@ -158,7 +158,7 @@ impl Banner {
             self.files.join(", "),
             self.destinations.join(", "),
             app.data().display(),
-            format_args!("http://{}", app.address()),
+            app.listens(),
         )
     }
 }

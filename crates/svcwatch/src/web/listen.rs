@@ -129,21 +129,22 @@ pub fn exposed(address: SocketAddr) -> bool {
 
 /// Refuses what nothing guards unless that is wanted, and warns of what others could read.
 fn warn_of(address: SocketAddr, insecure: bool, access: &Access) -> Result<(), ListenError> {
-    if !access.guards() {
-        if !insecure {
-            return Err(ListenError::NotLoopback { address });
+    if access.guards() {
+        if insecure {
+            tracing::warn!(
+                %address,
+                error = "--insecure-listen is given although web.config_file guards the listen address",
+                "should that file come to guard nothing, everybody could read all and acknowledge incidents; leave --insecure-listen out"
+            );
         }
+    } else if insecure {
         tracing::warn!(
             %address,
             error = "nothing guards the listen address",
             "everybody who reaches this address can read all and acknowledge incidents"
         );
-    } else if insecure {
-        tracing::warn!(
-            %address,
-            error = "--insecure-listen is given although web.config_file guards the listen address",
-            "should that file come to guard nothing, everybody could read all and acknowledge incidents; leave --insecure-listen out"
-        );
+    } else {
+        return Err(ListenError::NotLoopback { address });
     }
     if access.tells_passwords() {
         tracing::warn!(

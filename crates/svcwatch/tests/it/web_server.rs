@@ -11,7 +11,7 @@ use svcwatch::{
     facts::{Build, Facts},
     store::{AnyStore, Store as _, StoreOptions, query::IncidentQuery},
     web::{
-        AckReply, Ask, Bound, Names, Readiness, SilenceReply, Web,
+        Access, AckReply, Ask, Bound, Names, Readiness, SilenceReply, Web,
         items::{Explanation, ExplanationLine},
     },
 };
@@ -264,6 +264,8 @@ async fn answer(mut questions: mpsc::Receiver<Ask>, store: Arc<AnyStore>, held: 
             Ask::Silence { reply, .. } | Ask::EndSilence { reply, .. } => {
                 reply.send(SilenceReply::Refused).unwrap();
             }
+            // Those of the whole program probe.
+            Ask::ReadNow { .. } => {}
             Ask::Explain { ref host, .. } if *host == Name::new("silent") => {
                 held.lock().unwrap().push(question);
             }

@@ -257,6 +257,15 @@ fn runbooks(build: &mut Build<'_>, node: &Node) -> Option<PathBuf> {
     Some(folder)
 }
 
+fn stuck_after_of(root: &Node) -> StuckAfter {
+    let fields = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
+    StuckAfter {
+        start: fields.duration("start"),
+        stop: fields.duration("stop"),
+        boot: fields.duration("boot"),
+    }
+}
+
 /// The modules of /probe; `default` is always there.
 fn modules(root: &Node) -> Modules {
     let written = root.get("probe").and_then(|probe| probe.get("modules"));
@@ -324,13 +333,13 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     let (maintenance, calendar) = maintenance::read(&mut build);
     let top = Fields::new(Some(root), &CONFIG);
     let notices = Fields::new(root.get("notices"), &NOTICES);
-    let stuck_after = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);
     let data = top.get("data").and_then(|node| build.path(node));
-    let web_config = web
+    let (web_config, web_tls) = web
         .get("config_file")
-        .and_then(|node| web_config(&mut build, node));
+        .and_then(|node| web_config(&mut build, node))
+        .unzip();
     let runbooks = top
         .get("runbooks")
         .and_then(|node| runbooks(&mut build, node));
@@ -347,11 +356,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             },
             maintenance,
             groups,
-            stuck_after: StuckAfter {
-                start: stuck_after.duration("start"),
-                stop: stuck_after.duration("stop"),
-                boot: stuck_after.duration("boot"),
-            },
+            stuck_after: stuck_after_of(root),
         },
         calendar,
         connections,
@@ -365,8 +370,8 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         web_url: web
             .text("url")
             .map(|url| url.trim_end_matches('/').to_owned()),
-        web_tls: web_config.as_ref().is_some_and(|(_, encrypted)| *encrypted),
-        web_config: web_config.map(|(path, _)| path),
+        web_config,
+        web_tls: web_tls.unwrap_or_default(),
         modules: modules(root),
         retention: store.duration("retention"),
         warnings: Vec::new(),

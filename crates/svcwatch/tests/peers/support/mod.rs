@@ -11,6 +11,7 @@ pub(crate) mod mosquitto;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod samba;
+pub(crate) mod webhook;
 pub(crate) mod wine;
 
 /// The user that is an administrator of the test servers.

@@ -20,6 +20,7 @@ Parts (all, where none is named):
   silences  what 10,000 silences cost a notice
   instant  stops heard at once beside polling each 30 s, and idle registrations (ten minutes)
   night    1,000 of 3,000 hosts are booted within ten minutes
+  scrape   /metrics of 10,000 hosts, and /probe of one
   local    a service of the machine itself is stopped: svcwatch.exe on Wine, which is built for it
   fleet    5,000 simulated hosts, each read every 30 s
 
@@ -29,8 +30,8 @@ Examples:
 ";
 
 /// The parts that there are.
-const PARTS: [&str; 8] = [
-    "check", "engine", "store", "silences", "instant", "night", LOCAL, "fleet",
+const PARTS: [&str; 9] = [
+    "check", "engine", "store", "silences", "instant", "night", "scrape", LOCAL, "fleet",
 ];
 
 /// The part that needs the exe for Windows.

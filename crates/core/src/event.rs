@@ -84,6 +84,12 @@ pub enum Event {
         /// The account.
         account: Name,
     },
+    /// Somebody wants a host to be read now, out of its turn; everything else that rounds heed is heeded. One that is
+    /// not watched is not read.
+    ReadNow {
+        /// The host.
+        host: Name,
+    },
     /// The wall clock was set: it differs from the tick by more than before.
     ClockJumped {
         /// By so many milliseconds, forward where positive.

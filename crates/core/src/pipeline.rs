@@ -131,6 +131,7 @@ impl Pipeline {
             | Event::Calendar(_)
             | Event::SecretChanged { .. }
             | Event::ClockJumped { .. }
+            | Event::ReadNow { .. }
             | Event::Stop => {}
         }
         self.waiting.insert(self.arrivals, event);

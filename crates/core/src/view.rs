@@ -107,6 +107,8 @@ pub struct ServiceView {
     pub group: Option<Arc<GroupPlan>>,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// Whether an event starts it; none where that could not be read.
+    pub trigger_start: Option<bool>,
     /// What else is known of its configuration.
     pub details: Option<Arc<ServiceDetails>>,
     /// The process.

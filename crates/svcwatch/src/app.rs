@@ -16,7 +16,10 @@ use crate::{
     reload::Reloader,
     runbook::Runbooks,
     store::{AnyStore, Store, StoreError, StoreOptions, Writer, WriterSettings},
-    web::{ASKS_MAX, Ask, Bound, ListenError, Names, Readiness, Web},
+    wanted::Wanted,
+    web::{
+        ASKS_MAX, Access, Ask, Bound, ListenError, Names, ProbeModules, Readiness, Web, exposed,
+    },
     wiring::{self, Logons, Reach},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -58,6 +61,9 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The file that guards what is served cannot be used.
+    #[error("{}", .0.join("\n"))]
+    Access(Vec<String>),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,6 +83,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
+    listens: String,
     url: String,
     data: PathBuf,
     board: Arc<Board>,
@@ -105,7 +112,8 @@ impl App {
     pub async fn start(config: Config, options: Options) -> Result<Self, StartError> {
         let data = data_folder(options.data, config.data.clone())?;
         let listen = options.listen.unwrap_or(config.listen);
-        let bound = Bound::new(listen, options.insecure_listen).await?;
+        let access = access(config.web_config.clone()).await?;
+        let bound = Bound::guarded(listen, options.insecure_listen, Arc::clone(&access)).await?;
         let address = bound.address();
         let url = config.web_url(address);
         let (config, list, destinations) = ready_destinations(config, url.clone()).await?;
@@ -131,6 +139,7 @@ impl App {
         let (engine, first) = Engine::restore(restored, &plan, clock::now());
         let mut performer = Performer::new(Reach::new(&config), destinations, Arc::clone(&logons));
         performer.count_fallbacks_in(shown.facts.fallbacks());
+        let wanted = Arc::clone(performer.wanted());
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);
         let (orders_in, orders) = mpsc::channel(ORDERS_MAX);
         let running = Loop::new(Parts {
@@ -145,18 +154,23 @@ impl App {
             orders,
         });
         let runbooks = Arc::clone(&shown.runbooks);
-        let (web, end_web) = shown.serve(bound, &url, store, asks_in);
-        let usual_url = format!("http://{address}");
+        let modules = Arc::new(ProbeModules::new(config.modules.clone()));
+        let probes = (wanted, Arc::clone(&modules));
+        let (web, end_web) = shown.serve(bound, &url, (store, asks_in), probes);
+        let usual_url = format!("{}://{address}", access.scheme());
+        let exposed = exposed(address) && !options.insecure_listen;
         let lists = lists_of(&config, data.clone(), &shown.facts, options.accept).await?;
+        let listens = usual_url.clone();
         let reloader = Reloader::new(config, list, usual_url, orders_in.clone(), logons, lists);
-        let reloader = Arc::new(reloader.with_runbooks(runbooks));
+        let reloader = Arc::new(reloader.with_shown(runbooks, modules));
         Ok(Self {
             address,
+            listens,
             url,
             data,
             board: shown.board,
             orders: orders_in,
-            watching: tokio::spawn(Arc::clone(&reloader).watch()),
+            watching: tokio::spawn(watch(Arc::clone(&reloader), access, exposed)),
             reloader,
             running: Some(tokio::spawn(running.run())),
             web,
@@ -167,6 +181,11 @@ impl App {
     /// Where metrics and the API are served.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same as a URL.
+    pub fn listens(&self) -> &str {
+        &self.listens
     }
 
     /// The base of links in notices.
@@ -247,13 +266,15 @@ impl Shown {
         &self,
         bound: Bound,
         url: &str,
-        store: Arc<AnyStore>,
-        asks: mpsc::Sender<Ask>,
+        (store, asks): (Arc<AnyStore>, mpsc::Sender<Ask>),
+        (wanted, modules): (Arc<Wanted>, Arc<ProbeModules>),
     ) -> (JoinHandle<std::io::Result<()>>, oneshot::Sender<()>) {
-        let names = Names::new(bound.address(), &host_of(url));
+        let names = Names::new(bound.address(), &host_of(url)).with_scheme(bound.access().scheme());
         let ready = Arc::clone(&self.ready);
         let web = Web::new(&self.board, &self.facts, store, asks, ready);
-        let web = web.with_runbooks(Arc::clone(&self.runbooks));
+        let web = web
+            .with_runbooks(Arc::clone(&self.runbooks))
+            .with_probes(wanted, modules);
         let (end, ended) = oneshot::channel::<()>();
         let ended = async move { ended.await.unwrap_or_default() };
         (tokio::spawn(web.serve(bound, names, ended)), end)
@@ -272,6 +293,21 @@ async fn lists_of(
         let lists = Lists::new(data, facts, &states, accept);
         lists.taken(&states);
         Ok(Arc::new(lists))
+    })
+    .await
+}
+
+/// Looks at the files of the configuration and of who may ask, until it is broken off.
+async fn watch(reloader: Arc<Reloader>, access: Arc<Access>, exposed: bool) {
+    tokio::join!(reloader.watch(), access.watch(exposed));
+}
+
+/// Reads who may ask, on a thread that may block.
+async fn access(file: Option<PathBuf>) -> Result<Arc<Access>, StartError> {
+    blocking("reading web.config_file", move || {
+        let access = Access::of(file.as_deref());
+        let access = access.map_err(|error| StartError::Access(error.sentences()))?;
+        Ok(Arc::new(access))
     })
     .await
 }

@@ -24,6 +24,7 @@ impl Loop {
                 self.acks.wait_for_silence(id.clone(), true, reply);
                 self.push(Event::EndSilence { id, by });
             }
+            Ask::ReadNow { host } => self.push(Event::ReadNow { host }),
             Ask::Explain {
                 host,
                 service,

@@ -29,6 +29,7 @@ pub mod secret;
 pub mod store;
 pub mod template;
 pub mod transport;
+pub mod wanted;
 pub mod web;
 pub mod wiring;
 mod writing;

@@ -7,6 +7,7 @@ use crate::{
     feed::Feeds,
     perform::Performer,
     store::Writer,
+    wanted::Wanted,
     web::{Ask, Readiness},
     wiring::Reach,
 };
@@ -48,7 +49,11 @@ impl Parts {
         if view == View::Complete {
             self.ready.loaded();
         }
+        let ended = Wanted::ended_by(&view);
         self.feeds.show(view);
+        if let Some(ended) = ended {
+            self.performer.wanted().give(&ended);
+        }
     }
 
     /// From now on through these destinations.

@@ -4,6 +4,7 @@
 use crate::{
     dest::sender::{Destinations, Fallbacks, Senders},
     probe::{Access, Ears, Prober},
+    wanted::Wanted,
     wiring::{self, Logons, Reach},
 };
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
@@ -37,6 +38,7 @@ pub struct Performer {
     senders: Senders,
     reach: Arc<Reach>,
     logons: Arc<Logons>,
+    wanted: Arc<Wanted>,
     tasks: JoinSet<Option<Event>>,
     /// What is answered for a task that breaks.
     instead: HashMap<Id, Option<Event>>,
@@ -55,6 +57,7 @@ impl Performer {
             senders: Senders::new(destinations),
             reach: Arc::new(reach),
             logons,
+            wanted: Arc::default(),
             tasks: JoinSet::new(),
             instead: HashMap::new(),
             stirs,
@@ -65,6 +68,11 @@ impl Performer {
     /// From now on counts the templates that are not used there.
     pub fn count_fallbacks_in(&mut self, fallbacks: Fallbacks) {
         self.senders.count_in(fallbacks);
+    }
+
+    /// Who waits for readings beside the rounds.
+    pub const fn wanted(&self) -> &Arc<Wanted> {
+        &self.wanted
     }
 
     /// The destinations that hold now.
@@ -195,10 +203,11 @@ impl Performer {
             Fault::Timeout,
             "the check broke off or did not end within its timeout",
         );
-        let (prober, reach, logons) = (
+        let (prober, reach, logons, wanted) = (
             Arc::clone(&self.prober),
             Arc::clone(&self.reach),
             Arc::clone(&self.logons),
+            Arc::clone(&self.wanted),
         );
         self.spawn(limit, Some(Event::Observed(instead)), async move {
             let observation = match access_of(&reach, &logons, &request).await {
@@ -209,6 +218,7 @@ impl Performer {
                 }
                 Err((fault, cause)) => not_read(&request, fault, &cause),
             };
+            wanted.observed(&observation);
             Some(Event::Observed(observation))
         });
     }

@@ -10,6 +10,7 @@ use crate::{
     os::{self, Stamp},
     parts::{Change, Order},
     runbook::Runbooks,
+    web::ProbeModules,
     wiring::{self, DestinationList, Logons, Reach},
 };
 use std::{
@@ -69,6 +70,7 @@ pub struct Reloader {
     logons: Arc<Logons>,
     lists: Arc<Lists>,
     runbooks: Arc<Runbooks>,
+    modules: Arc<ProbeModules>,
 }
 
 /// The files of the configuration and of its lists, each as it was seen.
@@ -110,13 +112,15 @@ impl Reloader {
             logons,
             lists,
             runbooks: Arc::default(),
+            modules: Arc::default(),
         }
     }
 
-    /// With the runbooks that are served, whose folder another configuration may name anew.
+    /// With the runbooks that are served, whose folder another configuration may name anew, and the modules of /probe.
     #[must_use]
-    pub fn with_runbooks(mut self, runbooks: Arc<Runbooks>) -> Self {
+    pub fn with_shown(mut self, runbooks: Arc<Runbooks>, modules: Arc<ProbeModules>) -> Self {
         self.runbooks = runbooks;
+        self.modules = modules;
         self
     }
 
@@ -188,6 +192,7 @@ impl Reloader {
         };
         let (hosts, destinations) = (config.core.hosts.len(), config.core.destinations.len());
         self.runbooks.set_folder(config.runbooks.clone());
+        self.modules.replace(config.modules.clone());
         {
             let mut current = self.lock();
             current.config = Arc::new(config);
@@ -349,6 +354,7 @@ fn read(before: &Config, url: &str, lists: &ListOptions) -> Result<Read, Vec<Str
     for (what, changed) in [
         ("listen", config.listen != before.listen),
         ("data", config.data != before.data),
+        ("web.config_file", config.web_config != before.web_config),
         ("store.retention", config.retention != before.retention),
     ] {
         if changed {

@@ -149,6 +149,7 @@ impl Engine {
             }
             Event::PlanReplaced(plan) => self.replace_plan(now, &plan, &mut step),
             Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
+            Event::ReadNow { host } => self.schedule.no_later(&host, now.tick),
             Event::Stop => self.stopping = true,
         }
         step

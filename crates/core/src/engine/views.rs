@@ -101,6 +101,7 @@ impl Engine {
                 && group.is_none_or(|group| group.is_right_with(row.state)),
             group: group.map(|group| Arc::clone(&group.plan)),
             start_type: row.start_type,
+            trigger_start: row.trigger_start,
             details: row.details.clone(),
             pid: row.pid,
             exit_code: row.exit_code,

@@ -13,6 +13,10 @@ mod mutes;
 mod night;
 #[path = "../../../core/tests/night/world.rs"]
 mod night_world;
+#[path = "../../tests/it/run_support.rs"]
+#[expect(dead_code, reason = "each program uses its own part of this")]
+mod run_support;
+mod scrape;
 mod store;
 #[path = "../../tests/peers/support/mod.rs"]
 mod support;
@@ -35,6 +39,7 @@ Parts:
   instant  stops heard at once beside polling each 30 s, and idle registrations (ten minutes; needs root, and
            `cargo xtask peers`; SVCWATCH_BENCH_STOPS=5 stops the service less often)
   night    1,000 of 3,000 hosts are booted within ten minutes
+  scrape   /metrics of 10,000 hosts, and /probe of one
   local    the machine itself, heard at once: svcwatch.exe on Wine, built before with `cargo xtask windows --release`
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
 
@@ -44,13 +49,14 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
     ("instant", instant::measure),
     ("night", night::measure),
+    ("scrape", scrape::measure),
     ("local", local::measure),
     ("fleet", fleet::measure),
 ];

@@ -75,6 +75,8 @@ pub struct Row {
     pub group: Option<Arc<GroupPlan>>,
     /// How it is started.
     pub start_type: Option<StartType>,
+    /// Whether an event starts it; none where that could not be read.
+    pub trigger_start: Option<bool>,
     /// Why it is not told although it is not as expected.
     pub muted: Option<Why>,
 }
@@ -367,6 +369,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         as_expected,
         group,
         start_type,
+        trigger_start,
         details,
         pid,
         exit_code,
@@ -389,6 +392,7 @@ fn split(view: ServiceView) -> (Name, Row) {
         as_expected,
         group,
         start_type,
+        trigger_start,
         muted,
     };
     (host, row)

@@ -29,6 +29,7 @@ pub(crate) fn service(host: &str, service: &str) -> ServiceView {
         as_expected: true,
         group: None,
         start_type: None,
+        trigger_start: None,
         details: None,
         pid: Some(4),
         exit_code: Some(0),

@@ -2,6 +2,7 @@
 
 use super::{
     ConfigFiles, Format, Output,
+    api::Login,
     failure::Failure,
     output::{self, Table, plain},
     run::load_with,
@@ -12,7 +13,7 @@ use crate::{
     explain,
     store::{AnyStore, Store, StoreError},
     web::{
-        client::{Client, ClientError},
+        client::ClientError,
         items::{Explanation, ExplanationLine},
     },
 };
@@ -38,6 +39,8 @@ pub(super) struct Arguments {
     /// The address of the svcwatch that runs; as the configuration says, if not given
     #[arg(long, value_name = "URL")]
     api: Option<String>,
+    #[command(flatten)]
+    login: Login,
     /// The host
     host: String,
     /// The service, by its key name
@@ -66,11 +69,13 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let logon = logon(&config, &host);
     let list = list(&config, &host);
-    let api = arguments
-        .api
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", config.listen));
-    let asked = Client::new(&api)?
+    let api = arguments.api.clone().unwrap_or_else(|| {
+        let scheme = if config.web_tls { "https" } else { "http" };
+        format!("{scheme}://{}", config.listen)
+    });
+    let asked = arguments
+        .login
+        .client(&api)?
         .explain(&arguments.host, arguments.service.as_deref())
         .await;
     let explanation = match asked {

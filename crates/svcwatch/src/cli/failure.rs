@@ -92,7 +92,9 @@ impl From<ConfigErrors> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Destinations(problems) => Self::Config(problems),
+            StartError::Destinations(problems) | StartError::Access(problems) => {
+                Self::Config(problems)
+            }
             StartError::Listen(_)
             | StartError::Store(_)
             | StartError::NoDataFolder
@@ -110,7 +112,9 @@ impl From<StoreError> for Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         match error {
-            ClientError::NotAnAddress { .. } => Self::Usage(error.to_string()),
+            ClientError::NotAnAddress { .. } | ClientError::Authority(_) => {
+                Self::Usage(error.to_string())
+            }
             ClientError::NoAnswer { .. }
             | ClientError::Refused { .. }
             | ClientError::NotOurs { .. }

@@ -196,7 +196,7 @@ impl Banner {
             },
             self.destinations.join(", "),
             app.data().display(),
-            format_args!("http://{}", app.address()),
+            app.listens(),
         )
     }
 }

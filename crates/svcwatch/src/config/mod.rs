@@ -27,6 +27,7 @@ mod tests;
 mod text;
 mod tree;
 mod unbuilt;
+mod web_config;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -54,11 +55,13 @@ pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
     Auth, Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
-    InfluxdbSettings, LogSettings, Method, MqttSettings, MqttTls, Priority, ResolvedMail,
+    InfluxdbSettings, LogSettings, Method, Modules, MqttSettings, MqttTls, Priority, ResolvedMail,
     RetentionSettings, SmtpSettings, SmtpTls, TicketFile, TopicSettings, Transport,
     WebhookSettings,
 };
 pub use self::source::{SecretError, SecretSource};
+pub(crate) use self::web_config::cost as hash_cost;
+pub use self::web_config::{ClientCertificates, TlsVersion, WebConfig, WebTls, load_web_config};
 
 use self::lists::{Reading, Refused};
 use self::problem::{Position, Problems};

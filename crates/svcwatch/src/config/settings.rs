@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::plan::Plan;
 use svcwatch_core::time::{Span, Wall};
@@ -45,6 +46,12 @@ pub struct Config {
     pub runbooks: Option<PathBuf>,
     /// The base of links in notices, without a slash at its end, where the file names one.
     pub web_url: Option<String>,
+    /// The file that says who may ask, and how it is encrypted.
+    pub web_config: Option<PathBuf>,
+    /// Whether that file asks for encryption, as far as it was looked at.
+    pub web_tls: bool,
+    /// What /probe gives of a host, by the name of the module.
+    pub modules: Modules,
     /// How long history is kept.
     pub retention: Span,
     /// What works and yet is probably not meant.
@@ -95,9 +102,9 @@ impl Config {
 
     /// The base of links in notices: as configured, or the address that is listened on.
     pub fn web_url(&self, listen: SocketAddr) -> String {
-        self.web_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{listen}"))
+        self.web_url.clone().unwrap_or_else(|| {
+            format!("{}://{listen}", if self.web_tls { "https" } else { "http" })
+        })
     }
 
     /// The destinations that every reading goes to.
@@ -108,6 +115,9 @@ impl Config {
             .collect()
     }
 }
+
+/// The services that each module of /probe gives, by its name.
+pub type Modules = BTreeMap<Name, Vec<Glob>>;
 
 /// How a host is read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,9 @@
 
 /// Shapes and the keys that they will have.
 const KEYS: &[(&str, &[&str])] = &[
-    ("config", &["probe", "evidence", "remedy", "templates"]),
-    ("web", &["config_file"]),
+    ("config", &["evidence", "remedy", "templates"]),
+    ("probe", &["allow"]),
+    ("probe_module", &["credentials"]),
     ("credential", &["acting"]),
     ("service", &["remedy", "keep_firing_for"]),
 ];

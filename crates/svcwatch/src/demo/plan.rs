@@ -4,8 +4,8 @@ use super::Settings;
 use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
-    Auth, Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
-    SecretSource, Transport, WordingSettings,
+    Auth, Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Modules,
+    Notes, SecretSource, Transport, WordingSettings,
 };
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,6 +133,9 @@ pub fn config(
         data: None,
         runbooks: None,
         web_url: None,
+        web_config: None,
+        modules: Modules::default(),
+        web_tls: false,
         retention: Span::hours(24),
         warnings: Vec::new(),
         lists: Vec::new(),

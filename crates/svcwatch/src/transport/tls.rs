@@ -117,7 +117,7 @@ impl Roots {
     }
 }
 
-fn read_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(crate) fn read_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
     let unreadable = |error| TlsError::Unreadable {
         path: path.display().to_string(),
         error,
@@ -129,7 +129,7 @@ fn read_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
     Ok(pem)
 }
 
-fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn read_ca(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = read_pem(path)?;
     let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
         .filter_map(Result::ok)

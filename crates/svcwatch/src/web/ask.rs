@@ -46,6 +46,11 @@ pub enum Ask {
         /// Answered once its end is durable.
         reply: oneshot::Sender<SilenceReply>,
     },
+    /// Read a host now, out of its turn. What comes of it is shown, and given to those who wait for it.
+    ReadNow {
+        /// The host.
+        host: Name,
+    },
     /// Say why a host or a service is told or not.
     Explain {
         /// The host.

@@ -5,9 +5,13 @@ use super::{
     problem::ProblemBody,
     silences::{EndBody, SilenceBody, SilenceItem},
 };
+use crate::{
+    secret::Secret,
+    transport::tls::{TlsError, read_ca},
+};
 use reqwest::{Method, StatusCode, Url, header, redirect::Policy};
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// How long an answer may take: longer than the API lets one take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -59,6 +63,9 @@ pub enum ClientError {
         /// What was strange.
         why: String,
     },
+    /// The authority to be trusted cannot be.
+    #[error("--ca: {0}")]
+    Authority(TlsError),
     /// The client could not be made.
     #[error("the HTTP client cannot be made: {0}")]
     NoClient(reqwest::Error),
@@ -69,11 +76,17 @@ pub enum ClientError {
 pub struct Client {
     base: Url,
     http: reqwest::Client,
+    login: Option<(String, Secret)>,
 }
 
 impl Client {
     /// A client of the API at this address, such as `http://127.0.0.1:7467`.
     pub fn new(address: &str) -> Result<Self, ClientError> {
+        Self::trusting(address, None)
+    }
+
+    /// The same, which trusts the authority in this file beside those of the system.
+    pub fn trusting(address: &str, ca: Option<&Path>) -> Result<Self, ClientError> {
         let not_an_address = |why: &str| ClientError::NotAnAddress {
             given: address.to_owned(),
             why: why.to_owned(),
@@ -92,9 +105,19 @@ impl Client {
             });
         }
         Ok(Self {
-            http: http_client(&base).map_err(ClientError::NoClient)?,
+            http: http_client(&base, ca)?,
             base,
+            login: None,
         })
+    }
+
+    /// From now on as this user.
+    #[must_use]
+    pub fn with_login(self, user: &str, password: Secret) -> Self {
+        Self {
+            login: Some((user.to_owned(), password)),
+            ..self
+        }
     }
 
     /// Incidents, the newest first; `filters` are those of `/api/v1/incidents`.
@@ -195,6 +218,9 @@ impl Client {
         body: Option<Vec<u8>>,
     ) -> Result<T, ClientError> {
         let mut request = self.http.request(method, url);
+        if let Some((user, password)) = &self.login {
+            request = request.basic_auth(user, Some(password.reveal()));
+        }
         if let Some(body) = body {
             request = request
                 .header(header::CONTENT_TYPE, "application/json")
@@ -213,7 +239,14 @@ impl Client {
             Ok(problem) => Err(ClientError::Refused {
                 url: self.base.to_string(),
                 status: status.as_u16(),
-                sentence: problem.detail,
+                sentence: if status == StatusCode::UNAUTHORIZED {
+                    format!(
+                        "{} Give both with --user and --password-file.",
+                        problem.detail
+                    )
+                } else {
+                    problem.detail
+                },
             }),
             Err(_) => Err(self.not_ours(format!("status {}", status.as_u16()))),
         }
@@ -259,7 +292,7 @@ impl Client {
     }
 }
 
-fn http_client(base: &Url) -> Result<reqwest::Client, reqwest::Error> {
+fn http_client(base: &Url, ca: Option<&Path>) -> Result<reqwest::Client, ClientError> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Somebody else may have set it meanwhile, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -278,7 +311,14 @@ fn http_client(base: &Url) -> Result<reqwest::Client, reqwest::Error> {
         // A proxy cannot reach what is on this machine.
         builder = builder.no_proxy();
     }
-    builder.build()
+    if let Some(path) = ca {
+        let authorities = read_ca(path).map_err(ClientError::Authority)?;
+        let authorities = authorities
+            .iter()
+            .filter_map(|one| reqwest::Certificate::from_der(one).ok());
+        builder = builder.tls_certs_merge(authorities);
+    }
+    builder.build().map_err(ClientError::NoClient)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What stands before every answer: the name under which it was asked, who may change something, how much at once,
 //! how long, and the headers that keep a browser careful.
 
-use super::{listen::Names, problem::Problem, query::quoted};
+use super::{access::Access, listen::Names, problem::Problem, query::quoted};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority},
@@ -24,12 +24,14 @@ pub const URI_BYTES_MAX: usize = 8 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     names: Arc<Names>,
+    access: Arc<Access>,
     places: Arc<Semaphore>,
 }
 
 impl Guard {
-    pub(super) fn new(names: Names) -> Self {
+    pub(super) fn new(names: Names, access: Arc<Access>) -> Self {
         Self {
+            access,
             names: Arc::new(names),
             places: Arc::new(Semaphore::new(REQUESTS_MAX)),
         }
@@ -124,11 +126,16 @@ fn json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Lets a request through, or says why not.
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let mut response = match guard.check(&request) {
-        Err(problem) => problem.into_response(),
-        Ok(()) => within_bounds(&guard, request, next).await,
+    // Who is not known is told nothing, not even under which names svcwatch answers.
+    let mut response = match guard.access.admit(request.headers()).await {
+        Err(answer) => answer,
+        Ok(()) => match guard.check(&request) {
+            Err(problem) => problem.into_response(),
+            Ok(()) => within_bounds(&guard, request, next).await,
+        },
     };
     careful(response.headers_mut());
+    guard.access.set_headers(response.headers_mut());
     response
 }
 

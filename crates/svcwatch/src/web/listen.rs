@@ -1,6 +1,7 @@
 //! Where svcwatch listens: the address, the names under which it answers, and connections that cannot be kept open
 //! by doing nothing.
 
+use super::{access::Access, stream::Stream};
 use axum::{http::uri::Authority, serve::Listener};
 use std::{
     io,
@@ -12,7 +13,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, Sleep, sleep},
 };
@@ -31,7 +32,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(250);
 pub enum ListenError {
     /// Other machines could reach it, and nothing guards it.
     #[error(
-        "other machines can reach {address}, and no login guards it; listen on 127.0.0.1:{port}, or add --insecure-listen if everybody who reaches it may read all and acknowledge incidents",
+        "other machines can reach {address}, and nothing guards it; listen on 127.0.0.1:{port}, or name users or certificates of clients in a file under web.config_file, or add --insecure-listen if everybody who reaches it may read all and acknowledge incidents",
         port = address.port()
     )]
     NotLoopback {
@@ -76,20 +77,23 @@ pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
     connections: Arc<Semaphore>,
+    access: Arc<Access>,
 }
 
 impl Bound {
-    /// Takes the address. One that is not loopback needs `insecure`, which is warned about each time.
+    /// Takes the address, for everybody. One that is not loopback needs `insecure`, which is warned about each time.
     pub async fn new(address: SocketAddr, insecure: bool) -> Result<Self, ListenError> {
-        if !address.ip().to_canonical().is_loopback() {
-            if !insecure {
-                return Err(ListenError::NotLoopback { address });
-            }
-            tracing::warn!(
-                %address,
-                error = "no login guards the listen address",
-                "everybody who reaches this address can read all and acknowledge incidents"
-            );
+        Self::guarded(address, insecure, Arc::new(Access::open())).await
+    }
+
+    /// Takes the address, for those that may ask. One that is not loopback needs a guard, or `insecure`.
+    pub async fn guarded(
+        address: SocketAddr,
+        insecure: bool,
+        access: Arc<Access>,
+    ) -> Result<Self, ListenError> {
+        if exposed(address) {
+            warn_of(address, insecure, &access)?;
         }
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => ListenError::InUse { address },
@@ -103,13 +107,53 @@ impl Bound {
             listener,
             address,
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            access,
         })
+    }
+
+    /// Who may ask.
+    pub const fn access(&self) -> &Arc<Access> {
+        &self.access
     }
 
     /// Where it listens, with the port that was given where 0 was asked for.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
+}
+
+/// Whether other machines can reach an address.
+pub fn exposed(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+/// Refuses what nothing guards unless that is wanted, and warns of what others could read.
+fn warn_of(address: SocketAddr, insecure: bool, access: &Access) -> Result<(), ListenError> {
+    if access.guards() {
+        if insecure {
+            tracing::warn!(
+                %address,
+                error = "--insecure-listen is given although web.config_file guards the listen address",
+                "should that file come to guard nothing, everybody could read all and acknowledge incidents; leave --insecure-listen out"
+            );
+        }
+    } else if insecure {
+        tracing::warn!(
+            %address,
+            error = "nothing guards the listen address",
+            "everybody who reaches this address can read all and acknowledge incidents"
+        );
+    } else {
+        return Err(ListenError::NotLoopback { address });
+    }
+    if access.tells_passwords() {
+        tracing::warn!(
+            %address,
+            error = "logins are asked for, and nothing is encrypted",
+            "whoever listens on the way reads the passwords; add tls_server_config to web.config_file"
+        );
+    }
+    Ok(())
 }
 
 impl Listener for Bound {
@@ -124,7 +168,10 @@ impl Listener for Bound {
                 continue;
             };
             match self.listener.accept().await {
-                Ok((stream, address)) => return (Connection::new(stream, permit), address),
+                Ok((stream, address)) => {
+                    let stream = Stream::new(stream, self.access.tls());
+                    return (Connection::new(stream, permit), address);
+                }
                 Err(error) => {
                     tracing::debug!(%error, "a connection was not accepted");
                     sleep(ACCEPT_AGAIN).await;
@@ -142,7 +189,7 @@ impl Listener for Bound {
 /// counts as getting on: a byte now and then keeps nothing open.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     stalled: Pin<Box<Sleep>>,
     /// Nothing of a further request has come since we wrote last.
     waits_for_request: bool,
@@ -150,7 +197,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
+    fn new(stream: Stream, permit: OwnedSemaphorePermit) -> Self {
         Self {
             stream,
             stalled: Box::pin(sleep(STALLED_AFTER)),
@@ -240,6 +287,7 @@ impl AsyncWrite for Connection {
 pub struct Names {
     address: SocketAddr,
     names: Vec<String>,
+    scheme: &'static str,
 }
 
 impl Names {
@@ -248,12 +296,19 @@ impl Names {
         Self {
             address,
             names: names.iter().map(|name| name.to_lowercase()).collect(),
+            scheme: "http",
         }
+    }
+
+    /// With the scheme by which people reach it.
+    #[must_use]
+    pub fn with_scheme(self, scheme: &'static str) -> Self {
+        Self { scheme, ..self }
     }
 
     /// Where people reach it, for sentences.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Whether svcwatch answers to what stands in a Host header.
@@ -284,7 +339,10 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+    };
 
     fn names(address: &str, more: &[&str]) -> Names {
         let more: Vec<String> = more.iter().map(|name| (*name).to_owned()).collect();

@@ -1,36 +1,42 @@
 //! What svcwatch says over HTTP: /metrics, /-/healthy, /-/ready and /api/v1. It only reads; what
 //! changes something, acknowledging an incident and silencing, is asked of the loop.
 
+mod access;
 mod api;
 mod ask;
 pub mod client;
+mod discovery;
 mod explanation;
 pub mod guard;
 pub mod items;
 pub mod listen;
 pub mod metrics;
+mod probe;
 pub mod problem;
 pub mod query;
 mod ready;
 mod runbooks;
 pub mod silences;
+mod stream;
 
+pub use access::{Access, AccessError};
 pub use ask::{ASKS_MAX, AckReply, Ask, SilenceReply};
-pub use listen::{Bound, ListenError, Names};
+pub use listen::{Bound, ListenError, Names, exposed};
+pub use probe::{PROBES_MAX, ProbeModules};
 pub use ready::Readiness;
 
-use crate::{board::Board, facts::Facts, runbook::Runbooks, store::AnyStore};
+use crate::{board::Board, facts::Facts, runbook::Runbooks, store::AnyStore, wanted::Wanted};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode, Uri},
     middleware,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{delete, get, post},
 };
 use problem::Problem;
-use std::{future::Future, io, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, oneshot};
+use std::{fmt, future::Future, io, sync::Arc, time::Duration};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// How long answers that are under way may still take when svcwatch ends.
 const END_WITHIN: Duration = Duration::from_secs(5);
@@ -44,6 +50,9 @@ pub struct Web {
     asks: mpsc::Sender<Ask>,
     ready: Arc<Readiness>,
     runbooks: Arc<Runbooks>,
+    wanted: Arc<Wanted>,
+    modules: Arc<ProbeModules>,
+    probes: Arc<Semaphore>,
 }
 
 impl Web {
@@ -62,6 +71,19 @@ impl Web {
             asks,
             ready,
             runbooks: Arc::default(),
+            wanted: Arc::default(),
+            modules: Arc::default(),
+            probes: Arc::new(Semaphore::new(PROBES_MAX)),
+        }
+    }
+
+    /// With those who read hosts now, and what of a host is given.
+    #[must_use]
+    pub fn with_probes(self, wanted: Arc<Wanted>, modules: Arc<ProbeModules>) -> Self {
+        Self {
+            wanted,
+            modules,
+            ..self
         }
     }
 
@@ -86,7 +108,8 @@ impl Web {
                 tracing::debug!("serving had ended before it was stopped");
             }
         };
-        let serving = axum::serve(bound, self.router(names)).with_graceful_shutdown(stop);
+        let access = Arc::clone(bound.access());
+        let serving = axum::serve(bound, self.router(names, access)).with_graceful_shutdown(stop);
         tokio::select! {
             served = serving => served,
             () = async {
@@ -99,7 +122,7 @@ impl Web {
     }
 
     /// Every path there is, behind the guard.
-    fn router(self, names: Names) -> Router {
+    fn router(self, names: Names, access: Arc<Access>) -> Router {
         Router::new()
             .route("/metrics", get(metrics_text))
             .route("/-/healthy", get(healthy))
@@ -113,6 +136,8 @@ impl Web {
             .route("/api/v1/silences", get(silences::list).post(silences::add))
             .route("/api/v1/silences/{id}", delete(silences::end))
             .route("/api/v1/explain", get(api::explain))
+            .route("/api/v1/sd", get(discovery::targets))
+            .route("/probe", get(probe::probe))
             .route("/runbooks", get(runbooks::list))
             .route("/runbooks/style.css", get(runbooks::style))
             .route("/runbooks/{name}", get(runbooks::one))
@@ -121,14 +146,29 @@ impl Web {
             .with_state(self)
             .layer(DefaultBodyLimit::max(guard::BODY_BYTES_MAX))
             .layer(middleware::from_fn_with_state(
-                guard::Guard::new(names),
+                guard::Guard::new(names, access),
                 guard::guard,
             ))
     }
 }
 
 async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
-    web.metrics.answer(metrics::Format::of(&headers))
+    web.metrics.answer(
+        metrics::Format::of(&headers),
+        metrics::Packing::of(&headers),
+    )
+}
+
+/// Answers with a text of metrics that is whole already.
+fn pack(text: Result<String, fmt::Error>, packing: metrics::Packing) -> Response {
+    match text {
+        Ok(text) => metrics::whole(text, packing),
+        Err(_) => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The metrics could not be written, which is a fault of svcwatch itself.",
+        )
+        .into_response(),
+    }
 }
 
 async fn healthy() -> &'static str {
@@ -144,7 +184,7 @@ async fn ready_or_not(State(web): State<Web>) -> Result<&'static str, Problem> {
 
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
-        "There is nothing at {}. There are /api/v1/hosts, services, incidents, deliveries, history, silences and explain, /runbooks, /metrics, /-/healthy and /-/ready.",
+        "There is nothing at {}. There are /api/v1/hosts, services, incidents, deliveries, history, silences, explain and sd, /runbooks, /metrics, /probe, /-/healthy and /-/ready.",
         query::quoted(uri.path())
     ))
 }

@@ -54,6 +54,7 @@ fn service(name: &str, state: State) -> View {
         as_expected: state == State::Running,
         group: None,
         start_type: None,
+        trigger_start: None,
         details: None,
         pid: None,
         exit_code: None,

@@ -37,7 +37,7 @@ const ODD: [&str; 9] = [
 ];
 
 /// Runs promtool with this input. Without it the test fails: a test that is left out proves nothing.
-fn promtool(arguments: &[&str], input: &str) -> Output {
+pub(crate) fn promtool(arguments: &[&str], input: &str) -> Output {
     let started = Command::new("promtool")
         .args(arguments)
         .stdin(Stdio::piped())
@@ -55,13 +55,18 @@ fn promtool(arguments: &[&str], input: &str) -> Output {
     output
 }
 
-fn accepted(output: &Output, text: &str) {
+pub(crate) fn accepted(output: &Output, text: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "promtool says: {said}\n{text}");
 }
 
 async fn odd_server() -> Server {
     let server = Server::with_samples().await;
+    // A name of 300 characters, and one that was no valid UTF-16 and came with a mark in place of what was wrong.
+    for service in ["Ü".repeat(300), "half\u{fffd}pair".to_owned()] {
+        let view = service_view("srv01", &service);
+        server.board.apply(View::Service(view));
+    }
     for name in ODD {
         let mut host = host_view(name);
         host.fault = Some(Fault::AccessDenied);
@@ -98,7 +103,7 @@ async fn promtool_accepts_the_classic_format() {
         .lines()
         .filter(|line| line.starts_with("windows_service_state{"))
         .count();
-    assert_eq!(states, (4 + 81) * 7);
+    assert_eq!(states, (6 + 81) * 7);
     for line in [
         "windows_service_status{host=\"srv02\",name=\"spooler\",status=\"ok\"} 0",
         "windows_service_status{host=\"srv03\",name=\"w32time\",status=\"ok\"} 1",
@@ -114,6 +119,50 @@ async fn promtool_accepts_the_classic_format() {
             answer.body
         );
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_packed_says_the_same() {
+    let server = odd_server().await;
+    let url = format!("{}/metrics", server.url());
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = http.get(&url).header("accept-encoding", "gzip");
+    let answer = answer.send().await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    assert_eq!(answer.headers()["vary"], "accept, accept-encoding");
+    let packed = answer.bytes().await.unwrap();
+    let mut text = String::new();
+    let mut unpacking = flate2::read::GzDecoder::new(&*packed);
+    std::io::Read::read_to_string(&mut unpacking, &mut text).unwrap();
+    let watched = |text: &str| {
+        let lines = text.lines().filter(|line| line.starts_with("windows_"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let plain = server.get("/metrics").await;
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(watched(&text), watched(&plain.body));
+    assert!(watched(&text).len() > 800);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn series_come_and_go_with_what_is_watched() {
+    let server = Server::with_samples().await;
+    let has = async |name: &str| server.get("/metrics").await.body.contains(name);
+    let view = service_view("srv01", "Brief");
+    assert!(!has("name=\"brief\"").await);
+    server.board.apply(View::Service(view));
+    assert!(has("name=\"brief\"").await);
+    server.board.apply(View::ServiceGone {
+        host: "srv01".into(),
+        service: "brief".into(),
+    });
+    assert!(!has("name=\"brief\"").await);
+    assert!(has("host=\"srv03\"").await);
+    server.board.apply(View::HostGone("srv03".into()));
+    assert!(!has("host=\"srv03\"").await);
     server.stop().await;
 }
 

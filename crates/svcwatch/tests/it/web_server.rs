@@ -11,7 +11,7 @@ use svcwatch::{
     facts::{Build, Facts},
     store::{AnyStore, Store as _, StoreOptions, query::IncidentQuery},
     web::{
-        AckReply, Ask, Bound, Names, Readiness, SilenceReply, Web,
+        Access, AckReply, Ask, Bound, Names, Readiness, SilenceReply, Web,
         items::{Explanation, ExplanationLine},
     },
 };
@@ -60,6 +60,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::guarded(Access::open()).await
+    }
+
+    /// A server that answers only those that may ask.
+    pub(crate) async fn guarded(access: Access) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = AnyStore::open(folder.path(), StoreOptions { ballast: 0 }).unwrap();
         let (store, board) = (Arc::new(store), Arc::new(Board::new()));
@@ -71,7 +76,8 @@ impl Server {
         let (asks, questions) = mpsc::channel(200);
         let held = Held::default();
         tokio::spawn(answer(questions, Arc::clone(&store), Arc::clone(&held)));
-        let bound = Bound::new("127.0.0.1:0".parse().unwrap(), false)
+        let address = "127.0.0.1:0".parse().unwrap();
+        let bound = Bound::guarded(address, false, Arc::new(access))
             .await
             .unwrap();
         let address = bound.address();
@@ -258,6 +264,8 @@ async fn answer(mut questions: mpsc::Receiver<Ask>, store: Arc<AnyStore>, held: 
             Ask::Silence { reply, .. } | Ask::EndSilence { reply, .. } => {
                 reply.send(SilenceReply::Refused).unwrap();
             }
+            // Those of the whole program probe.
+            Ask::ReadNow { .. } => {}
             Ask::Explain { ref host, .. } if *host == Name::new("silent") => {
                 held.lock().unwrap().push(question);
             }
@@ -308,6 +316,7 @@ pub(crate) fn service_view(host: &str, service: &str) -> ServiceView {
         as_expected: true,
         group: None,
         start_type: Some(StartType::Automatic),
+        trigger_start: Some(false),
         details: None,
         pid: Some(1_234),
         exit_code: Some(0),

@@ -20,6 +20,7 @@ mod reboot;
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod run_support;
 mod samba;
+mod scrape;
 mod story;
 mod support;
 mod windows;

@@ -5,13 +5,12 @@ use crate::support::{
     ADMINISTRATOR, PASSWORD,
     process::Running,
     prometheus::{Server, ask},
+    webhook,
     wine::WineHost,
 };
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::Command,
@@ -31,42 +30,14 @@ type Told = Arc<Mutex<Vec<Value>>>;
 
 /// A webhook that keeps what it is told.
 fn webhook() -> (u16, Told) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let port = listener.local_addr().expect("it is bound").port();
     let told = Told::default();
     let kept = Arc::clone(&told);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let kept = Arc::clone(&kept);
-            // Alertmanager keeps its connection and may end it at any time.
-            thread::spawn(move || while take(&stream, &kept).is_some() {});
-        }
+    let port = webhook::webhook(move |body| {
+        let notification = serde_json::from_slice(body).ok()?;
+        kept.lock().expect("nobody panicked").push(notification);
+        Some(())
     });
     (port, told)
-}
-
-fn take(stream: &TcpStream, kept: &Told) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let notification = serde_json::from_slice(&body).ok()?;
-    kept.lock().expect("nobody panicked").push(notification);
-    (&*stream)
-        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        .ok()
 }
 
 /// The alerts of this name and status in all notifications.

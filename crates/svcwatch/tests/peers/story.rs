@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::support::process::Running;
 use crate::support::wine::WineHost;
-use crate::support::{ADMINISTRATOR, PASSWORD};
+use crate::support::{ADMINISTRATOR, PASSWORD, webhook};
 
 /// How long anything may take: svcwatch starts in a debug build beside other tests, and Wine is slow.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -47,47 +47,19 @@ pub(crate) type Arrived = Arc<Mutex<Vec<Message>>>;
 
 /// A webhook that keeps what it was given.
 pub(crate) fn webhook() -> (u16, Arrived) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let port = listener.local_addr().expect("it is bound").port();
     let arrived = Arrived::default();
     let kept = Arc::clone(&arrived);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let kept = Arc::clone(&kept);
-            // A connection that ends early was that of a svcwatch that was killed.
-            thread::spawn(move || while take_request(&stream, &kept).is_some() {});
-        }
+    let port = webhook::webhook(move |body| {
+        let json: Value = serde_json::from_slice(body).ok()?;
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        kept.lock().expect("nobody panicked").push(Message {
+            key: text("key"),
+            kind: text("kind"),
+            body: String::from_utf8_lossy(body).into_owned(),
+        });
+        Some(())
     });
     (port, arrived)
-}
-
-fn take_request(stream: &TcpStream, kept: &Arrived) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let json: Value = serde_json::from_slice(&body).ok()?;
-    let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
-    kept.lock().expect("nobody panicked").push(Message {
-        key: text("key"),
-        kind: text("kind"),
-        body: String::from_utf8_lossy(&body).into_owned(),
-    });
-    (&*stream)
-        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        .ok()
 }
 
 /// A mail server that keeps what it was given; it ends with the value that stands for it.

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::later::Occurrences;
 use svcwatch_core::noise::Noise;
@@ -25,7 +26,7 @@ use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
 use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
-use self::fields::Fields;
+use self::fields::{Fields, patterns};
 pub(crate) use self::noise::known_noise;
 use super::LoadOptions;
 use super::exec::Program;
@@ -33,7 +34,7 @@ use super::later::{self, Note};
 use super::near::nearest;
 use super::problem::{Notes, Position, Problems, quoted};
 use super::scalar::Plain;
-use super::settings::Config;
+use super::settings::{Config, Modules};
 use super::source::SecretSource;
 use super::tables::{CONFIG, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
 use super::text::{self, Form};
@@ -41,6 +42,7 @@ use super::tree::{Node, Value};
 use crate::clock;
 use crate::secret::Secret;
 use crate::template::Link;
+use crate::web::Access;
 
 /// How many names are looked through for the nearest one.
 const NEAR_NAMES: usize = 10_000;
@@ -255,6 +257,58 @@ fn runbooks(build: &mut Build<'_>, node: &Node) -> Option<PathBuf> {
     Some(folder)
 }
 
+fn stuck_after_of(root: &Node) -> StuckAfter {
+    let fields = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
+    StuckAfter {
+        start: fields.duration("start"),
+        stop: fields.duration("stop"),
+        boot: fields.duration("boot"),
+    }
+}
+
+/// The modules of /probe; `default` is always there.
+fn modules(root: &Node) -> Modules {
+    let written = root.get("probe").and_then(|probe| probe.get("modules"));
+    let written = written.and_then(Node::entries).unwrap_or_default();
+    let mut modules = Modules::from([(Name::new("default"), vec![Glob::new("*")])]);
+    for entry in written {
+        let globs = entry
+            .value
+            .get("services")
+            .map(patterns)
+            .unwrap_or_default();
+        let everything = globs.is_empty();
+        modules.insert(
+            Name::new(&entry.key),
+            if everything {
+                vec![Glob::new("*")]
+            } else {
+                globs
+            },
+        );
+    }
+    modules
+}
+
+/// The file that guards what is served, and whether it asks for encryption; every problem of it is told with its own
+/// place.
+fn web_config(build: &mut Build<'_>, node: &Node) -> Option<(PathBuf, bool)> {
+    let path = build.path(node)?;
+    if !build.look {
+        return Some((path, false));
+    }
+    let encrypted = match Access::load(&path) {
+        Ok(access) => access.scheme() == "https",
+        Err(error) => {
+            for sentence in error.sentences() {
+                build.error(node.at, "web.config_file", sentence, "");
+            }
+            false
+        }
+    };
+    Some((path, encrypted))
+}
+
 /// Builds the config; it may be used only where no problem was found.
 pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
     let mut build = Build {
@@ -279,10 +333,13 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     let (maintenance, calendar) = maintenance::read(&mut build);
     let top = Fields::new(Some(root), &CONFIG);
     let notices = Fields::new(root.get("notices"), &NOTICES);
-    let stuck_after = Fields::new(root.get("stuck_after"), &STUCK_AFTER);
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);
     let data = top.get("data").and_then(|node| build.path(node));
+    let (web_config, web_tls) = web
+        .get("config_file")
+        .and_then(|node| web_config(&mut build, node))
+        .unzip();
     let runbooks = top
         .get("runbooks")
         .and_then(|node| runbooks(&mut build, node));
@@ -300,11 +357,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             maintenance,
             instant_off: !top.switch("instant"),
             groups,
-            stuck_after: StuckAfter {
-                start: stuck_after.duration("start"),
-                stop: stuck_after.duration("stop"),
-                boot: stuck_after.duration("boot"),
-            },
+            stuck_after: stuck_after_of(root),
         },
         calendar,
         connections,
@@ -318,6 +371,9 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         web_url: web
             .text("url")
             .map(|url| url.trim_end_matches('/').to_owned()),
+        web_config,
+        web_tls: web_tls.unwrap_or_default(),
+        modules: modules(root),
         retention: store.duration("retention"),
         warnings: Vec::new(),
         lists: Vec::new(),

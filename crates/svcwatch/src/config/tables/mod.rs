@@ -216,6 +216,7 @@ pub(crate) static CONFIG: Shape = Shape {
             "",
             "When what is not told because it is expected; what is still wrong afterwards is told then.",
         ),
+        optional("probe", Kind::Map(&PROBE), "", "What /probe gives."),
         optional(
             "instant",
             Kind::Switch,
@@ -235,11 +236,49 @@ pub(crate) static CONFIG: Shape = Shape {
 pub(crate) static WEB: Shape = Shape {
     name: "web",
     doc: "The pages and the API.",
+    keys: &[&[
+        optional(
+            "url",
+            Kind::Text(Form::Url),
+            "",
+            "The base of links in notices; the listen address if not set.",
+        ),
+        optional(
+            "config_file",
+            Kind::Text(Form::Path),
+            "",
+            "A file in the form of Prometheus' web configuration: encryption, users and certificates of clients, for every path.",
+        ),
+    ]],
+    one_of: &[],
+};
+
+/// `probe`.
+pub(crate) static PROBE: Shape = Shape {
+    name: "probe",
+    doc: "What /probe gives.",
     keys: &[&[optional(
-        "url",
-        Kind::Text(Form::Url),
+        "modules",
+        Kind::Named {
+            names: Form::Name,
+            of: &Kind::Map(&MODULE),
+            most: 100,
+        },
         "",
-        "The base of links in notices; the listen address if not set.",
+        "What is given of a host, by the name that a request says; `default` is given where it says none, and is everything unless it stands here.",
+    )]],
+    one_of: &[],
+};
+
+/// An entry of `probe.modules`.
+pub(crate) static MODULE: Shape = Shape {
+    name: "probe_module",
+    doc: "What is given of a host.",
+    keys: &[&[optional(
+        "services",
+        PATTERNS,
+        "*",
+        "The services, by key names or patterns for them.",
     )]],
     one_of: &[],
 };

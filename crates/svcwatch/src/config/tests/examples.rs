@@ -47,6 +47,26 @@ fn the_examples_of_estates_are_good() {
 }
 
 #[test]
+fn the_examples_of_a_guarded_svcwatch_and_of_probes_are_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut configs, mut guards) = (0, 0);
+    for example in examples("docs/prometheus.md") {
+        if example.contains("basic_auth_users:") {
+            guards += 1;
+            let path = folder.path().join("web.yaml");
+            fs::write(&path, &example).unwrap();
+            let guard = crate::config::load_web_config(&path).unwrap();
+            assert!(guard.guards() && guard.tls.is_some());
+        } else if example.lines().any(|line| line.starts_with("credentials:")) {
+            configs += 1;
+            let config = load(&example);
+            assert!(config.web_config.is_some() || config.modules.len() == 2);
+        }
+    }
+    assert_eq!((configs, guards), (2, 1));
+}
+
+#[test]
 fn the_example_of_prometheus_is_good() {
     let page = include_str!("../../../../../docs/prometheus.md");
     let example = page

@@ -1,40 +1,36 @@
 //! /metrics: what is watched under windows_exporter's names, and what svcwatch says of itself.
 //!
 //! The answer is written in pieces while it is sent, so that two million services take no more memory than ten. Two
-//! formats are spoken: OpenMetrics 1.0 where it is asked for, else Prometheus' text format 0.0.4.
+//! formats are spoken: OpenMetrics 1.0 where it is asked for, else Prometheus' text format 0.0.4. Both are packed by
+//! gzip where the client takes that.
 
 mod own;
+mod pieces;
+mod probed;
 mod watched;
 
 pub use self::own::state_number;
+pub use self::pieces::Packing;
+pub use self::probed::{Probed, ProbedService};
 use self::watched::Watched;
 use super::problem::Problem;
 use crate::{board::Board, facts::Facts};
 use axum::{
-    body::{Body, Bytes, HttpBody},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use http_body::Frame;
 use prometheus_client::{
     encoding::text::{encode_eof, encode_registry},
     registry::Registry,
 };
 use std::{
     fmt::{self, Write},
-    io,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
 /// Answers that are written at once, at most; more are refused.
 pub const SCRAPES_MAX: usize = 4;
-/// Bytes that are sent as one piece, about.
-const PIECE_BYTES: usize = 64 * 1024;
-/// Pieces that wait for the network, at most.
-const PIECES_WAITING: usize = 4;
 
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -127,36 +123,41 @@ impl Metrics {
     }
 
     /// Answers with all of them, piece by piece.
-    pub fn answer(self: &Arc<Self>, format: Format) -> Response {
+    pub fn answer(self: &Arc<Self>, format: Format, packing: Packing) -> Response {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Problem::unavailable(format!(
                 "More than {SCRAPES_MAX} scrapes are under way. Scrape less often, or with fewer servers."
             ))
             .into_response();
         };
-        let (sender, pieces) = mpsc::channel(PIECES_WAITING);
+        let (mut writer, body) = pieces::pair(packing);
         let metrics = Arc::clone(self);
         drop(tokio::task::spawn_blocking(move || {
-            let mut writer = Pieces {
-                piece: String::new(),
-                sender,
-            };
             // It fails only where the client is gone.
             if metrics.write(format, &mut writer).is_ok() {
                 writer.end();
             }
             drop(place);
         }));
-        let mut response = Response::new(Body::new(Stream {
-            pieces,
-            ended: false,
-        }));
+        let mut response = Response::new(body);
+        packing.name_in(response.headers_mut());
         let media_type = HeaderValue::from_static(format.media_type());
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, media_type);
         response
     }
+}
+
+/// Answers with a text that is whole already, in the classic format.
+pub fn whole(text: String, packing: Packing) -> Response {
+    let mut response = Response::new(pieces::packed(text, packing));
+    packing.name_in(response.headers_mut());
+    let media_type = HeaderValue::from_static(Format::Classic.media_type());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
+    response
 }
 
 /// Rewrites the names of counters: OpenMetrics describes a counter by its name without `_total`
@@ -182,80 +183,6 @@ fn write_classic(open_metrics: &str, writer: &mut impl Write) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-/// A part of the answer.
-enum Piece {
-    Text(Bytes),
-    /// All is written. Without it the answer is cut off, and must not look whole.
-    End,
-}
-
-/// Collects what is written and sends it in pieces. It blocks while the network is slow, and holds no lock then.
-struct Pieces {
-    piece: String,
-    sender: mpsc::Sender<Piece>,
-}
-
-impl Pieces {
-    fn send(&mut self) -> fmt::Result {
-        let piece = Bytes::from(std::mem::take(&mut self.piece));
-        self.sender
-            .blocking_send(Piece::Text(piece))
-            .map_err(|_| fmt::Error)
-    }
-
-    fn end(mut self) {
-        if self.send().is_ok() && self.sender.blocking_send(Piece::End).is_err() {
-            tracing::debug!("a client was gone before the end of its scrape");
-        }
-    }
-}
-
-impl Write for Pieces {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.piece.capacity() == 0 {
-            self.piece.reserve(PIECE_BYTES.saturating_add(1024));
-        }
-        self.piece.push_str(text);
-        if self.piece.len() >= PIECE_BYTES {
-            self.send()?;
-        }
-        Ok(())
-    }
-}
-
-/// The body of the answer.
-struct Stream {
-    pieces: mpsc::Receiver<Piece>,
-    ended: bool,
-}
-
-impl HttpBody for Stream {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        self.pieces.poll_recv(context).map(|piece| match piece {
-            Some(Piece::Text(text)) => Some(Ok(Frame::data(text))),
-            Some(Piece::End) => {
-                self.ended = true;
-                None
-            }
-            None => {
-                self.ended = true;
-                Some(Err(io::Error::other(
-                    "the metrics were not written to their end",
-                )))
-            }
-        })
-    }
 }
 
 #[cfg(test)]
@@ -329,6 +256,7 @@ mod tests {
         let mut view = service("SRV01", "Spooler");
         view.display_name = Some("Print Spooler".into());
         view.start_type = Some(StartType::AutomaticDelayed);
+        view.trigger_start = Some(true);
         view.since = svcwatch_core::time::Wall(1_500);
         view.pid = Some(4711);
         view.details = Some(Arc::new(ServiceDetails {
@@ -351,7 +279,7 @@ mod tests {
             "svcwatch_service_last_change_timestamp_seconds{host=\"SRV01\",name=\"spooler\"} 1.5",
             "svcwatch_service_exit_code{host=\"SRV01\",name=\"spooler\"} 0",
             "svcwatch_service_process_id{host=\"SRV01\",name=\"spooler\"} 4711",
-            "svcwatch_service_start{host=\"SRV01\",name=\"spooler\",start_type=\"automatic_delayed\"} 1",
+            "svcwatch_service_start{host=\"SRV01\",name=\"spooler\",start_type=\"automatic_delayed\",trigger=\"true\"} 1",
             "# TYPE windows_service_state gauge",
         ] {
             has(&text, line);

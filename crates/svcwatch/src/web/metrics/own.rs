@@ -79,10 +79,20 @@ impl Watched {
         self.services(
             encoder,
             "svcwatch_service_start",
-            "Always 1; its label says how a service is started, with delayed starts told apart",
+            "Always 1; its labels say how a service is started, with delayed starts told apart, and whether an event starts it",
             |metric, host, row| match row.start_type {
                 Some(start) => {
-                    let labels = [label(host), name(row), ("start_type", start.as_str())];
+                    let trigger = match row.trigger_start {
+                        Some(true) => "true",
+                        Some(false) => "false",
+                        None => "",
+                    };
+                    let labels = [
+                        label(host),
+                        name(row),
+                        ("start_type", start.as_str()),
+                        ("trigger", trigger),
+                    ];
                     gauge(metric, &labels, true)
                 }
                 None => Ok(()),

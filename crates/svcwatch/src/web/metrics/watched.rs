@@ -21,7 +21,7 @@ use svcwatch_core::{
 };
 
 /// The states of windows_exporter; where a service is in none of them (not installed, never read) all are 0.
-const STATES: [(&str, State); 7] = [
+pub(super) const STATES: [(&str, State); 7] = [
     ("continue pending", State::ContinuePending),
     ("pause pending", State::PausePending),
     ("paused", State::Paused),
@@ -32,7 +32,7 @@ const STATES: [(&str, State); 7] = [
 ];
 
 /// The start modes of windows_exporter, which knows no delayed start.
-const START_MODES: [&str; 5] = ["auto", "boot", "disabled", "manual", "system"];
+pub(super) const START_MODES: [&str; 5] = ["auto", "boot", "disabled", "manual", "system"];
 
 /// The collector of what is watched.
 #[derive(Debug)]
@@ -215,7 +215,7 @@ pub(super) fn name(row: &Row) -> (&'static str, &str) {
     ("name", row.service.key())
 }
 
-const fn start_mode(start: StartType) -> &'static str {
+pub(super) const fn start_mode(start: StartType) -> &'static str {
     match start {
         StartType::Automatic | StartType::AutomaticDelayed => "auto",
         StartType::Manual => "manual",

@@ -12,6 +12,7 @@ pub(crate) mod mosquitto;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod samba;
+pub(crate) mod webhook;
 pub(crate) mod windows;
 pub(crate) mod wine;
 

@@ -20,7 +20,6 @@ pub(crate) struct Server {
 impl Server {
     /// A Prometheus that scrapes this address each second, with these files of rules, and tells this Alertmanager.
     pub(crate) fn prometheus(scraped: &str, rules: &[&str], alertmanager: &Self) -> Self {
-        need("prometheus", "prometheus");
         let server = Self::new();
         let files: Vec<String> = rules
             .iter()
@@ -38,12 +37,18 @@ impl Server {
              scrape_configs: [{{ job_name: svcwatch, static_configs: [{{ targets: ['{scraped}'] }}] }}]\n",
             alertmanager.address()
         );
-        server.start(
-            "prometheus",
-            "--config.file",
-            &config,
-            &["--storage.tsdb.path"],
-        )
+        server.start_prometheus(&config)
+    }
+
+    /// A Prometheus with this configuration.
+    pub(crate) fn prometheus_of(config: &str) -> Self {
+        Self::new().start_prometheus(config)
+    }
+
+    fn start_prometheus(self, config: &str) -> Self {
+        need("prometheus", "prometheus");
+        let data = ["--storage.tsdb.path"];
+        self.start("prometheus", "--config.file", config, &data)
     }
 
     /// An Alertmanager that tells this webhook of one notification a host, with these rules of what hides what.

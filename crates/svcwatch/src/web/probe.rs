@@ -1,0 +1,243 @@
+//! `/probe`: one host read now, for Prometheus to scrape it as a target of its own. It is an ordinary check out of its
+//! turn: over the session that is kept, with the pacing and pausing of logons, never twice at once. Only hosts that are
+//! watched are read, so that nobody makes svcwatch log on to where they like.
+
+use super::{
+    Ask, Web,
+    api::{Pairs, parameters},
+    metrics::{Packing, Probed, ProbedService},
+    pack,
+    problem::Problem,
+    query::quoted,
+};
+use crate::{board::Board, config::Modules, wanted::Brought};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use std::{
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
+use svcwatch_core::{
+    glob::Glob,
+    id::Name,
+    limits,
+    observe::{Fault, HostReading},
+};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+/// Probes at once, at most; more are refused.
+pub const PROBES_MAX: usize = 32;
+/// How long a probe waits where the scraper does not say how long it does.
+const WAIT_USUAL: Duration = Duration::from_secs(10);
+/// How long a probe waits at most: less than until an answer must have begun.
+const WAIT_MAX: Duration = Duration::from_secs(14);
+/// How much sooner than the scraper gives up the answer begins.
+const SOONER: Duration = Duration::from_millis(500);
+/// How long until a check is asked for again that brought nothing.
+const AGAIN: Duration = Duration::from_millis(100);
+/// The header in which Prometheus says how long it waits.
+const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+/// The module where a request names none.
+const MODULE_USUAL: &str = "default";
+/// What a probe may be asked.
+const PARAMETERS: [&str; 2] = ["target", "module"];
+
+/// The modules that hold now.
+#[derive(Debug)]
+pub struct ProbeModules {
+    current: RwLock<Modules>,
+}
+
+impl Default for ProbeModules {
+    fn default() -> Self {
+        Self::new(Modules::from([(
+            Name::new(MODULE_USUAL),
+            vec![Glob::new("*")],
+        )]))
+    }
+}
+
+impl ProbeModules {
+    /// These.
+    pub const fn new(modules: Modules) -> Self {
+        Self {
+            current: RwLock::new(modules),
+        }
+    }
+
+    /// From now on these.
+    pub fn replace(&self, modules: Modules) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = modules;
+    }
+
+    /// The services that a module gives.
+    fn services(&self, name: &str) -> Result<Vec<Glob>, Problem> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.get(&Name::new(name)).cloned().ok_or_else(|| {
+            let known: Vec<&str> = current.keys().map(Name::as_str).collect();
+            Problem::bad_request(format!(
+                "There is no module {}; use {}, or write one under probe.modules.",
+                quoted(name),
+                known.join(", ")
+            ))
+        })
+    }
+}
+
+/// `GET /probe?target=HOST[&module=NAME]`
+pub(super) async fn probe(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    pairs: Pairs,
+) -> Result<Response, Problem> {
+    let begun = Instant::now();
+    let parameters = parameters(pairs, &PARAMETERS)?;
+    let Some(target) = parameters.name("target") else {
+        return Err(Problem::bad_request(
+            "Say which host: /probe?target=HOST, by the name that it has in the config.",
+        ));
+    };
+    let services = web
+        .modules
+        .services(parameters.text("module").unwrap_or(MODULE_USUAL))?;
+    let deadline = begun + wait_of(&headers)?;
+    let Some(watched) = web.board.host(&target) else {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            format!(
+                "{} is no host of the config, and others are not logged on to. Write it under hosts, or see /api/v1/hosts for those that are there.",
+                quoted(target.as_str())
+            ),
+        ));
+    };
+    let Ok(_place) = web.probes.try_acquire() else {
+        return Err(Problem::unavailable(format!(
+            "More than {PROBES_MAX} probes are under way. Scrape less often, or let scrapes begin apart."
+        )));
+    };
+    let read = read(&web, &watched.name, deadline).await?;
+    let mut probed = match read {
+        Ok(reading) => {
+            let wanted = |name: &str| services.iter().any(|glob| glob.matches(name));
+            let row_of = |name: &Name| row_of(&web.board, &watched.name, name);
+            Probed {
+                services: ProbedService::all(reading, wanted, row_of),
+                ..Probed::default()
+            }
+        }
+        Err(fault) => Probed {
+            fault: Some(fault),
+            ..Probed::default()
+        },
+    };
+    probed.took = begun.elapsed();
+    Ok(pack(probed.text(), Packing::of(&headers)))
+}
+
+/// Lets the host be read until it was, or why it was not is known.
+async fn read(
+    web: &Web,
+    host: &Name,
+    deadline: Instant,
+) -> Result<Result<HostReading, Fault>, Problem> {
+    loop {
+        let answer = web.wanted.wait(host);
+        let asked = web.asks.try_send(Ask::ReadNow { host: host.clone() });
+        if asked.is_err() {
+            return Err(Problem::unavailable(
+                "svcwatch is ending, or has too much to do. Try again in a moment.",
+            ));
+        }
+        let Some(brought) = within(deadline, answer).await else {
+            // Why it cannot be read may have been known for long.
+            let known = web.board.host(host).and_then(|host| host.fault);
+            return Ok(Err(known.unwrap_or(Fault::Timeout)));
+        };
+        let shown = web.board.host(host);
+        let Some(shown) = shown else {
+            return Ok(Err(Fault::Unreachable));
+        };
+        // What was decided counts: a reading of the wrong computer is none.
+        match (shown.fault, brought) {
+            (Some(fault), _) => return Ok(Err(fault)),
+            (None, Brought::Reading(reading))
+                if reading.services.len() > limits::SERVICES_PER_HOST_MAX =>
+            {
+                return Ok(Err(Fault::ProtocolError));
+            }
+            (None, Brought::Reading(reading)) => return Ok(Ok(reading)),
+            (None, Brought::Fault(fault)) => return Ok(Err(fault.fault)),
+            (None, Brought::Nothing) => sleep_until((Instant::now() + AGAIN).min(deadline)).await,
+        }
+    }
+}
+
+async fn within(deadline: Instant, answer: oneshot::Receiver<Brought>) -> Option<Brought> {
+    timeout_at(deadline, answer).await.ok()?.ok()
+}
+
+fn row_of(board: &Board, host: &Name, service: &Name) -> Option<crate::board::Row> {
+    let mut row = None;
+    board.visit_service(host, service, |seen| row = Some(seen.row.clone()));
+    row
+}
+
+/// How long the scraper waits, less what an answer takes.
+fn wait_of(headers: &HeaderMap) -> Result<Duration, Problem> {
+    let Some(value) = headers.get(TIMEOUT_HEADER) else {
+        return Ok(WAIT_USUAL);
+    };
+    let text = value.to_str().unwrap_or_default();
+    let seconds = text.trim().parse::<f64>().ok();
+    let wait = seconds
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let Some(wait) = wait.filter(|wait| !wait.is_zero()) else {
+        return Err(Problem::bad_request(format!(
+            "X-Prometheus-Scrape-Timeout-Seconds is {}, which is no number of seconds above 0.",
+            quoted(text)
+        )));
+    };
+    let sooner = wait.saturating_sub(SOONER).max(wait / 2);
+    Ok(sooner.min(WAIT_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn wait(text: &str) -> Result<Duration, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(text).unwrap());
+        wait_of(&headers).map_err(|problem| problem.detail)
+    }
+
+    #[test]
+    fn an_answer_begins_before_the_scraper_gives_up() {
+        assert_eq!(wait_of(&HeaderMap::new()).unwrap(), WAIT_USUAL);
+        for (text, milliseconds) in [
+            ("10", 9_500),
+            ("5.5", 5_000),
+            ("0.4", 200),
+            (" 1 ", 500),
+            ("3600", 14_000),
+            ("1e300", 0),
+        ] {
+            match wait(text) {
+                Ok(wait) => assert_eq!(wait, Duration::from_millis(milliseconds), "{text}"),
+                Err(sentence) => assert!(milliseconds == 0, "{text}: {sentence}"),
+            }
+        }
+        for bad in ["", "0", "-1", "NaN", "inf", "ten", "1s", "1e400"] {
+            let sentence = wait(bad).unwrap_err();
+            assert!(sentence.contains("above 0"), "{bad}: {sentence}");
+        }
+    }
+}

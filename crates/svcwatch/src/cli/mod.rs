@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod completions;
 mod connect;
+mod dashboard;
 mod demo;
 mod explain;
 mod failure;
@@ -75,6 +76,7 @@ enum Command {
     Ack(ack::Arguments),
     Silence(silence::Arguments),
     Rules(rules::Arguments),
+    Dashboard(dashboard::Arguments),
     Runbook(runbook::Arguments),
     Import(import::Arguments),
     Schedule(schedule::Arguments),
@@ -198,6 +200,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Ack(arguments) => ack::run(arguments).await,
         Command::Silence(arguments) => silence::run(arguments).await,
         Command::Rules(arguments) => rules::run(&arguments),
+        Command::Dashboard(arguments) => dashboard::run(&arguments),
         Command::Runbook(arguments) => runbook::run(&arguments),
         Command::Import(arguments) => import::run(arguments).await,
         Command::Schedule(arguments) => schedule::run(&arguments),

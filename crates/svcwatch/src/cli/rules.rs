@@ -37,23 +37,29 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.inhibit {
         return Ok(output::print(prometheus::inhibit_rules())?);
     }
-    let base = match &arguments.url {
-        Some(url) => url.clone(),
-        None if arguments.config.is_empty() => USUAL.to_owned(),
-        None => {
-            // Only an address is asked of it: what it names need not be here.
-            let options = LoadOptions {
-                look: false,
-                ..LoadOptions::default()
-            };
-            let config = config::load(&arguments.config, options)?;
-            config.web_url(config.listen)
-        }
-    };
+    let base = base(arguments.url.as_deref(), &arguments.config)?;
     Ok(output::print(&prometheus::rules(&base))?)
 }
 
-fn address(text: &str) -> Result<String, String> {
+/// The address under which people open runbooks: the one that is given, else that of the configuration.
+pub(super) fn base(given: Option<&str>, files: &[PathBuf]) -> Result<String, Failure> {
+    if let Some(url) = given {
+        return Ok(url.to_owned());
+    }
+    if files.is_empty() {
+        return Ok(USUAL.to_owned());
+    }
+    // Only an address is asked of it: what it names need not be here.
+    let options = LoadOptions {
+        look: false,
+        ..LoadOptions::default()
+    };
+    let config = config::load(files, options)?;
+    Ok(config.web_url(config.listen))
+}
+
+/// An address that links can begin with, without a slash at its end.
+pub(super) fn address(text: &str) -> Result<String, String> {
     let instead = || "write it as https://svcwatch.corp.example".to_owned();
     let url = reqwest::Url::parse(text).map_err(|_| instead())?;
     if !matches!(url.scheme(), "http" | "https")

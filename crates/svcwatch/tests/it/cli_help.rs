@@ -2,7 +2,7 @@
 
 use crate::cli_support::svcwatch;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "demo",
     "run",
     "check",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 14] = [
     "ack",
     "rights",
     "schedule",
+    "dashboard",
     "schema",
     "backup",
     "completions",

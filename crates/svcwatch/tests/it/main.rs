@@ -5,6 +5,7 @@ mod butler_json;
 mod butler_support;
 mod cli_bad_input;
 mod cli_butler;
+mod cli_dashboard;
 mod cli_destinations;
 mod cli_help;
 mod cli_init;

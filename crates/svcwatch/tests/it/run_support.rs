@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -91,6 +91,8 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
     services: Mutex<BTreeMap<String, Described>>,
+    /// The process of all that run.
+    pub(crate) pid: AtomicU32,
     /// The NTSTATUS with which logons are refused; 0 for none.
     refuse: Mutex<u32>,
     /// Whether lists of services are kept back, and how many of them are asked for meanwhile.
@@ -110,6 +112,7 @@ impl Host {
                     .map(|name| ((*name).to_owned(), Described::new(name, RUNNING)))
                     .collect(),
             ),
+            pid: AtomicU32::new(4_711),
             refuse: Mutex::new(0),
             holds: watch::Sender::new(false),
             held: AtomicUsize::new(0),
@@ -281,7 +284,7 @@ impl Host {
                 win32_exit_code: if described.state == STOPPED { 1067 } else { 0 },
                 ..ServiceStatus::default()
             },
-            pid: (described.state != STOPPED).then_some(4_711),
+            pid: (described.state != STOPPED).then(|| self.pid.load(Ordering::Acquire)),
             flags: Some(0),
         };
         services.iter().map(service).collect()

@@ -3,6 +3,7 @@
 //! These need root and the Debian packages that `cargo xtask peers` installs; without them they fail and say so.
 
 mod cli;
+mod dashboards;
 #[path = "../it/dest_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod dest_support;

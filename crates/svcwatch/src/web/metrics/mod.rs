@@ -268,6 +268,7 @@ mod tests {
         let text = written(board, Format::Classic);
         for line in [
             "svcwatch_host_up{host=\"SRV01\"} 1",
+            "svcwatch_host_info{host=\"SRV01\",site=\"\"} 1",
             "windows_service_status{host=\"SRV01\",name=\"spooler\",status=\"ok\"} 1",
             "windows_service_state{host=\"SRV01\",name=\"spooler\",state=\"running\"} 1",
             "windows_service_state{host=\"SRV01\",name=\"spooler\",state=\"stop pending\"} 0",

@@ -6,7 +6,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::MetricType,
 };
-use std::{fmt, ops::ControlFlow};
+use std::{fmt, ops::ControlFlow, sync::Arc};
 use svcwatch_core::{
     id::Name,
     observe::{Fault, State},
@@ -98,7 +98,30 @@ impl Watched {
                 None => Ok(()),
             },
         )?;
+        self.host_infos(encoder)?;
         self.host_faults(encoder)
+    }
+
+    /// Where each host is.
+    fn host_infos(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Always 1; its label says at which site a host is, and is empty where that is not known";
+        let mut metric =
+            encoder.encode_descriptor("svcwatch_host_info", help, None, MetricType::Gauge)?;
+        let mut after = None;
+        loop {
+            let mut piece: Vec<(Name, Option<Arc<str>>)> = Vec::new();
+            after = self.board.walk_hosts(after.as_ref(), PIECE_ROWS, |host| {
+                piece.push((host.name.clone(), host.site.clone()));
+                ControlFlow::Continue(())
+            });
+            for (host, site) in &piece {
+                let labels = [label(host), ("site", site.as_deref().unwrap_or_default())];
+                gauge(&mut metric, &labels, true)?;
+            }
+            if after.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// Why each host that cannot be read cannot.

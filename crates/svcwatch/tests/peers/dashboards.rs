@@ -158,13 +158,13 @@ async fn every_query_of_both_dashboards_is_answered() {
         })
         .await;
     }
-    one_site_and_what_nobody_sees(&prometheus).await;
+    one_site_and_what_nobody_sees(&prometheus);
     shares(&influx);
     app.stop().await.expect("it ends");
 }
 
 /// The timeline shows the services of the chosen site, and of a host that does not answer nothing but that.
-async fn one_site_and_what_nobody_sees(prometheus: &Server) {
+fn one_site_and_what_nobody_sees(prometheus: &Server) {
     for (site, host, service, state) in [
         ("oslo", "lab", "w32time", "4"),
         ("oslo", "lab", "gone", "8"),

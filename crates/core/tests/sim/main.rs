@@ -121,6 +121,14 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         "a route that led to no destination any more swallowed the move of a group without a reason",
     ),
     (
+        542,
+        "a reading that was lost as the monitor died was held to have ended what was wrong",
+    ),
+    (
+        827,
+        "a refusal that was heeded only when the store worked again was held to be an hour old",
+    ),
+    (
         977,
         "a host that lost its name after a boot was held to be shutting down still",
     ),

@@ -7,8 +7,8 @@ use crate::{
     ledger::Ledger,
     logons::Logons,
     readings::{
-        Readings, Run, ServiceSight, Sight, agreeing, entry_of, fine, host_of, streak, told_as,
-        wrong,
+        Readings, Run, ServiceSight, Sight, agreeing, ends, entry_of, fine, host_of, streak,
+        told_as, wrong,
     },
     store::Store,
 };
@@ -347,7 +347,7 @@ impl Oracle {
                 if !stuck && wrong(entry, run.sight) != Some(event) {
                     continue;
                 }
-                let first = streak(runs, at, |sight| fine(entry, *sight)).first;
+                let first = streak(runs, at, |run| ends(entry, run, &self.crashes)).first;
                 let slack = window.until - window.from + 20 + self.forward_since(first);
                 let held = run.last.min(window.until) - first + slack;
                 let still = run.last.min(window.until) - run.first + slack;
@@ -401,7 +401,7 @@ impl Oracle {
             if !run.sight.is_some_and(|fault| told_as(fault, event)) {
                 continue;
             }
-            let streak = streak(runs, at, Option::is_none);
+            let streak = streak(runs, at, |run| run.sight.is_none());
             let slack = window.until - window.from + 20 + self.forward_since(streak.first);
             let sure = matches!(
                 event,

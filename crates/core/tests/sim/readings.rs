@@ -214,6 +214,13 @@ pub(crate) fn agreeing(runs: &[Run<ServiceSight>], at: usize, confirm: u32) -> u
     }
 }
 
+/// Whether a run of readings is one that ends what was wrong: fewer than `confirm` of them say nothing yet, and what was
+/// read as the monitor died was not kept.
+pub(crate) fn ends(entry: &EntryPlan, run: &Run<ServiceSight>, crashes: &[u64]) -> bool {
+    let died = |at: &u64| run.count == 1 && (run.last..run.last + 1_000).contains(at);
+    fine(entry, run.sight) && run.count >= entry.confirm && !crashes.iter().any(died)
+}
+
 /// Whether a fault is told as this event.
 pub(crate) fn told_as(fault: Fault, event: ToldEvent) -> bool {
     match fault {
@@ -229,10 +236,14 @@ pub(crate) fn told_as(fault: Fault, event: ToldEvent) -> bool {
 }
 
 /// The readings before and with this one that were not fine, as one run.
-pub(crate) fn streak<T: Copy>(runs: &[Run<T>], at: usize, fine: impl Fn(&T) -> bool) -> Run<T> {
+pub(crate) fn streak<T: Copy>(
+    runs: &[Run<T>],
+    at: usize,
+    fine: impl Fn(&Run<T>) -> bool,
+) -> Run<T> {
     let mut streak = runs[at];
     for run in runs[..at].iter().rev() {
-        if fine(&run.sight) {
+        if fine(run) {
             break;
         }
         streak.first = run.first;

@@ -95,11 +95,10 @@ impl World {
             let wait = HOUR + 2 * MINUTE;
             // What is left of an hour's wait may begin anew at a start, where the clock was set.
             let begins_anew = |at: &u64| {
-                if *at < self.up_since {
-                    self.up_since
-                } else {
-                    *at
-                }
+                // Nothing is decided while the store takes nothing, so its hour begins when it does again.
+                let slow = self.oracle.store_slow_at;
+                let heeded = (*at).max(if slow < at + HOUR { slow } else { 0 });
+                heeded.max(self.up_since)
             };
             let refused = self
                 .oracle

@@ -108,6 +108,10 @@ pub(super) async fn probe(
         .services(parameters.text("module").unwrap_or(MODULE_USUAL))?;
     let deadline = begun + wait_of(&headers)?;
     let Some(watched) = web.board.host(&target) else {
+        // At a start not all hosts are shown yet.
+        if let Some(why) = web.ready.why_not() {
+            return Err(Problem::unavailable(why));
+        }
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             format!(

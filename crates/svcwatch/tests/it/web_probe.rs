@@ -164,6 +164,10 @@ async fn a_refused_logon_is_not_repeated_by_probes() {
     // STATUS_LOGON_FAILURE (MS-ERREF 2.3.1).
     host.refuse(0xC000_006D);
     let app = rarely(&host, &receiver, "").start().await;
+    eventually("the start", async || {
+        (get(&app, "/-/ready").await.0 == 200).then_some(())
+    })
+    .await;
     let mut texts = Vec::new();
     for _ in 0..10 {
         texts.push(probe(&app, "?target=lab", "30").await.1);

@@ -293,6 +293,8 @@ fn modules(root: &Node) -> Modules {
 /// The file that guards what is served, and whether it asks for encryption; every problem of it is told with its own
 /// place.
 fn web_config(build: &mut Build<'_>, node: &Node) -> Option<(PathBuf, bool)> {
+    // What is no path was told by the walk.
+    node.scalar().filter(|scalar| !scalar.text.is_empty())?;
     let path = build.path(node)?;
     if !build.look {
         return Some((path, false));

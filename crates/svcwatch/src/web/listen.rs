@@ -286,7 +286,7 @@ impl AsyncWrite for Connection {
 #[derive(Debug, Clone)]
 pub struct Names {
     address: SocketAddr,
-    names: Vec<String>,
+    others: Vec<String>,
     scheme: &'static str,
 }
 
@@ -295,7 +295,7 @@ impl Names {
     pub fn new(address: SocketAddr, names: &[String]) -> Self {
         Self {
             address,
-            names: names.iter().map(|name| name.to_lowercase()).collect(),
+            others: names.iter().map(|name| name.to_lowercase()).collect(),
             scheme: "http",
         }
     }
@@ -327,12 +327,12 @@ impl Names {
             // made to mean another machine.
             return listening.is_unspecified()
                 || listening == address.to_canonical()
-                || self.names.iter().any(|known| known == bare);
+                || self.others.iter().any(|known| known == bare);
         }
         let name = name.strip_suffix('.').unwrap_or(&name);
         let listening = self.address.ip().to_canonical();
         (name == "localhost" && (listening.is_loopback() || listening.is_unspecified()))
-            || self.names.iter().any(|known| known == name)
+            || self.others.iter().any(|known| known == name)
     }
 }
 

@@ -90,7 +90,7 @@ impl Papers {
         let authority = Certificate::from_pem(self.authority.as_bytes()).unwrap();
         let mut builder = Http::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .tls_certs_only([authority]);
         if identity {
             builder = builder.identity(Identity::from_pem(self.client.as_bytes()).unwrap());

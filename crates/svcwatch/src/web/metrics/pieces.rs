@@ -149,7 +149,7 @@ impl fmt::Write for Pieces {
             Waiting::Plain(bytes) => bytes.extend_from_slice(text.as_bytes()),
             // Packing into memory does not fail.
             Waiting::Packed(encoder) => {
-                encoder.write_all(text.as_bytes()).map_err(|_| fmt::Error)?
+                encoder.write_all(text.as_bytes()).map_err(|_| fmt::Error)?;
             }
         }
         self.send_when(PIECE_BYTES)

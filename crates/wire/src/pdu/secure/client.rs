@@ -1,8 +1,6 @@
 //! The side that calls.
 
-use super::trailer::{
-    Sealing, Trailer, finish_with_token, our_context, split_sealed, unseal,
-};
+use super::trailer::{Sealing, Trailer, finish_with_token, our_context, split_sealed, unseal};
 use super::{Protection, Provider};
 use crate::limits::{FRAGMENT_BYTES, REPLY_BYTES_MAX};
 use crate::pdu::bind::{WHOLE, begin_bind, decode_answer};
@@ -214,15 +212,13 @@ impl<P: Protection> SecureClient<P> {
             Ok(Some(_)) => {}
             Err(error) => return error,
         }
-        match self.unsealed(fragment, FAULT_HEADER_BYTES, "the fault") {
-            Err(error) => error,
-            Ok(_) => {
-                if matches!(fault, WireError::Fault(_)) {
-                    self.stage = Stage::Idle;
-                }
-                fault
-            }
+        if let Err(error) = self.unsealed(fragment, FAULT_HEADER_BYTES, "the fault") {
+            return error;
         }
+        if matches!(fault, WireError::Fault(_)) {
+            self.stage = Stage::Idle;
+        }
+        fault
     }
 
     fn unsealed(

@@ -145,16 +145,21 @@ impl<A: Accept> SecureServer<A> {
     fn bind(&mut self, fragment: &[u8], packet: &Packet<'_>) -> Result<Incoming, WireError> {
         let call_id = packet.header.call_id;
         let Ok(bind) = decode_bind(packet) else {
-            return Ok(Incoming::Answer(encode_bind_nak(call_id, REASON_NOT_SPECIFIED)));
+            return Ok(Incoming::Answer(encode_bind_nak(
+                call_id,
+                REASON_NOT_SPECIFIED,
+            )));
         };
         let results: Vec<(u16, u16)> = bind
             .contexts
             .iter()
-            .map(|(interface, ndr)| match (*interface == self.interface, ndr) {
-                (true, true) => (ACCEPTANCE, 0),
-                (true, false) => (PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED),
-                (false, _) => (PROVIDER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED),
-            })
+            .map(
+                |(interface, ndr)| match (*interface == self.interface, ndr) {
+                    (true, true) => (ACCEPTANCE, 0),
+                    (true, false) => (PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED),
+                    (false, _) => (PROVIDER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED),
+                },
+            )
             .collect();
         self.bound = results.iter().any(|(result, _)| *result == ACCEPTANCE);
         self.fragment_bytes = bind.takes;

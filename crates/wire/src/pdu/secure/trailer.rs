@@ -1,8 +1,8 @@
 //! The trailer of a packet: whose proof or signature follows, and how much filling stands before it (MS-RPCE 2.2.2.11).
 
 use super::{BODY_MULTIPLE, PRIVACY, Protection, Provider};
-use crate::ndr::{Reader, Writer, count};
 use crate::limits::SIGNATURE_BYTES_MAX;
+use crate::ndr::{Reader, Writer, count};
 use crate::pdu::header::{
     CALL_HEADER_BYTES, FIRST, Header, LAST, TRAILER_BYTES, begin, finish, set_lengths,
 };

@@ -5,11 +5,13 @@
 
 pub mod codes;
 pub mod command_line;
+pub mod events;
 pub mod hello;
 pub mod kerberos;
 mod loopback;
 pub mod record;
 mod rpc;
+mod seal;
 mod smb;
 mod transport;
 
@@ -26,6 +28,7 @@ use svcwatch_core::time::Span;
 use tokio::time::{Instant, timeout_at};
 
 pub use crate::config::Encryption;
+use self::events::{EventsAsked, EventsFound, NoEvents};
 use crate::secret::Secret;
 use kerberos::{Kerberos, Proof, Tickets};
 use record::{Record, Recorder};
@@ -221,6 +224,31 @@ impl Prober {
             }
             Err(failure) => Err(failure.fault),
         }
+    }
+
+    /// Reads the last lines of a host's event logs about a service, over the kept session only: the account proves itself
+    /// once more with what it logs on with, for the calls are sealed on their own. Where there are none it is said why.
+    pub async fn events(
+        &self,
+        host: &Name,
+        access: &Access,
+        asked: &EventsAsked,
+        timeout: Span,
+    ) -> Result<EventsFound, NoEvents> {
+        let deadline = Instant::now() + Duration::from_millis(timeout.0);
+        let slot = self.slot(host);
+        let mut kept = timeout_at(deadline, slot.lock())
+            .await
+            .map_err(|_| NoEvents::Timeout)?;
+        let Some(mut session) = kept.take().filter(|session| session.is_for(access)) else {
+            return Err(NoEvents::NoSession);
+        };
+        let read = Box::pin(session.events(asked, access, &self.ours, deadline));
+        let (found, usable) = read.await;
+        if usable {
+            *kept = Some(session);
+        }
+        found
     }
 
     /// Ends the session with a host that is not watched any more, politely.

@@ -2,7 +2,9 @@
 
 mod channel;
 mod config;
+mod events;
 mod reading;
+mod sealed;
 #[cfg(test)]
 mod tests;
 mod uptime;

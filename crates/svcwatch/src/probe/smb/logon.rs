@@ -22,6 +22,7 @@ use crate::probe::kerberos::{self, Granted};
 use crate::probe::record::Agreed;
 use crate::probe::transport::TransportError;
 use crate::probe::{Encryption, codes};
+use crate::secret::Secret;
 
 /// What is being done, for messages.
 const DOING: &str = "logging on";
@@ -235,9 +236,8 @@ async fn first_round(
     connection: &mut Connection,
     tap: &Tap,
 ) -> Result<(Vec<u8>, Vec<u8>), TransportError> {
-    let token = authenticator("", "", "").negotiate();
     let frame = connection
-        .execute(Command::SessionSetup, &setup(token), None)
+        .execute(Command::SessionSetup, &setup(first_token()), None)
         .await
         .map_err(|error| failed(tap, &error, DOING))?;
     if !frame.header.status.is_more_processing_required() {
@@ -263,20 +263,56 @@ fn answer(
     target: &SmbTarget<'_>,
     names: &ntlm::ComputerNames,
 ) -> Result<(Vec<u8>, Vec<u8>), TransportError> {
-    let unusable = || broken("the host's NTLM challenge cannot be used");
-    let (domain, user) = split_user(target.user, names.netbios.as_deref());
-    let mut authenticator = authenticator(domain, user, target.password.reveal());
+    let who = Who {
+        user: target.user,
+        password: target.password,
+        workstation: target.workstation,
+        service: &format!("cifs/{}", target.address),
+    };
+    let answer = proof(challenge, &who, names);
+    answer.ok_or_else(|| broken("the host's NTLM challenge cannot be used"))
+}
+
+/// Who proves himself by NTLM, and to what.
+pub(in crate::probe) struct Who<'a> {
+    /// `DOMAIN\user`, `.\user`, `user@domain` or `user`.
+    pub(in crate::probe) user: &'a str,
+    /// The user's password.
+    pub(in crate::probe) password: &'a Secret,
+    /// Our own computer's name.
+    pub(in crate::probe) workstation: &'a str,
+    /// The name of the service that is meant, as `cifs/srv01`.
+    pub(in crate::probe) service: &'a str,
+}
+
+/// The NTLM NEGOTIATE.
+pub(in crate::probe) fn first_token() -> Vec<u8> {
+    authenticator("", "", "").negotiate()
+}
+
+/// The NTLM AUTHENTICATE for a CHALLENGE, and the exported session key; nothing where the challenge is of no use.
+pub(in crate::probe) fn last_token(challenge: &[u8], who: &Who<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+    proof(challenge, who, &ntlm::computer_names(challenge))
+}
+
+fn proof(
+    challenge: &[u8],
+    who: &Who<'_>,
+    names: &ntlm::ComputerNames,
+) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (domain, user) = split_user(who.user, names.netbios.as_deref());
+    let mut authenticator = authenticator(domain, user, who.password.reveal());
     let negotiate = authenticator.negotiate();
-    let named = ntlm::with_target_name(challenge, &format!("cifs/{}", target.address));
-    let token = authenticator.authenticate(&named).map_err(|_| unusable())?;
-    let key = authenticator.session_key().ok_or_else(unusable)?.to_vec();
+    let named = ntlm::with_target_name(challenge, who.service);
+    let token = authenticator.authenticate(&named).ok()?;
+    let key = authenticator.session_key()?.to_vec();
     let exchange = ntlm::Exchange {
         negotiate: &negotiate,
         challenge,
         key: &key,
     };
-    let token = ntlm::finish(&token, target.workstation, &exchange).ok_or_else(unusable)?;
-    Ok((token, key))
+    let token = ntlm::finish(&token, who.workstation, &exchange)?;
+    Some((token, key))
 }
 
 fn authenticator(domain: &str, user: &str, password: &str) -> NtlmAuthenticator {

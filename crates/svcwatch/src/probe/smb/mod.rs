@@ -3,7 +3,7 @@
 //! Nothing of the SMB library shows outside of this module. It signs always, encrypts by the host's setting,
 //! refuses guest sessions, and uses no compression.
 
-mod logon;
+pub(super) mod logon;
 mod ntlm;
 mod socket;
 

@@ -1,6 +1,7 @@
 //! The lines of event logs that are about a service: which they are, and how much of them is kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use svcwatch_wire::even::{EventRecord, kind};
 use thiserror::Error;
@@ -17,6 +18,26 @@ const LINES: usize = 20;
 const STRINGS: usize = 8;
 const STRING_CHARS: usize = 300;
 
+/// The table of what the manager's events say.
+const TABLE: &str = include_str!("events.csv");
+
+/// What the manager's events say, by their numbers.
+static MEANINGS: LazyLock<BTreeMap<u32, &'static str>> = LazyLock::new(|| {
+    rows()
+        .filter_map(|(id, words, _)| Some((id.parse().ok()?, words)))
+        .collect()
+});
+
+/// The rows of the table: number, words, source.
+fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+    lines.skip(1).filter_map(|line| {
+        let (id, rest) = line.split_once(',')?;
+        let (words, source) = rest.rsplit_once(',')?;
+        Some((id, words, source))
+    })
+}
+
 /// Of which service lines are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventsAsked {
@@ -28,6 +49,18 @@ pub struct EventsAsked {
     pub sources: Vec<String>,
     /// From when on, in seconds since 1970-01-01T00:00:00Z.
     pub since: u32,
+}
+
+impl EventsAsked {
+    /// Asks for nothing but whether the log may be read: the first record of each log ends the reading.
+    pub fn whether_it_may() -> Self {
+        Self {
+            service: String::new(),
+            display_name: None,
+            sources: Vec::new(),
+            since: u32::MAX,
+        }
+    }
 }
 
 /// How grave an event is, as its reporter says.
@@ -63,6 +96,14 @@ impl EventLine {
     pub fn is_of_manager(&self) -> bool {
         self.source.eq_ignore_ascii_case(MANAGER) && MANAGER_EVENTS.contains(&self.id)
     }
+
+    /// What it says, where the service control manager reported it: to be read behind the name of the service.
+    pub fn meaning(&self) -> Option<&'static str> {
+        MEANINGS
+            .get(&self.id)
+            .filter(|_| self.is_of_manager())
+            .copied()
+    }
 }
 
 /// The lines that were found.
@@ -86,7 +127,9 @@ pub enum NoEvents {
         doing: &'static str,
     },
     /// There is nothing that could be asked.
-    #[error("the host offers no event log to be read remotely; its service EventLog does not run, or its pipe is closed")]
+    #[error(
+        "the host offers no event log to be read remotely; its service EventLog does not run, or its pipe is closed"
+    )]
     NoPipe,
     /// The host does not seal calls as it must.
     #[error("the host does not seal calls about its event log: {0}")]
@@ -169,7 +212,9 @@ impl<'a> Sieve<'a> {
 
     /// The newest lines of all logs.
     pub(super) fn found(mut self) -> EventsFound {
-        self.found.lines.sort_by_key(|line| std::cmp::Reverse(line.at));
+        self.found
+            .lines
+            .sort_by_key(|line| std::cmp::Reverse(line.at));
         if self.found.lines.len() > LINES {
             self.found.lines.truncate(LINES);
             self.found.cut = true;
@@ -241,13 +286,38 @@ mod tests {
     fn only_lines_about_the_service_are_kept() {
         assert!(kept(record(MANAGER, 7034, &["Print Spooler", "1"])));
         assert!(kept(record(MANAGER, 7034, &["print spooler", "1"])));
-        assert!(kept(record(MANAGER, 7040, &["x", "auto", "disabled", "Spooler"])));
+        assert!(kept(record(
+            MANAGER,
+            7040,
+            &["x", "auto", "disabled", "Spooler"]
+        )));
         assert!(kept(record("spooler", 12, &[])));
         assert!(kept(record("Microsoft-Windows-PrintService", 808, &[])));
-        assert!(!kept(record(MANAGER, 7034, &["Print Spooler Extensions", "1"])));
+        assert!(!kept(record(
+            MANAGER,
+            7034,
+            &["Print Spooler Extensions", "1"]
+        )));
         assert!(!kept(record(MANAGER, 7046, &["Print Spooler"])));
         assert!(!kept(record("Other", 7034, &["Print Spooler"])));
         assert!(!kept(record(MANAGER, 7009, &["30000", "Other"])));
+    }
+
+    #[test]
+    fn the_table_is_whole_and_told_of_the_manager_alone() {
+        let all: Vec<_> = rows().collect();
+        assert!(
+            all.len() > 35 && all.is_sorted_by(|one, next| one.0 < next.0),
+            "{all:?}"
+        );
+        for (id, words, source) in all {
+            let id: u32 = id.parse().unwrap();
+            assert!(MANAGER_EVENTS.contains(&id) && !words.is_empty(), "{id}");
+            assert!(source.starts_with("EVENT_"), "{source}");
+        }
+        let told = |source| line("System", record(source, 7034, &[])).meaning();
+        assert_eq!(told(MANAGER), Some("ended unexpectedly"));
+        assert_eq!(told("Other"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub mod kerberos;
 mod loopback;
 pub mod record;
 mod rpc;
-mod seal;
+pub mod seal;
 mod smb;
 mod transport;
 
@@ -27,8 +27,8 @@ use svcwatch_core::observe::{
 use svcwatch_core::time::Span;
 use tokio::time::{Instant, timeout_at};
 
-pub use crate::config::Encryption;
 use self::events::{EventsAsked, EventsFound, NoEvents};
+pub use crate::config::Encryption;
 use crate::secret::Secret;
 use kerberos::{Kerberos, Proof, Tickets};
 use record::{Record, Recorder};

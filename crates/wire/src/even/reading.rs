@@ -129,9 +129,9 @@ impl LogReading {
             ended,
         };
         let spent = self.calls >= self.bounds.calls;
-        match reply.code {
-            status::SUCCESS => {}
-            status::END_OF_FILE => return Ok(over(Some(Ended::Start))),
+        let all = match reply.code {
+            status::SUCCESS => EventRecord::decode_all(&reply.records)?,
+            status::END_OF_FILE => Vec::new(),
             status::BUFFER_TOO_SMALL => {
                 // Once, and only up to what a call may bring; a record that is larger ends the reading.
                 let grows = reply.needed > self.buffer && reply.needed <= EVENT_LOG_BYTES_MAX;
@@ -142,15 +142,16 @@ impl LogReading {
                 return Ok(over(None));
             }
             code => return Err(ReadingError::Refused(code)),
-        }
-        let all = EventRecord::decode_all(&reply.records)?;
-        let Some(first) = all.first() else {
-            return Ok(over(Some(Ended::Start)));
         };
-        if self.way == Way::Back && self.last.is_none() && first.number < self.newest {
-            // It began at the other end, so what came is not what was asked for.
+        let first = all.first().map(|record| record.number);
+        let elsewhere = first.is_none_or(|number| number < self.newest);
+        if self.way == Way::Back && self.last.is_none() && elsewhere {
+            // It began at the other end, or even before it, so what came is not what was asked for.
             self.way = Way::Sought;
             return Ok(over(spent.then_some(Ended::Bound)));
+        }
+        if first.is_none() {
+            return Ok(over(Some(Ended::Start)));
         }
         self.bytes = self
             .bytes

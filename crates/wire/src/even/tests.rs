@@ -158,18 +158,33 @@ fn what_is_too_old_ends_the_reading() {
 }
 
 #[test]
-fn an_empty_log_and_one_that_was_cleared_meanwhile_have_no_records() {
-    for count in [0, 5] {
-        let mut reading = LogReading::new(LOG, 1, count, BOUNDS);
-        let step = reading
-            .on_reply(&ReadEventLogReply {
-                records: Vec::new(),
-                needed: 0,
-                code: status::END_OF_FILE,
-            })
-            .unwrap();
-        assert_eq!((step.records.len(), step.ended), (0, Some(Ended::Start)));
-    }
+fn a_log_that_was_cleared_meanwhile_has_no_records() {
+    let mut log = Log::of(0);
+    let mut reading = LogReading::new(LOG, 1, 5, BOUNDS);
+    let step = reading.on_reply(&log.answer(reading.next_request()));
+    // It is asked by number once, in case it only does not go back by itself.
+    assert_eq!(step.unwrap().ended, None);
+    assert_eq!(reading.next_request().flags, flags::SEEK | flags::BACKWARDS);
+    let step = reading
+        .on_reply(&log.answer(reading.next_request()))
+        .unwrap();
+    assert_eq!((step.records.len(), step.ended), (0, Some(Ended::Start)));
+}
+
+#[test]
+fn a_log_that_begins_before_its_oldest_record_is_read_all_the_same() {
+    let mut log = Log::of(60);
+    let mut reading = LogReading::new(LOG, 1, 60, BOUNDS);
+    let nothing = ReadEventLogReply {
+        records: Vec::new(),
+        needed: 0,
+        code: status::SUCCESS,
+    };
+    assert_eq!(reading.on_reply(&nothing).unwrap().ended, None);
+    let step = reading
+        .on_reply(&log.answer(reading.next_request()))
+        .unwrap();
+    assert_eq!(step.records[0].number, 60);
 }
 
 #[test]

@@ -162,9 +162,9 @@ impl Cipher {
 
     /// The code of a text in parts.
     pub(crate) fn code(&self, parts: &[&[u8]]) -> Vec<u8> {
-        let mut code = self.of(parts).map_or_else(Vec::new, |code| {
-            code.finalize().into_bytes().to_vec()
-        });
+        let mut code = self
+            .of(parts)
+            .map_or_else(Vec::new, |code| code.finalize().into_bytes().to_vec());
         code.truncate(CODE);
         code
     }

@@ -1,9 +1,8 @@
 //! Messages to and from the key distribution center (RFC 4120), and the tokens of a logon (RFC 4121, MS-KILE).
 
 use smb2::auth::kerberos::messages::{
-    PrincipalName, Ticket, encode_ap_req, encode_authenticator,
-    encode_pa_enc_timestamp, parse_ap_rep, parse_enc_ap_rep_part, parse_enc_kdc_rep_part,
-    parse_kdc_rep,
+    PrincipalName, Ticket, encode_ap_req, encode_authenticator, encode_pa_enc_timestamp,
+    parse_ap_rep, parse_enc_ap_rep_part, parse_enc_kdc_rep_part, parse_kdc_rep,
 };
 use smb2::auth::spnego::{OID_MS_KERBEROS, parse_neg_token_resp, wrap_neg_token_init};
 

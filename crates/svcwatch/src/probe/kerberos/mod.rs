@@ -16,13 +16,13 @@ mod tickets;
 
 use std::sync::Arc;
 
+pub(crate) use self::crypt::Cipher;
 pub use self::error::{KerberosError, Refused};
 pub use self::files::{Cache, Keytab};
-pub(crate) use self::crypt::Cipher;
 pub(crate) use self::message::Granted;
-pub(crate) use self::secured::{Opening, Secured};
 #[cfg(test)]
 pub(crate) use self::secured::tests;
+pub(crate) use self::secured::{Opening, Secured};
 pub(crate) use self::tickets::Tickets;
 
 use self::clock::Moment;

@@ -44,6 +44,20 @@ pub(crate) struct Secured {
     pub(crate) their_number: u32,
 }
 
+impl Secured {
+    /// What who calls shares with the service where both have this key and count from zero.
+    pub(crate) fn of_key(kind: i32, key: Vec<u8>) -> Option<Self> {
+        let key = Key::new(kind, key)?;
+        Some(Self {
+            sends: key.cipher(INITIATOR_SEALS),
+            receives: key.cipher(ACCEPTOR_SEALS),
+            acceptors_key: true,
+            our_number: 0,
+            their_number: 0,
+        })
+    }
+}
+
 impl Opening {
     /// Begins: the first token, and what waits for its answer.
     pub(crate) fn begin(granted: Granted) -> Result<(Vec<u8>, Self), KerberosError> {
@@ -156,19 +170,13 @@ pub(crate) mod tests {
 
     /// The keys of a client, and of its server as if it were the client.
     pub(crate) fn both_sides() -> (Secured, Secured) {
-        let side = |sends, receives| {
-            let key = Key::new(18, vec![9; 32]).unwrap();
-            Secured {
-                sends: key.cipher(sends),
-                receives: key.cipher(receives),
-                acceptors_key: true,
-                our_number: 5,
-                their_number: 5,
-            }
+        let side = || Secured::of_key(18, vec![9; 32]).unwrap();
+        let (client, server) = (side(), side());
+        let server = Secured {
+            sends: server.receives,
+            receives: server.sends,
+            ..server
         };
-        (
-            side(INITIATOR_SEALS, ACCEPTOR_SEALS),
-            side(ACCEPTOR_SEALS, INITIATOR_SEALS),
-        )
+        (client, server)
     }
 }

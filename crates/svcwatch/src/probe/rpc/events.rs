@@ -171,6 +171,7 @@ fn no_events(error: SealedError) -> NoEvents {
     match error {
         SealedError::Weak(reason) => NoEvents::NotSealed(reason.to_owned()),
         SealedError::Kerberos(error) => NoEvents::ProofRefused(error.to_string()),
+        SealedError::Refused(fault) => NoEvents::ProofRefused(fault.to_string()),
         SealedError::Call(CallError::Transport(TransportError::Status { status, doing })) => {
             match status {
                 codes::STATUS_ACCESS_DENIED => NoEvents::Denied { doing },
@@ -183,9 +184,6 @@ fn no_events(error: SealedError) -> NoEvents {
             NoEvents::Timeout
         }
         SealedError::Call(CallError::Transport(error)) => NoEvents::Failed(error.to_string()),
-        SealedError::Call(CallError::Wire(WireError::Fault(5))) => NoEvents::ProofRefused(
-            "the host answered the first sealed call with access denied".to_owned(),
-        ),
         SealedError::Call(CallError::Wire(
             error @ (WireError::BindRefused { .. }
             | WireError::InterfaceRefused { .. }

@@ -20,6 +20,8 @@ pub(super) enum SealedError {
     Call(CallError),
     /// The host does not seal, or not well enough.
     Weak(&'static str),
+    /// The host refused the first call after our proof, with this fault.
+    Refused(WireError),
     /// Its side of a proof with Kerberos came to nothing.
     Kerberos(KerberosError),
 }
@@ -35,6 +37,8 @@ impl<E: Into<CallError>> From<E> for SealedError {
 pub(super) struct SealedChannel<'a> {
     pipe: &'a mut AnyPipe,
     client: SecureClient<Keys>,
+    /// Whether a call was answered: until then, a fault is about our proof.
+    believed: bool,
 }
 
 impl<'a> SealedChannel<'a> {
@@ -52,11 +56,27 @@ impl<'a> SealedChannel<'a> {
                 with_kerberos(pipe, interface, access, ours, with, deadline).await?
             }
         };
-        Ok(Self { pipe, client })
+        Ok(Self {
+            pipe,
+            client,
+            believed: false,
+        })
     }
 
     /// Makes one call and reads its answer.
-    pub(super) async fn call<R: Request>(&mut self, request: &R) -> Result<R::Reply, CallError> {
+    pub(super) async fn call<R: Request>(&mut self, request: &R) -> Result<R::Reply, SealedError> {
+        match self.exchange(request).await {
+            Err(CallError::Wire(fault @ WireError::Fault(_))) if !self.believed => {
+                Err(SealedError::Refused(fault))
+            }
+            answer => {
+                self.believed |= answer.is_ok();
+                Ok(answer?)
+            }
+        }
+    }
+
+    async fn exchange<R: Request>(&mut self, request: &R) -> Result<R::Reply, CallError> {
         let fragments = self.client.request(R::OPNUM, &request.encode())?;
         let (last, others) = fragments.split_last().ok_or(WireError::Broken)?;
         for fragment in others {

@@ -25,7 +25,7 @@ const SEALED: u8 = 2;
 const ACCEPTORS_KEY: u8 = 4;
 
 /// The keys of both directions.
-pub(in crate::probe) struct Keys {
+pub struct Keys {
     sends: Cipher,
     receives: Cipher,
     flags: u8,
@@ -59,6 +59,12 @@ impl Keys {
             sent: secured.our_number.into(),
             received: secured.their_number.into(),
         }
+    }
+
+    /// The keys of who calls where both share this key (RFC 3962; kind 17 or 18) and count from zero; nothing where its
+    /// length does not fit.
+    pub fn of_key(kind: i32, key: Vec<u8>) -> Option<Self> {
+        Some(Self::of_client(Secured::of_key(kind, key)?, true))
     }
 
     /// What the code of a token covers besides the text.
@@ -143,7 +149,12 @@ impl Protection for Keys {
         };
         let filling = u16::from_be_bytes([a, b]);
         let turn = u16::from_be_bytes([c, d]);
-        let due = header(self.flags | SEALED | BY_ACCEPTOR, filling, turn, self.received);
+        let due = header(
+            self.flags | SEALED | BY_ACCEPTOR,
+            filling,
+            turn,
+            self.received,
+        );
         if flags & SEALED == 0 || due != *head {
             return Err(BadSeal);
         }
@@ -202,7 +213,10 @@ mod tests {
                 let signature = server.seal(&mut packet, 24..24 + size).unwrap();
                 assert_eq!(signature.len(), SIGNATURE);
                 assert!(size == 0 || packet != plain);
-                assert_eq!(client.unseal(&mut packet, 24..24 + size, &signature), Ok(()));
+                assert_eq!(
+                    client.unseal(&mut packet, 24..24 + size, &signature),
+                    Ok(())
+                );
                 assert_eq!(packet, plain);
             }
             let mut packet = vec![3; 64];
@@ -210,7 +224,10 @@ mod tests {
             for at in [30, 55] {
                 let mut changed = packet.clone();
                 changed[at] ^= 1;
-                assert_eq!(client.unseal(&mut changed, 24..56, &signature), Err(BadSeal));
+                assert_eq!(
+                    client.unseal(&mut changed, 24..56, &signature),
+                    Err(BadSeal)
+                );
             }
             let mut changed = packet.clone();
             changed[2] ^= 1;

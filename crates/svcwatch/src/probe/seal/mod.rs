@@ -3,8 +3,8 @@
 //! The packets are the wire crate's; here is what is done to their bytes: by NTLM ([`ntlm`]) or by Kerberos
 //! ([`kerberos`](mod@self::kerberos)), with the cryptography that the logon uses already.
 
-pub(super) mod kerberos;
-pub(super) mod ntlm;
+pub mod kerberos;
+pub mod ntlm;
 
 use std::ops::Range;
 

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use svcwatch_wire::pdu::secure::{BadSeal, Protection};
 
 /// What a host must agree to (MS-NLMP 2.2.2.5): signing, sealing, extended session security, an exchanged key of 128 bits.
-const NEEDED: u32 = 0x10 | 0x20 | 0x0008_0000 | 0x2000_0000 | 0x4000_0000;
+pub(in crate::probe) const NEEDED: u32 = 0x10 | 0x20 | 0x0008_0000 | 0x2000_0000 | 0x4000_0000;
 
 /// Where the flags stand in a CHALLENGE, in bytes (MS-NLMP 2.2.1.2).
 const FLAGS_AT: usize = 20;
@@ -31,14 +31,14 @@ pub(in crate::probe) fn seals(challenge: &[u8]) -> bool {
 }
 
 /// RC4, which MS-NLMP 3.4 prescribes; it hides nothing from whoever can break it, so the session under it is encrypted too.
-struct Stream {
+pub(in crate::probe) struct Stream {
     state: [u8; 256],
     i: u8,
     j: u8,
 }
 
 impl Stream {
-    fn new(key: &[u8]) -> Self {
+    pub(in crate::probe) fn new(key: &[u8]) -> Self {
         let mut state = [0; 256];
         for (slot, value) in state.iter_mut().zip(0..=u8::MAX) {
             *slot = value;
@@ -51,7 +51,7 @@ impl Stream {
         Self { state, i: 0, j: 0 }
     }
 
-    fn apply(&mut self, bytes: &mut [u8]) {
+    pub(in crate::probe) fn apply(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
             self.i = self.i.wrapping_add(1);
             let a = self.state[usize::from(self.i)];
@@ -107,7 +107,7 @@ impl Direction {
 }
 
 /// The keys of both directions.
-pub(in crate::probe) struct Keys {
+pub struct Keys {
     sends: Direction,
     receives: Direction,
 }
@@ -124,7 +124,7 @@ impl fmt::Debug for Keys {
 
 impl Keys {
     /// The keys of who calls, from the exported session key.
-    pub(in crate::probe) fn of_client(session: &[u8]) -> Option<Self> {
+    pub fn of_client(session: &[u8]) -> Option<Self> {
         Some(Self {
             sends: Direction::new(session, CLIENT_SIGNS, CLIENT_SEALS)?,
             receives: Direction::new(session, SERVER_SIGNS, SERVER_SEALS)?,
@@ -223,7 +223,9 @@ mod tests {
         );
         assert_eq!(
             signature,
-            [1, 0, 0, 0, 0x7f, 0xb3, 0x8e, 0xc5, 0xc5, 0x5d, 0x49, 0x76, 0, 0, 0, 0]
+            [
+                1, 0, 0, 0, 0x7f, 0xb3, 0x8e, 0xc5, 0xc5, 0x5d, 0x49, 0x76, 0, 0, 0, 0
+            ]
         );
     }
 
@@ -235,7 +237,10 @@ mod tests {
             let plain = vec![3; 24 + size + 8];
             let mut packet = plain.clone();
             let signature = client.seal(&mut packet, 24..24 + size).unwrap();
-            assert_eq!(server.unseal(&mut packet, 24..24 + size, &signature), Ok(()));
+            assert_eq!(
+                server.unseal(&mut packet, 24..24 + size, &signature),
+                Ok(())
+            );
             assert_eq!(packet, plain);
             let mut back = plain.clone();
             let signature = server.seal(&mut back, 24..24 + size).unwrap();

@@ -1,5 +1,7 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
+mod acceptor;
+mod events;
 pub(super) mod host;
 mod uptime;
 

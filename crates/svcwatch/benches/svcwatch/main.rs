@@ -11,6 +11,7 @@ mod mutes;
 mod night;
 #[path = "../../../core/tests/night/world.rs"]
 mod night_world;
+mod seal;
 mod store;
 #[path = "../../tests/peers/support/mod.rs"]
 mod support;
@@ -30,6 +31,7 @@ Parts:
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
+  seal     35 KB sealed by RPC itself, as the event log wants it
   night    1,000 of 3,000 hosts are booted within ten minutes
   fleet    5,000 hosts in a process of their own, read every 30 s (four minutes)
 
@@ -39,11 +41,12 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
+    ("seal", seal::measure),
     ("night", night::measure),
     ("fleet", fleet::measure),
 ];

@@ -12,7 +12,7 @@ use crate::{
     config::{Auth, Config, Connection, Credential},
     dest::sender::Destination,
     explain::ADMINISTRATOR,
-    probe::{Access, Prober, Transport, events::EventsAsked},
+    probe::{Access, Prober},
     wiring::{self, Logons, Reach},
 };
 use serde::Serialize;
@@ -344,7 +344,10 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         Outcome::Read(reading) => {
             let configs = configs(&prober, plan, &reading, &mut found).await;
             judge(plan, &reading, &configs, &mut found);
-            event_log(&prober, plan, &access, &mut found).await;
+            if let Some(tried) = visible::event_log(&prober, plan, &access).await {
+                found.event_log = Some(tried.is_ok());
+                found.notes.extend(tried.err());
+            }
         }
         Outcome::Fault(fault) => {
             found.fault = Some(format!("{}: {}", fault.fault, fault.cause));
@@ -359,24 +362,6 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
     }
     prober.forget(&plan.name).await;
     (found, None, refusals)
-}
-
-/// Tries whether the event log may be read. It need not: nothing but what a notice can say of a cause depends on it.
-async fn event_log(prober: &Prober, plan: &HostPlan, access: &Access, found: &mut HostFound) {
-    if matches!(access.transport, Transport::Loopback) {
-        // The simulated fleet has none.
-        return;
-    }
-    let asked = EventsAsked::whether_it_may();
-    let tried = prober
-        .events(&plan.name, access, &asked, plan.timeout)
-        .await;
-    found.event_log = Some(tried.is_ok());
-    if let Err(error) = tried {
-        found
-            .notes
-            .push(format!("its event log cannot be read: {error}"));
-    }
 }
 
 /// The services that entries name exactly.

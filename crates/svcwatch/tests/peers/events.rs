@@ -45,7 +45,7 @@ fn event(at: u32, source: &str, id: u32, strings: &[&str]) -> String {
         "RCN: 0".to_owned(),
         format!("TMG: {at}"),
         format!("TMW: {at}"),
-        format!("EID: {}", id | 0xc000_0000),
+        format!("EID: {id}"),
         "ETP: ERROR".to_owned(),
         "ECT: 0".to_owned(),
         "RS2: 0".to_owned(),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::channel::CallError;
 use crate::probe::kerberos::{Kerberos, KerberosError, Opening};
 use crate::probe::seal::{Keys, kerberos, ntlm};
-use crate::probe::smb::logon::{Who, first_token, last_token};
+use crate::probe::smb::proof::{Who, first_token, last_token};
 use crate::probe::transport::{AnyPipe, PipeTransport};
 use crate::probe::{Access, Auth, Ours};
 

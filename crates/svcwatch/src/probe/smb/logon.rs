@@ -1,6 +1,5 @@
 //! From a connected socket to a signed and encrypted session (MS-SMB2 3.2.4.2).
 
-use smb2::auth::ntlm::{NtlmAuthenticator, NtlmCredentials};
 use smb2::client::connection::{Connection, Frame, NegotiatedParams};
 use smb2::crypto::encryption::Cipher;
 use smb2::crypto::kdf::{PreauthHasher, derive_session_keys};
@@ -16,13 +15,13 @@ use svcwatch_core::observe::Refusal;
 use tokio::time::Instant;
 
 use super::ntlm;
+use super::proof::{Who, first_token, proof};
 use super::socket::Tap;
 use super::{SmbTarget, failed};
 use crate::probe::kerberos::{self, Granted};
 use crate::probe::record::Agreed;
 use crate::probe::transport::TransportError;
 use crate::probe::{Encryption, codes};
-use crate::secret::Secret;
 
 /// What is being done, for messages.
 const DOING: &str = "logging on";
@@ -273,65 +272,6 @@ fn answer(
     answer.ok_or_else(|| broken("the host's NTLM challenge cannot be used"))
 }
 
-/// Who proves himself by NTLM, and to what.
-pub(in crate::probe) struct Who<'a> {
-    /// `DOMAIN\user`, `.\user`, `user@domain` or `user`.
-    pub(in crate::probe) user: &'a str,
-    /// The user's password.
-    pub(in crate::probe) password: &'a Secret,
-    /// Our own computer's name.
-    pub(in crate::probe) workstation: &'a str,
-    /// The name of the service that is meant, as `cifs/srv01`.
-    pub(in crate::probe) service: &'a str,
-}
-
-/// The NTLM NEGOTIATE.
-pub(in crate::probe) fn first_token() -> Vec<u8> {
-    authenticator("", "", "").negotiate()
-}
-
-/// The NTLM AUTHENTICATE for a CHALLENGE, and the exported session key; nothing where the challenge is of no use.
-pub(in crate::probe) fn last_token(challenge: &[u8], who: &Who<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    proof(challenge, who, &ntlm::computer_names(challenge))
-}
-
-fn proof(
-    challenge: &[u8],
-    who: &Who<'_>,
-    names: &ntlm::ComputerNames,
-) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (domain, user) = split_user(who.user, names.netbios.as_deref());
-    let mut authenticator = authenticator(domain, user, who.password.reveal());
-    let negotiate = authenticator.negotiate();
-    let named = ntlm::with_target_name(challenge, who.service);
-    let token = authenticator.authenticate(&named).ok()?;
-    let key = authenticator.session_key()?.to_vec();
-    let exchange = ntlm::Exchange {
-        negotiate: &negotiate,
-        challenge,
-        key: &key,
-    };
-    let token = ntlm::finish(&token, who.workstation, &exchange)?;
-    Some((token, key))
-}
-
-fn authenticator(domain: &str, user: &str, password: &str) -> NtlmAuthenticator {
-    NtlmAuthenticator::new(NtlmCredentials {
-        username: user.to_owned(),
-        password: password.to_owned(),
-        domain: domain.to_owned(),
-    })
-}
-
-/// Splits `DOMAIN\user`; `.\user` is a user of the computer itself, and `user@domain` stays whole.
-fn split_user<'a>(user: &'a str, computer: Option<&'a str>) -> (&'a str, &'a str) {
-    match user.split_once('\\') {
-        Some((".", user)) => (computer.unwrap_or("."), user),
-        Some((domain, user)) => (domain, user),
-        None => ("", user),
-    }
-}
-
 fn setup(token: Vec<u8>) -> SessionSetupRequest {
     SessionSetupRequest {
         flags: SessionSetupRequestFlags(0),
@@ -472,21 +412,6 @@ fn broken(what: &str) -> TransportError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn user_names_are_split_as_windows_splits_them() {
-        assert_eq!(split_user(r"CORP\watcher", None), ("CORP", "watcher"));
-        assert_eq!(
-            split_user(r".\watcher", Some("SRV01")),
-            ("SRV01", "watcher")
-        );
-        assert_eq!(split_user(r".\watcher", None), (".", "watcher"));
-        assert_eq!(
-            split_user("watcher@corp.example", Some("SRV01")),
-            ("", "watcher@corp.example")
-        );
-        assert_eq!(split_user("watcher", Some("SRV01")), ("", "watcher"));
-    }
 
     #[test]
     fn old_versions_are_named_with_their_windows_and_the_line_to_write() {

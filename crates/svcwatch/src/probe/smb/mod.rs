@@ -3,8 +3,9 @@
 //! Nothing of the SMB library shows outside of this module. It signs always, encrypts by the host's setting,
 //! refuses guest sessions, and uses no compression.
 
-pub(super) mod logon;
+mod logon;
 mod ntlm;
+pub(super) mod proof;
 mod socket;
 
 use std::fmt;

@@ -144,7 +144,8 @@ async fn the_last_lines_about_a_service_come_over_its_session() {
                 &["Print Spooler", "1"]
             ),
             line("Application", 12, "Spooler", &["out of paper"]),
-        ]
+        ],
+        "{found:?}"
     );
     assert!(!found.cut, "the lines before are older than was asked for");
     // The same once more, over the same session.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use svcwatch_wire::even::{
     CloseEventLog, CloseEventLogReply, EVENT_LOG, EventRecord, NumberOfRecords, NumberReply,
-    OldestRecord, OpenEventLog, OpenEventLogReply, ReadEventLog, ReadEventLogReply, status,
+    OldestRecord, OpenEventLog, OpenEventLogReply, ReadEventLog, ReadEventLogReply, flags, status,
 };
 use svcwatch_wire::pdu::secure::SecureServer;
 use svcwatch_wire::pdu::{FAULT_ACCESS_DENIED, Incoming, SERVICE_CONTROL, Server};
@@ -70,6 +70,8 @@ async fn serve(mut stream: TcpStream, odd: Odd) -> Option<()> {
     hello.send(&mut stream).await.ok()?;
     let mut manager = Server::new(SERVICE_CONTROL);
     let mut log: Option<SecureServer<Acceptor>> = None;
+    // The number of the next record that a sequential read gives.
+    let mut next = None;
     loop {
         let mut head = [0; 16];
         stream.read_exact(&mut head).await.ok()?;
@@ -95,7 +97,7 @@ async fn serve(mut stream: TcpStream, odd: Odd) -> Option<()> {
                 stub,
             } => match &mut log {
                 None => manager.response(call_id, &of_manager(operation, &stub)),
-                Some(log) => match of_log(odd, operation, &stub) {
+                Some(log) => match of_log(odd, operation, &stub, &mut next) {
                     Some(answer) => log.response(call_id, &answer).unwrap(),
                     None => {
                         tokio::time::sleep(Duration::from_mins(1)).await;
@@ -127,7 +129,7 @@ fn of_manager(operation: u16, stub: &[u8]) -> Vec<u8> {
 }
 
 /// The answer about the log; nothing where none comes.
-fn of_log(odd: Odd, operation: u16, stub: &[u8]) -> Option<Vec<u8>> {
+fn of_log(odd: Odd, operation: u16, stub: &[u8], next: &mut Option<u32>) -> Option<Vec<u8>> {
     let count = if odd == Odd::Million { 1_000_000 } else { 500 };
     let code = status::SUCCESS;
     let number = |number| NumberReply {
@@ -137,6 +139,7 @@ fn of_log(odd: Odd, operation: u16, stub: &[u8]) -> Option<Vec<u8>> {
     Some(match operation {
         OpenEventLog::OPNUM if odd == Odd::Deaf => return None,
         OpenEventLog::OPNUM => {
+            *next = None;
             let denied = odd == Odd::Denied;
             OpenEventLogReply {
                 handle: (!denied).then_some(LOG),
@@ -147,19 +150,19 @@ fn of_log(odd: Odd, operation: u16, stub: &[u8]) -> Option<Vec<u8>> {
         NumberOfRecords::OPNUM => number(count).encode(),
         OldestRecord::OPNUM => number(1).encode(),
         CloseEventLog::OPNUM => CloseEventLogReply { code }.encode(),
-        ReadEventLog::OPNUM => read(odd, count, &ReadEventLog::decode(stub).unwrap()).encode(),
+        ReadEventLog::OPNUM => {
+            let request = ReadEventLog::decode(stub).unwrap();
+            read(odd, next.unwrap_or(count), &request, next).encode()
+        }
         other => panic!("operation {other} is not asked for"),
     })
 }
 
-/// Each read begins anew at the newest record unless a number is sought, which is enough for one buffer of this log.
-fn read(odd: Odd, count: u32, request: &ReadEventLog) -> ReadEventLogReply {
+/// Reads on from a record to older ones.
+fn read(odd: Odd, from: u32, request: &ReadEventLog, next: &mut Option<u32>) -> ReadEventLogReply {
     let mut records = Vec::new();
-    let mut number = if request.flags & 2 != 0 {
-        request.offset
-    } else {
-        count
-    };
+    let mut number = from;
+    assert_eq!(request.flags, flags::SEQUENTIAL | flags::BACKWARDS);
     while number > 0 {
         let record = EventRecord {
             number,
@@ -185,6 +188,7 @@ fn read(odd: Odd, count: u32, request: &ReadEventLog) -> ReadEventLogReply {
         records.extend(bytes);
         number -= 1;
     }
+    *next = Some(number);
     if odd == Odd::Lies {
         records[1] ^= 0x80;
     }

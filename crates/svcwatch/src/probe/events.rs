@@ -187,13 +187,13 @@ impl<'a> Sieve<'a> {
     }
 
     /// Takes a record where it is about the service; whether there are enough of this log.
-    pub(super) fn take(&mut self, log: &'static str, record: EventRecord) -> bool {
+    pub(super) fn take(&mut self, log: &'static str, record: &EventRecord) -> bool {
         let of_log = self.found.lines.iter().filter(|line| line.log == log);
         if of_log.count() >= LINES {
             self.found.cut = true;
             return true;
         }
-        if self.is_about(&record) {
+        if self.is_about(record) {
             self.found.lines.push(line(log, record));
         }
         false
@@ -223,7 +223,7 @@ impl<'a> Sieve<'a> {
     }
 }
 
-fn line(log: &'static str, record: EventRecord) -> EventLine {
+fn line(log: &'static str, record: &EventRecord) -> EventLine {
     EventLine {
         log,
         at: record.generated,
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    fn kept(record: EventRecord) -> bool {
+    fn kept(record: &EventRecord) -> bool {
         let asked = asked();
         let mut sieve = Sieve::new(&asked);
         sieve.take("System", record);
@@ -284,23 +284,23 @@ mod tests {
 
     #[test]
     fn only_lines_about_the_service_are_kept() {
-        assert!(kept(record(MANAGER, 7034, &["Print Spooler", "1"])));
-        assert!(kept(record(MANAGER, 7034, &["print spooler", "1"])));
-        assert!(kept(record(
+        assert!(kept(&record(MANAGER, 7034, &["Print Spooler", "1"])));
+        assert!(kept(&record(MANAGER, 7034, &["print spooler", "1"])));
+        assert!(kept(&record(
             MANAGER,
             7040,
             &["x", "auto", "disabled", "Spooler"]
         )));
-        assert!(kept(record("spooler", 12, &[])));
-        assert!(kept(record("Microsoft-Windows-PrintService", 808, &[])));
-        assert!(!kept(record(
+        assert!(kept(&record("spooler", 12, &[])));
+        assert!(kept(&record("Microsoft-Windows-PrintService", 808, &[])));
+        assert!(!kept(&record(
             MANAGER,
             7034,
             &["Print Spooler Extensions", "1"]
         )));
-        assert!(!kept(record(MANAGER, 7046, &["Print Spooler"])));
-        assert!(!kept(record("Other", 7034, &["Print Spooler"])));
-        assert!(!kept(record(MANAGER, 7009, &["30000", "Other"])));
+        assert!(!kept(&record(MANAGER, 7046, &["Print Spooler"])));
+        assert!(!kept(&record("Other", 7034, &["Print Spooler"])));
+        assert!(!kept(&record(MANAGER, 7009, &["30000", "Other"])));
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
             assert!(MANAGER_EVENTS.contains(&id) && !words.is_empty(), "{id}");
             assert!(source.starts_with("EVENT_"), "{source}");
         }
-        let told = |source| line("System", record(source, 7034, &[])).meaning();
+        let told = |source| line("System", &record(source, 7034, &[])).meaning();
         assert_eq!(told(MANAGER), Some("ended unexpectedly"));
         assert_eq!(told("Other"), None);
     }
@@ -327,7 +327,7 @@ mod tests {
             ..asked()
         };
         let mut sieve = Sieve::new(&asked);
-        sieve.take("System", record(MANAGER, 7034, &["", "1"]));
+        sieve.take("System", &record(MANAGER, 7034, &["", "1"]));
         assert_eq!(sieve.found().lines, []);
     }
 
@@ -339,7 +339,7 @@ mod tests {
             for at in 0..40 {
                 let mut record = record("Spooler", 1, &["a\nb", &"x".repeat(1000)]);
                 record.generated = at;
-                assert_eq!(sieve.take(log, record), at >= 20);
+                assert_eq!(sieve.take(log, &record), at >= 20);
             }
         }
         let found = sieve.found();

@@ -138,10 +138,10 @@ async fn read_log(
                 TransportError::Protocol(error.to_string()),
             )),
         })?;
-        let enough = step
-            .records
-            .into_iter()
-            .fold(false, |enough, record| sieve.take(name, record) || enough);
+        let mut enough = false;
+        for record in &step.records {
+            enough |= sieve.take(name, record);
+        }
         match step.ended {
             None if enough => return Ok(()),
             None => {}

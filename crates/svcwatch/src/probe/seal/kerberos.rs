@@ -82,27 +82,16 @@ impl Keys {
 
 /// The header of a sealed token.
 fn header(flags: u8, filling: u16, turn: u16, number: u64) -> [u8; HEADER] {
-    let [filling_high, filling_low] = filling.to_be_bytes();
-    let [turn_high, turn_low] = turn.to_be_bytes();
-    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-    [
-        5,
-        4,
-        flags,
-        0xff,
-        filling_high,
-        filling_low,
-        turn_high,
-        turn_low,
-        a,
-        b,
-        c,
-        d,
-        e,
-        f,
-        g,
-        h,
-    ]
+    let mut header = [0; HEADER];
+    let fixed = [5, 4, flags, 0xff].into_iter();
+    let bytes = fixed
+        .chain(filling.to_be_bytes())
+        .chain(turn.to_be_bytes())
+        .chain(number.to_be_bytes());
+    for (to, from) in header.iter_mut().zip(bytes) {
+        *to = from;
+    }
+    header
 }
 
 impl Protection for Keys {

@@ -97,13 +97,14 @@ async fn serve(mut stream: TcpStream, odd: Odd) -> Option<()> {
                 stub,
             } => match &mut log {
                 None => manager.response(call_id, &of_manager(operation, &stub)),
-                Some(log) => match of_log(odd, operation, &stub, &mut next) {
-                    Some(answer) => log.response(call_id, &answer).unwrap(),
-                    None => {
+                Some(log) => {
+                    if let Some(answer) = of_log(odd, operation, &stub, &mut next) {
+                        log.response(call_id, &answer).unwrap()
+                    } else {
                         tokio::time::sleep(Duration::from_mins(1)).await;
                         vec![log.fault(call_id, FAULT_ACCESS_DENIED)]
                     }
-                },
+                }
             },
         };
         for answer in answers {

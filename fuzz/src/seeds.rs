@@ -1,5 +1,8 @@
 //! The seed corpora of the targets in `wire.rs`, made from real encodings of both sides.
 
+#[path = "seeds_even.rs"]
+mod even;
+
 use svcwatch_wire::ndr::Writer;
 use svcwatch_wire::pdu::{Client, FAULT_NO_SUCH_OPERATION, Incoming, SERVICE_CONTROL, Server};
 use svcwatch_wire::scmr::{
@@ -31,6 +34,7 @@ pub(crate) fn seeds() -> Vec<Seed> {
     configurations(&mut seeds);
     conversations(&mut seeds);
     times(&mut seeds);
+    even::seeds(&mut seeds);
     seeds
 }
 

@@ -2,8 +2,15 @@
 //! this file too, so that the same checks run on stable with every `cargo test`.
 
 use svcwatch_wire::WireError;
-use svcwatch_wire::limits::{ENUMERATION_BYTES_MAX, REPLY_BYTES_MAX, REQUEST_BYTES_MAX};
+use svcwatch_wire::even::{self, EventRecord};
+use svcwatch_wire::limits::{
+    ENUMERATION_BYTES_MAX, EVENT_LOG_BYTES_MAX, EVENT_STRINGS_MAX, REPLY_BYTES_MAX,
+    REQUEST_BYTES_MAX,
+};
 use svcwatch_wire::ndr::{Reader, Writer};
+use svcwatch_wire::pdu::secure::{
+    Accept, Accepted, BadSeal, Protection, Provider, SecureClient, SecureServer,
+};
 use svcwatch_wire::pdu::{self, Client, Incoming, Progress, SERVICE_CONTROL, Server};
 use svcwatch_wire::scmr::{
     self, Config2, Config2Level, Enumeration, EnumerationError, Handle, Reply, Request,
@@ -14,7 +21,7 @@ use svcwatch_wire::srvs::{RemoteTimeOfDay, RemoteTimeOfDayReply};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("pdu_client", pdu_client),
     ("pdu_server", pdu_server),
     ("ndr", ndr),
@@ -22,6 +29,8 @@ pub const TARGETS: [Target; 7] = [
     ("scmr_requests", scmr_requests),
     ("enumeration", enumeration),
     ("srvs", srvs),
+    ("pdu_secure", pdu_secure),
+    ("even", even),
 ];
 
 /// Cuts a stream into packets as a stream transport does; what is no packet comes as one piece.
@@ -98,6 +107,200 @@ pub fn pdu_server(data: &[u8]) {
         };
         for answer in answers {
             assert_eq!(pdu::fragment_length(&answer), Some(Ok(answer.len())));
+        }
+    }
+}
+
+/// A seal that everybody can break: it must not keep the fuzzer from what is inside.
+#[derive(Debug)]
+pub struct OpenSeal;
+
+impl Protection for OpenSeal {
+    fn signature_bytes(&self) -> usize {
+        16
+    }
+
+    fn seal(
+        &mut self,
+        packet: &mut [u8],
+        body: std::ops::Range<usize>,
+    ) -> Result<Vec<u8>, BadSeal> {
+        assert!(packet[body].len().is_multiple_of(16));
+        Ok(vec![0x5e; 16])
+    }
+
+    fn unseal(
+        &mut self,
+        packet: &mut [u8],
+        body: std::ops::Range<usize>,
+        signature: &[u8],
+    ) -> Result<(), BadSeal> {
+        assert!(packet.get(body).is_some());
+        if signature == [0x5e; 16] {
+            Ok(())
+        } else {
+            Err(BadSeal)
+        }
+    }
+}
+
+/// Lets everybody in, who says `me`.
+#[derive(Debug)]
+pub struct OpenDoor;
+
+impl Accept for OpenDoor {
+    type Protection = OpenSeal;
+
+    fn provider(&self) -> Provider {
+        Provider::NTLM
+    }
+
+    fn token(&mut self, token: &[u8], _: bool) -> Accepted<OpenSeal> {
+        match token {
+            b"me" => Accepted::Proved(Vec::new(), OpenSeal),
+            b"" => Accepted::Refused,
+            _ => Accepted::Challenge(b"who?".to_vec()),
+        }
+    }
+}
+
+/// The first byte says whose packets follow: a server's, given to a client that calls again and again, or a client's,
+/// given to a server.
+pub fn pdu_secure(data: &[u8]) {
+    match data.split_first() {
+        Some((0, stream)) => secure_client(stream),
+        Some((_, stream)) => secure_server(stream),
+        None => {}
+    }
+}
+
+fn secure_client(stream: &[u8]) {
+    let mut client = SecureClient::new(even::EVENT_LOG, Provider::NTLM);
+    drop(client.bind(b"hello"));
+    let mut bound = false;
+    for packet in packets(stream) {
+        if !bound {
+            if client.on_bind_reply(packet).is_err() {
+                assert!(client.is_broken());
+                return;
+            }
+            bound = true;
+            client.prove(b"me").expect("a proof is due");
+            client.protect(OpenSeal).expect("keys are due");
+            client.request(7, &[0; 8]).expect("a call is due");
+            continue;
+        }
+        match client.on_fragment(packet) {
+            Ok(Progress::More) => {}
+            Ok(Progress::Done(stub)) => {
+                assert!(stub.len() <= REPLY_BYTES_MAX);
+                client.request(10, &stub).expect("a call is due");
+            }
+            Err(WireError::Fault(_)) if !client.is_broken() => {
+                client.request(10, &[]).expect("a call is due");
+            }
+            Err(_) => {
+                assert!(client.is_broken());
+                assert_eq!(client.on_fragment(packet), Err(WireError::Broken));
+                return;
+            }
+        }
+    }
+}
+
+fn secure_server(stream: &[u8]) {
+    let mut server = SecureServer::new(even::EVENT_LOG, OpenDoor);
+    for packet in packets(stream) {
+        let answers = match server.on_fragment(packet) {
+            Ok(Incoming::More) => continue,
+            Ok(Incoming::Answer(answer)) => vec![answer],
+            Ok(Incoming::Call { call_id, stub, .. }) => {
+                assert!(stub.len() <= REQUEST_BYTES_MAX);
+                server.response(call_id, &stub).expect("who calls has keys")
+            }
+            Err(_) => {
+                assert_eq!(server.on_fragment(packet), Err(WireError::Broken));
+                return;
+            }
+        };
+        for answer in answers {
+            assert_eq!(pdu::fragment_length(&answer), Some(Ok(answer.len())));
+        }
+    }
+}
+
+/// The first byte chooses a call or an answer of the event log, or bare records; the stub stands behind it.
+pub fn even(data: &[u8]) {
+    let Some((&kind, stub)) = data.split_first() else {
+        return;
+    };
+    match kind {
+        0 => request::<even::OpenEventLog>(stub),
+        1 => request::<even::CloseEventLog>(stub),
+        2 => request::<even::NumberOfRecords>(stub),
+        3 => request::<even::OldestRecord>(stub),
+        4 => request::<even::ReadEventLog>(stub),
+        5 => reply::<even::OpenEventLogReply>(stub),
+        6 => reply::<even::CloseEventLogReply>(stub),
+        7 => reply::<even::NumberReply>(stub),
+        8 => reply::<even::ReadEventLogReply>(stub),
+        9 => log_reading(stub),
+        _ => records(stub),
+    }
+}
+
+fn records(buffer: &[u8]) {
+    let Ok(records) = EventRecord::decode_all(buffer) else {
+        return;
+    };
+    for record in &records {
+        assert!(record.strings.len() <= EVENT_STRINGS_MAX);
+        let again = EventRecord::decode_all(&record.encode());
+        assert_eq!(
+            again.as_ref().map(Vec::as_slice),
+            Ok([record.clone()].as_slice())
+        );
+    }
+}
+
+/// A conversation: for each answer its length in two bytes, its status in one, and its records.
+fn log_reading(data: &[u8]) {
+    let bounds = even::Bounds {
+        records: 50,
+        bytes: 4096,
+        calls: 9,
+        buffer: 2048,
+        since: 10,
+    };
+    let mut reading = even::LogReading::new(Handle([7; 20]), 1, 100, bounds);
+    let mut rest = data;
+    let (mut calls, mut read) = (0, 0);
+    while let Some(([low, high, code], after)) = rest.split_first_chunk::<3>() {
+        assert!(reading.next_request().buffer_size <= EVENT_LOG_BYTES_MAX);
+        let length = usize::from(u16::from_le_bytes([*low, *high]));
+        let (records, after) = after.split_at(length.min(after.len()));
+        rest = after;
+        let reply = even::ReadEventLogReply {
+            records: records.to_vec(),
+            needed: u32::from(*low) << 8,
+            code: match code {
+                0 => even::status::SUCCESS,
+                1 => even::status::BUFFER_TOO_SMALL,
+                2 => even::status::END_OF_FILE,
+                _ => even::status::ACCESS_DENIED,
+            },
+        };
+        calls += 1;
+        assert!(calls <= 9, "the bounds hold");
+        match reading.on_reply(&reply) {
+            Ok(step) => {
+                read += step.records.len();
+                assert!(read <= 50, "the bounds hold");
+                if step.ended.is_some() {
+                    return;
+                }
+            }
+            Err(_) => return,
         }
     }
 }

@@ -18,6 +18,7 @@ Parts (all, where none is named):
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
+  seal      35 KB sealed by RPC itself, as the event log wants it
   instant  stops heard at once beside polling each 30 s, and idle registrations (ten minutes)
   night    1,000 of 3,000 hosts are booted within ten minutes
   scrape   /metrics of 10,000 hosts, and /probe of one
@@ -30,8 +31,8 @@ Examples:
 ";
 
 /// The parts that there are.
-const PARTS: [&str; 9] = [
-    "check", "engine", "store", "silences", "instant", "night", "scrape", LOCAL, "fleet",
+const PARTS: [&str; 10] = [
+    "check", "engine", "store", "silences", "seal", "instant", "night", "scrape", LOCAL, "fleet",
 ];
 
 /// The part that needs the exe for Windows.

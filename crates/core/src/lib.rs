@@ -27,6 +27,7 @@ mod words;
 
 pub mod account;
 pub mod boot;
+pub mod cause;
 pub mod changes;
 pub mod command_line;
 pub mod effect;

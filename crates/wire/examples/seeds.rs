@@ -2,6 +2,13 @@
 
 #[path = "../../../fuzz/src/seeds.rs"]
 mod seeds;
+#[path = "../../../fuzz/src/wire.rs"]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "of the targets only the toy seals are used here; the fuzz crate uses it as a library"
+)]
+mod wire;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

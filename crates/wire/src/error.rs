@@ -89,6 +89,18 @@ pub enum WireError {
     /// The server answered the call with a fault of RPC itself.
     #[error("the server answered with RPC fault {:#010x}{}", .0, fault_name(*.0))]
     Fault(u32),
+    /// A packet came without the seal that all packets of this connection bear, or with another one.
+    #[error("{what} is not sealed as was agreed on")]
+    Unsealed {
+        /// The packet.
+        what: &'static str,
+    },
+    /// The seal of a packet is not the one of its bytes, or the packet is out of its order.
+    #[error("the seal of a packet is wrong; something between may have changed it")]
+    WrongSeal,
+    /// Keys that cannot seal: they give a signature that has no room in a packet, or none.
+    #[error("a packet cannot be sealed with these keys")]
+    CannotSeal,
     /// The connection failed on an earlier message and cannot be used any more; open another.
     #[error("this RPC connection failed earlier; open another one")]
     Broken,
@@ -111,6 +123,12 @@ impl PacketKind {
     pub const BIND_ACK: Self = Self(12);
     /// The server's refusal of a bind.
     pub const BIND_NAK: Self = Self(13);
+    /// A further message of a client that is being bound, or wants another interface.
+    pub const ALTER_CONTEXT: Self = Self(14);
+    /// The server's answer to it.
+    pub const ALTER_CONTEXT_ACK: Self = Self(15);
+    /// The last proof of a client, which is not answered (MS-RPCE 2.2.2.5).
+    pub const AUTH3: Self = Self(16);
 }
 
 impl fmt::Display for PacketKind {
@@ -122,6 +140,9 @@ impl fmt::Display for PacketKind {
             Self::BIND => f.write_str("bind"),
             Self::BIND_ACK => f.write_str("bind_ack"),
             Self::BIND_NAK => f.write_str("bind_nak"),
+            Self::ALTER_CONTEXT => f.write_str("alter_context"),
+            Self::ALTER_CONTEXT_ACK => f.write_str("alter_context_resp"),
+            Self::AUTH3 => f.write_str("auth3"),
             Self(other) => write!(f, "type {other}"),
         }
     }

@@ -1,13 +1,15 @@
-//! What svcwatch speaks by hand, without I/O: DCE/RPC PDUs, NDR, MS-SCMR and one call of MS-SRVS, both sides.
+//! What svcwatch speaks by hand, without I/O: DCE/RPC PDUs, NDR, MS-SCMR, MS-EVEN and one call of MS-SRVS, both
+//! sides.
 //!
 //! Bytes go in, values come out; nothing here opens a socket, reads a clock or allocates more than
 //! its input justifies. A decoder answers with a [`WireError`], never with a panic, whatever it is given.
 //!
 //! - [`ndr`]: the bounds-checked NDR32 reader and writer.
 //! - [`pdu`]: bind, request, response and fault, their fragments, and the two state machines
-//!   [`pdu::Client`] and [`pdu::Server`].
+//!   [`pdu::Client`] and [`pdu::Server`]; [`pdu::secure`] seals them.
 //! - [`scmr`]: the calls of the Windows service control manager, and [`scmr::Enumeration`].
 //! - [`srvs`]: how long a server runs, from its server service.
+//! - [`even`]: the last events of a log, read from its end.
 //! - [`limits`]: every bound in one place.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -34,6 +36,7 @@ extern crate alloc;
 extern crate std;
 
 mod error;
+pub mod even;
 pub mod limits;
 pub mod ndr;
 pub mod pdu;

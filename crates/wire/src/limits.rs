@@ -55,3 +55,15 @@ pub const NOTIFICATIONS_MAX: u32 = 4096;
 
 /// Most arguments of a start request (MS-SCMR 6, `SC_MAX_ARGUMENTS`).
 pub const ARGUMENTS_MAX: u32 = 1024;
+
+/// Longest signature of a sealed packet, in bytes. NTLM's has 16 (MS-NLMP 2.2.2.9), that of Kerberos 76 (RFC 4121 4.2.6.2).
+pub const SIGNATURE_BYTES_MAX: usize = 256;
+
+/// Largest buffer of a call that reads an event log, in bytes (MS-EVEN 2.2.13, `MAX_BATCH_BUFF`).
+pub const EVENT_LOG_BYTES_MAX: u32 = 0x7_ffff;
+
+/// Most strings that one event keeps.
+pub const EVENT_STRINGS_MAX: usize = 64;
+
+/// Longest string of an event that is kept, in UTF-16 units; what is longer is cut.
+pub const EVENT_STRING_UNITS_MAX: usize = 4096;

@@ -17,6 +17,7 @@ mod night_world;
 #[expect(dead_code, reason = "each program uses its own part of this")]
 mod run_support;
 mod scrape;
+mod seal;
 mod store;
 #[path = "../../tests/peers/support/mod.rs"]
 mod support;
@@ -36,6 +37,7 @@ Parts:
   engine   deciding at 100,000 targets, and a start with 2 million stored states
   store    transitions from event to committed, and a page of history
   silences  what 10,000 silences cost a notice
+  seal     35 KB sealed by RPC itself, as the event log wants it
   instant  stops heard at once beside polling each 30 s, and idle registrations (ten minutes; needs root, and
            `cargo xtask peers`; SVCWATCH_BENCH_STOPS=5 stops the service less often)
   night    1,000 of 3,000 hosts are booted within ten minutes
@@ -49,11 +51,12 @@ Without a part all of them are measured, one after another.
 /// A part and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("check", check::measure),
     ("engine", engine::measure),
     ("store", store::measure),
     ("silences", mutes::measure),
+    ("seal", seal::measure),
     ("instant", instant::measure),
     ("night", night::measure),
     ("scrape", scrape::measure),

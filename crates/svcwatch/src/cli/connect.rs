@@ -53,6 +53,8 @@ struct HostFound {
     watched: Option<usize>,
     /// Whether the account is an administrator there.
     administrator: Option<bool>,
+    /// Whether it may read the event log there; nothing where that was not tried.
+    event_log: Option<bool>,
     /// Why it cannot be read.
     fault: Option<String>,
     /// What lacks, each a sentence.
@@ -271,6 +273,7 @@ impl HostFound {
             unreadable: Vec::new(),
             watched: None,
             administrator: None,
+            event_log: None,
             fault: None,
             lacks: Vec::new(),
             notes: Vec::new(),
@@ -341,6 +344,10 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         Outcome::Read(reading) => {
             let configs = configs(&prober, plan, &reading, &mut found).await;
             judge(plan, &reading, &configs, &mut found);
+            if let Some(tried) = visible::event_log(&prober, plan, &access).await {
+                found.event_log = Some(tried.is_ok());
+                found.notes.extend(tried.err());
+            }
         }
         Outcome::Fault(fault) => {
             found.fault = Some(format!("{}: {}", fault.fault, fault.cause));

@@ -1,8 +1,10 @@
 //! Which rights an account lacks on a host, from what the host let it see.
 
+use crate::probe::{Access, Prober, Transport, events::EventsAsked};
 use svcwatch_core::{
     id::Name,
     observe::{Asked, HostReading, ServiceConfig},
+    plan::HostPlan,
 };
 
 /// Services that every Windows has, and whose absence from the list therefore means that they are hidden: Windows leaves
@@ -34,6 +36,27 @@ pub(super) fn hidden(reading: &HostReading) -> Vec<String> {
         .iter()
         .filter(|(_, answer)| *answer == Asked::Hidden);
     hidden.map(|(name, _)| name.to_string()).collect()
+}
+
+/// Tries whether the event log of a host may be read; why not, as a sentence. It need not be: nothing but what can be
+/// said of a cause depends on it. Nothing for the simulated fleet, which has none.
+pub(super) async fn event_log(
+    prober: &Prober,
+    plan: &HostPlan,
+    access: &Access,
+) -> Option<Result<(), String>> {
+    if matches!(access.transport, Transport::Loopback) {
+        return None;
+    }
+    let asked = EventsAsked::whether_it_may();
+    let tried = prober
+        .events(&plan.name, access, &asked, plan.timeout)
+        .await;
+    Some(
+        tried
+            .map(drop)
+            .map_err(|error| format!("its event log cannot be read: {error}")),
+    )
 }
 
 /// The services whose configuration the account may not read.

@@ -6,12 +6,14 @@
 pub mod codes;
 pub mod command_line;
 mod ears;
+pub mod events;
 pub mod hello;
 pub mod kerberos;
 mod loopback;
 pub mod record;
 mod rpc;
 pub(crate) mod scm;
+pub mod seal;
 mod session;
 mod smb;
 mod transport;
@@ -30,6 +32,7 @@ use svcwatch_core::time::Span;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use self::events::{EventsAsked, EventsFound, NoEvents};
 pub use crate::config::Encryption;
 use crate::secret::Secret;
 pub use ears::Ears;
@@ -282,6 +285,31 @@ impl Prober {
         if let Some(session) = over {
             session.end().await;
         }
+    }
+
+    /// Reads the last lines of a host's event logs about a service, over the kept session only: the account proves itself
+    /// once more with what it logs on with, for the calls are sealed on their own. Where there are none it is said why.
+    pub async fn events(
+        &self,
+        host: &Name,
+        access: &Access,
+        asked: &EventsAsked,
+        timeout: Span,
+    ) -> Result<EventsFound, NoEvents> {
+        let deadline = Instant::now() + Duration::from_millis(timeout.0);
+        let slot = self.slot(host);
+        let mut kept = timeout_at(deadline, slot.lock())
+            .await
+            .map_err(|_| NoEvents::Timeout)?;
+        let Some(mut session) = kept.take().filter(|session| session.is_for(access)) else {
+            return Err(NoEvents::NoSession);
+        };
+        let read = Box::pin(session.events(asked, access, &self.ours, deadline));
+        let (found, usable) = read.await;
+        if usable {
+            *kept = Some(session);
+        }
+        found
     }
 
     /// Ends the session with a host that is not watched any more, politely.

@@ -4,6 +4,7 @@ use svcwatch_core::id::Name;
 use svcwatch_core::observe::{HostReading, ServiceConfig};
 use tokio::time::Instant;
 
+use super::events::{EventsAsked, EventsFound, NoEvents};
 use super::rpc::{self, Failure, LoggedOn, Uptime};
 #[cfg(windows)]
 use super::scm;
@@ -107,6 +108,24 @@ impl Session {
             Self::Rpc(session) => session.uptime(deadline).await,
             #[cfg(windows)]
             Self::Local(session) => Uptime::Told(session.uptime()),
+        }
+    }
+
+    /// Reads the last lines of the host's event logs, and says whether the session can be used on.
+    pub(super) async fn events(
+        &mut self,
+        asked: &EventsAsked,
+        access: &Access,
+        ours: &Ours,
+        deadline: Instant,
+    ) -> (Result<EventsFound, NoEvents>, bool) {
+        match self {
+            Self::Rpc(session) => session.events(asked, access, ours, deadline).await,
+            #[cfg(windows)]
+            Self::Local(_) => {
+                let what = "this version reads event logs over the network only";
+                (Err(NoEvents::Failed(what.to_owned())), true)
+            }
         }
     }
 

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
+use svcwatch::probe::events::{EventsAsked, NoEvents};
 use svcwatch::probe::kerberos::{Cache, Kerberos, Keytab, Proof};
 use svcwatch::probe::{Access, Auth, Encryption, Prober};
 use svcwatch::secret::Secret;
+use svcwatch_core::id::Name;
 use svcwatch_core::observe::{Fault, HostFault, Logon, Refusal};
+use svcwatch_core::time::Span;
 
 use crate::support::PASSWORD;
 use crate::support::domain::{CONTROLLER, Domain, REALM, WATCHER};
 use crate::support::process::need;
-use crate::{access, check_once, fault, find, read, request};
+use crate::{HOST, access, check_once, fault, find, read, request};
 
 /// Access to the domain controller as the watcher, with this proof.
 fn with(domain: &Domain, proof: Proof) -> Access {
@@ -62,6 +65,7 @@ async fn told(access: &Access) -> HostFault {
 async fn a_domain_is_read_with_kerberos() {
     let domain = Domain::start();
     every_proof_lets_us_in(&domain).await;
+    every_proof_seals_calls_too(&domain).await;
     a_wrong_password_counts_and_a_second_one_lets_us_in(&domain).await;
     what_is_no_refused_password_is_not_taken_for_one(&domain).await;
     another_computer_cannot_read_the_ticket(&domain).await;
@@ -105,6 +109,39 @@ async fn every_proof_lets_us_in(domain: &Domain) {
         "{seen:?}\n{}",
         domain.logs()
     );
+}
+
+/// The answer comes sealed, and says that the watcher is no reader of event logs.
+async fn every_proof_seals_calls_too(domain: &Domain) {
+    let by_ntlm = Access {
+        address: domain.address().to_owned(),
+        ..access(445, r"SVCTEST\watcher", PASSWORD, Encryption::Required)
+    };
+    let accesses = [
+        with(domain, password(PASSWORD)),
+        with(domain, keytab(domain, WATCHER, "sealing.keytab")),
+        with(domain, cache(domain, "watcher.cache")),
+        by_ntlm,
+    ];
+    for access in accesses {
+        let prober = Prober::new();
+        read(prober.check(&request(&[]), &access).await);
+        let asked = EventsAsked::whether_it_may();
+        let host = Name::new(HOST);
+        for _ in 0..2 {
+            let told = prober
+                .events(&host, &access, &asked, Span::seconds(30))
+                .await;
+            assert_eq!(
+                told,
+                Err(NoEvents::Denied {
+                    doing: "reading the event log System"
+                }),
+                "{}",
+                domain.logs()
+            );
+        }
+    }
 }
 
 async fn a_wrong_password_counts_and_a_second_one_lets_us_in(domain: &Domain) {

@@ -7,6 +7,7 @@ mod dashboards;
 #[path = "../it/dest_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod dest_support;
+mod events;
 #[path = "../it/feed_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod feed_support;

@@ -3,7 +3,7 @@
 use super::header::{FIRST, Header, LAST, Packet, begin, finish};
 use super::{NDR, Syntax};
 use crate::limits::{CONTEXTS_MAX, FRAGMENT_BYTES, FRAGMENT_BYTES_MIN};
-use crate::ndr::{Reader, within};
+use crate::ndr::{Reader, Writer, within};
 use crate::{PacketKind, WireError};
 use alloc::vec::Vec;
 
@@ -18,15 +18,23 @@ pub(super) const TRANSFER_SYNTAXES_NOT_SUPPORTED: u16 = 2;
 /// `p_reject_reason_t`: the bind could not be read.
 pub(super) const REASON_NOT_SPECIFIED: u16 = 0;
 
-const WHOLE: u8 = FIRST | LAST;
+/// A packet that is not in parts.
+pub(super) const WHOLE: u8 = FIRST | LAST;
 
 /// Writes a bind with one interface in NDR32.
 pub(super) fn encode_bind(call_id: u32, interface: Syntax) -> Vec<u8> {
-    let header = Header {
-        kind: PacketKind::BIND,
-        flags: WHOLE,
-        call_id,
-    };
+    finish(begin_bind(
+        Header {
+            kind: PacketKind::BIND,
+            flags: WHOLE,
+            call_id,
+        },
+        interface,
+    ))
+}
+
+/// Begins a bind, or what goes on with one: all but a security trailer.
+pub(super) fn begin_bind(header: Header, interface: Syntax) -> Writer {
     let mut writer = begin(header, 72);
     // Largest fragment sent and received, association group, one context with one transfer syntax.
     writer
@@ -40,14 +48,14 @@ pub(super) fn encode_bind(call_id: u32, interface: Syntax) -> Vec<u8> {
         .u32(interface.version)
         .bytes(&NDR.uuid)
         .u32(NDR.version);
-    finish(writer)
+    writer
 }
 
-/// Reads the answer to a bind: the largest fragment that the server takes, in bytes.
-pub(super) fn decode_answer(packet: &Packet<'_>) -> Result<u16, WireError> {
+/// Reads the answer of this kind to a bind: the largest fragment that the server takes, in bytes.
+pub(super) fn decode_answer(packet: &Packet<'_>, due: PacketKind) -> Result<u16, WireError> {
     let mut reader = packet.body()?;
     match packet.header.kind {
-        PacketKind::BIND_ACK => {}
+        kind if kind == due => {}
         PacketKind::BIND_NAK => {
             let reason = reader.u16("the reason of the refusal")?;
             return Err(WireError::BindRefused { reason });
@@ -121,11 +129,18 @@ pub(super) fn decode_bind(packet: &Packet<'_>) -> Result<Bind, WireError> {
 
 /// Writes the answer to a bind: a result and a reason for each context.
 pub(super) fn encode_bind_ack(call_id: u32, results: &[(u16, u16)]) -> Vec<u8> {
-    let header = Header {
-        kind: PacketKind::BIND_ACK,
-        flags: WHOLE,
-        call_id,
-    };
+    finish(begin_bind_ack(
+        Header {
+            kind: PacketKind::BIND_ACK,
+            flags: WHOLE,
+            call_id,
+        },
+        results,
+    ))
+}
+
+/// Begins the answer to a bind, or to what goes on with one: all but a security trailer.
+pub(super) fn begin_bind_ack(header: Header, results: &[(u16, u16)]) -> Writer {
     let mut writer = begin(header, 72);
     // Largest fragments, association group, and an empty secondary address (its NUL only).
     writer
@@ -145,7 +160,7 @@ pub(super) fn encode_bind_ack(call_id: u32, results: &[(u16, u16)]) -> Vec<u8> {
             writer.zeros(20);
         }
     }
-    finish(writer)
+    writer
 }
 
 /// Writes the refusal of a bind.

@@ -71,7 +71,7 @@ impl Client {
             return Err(WireError::Broken);
         }
         let packet = self.packet(fragment)?;
-        self.fragment_bytes = decode_answer(&packet)?;
+        self.fragment_bytes = decode_answer(&packet, PacketKind::BIND_ACK)?;
         self.stage = Stage::Idle;
         Ok(())
     }

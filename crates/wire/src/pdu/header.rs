@@ -9,7 +9,7 @@ pub(crate) const HEADER_BYTES: usize = 16;
 /// Size of the header of a request, response or fault with its own fields, in bytes.
 pub(crate) const CALL_HEADER_BYTES: usize = 24;
 /// Size of the fixed part of a security trailer, in bytes (MS-RPCE 2.2.2.11).
-const TRAILER_BYTES: usize = 8;
+pub(crate) const TRAILER_BYTES: usize = 8;
 /// Where `frag_length` stands in the header, in bytes.
 const FRAGMENT_LENGTH_AT: usize = 8;
 
@@ -17,6 +17,8 @@ const FRAGMENT_LENGTH_AT: usize = 8;
 pub(crate) const FIRST: u8 = 1;
 /// `PFC_LAST_FRAG`.
 pub(crate) const LAST: u8 = 2;
+/// `PFC_SUPPORT_HEADER_SIGN`, in a bind and its answer: signatures cover the headers too (MS-RPCE 2.2.2.3).
+pub(crate) const SIGNS_HEADERS: u8 = 4;
 /// `PFC_OBJECT_UUID`: a request carries an object UUID before its stub.
 pub(crate) const OBJECT: u8 = 0x80;
 
@@ -171,14 +173,20 @@ pub(crate) fn begin(header: Header, capacity: usize) -> Writer {
 pub(crate) fn finish(writer: Writer) -> Vec<u8> {
     let mut bytes = writer.finish();
     let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    set_lengths(&mut bytes, length, 0);
+    bytes
+}
+
+/// Writes the length of a packet and that of the proof or signature at its end into its header.
+pub(crate) fn set_lengths(bytes: &mut [u8], length: u16, signature: u16) {
+    let lengths = length.to_le_bytes().into_iter();
     for (to, from) in bytes
         .iter_mut()
         .skip(FRAGMENT_LENGTH_AT)
-        .zip(length.to_le_bytes())
+        .zip(lengths.chain(signature.to_le_bytes()))
     {
         *to = from;
     }
-    bytes
 }
 
 /// Splits a stub into packets of at most `fragment_bytes`. `word` stands in the upper half of the last

@@ -1,4 +1,5 @@
-//! DCE/RPC packets over one connection, without security of their own: the transport signs and encrypts.
+//! DCE/RPC packets over one connection, without security of their own, where the transport signs and encrypts, or
+//! [`secure`].
 //!
 //! C706 (DCE 1.1: RPC), chapter 12, and MS-RPCE 2.2.2. [`Client`] and [`Server`] are state machines
 //! that take fragments and give fragments; who carries them is not their business.
@@ -7,6 +8,7 @@ mod bind;
 mod client;
 mod header;
 mod reassembly;
+pub mod secure;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -66,6 +68,15 @@ pub const SERVER_SERVICE: Syntax = Syntax {
         0x88,
     ],
     version: 3,
+};
+
+/// The event log, 82273fdc-e32a-18c3-3f78-827929dc23ea version 0.0 (MS-EVEN 1.9).
+pub const EVENT_LOG: Syntax = Syntax {
+    uuid: [
+        0xdc, 0x3f, 0x27, 0x82, 0x2a, 0xe3, 0xc3, 0x18, 0x3f, 0x78, 0x82, 0x79, 0x29, 0xdc, 0x23,
+        0xea,
+    ],
+    version: 0,
 };
 
 /// NDR32, 8a885d04-1ceb-11c9-9fe8-08002b104860 version 2 (C706, appendix I).

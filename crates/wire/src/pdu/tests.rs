@@ -192,7 +192,7 @@ fn what_no_server_may_answer_breaks_the_connection() {
     assert_snapshot!(refused(&response(2, LAST, &[1])), @"the first-fragment flag has the impossible value 0x2");
     assert_snapshot!(refused(&response(2, FIRST, &[])), @"the length of a fragment that is not the last has the impossible value 0x0");
     assert_snapshot!(refused(&packet(PacketKind::BIND, 2, whole, &[])), @"a bind packet came where the answer to a call was due");
-    assert_snapshot!(refused(&packet(PacketKind(14), 2, whole, &[])), @"a type 14 packet came where the answer to a call was due");
+    assert_snapshot!(refused(&packet(PacketKind(14), 2, whole, &[])), @"a alter_context packet came where the answer to a call was due");
     assert_snapshot!(refused(&packet(PacketKind::FAULT, 2, whole, &[])), @"the message ends inside the status of the fault: 4 bytes needed, 0 left");
     assert_snapshot!(refused(&[]), @"the message ends inside the packet header: 16 bytes needed, 0 left");
     let mut fragment = response(2, whole, &[1, 2, 3, 4]);

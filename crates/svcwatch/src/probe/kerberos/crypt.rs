@@ -9,6 +9,8 @@ use smb2::auth::kerberos::crypto::{
     string_to_key_aes, usage_enc, usage_int,
 };
 
+use smb2::auth::kerberos::messages::EncryptedData;
+
 use super::KerberosError;
 
 /// The kinds of keys that are spoken, the stronger one first: AES-256 and AES-128 (RFC 3962 section 7).
@@ -95,6 +97,31 @@ impl Key {
         (compute_checksum(&self.bytes, usage, text, self.kind), kind)
     }
 
+    /// The same, as it stands in a message.
+    pub(super) fn sealed(&self, usage: u32, text: &[u8]) -> Result<EncryptedData, KerberosError> {
+        Ok(EncryptedData {
+            etype: self.kind(),
+            kvno: None,
+            cipher: self.encrypt(usage, text)?,
+        })
+    }
+
+    /// A new key of a kind that is spoken.
+    pub(super) fn random(kind: i32) -> Result<Self, KerberosError> {
+        let kind = spoken(kind).ok_or(KerberosError::WeakKey)?;
+        let mut bytes = vec![0; length(kind)];
+        getrandom::fill(&mut bytes).map_err(|_| KerberosError::NoRandomness)?;
+        Ok(Self { kind, bytes })
+    }
+
+    /// The keys that it gives for one use, for many texts.
+    pub(super) fn cipher(&self, usage: u32) -> Cipher {
+        Cipher {
+            encrypts: self.derived(usage_enc(usage)),
+            signs: self.derived(usage_int(usage)),
+        }
+    }
+
     fn derived(&self, usage: [u8; 5]) -> Vec<u8> {
         derive_key_aes(&self.bytes, &usage)
     }
@@ -104,6 +131,58 @@ impl Key {
             .map_err(|_| KerberosError::Malformed("a key"))?;
         code.update(plain);
         Ok(code)
+    }
+}
+
+/// The two keys of one use: the text is put together by the caller, with its random bytes.
+pub(crate) struct Cipher {
+    encrypts: Vec<u8>,
+    signs: Vec<u8>,
+}
+
+impl fmt::Debug for Cipher {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Cipher").finish_non_exhaustive()
+    }
+}
+
+impl Cipher {
+    /// Encrypts a text of at least a block.
+    pub(crate) fn encrypt(&self, plain: &[u8]) -> Vec<u8> {
+        encrypt_aes_cts(&self.encrypts, &[0; BLOCK], plain)
+    }
+
+    /// Decrypts a text; nothing where it is too short.
+    pub(crate) fn decrypt(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        if sealed.len() < BLOCK {
+            return None;
+        }
+        decrypt_aes_cts(&self.encrypts, &[0; BLOCK], sealed).ok()
+    }
+
+    /// The code of a text in parts.
+    pub(crate) fn code(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut code = self
+            .of(parts)
+            .map_or_else(Vec::new, |code| code.finalize().into_bytes().to_vec());
+        code.truncate(CODE);
+        code
+    }
+
+    /// Whether this is the code of a text in parts.
+    pub(crate) fn is_code(&self, parts: &[&[u8]], code: &[u8]) -> bool {
+        code.len() == CODE
+            && self
+                .of(parts)
+                .is_some_and(|ours| ours.verify_truncated_left(code).is_ok())
+    }
+
+    fn of(&self, parts: &[&[u8]]) -> Option<Hmac<Sha1>> {
+        let mut code = Hmac::<Sha1>::new_from_slice(&self.signs).ok()?;
+        for part in parts {
+            code.update(part);
+        }
+        Some(code)
     }
 }
 

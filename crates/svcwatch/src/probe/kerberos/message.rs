@@ -1,9 +1,8 @@
 //! Messages to and from the key distribution center (RFC 4120), and the tokens of a logon (RFC 4121, MS-KILE).
 
 use smb2::auth::kerberos::messages::{
-    EncryptedData, PrincipalName, Ticket, encode_ap_req, encode_authenticator,
-    encode_pa_enc_timestamp, parse_ap_rep, parse_enc_ap_rep_part, parse_enc_kdc_rep_part,
-    parse_kdc_rep,
+    PrincipalName, Ticket, encode_ap_req, encode_authenticator, encode_pa_enc_timestamp,
+    parse_ap_rep, parse_enc_ap_rep_part, parse_enc_kdc_rep_part, parse_kdc_rep,
 };
 use smb2::auth::spnego::{OID_MS_KERBEROS, parse_neg_token_resp, wrap_neg_token_init};
 
@@ -112,7 +111,7 @@ impl Ask<'_> {
         let mut before = vec![(WITH_RIGHTS, rights)];
         if let Some(key) = proof {
             let moment = encode_pa_enc_timestamp(&now.text, now.microseconds);
-            let sealed = sealed(key, usage::TIMESTAMP, &moment)?;
+            let sealed = key.sealed(usage::TIMESTAMP, &moment)?;
             let value = der::sequence(&[
                 der::context(0, &der::integer(sealed.etype.into())),
                 der::context(2, &der::octets(&sealed.cipher)),
@@ -146,14 +145,6 @@ fn name(name: &PrincipalName) -> Vec<u8> {
     ])
 }
 
-fn sealed(key: &Key, usage: u32, text: &[u8]) -> Result<EncryptedData, KerberosError> {
-    Ok(EncryptedData {
-        etype: key.kind(),
-        kvno: None,
-        cipher: key.encrypt(usage, text)?,
-    })
-}
-
 /// A ticket with the proof that we have its key (AP-REQ).
 fn show(
     granted: &Granted,
@@ -175,7 +166,7 @@ fn show(
         None,
         sum,
     );
-    let proof = sealed(&granted.key, usage, &proof)?;
+    let proof = granted.key.sealed(usage, &proof)?;
     Ok(encode_ap_req(&granted.ticket, &proof, mutual))
 }
 
@@ -301,7 +292,7 @@ pub(super) fn wanted(data: &[u8]) -> Vec<Wanted> {
 }
 
 /// Reads an error of Kerberos (RFC 4120 section 5.9.1).
-fn refusal(message: &[u8]) -> Option<KerberosError> {
+pub(super) fn refusal(message: &[u8]) -> Option<KerberosError> {
     let fields = der::body(der::body(message, 0x7e)?, 0x30)?;
     let code = der::number(der::field(fields, 6)?)?;
     let their_time = der::field(fields, 4)

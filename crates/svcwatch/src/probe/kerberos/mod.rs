@@ -11,13 +11,18 @@ mod der;
 mod error;
 mod files;
 mod message;
+mod secured;
 mod tickets;
 
 use std::sync::Arc;
 
+pub(crate) use self::crypt::Cipher;
 pub use self::error::{KerberosError, Refused};
 pub use self::files::{Cache, Keytab};
 pub(crate) use self::message::Granted;
+#[cfg(test)]
+pub(crate) use self::secured::tests;
+pub(crate) use self::secured::{Opening, Secured};
 pub(crate) use self::tickets::Tickets;
 
 use self::clock::Moment;

@@ -8,7 +8,7 @@ use svcwatch_wire::scmr::{Reply, Request};
 
 use crate::probe::record::Recorder;
 use crate::probe::smb::SmbPipe;
-use crate::probe::transport::{AnyPipe, PipeTransport, TransportError};
+use crate::probe::transport::{AnyPipe, Before, PipeTransport, TransportError};
 
 /// Why a call has no answer.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl Channel {
         interface: Syntax,
         request: &R,
     ) -> Result<Result<R::Reply, CallError>, CallError> {
-        let before = match self.pipe.turn_to(pipe).await {
+        let before = match self.leave(pipe).await {
             Ok(before) => before,
             // The host has no such pipe, or not for us; nothing was changed.
             Err(error @ TransportError::Status { .. }) => return Ok(Err(error.into())),
@@ -139,11 +139,27 @@ impl Channel {
         {
             return answer.map(Ok);
         }
+        self.come_back(before).await?;
+        Ok(answer)
+    }
+
+    /// Opens another pipe over the same connection, which [`Self::pipe`] then is, until [`Self::come_back`].
+    pub(super) async fn leave(&mut self, pipe: &str) -> Result<Before, TransportError> {
+        self.pipe.turn_to(pipe).await
+    }
+
+    /// The pipe that is open.
+    pub(super) const fn pipe(&mut self) -> &mut AnyPipe {
+        &mut self.pipe
+    }
+
+    /// Closes the other pipe; the service control manager can be asked again.
+    pub(super) async fn come_back(&mut self, before: Before) -> Result<(), CallError> {
         if self.pipe.turn_back(before).await? {
             self.client = Client::new(SERVICE_CONTROL);
             self.bind_now().await?;
         }
-        Ok(answer)
+        Ok(())
     }
 
     /// Binds to the interface of the client.

@@ -3,7 +3,9 @@
 mod channel;
 pub(super) mod config;
 mod ear;
+mod events;
 pub(super) mod reading;
+mod sealed;
 #[cfg(test)]
 mod tests;
 mod uptime;

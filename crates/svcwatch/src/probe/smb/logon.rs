@@ -1,6 +1,5 @@
 //! From a connected socket to a signed and encrypted session (MS-SMB2 3.2.4.2).
 
-use smb2::auth::ntlm::{NtlmAuthenticator, NtlmCredentials};
 use smb2::client::connection::{Connection, Frame, NegotiatedParams};
 use smb2::crypto::encryption::Cipher;
 use smb2::crypto::kdf::{PreauthHasher, derive_session_keys};
@@ -16,6 +15,7 @@ use svcwatch_core::observe::Refusal;
 use tokio::time::Instant;
 
 use super::ntlm;
+use super::proof::{Who, first_token, proof};
 use super::socket::Tap;
 use super::{SmbTarget, failed};
 use crate::probe::kerberos::{self, Granted};
@@ -235,9 +235,8 @@ async fn first_round(
     connection: &mut Connection,
     tap: &Tap,
 ) -> Result<(Vec<u8>, Vec<u8>), TransportError> {
-    let token = authenticator("", "", "").negotiate();
     let frame = connection
-        .execute(Command::SessionSetup, &setup(token), None)
+        .execute(Command::SessionSetup, &setup(first_token()), None)
         .await
         .map_err(|error| failed(tap, &error, DOING))?;
     if !frame.header.status.is_more_processing_required() {
@@ -263,37 +262,14 @@ fn answer(
     target: &SmbTarget<'_>,
     names: &ntlm::ComputerNames,
 ) -> Result<(Vec<u8>, Vec<u8>), TransportError> {
-    let unusable = || broken("the host's NTLM challenge cannot be used");
-    let (domain, user) = split_user(target.user, names.netbios.as_deref());
-    let mut authenticator = authenticator(domain, user, target.password.reveal());
-    let negotiate = authenticator.negotiate();
-    let named = ntlm::with_target_name(challenge, &format!("cifs/{}", target.address));
-    let token = authenticator.authenticate(&named).map_err(|_| unusable())?;
-    let key = authenticator.session_key().ok_or_else(unusable)?.to_vec();
-    let exchange = ntlm::Exchange {
-        negotiate: &negotiate,
-        challenge,
-        key: &key,
+    let who = Who {
+        user: target.user,
+        password: target.password,
+        workstation: target.workstation,
+        service: &format!("cifs/{}", target.address),
     };
-    let token = ntlm::finish(&token, target.workstation, &exchange).ok_or_else(unusable)?;
-    Ok((token, key))
-}
-
-fn authenticator(domain: &str, user: &str, password: &str) -> NtlmAuthenticator {
-    NtlmAuthenticator::new(NtlmCredentials {
-        username: user.to_owned(),
-        password: password.to_owned(),
-        domain: domain.to_owned(),
-    })
-}
-
-/// Splits `DOMAIN\user`; `.\user` is a user of the computer itself, and `user@domain` stays whole.
-fn split_user<'a>(user: &'a str, computer: Option<&'a str>) -> (&'a str, &'a str) {
-    match user.split_once('\\') {
-        Some((".", user)) => (computer.unwrap_or("."), user),
-        Some((domain, user)) => (domain, user),
-        None => ("", user),
-    }
+    let answer = proof(challenge, &who, names);
+    answer.ok_or_else(|| broken("the host's NTLM challenge cannot be used"))
 }
 
 fn setup(token: Vec<u8>) -> SessionSetupRequest {
@@ -436,21 +412,6 @@ fn broken(what: &str) -> TransportError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn user_names_are_split_as_windows_splits_them() {
-        assert_eq!(split_user(r"CORP\watcher", None), ("CORP", "watcher"));
-        assert_eq!(
-            split_user(r".\watcher", Some("SRV01")),
-            ("SRV01", "watcher")
-        );
-        assert_eq!(split_user(r".\watcher", None), (".", "watcher"));
-        assert_eq!(
-            split_user("watcher@corp.example", Some("SRV01")),
-            ("", "watcher@corp.example")
-        );
-        assert_eq!(split_user("watcher", Some("SRV01")), ("", "watcher"));
-    }
 
     #[test]
     fn old_versions_are_named_with_their_windows_and_the_line_to_write() {

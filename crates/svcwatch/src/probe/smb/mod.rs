@@ -5,6 +5,7 @@
 
 mod logon;
 mod ntlm;
+pub(super) mod proof;
 mod socket;
 
 use std::fmt;

@@ -213,6 +213,7 @@ printing = bsd
 printcap name = /dev/null
 load printers = no
 rpcd_classic:num_workers = 1
+eventlog list = Application System
 "
     );
     let path = folder.join("run.conf");

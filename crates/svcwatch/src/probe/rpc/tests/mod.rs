@@ -1,6 +1,8 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
+mod acceptor;
 mod ears;
+mod events;
 pub(super) mod host;
 mod uptime;
 

@@ -1,0 +1,207 @@
+//! The last lines of event logs, from Samba, over a session whose calls are sealed once more by RPC.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use svcwatch::probe::events::{EventLine, EventsAsked, EventsFound, Level, NoEvents};
+use svcwatch::probe::{Access, Encryption, Prober};
+use svcwatch::secret::Secret;
+use svcwatch_core::id::Name;
+use svcwatch_core::time::Span;
+
+use crate::support::process::{need, run, run_with_input};
+use crate::support::samba::{Samba, Settings};
+use crate::support::{ADMINISTRATOR, PASSWORD, USER};
+use crate::{HOST, access, read, request};
+
+/// What Samba must be told to have logs.
+const LOGS: &str = "eventlog list = Application System";
+
+/// A Samba with logs that its administrators may read.
+fn with_logs() -> Samba {
+    let samba = Samba::start(&Settings {
+        extra: vec![LOGS],
+        ..Settings::default()
+    });
+    write(&samba, "Application", &[event(1, "Other", 1, &["nothing"])]);
+    write(&samba, "System", &[event(1, "Other", 1, &["nothing"])]);
+    for log in ["application", "system"] {
+        let file = samba
+            .configuration()
+            .with_file_name(format!("state/eventlog/{log}.tdb"));
+        run(Command::new("chgrp").arg("svcadmins").arg(&file));
+        let mode = std::fs::Permissions::from_mode(0o660);
+        std::fs::set_permissions(&file, mode).expect("the log is there");
+    }
+    samba
+}
+
+/// An event in the form that Samba's own tool reads.
+fn event(at: u32, source: &str, id: u32, strings: &[&str]) -> String {
+    let mut lines = vec![
+        "LEN: 0".to_owned(),
+        "RS1: 1699505740".to_owned(),
+        "RCN: 0".to_owned(),
+        format!("TMG: {at}"),
+        format!("TMW: {at}"),
+        format!("EID: {id}"),
+        "ETP: ERROR".to_owned(),
+        "ECT: 0".to_owned(),
+        "RS2: 0".to_owned(),
+        "CRN: 0".to_owned(),
+        "USL: 0".to_owned(),
+        format!("SRC: {source}"),
+        "SRN: CIHOST".to_owned(),
+    ];
+    lines.extend(strings.iter().map(|string| format!("STR: {string}")));
+    lines.extend(["DAT:".to_owned(), String::new(), String::new()]);
+    lines.join("\n")
+}
+
+fn write(samba: &Samba, log: &str, events: &[String]) {
+    need("eventlogadm", "samba");
+    let mut command = Command::new("eventlogadm");
+    command
+        .arg("-s")
+        .arg(samba.configuration())
+        .args(["-o", "write", log]);
+    run_with_input(&mut command, &events.concat());
+}
+
+fn now() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    u32::try_from(since.expect("the clock is right").as_secs()).expect("not yet 2106")
+}
+
+fn asked(since: u32) -> EventsAsked {
+    EventsAsked {
+        service: "Spooler".into(),
+        display_name: Some("Print Spooler".into()),
+        sources: Vec::new(),
+        since,
+    }
+}
+
+/// Reads the services, then the lines over the same session.
+async fn events(prober: &Prober, access: &Access, since: u32) -> Result<EventsFound, NoEvents> {
+    read(prober.check(&request(&[]), access).await);
+    let found = prober
+        .events(&Name::new(HOST), access, &asked(since), Span::seconds(30))
+        .await;
+    // Whatever came of it, the services can be read over the same session.
+    let mut kept = request(&[]);
+    kept.may_log_on = false;
+    read(prober.check(&kept, access).await);
+    found
+}
+
+#[tokio::test]
+async fn the_last_lines_about_a_service_come_over_its_session() {
+    let samba = with_logs();
+    let begun = now();
+    let mut lines: Vec<String> = (0..400)
+        .map(|number| event(begun, "Noise", number, &["something else"]))
+        .collect();
+    lines.push(event(
+        begun,
+        "Service Control Manager",
+        7034,
+        &["Print Spooler", "1"],
+    ));
+    lines.push(event(
+        begun,
+        "Service Control Manager",
+        7034,
+        &["Another Service", "1"],
+    ));
+    lines.extend((0..400).map(|number| event(begun, "Noise", number, &["something else"])));
+    write(&samba, "System", &lines);
+    write(
+        &samba,
+        "Application",
+        &[event(begun, "Spooler", 12, &["out of paper"])],
+    );
+    let prober = Prober::new();
+    let access = access(samba.port(), ADMINISTRATOR, PASSWORD, Encryption::Required);
+    let found = events(&prober, &access, begun - 60).await;
+    let found = found.unwrap_or_else(|error| panic!("{error}\n{}", samba.logs()));
+    let line = |log, id, source: &str, strings: &[&str]| EventLine {
+        log,
+        at: begun,
+        id,
+        source: source.into(),
+        level: Level::Error,
+        strings: strings.iter().map(|string| (*string).into()).collect(),
+    };
+    assert_eq!(
+        found.lines,
+        [
+            line(
+                "System",
+                7034,
+                "Service Control Manager",
+                &["Print Spooler", "1"]
+            ),
+            line("Application", 12, "Spooler", &["out of paper"]),
+        ],
+        "{found:?}"
+    );
+    assert!(!found.cut, "the lines before are older than was asked for");
+    // The same once more, over the same session.
+    let again = events(&prober, &access, begun - 60).await;
+    assert_eq!(again.as_ref(), Ok(&found));
+    assert_eq!(prober.sessions(), 1);
+}
+
+#[tokio::test]
+async fn who_may_not_read_the_log_is_told_which_right_lacks() {
+    let samba = with_logs();
+    let access = access(samba.port(), USER, PASSWORD, Encryption::Required);
+    let error = events(&Prober::new(), &access, 0).await.unwrap_err();
+    assert_eq!(
+        error,
+        NoEvents::Denied {
+            doing: "reading the event log System"
+        },
+        "{}",
+        samba.logs()
+    );
+    assert!(error.to_string().contains("Event Log Readers"), "{error}");
+}
+
+#[tokio::test]
+async fn a_wrong_proof_is_refused_and_the_session_stays() {
+    let samba = with_logs();
+    let prober = Prober::new();
+    let good = access(samba.port(), ADMINISTRATOR, PASSWORD, Encryption::Required);
+    read(prober.check(&request(&[]), &good).await);
+    // The password was changed behind the back of a kept session.
+    let stale = Access {
+        password: Secret::new("not the password"),
+        ..good.clone()
+    };
+    let host = Name::new(HOST);
+    let refused = prober
+        .events(&host, &stale, &asked(0), Span::seconds(30))
+        .await;
+    assert!(
+        matches!(refused, Err(NoEvents::ProofRefused(_))),
+        "{refused:?}\n{}",
+        samba.logs()
+    );
+    let found = prober
+        .events(&host, &good, &asked(0), Span::seconds(30))
+        .await;
+    assert!(found.is_ok(), "{found:?}\n{}", samba.logs());
+}
+
+#[tokio::test]
+async fn no_session_is_opened_for_a_log() {
+    let samba = with_logs();
+    let access = access(samba.port(), ADMINISTRATOR, PASSWORD, Encryption::Required);
+    let none = Prober::new()
+        .events(&Name::new(HOST), &access, &asked(0), Span::seconds(30))
+        .await;
+    assert_eq!(none, Err(NoEvents::NoSession));
+}

@@ -1,12 +1,13 @@
 //! What the monitor asks for, and how the world answers.
 
 use crate::{
+    item::{Item, Sending},
     ledger::End,
     oracle::Window,
     setup::SECOND,
     store::Recipient,
     story::{DestinationChange, StoreChange},
-    world::{Item, Sending, World, Writing},
+    world::{World, Writing},
 };
 use std::sync::Arc;
 use svcwatch_core::{

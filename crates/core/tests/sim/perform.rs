@@ -18,7 +18,6 @@ use svcwatch_core::{
     observe::{Asked, Fault, Logon, Observation, Outcome, State},
     pipeline::BatchId,
     record::Record,
-    time::Span,
     view::View,
 };
 
@@ -261,7 +260,7 @@ impl World {
             End::Delivered => (Verdict::Delivered, "200"),
             End::Retry(after) => (
                 Verdict::Retry {
-                    after: after.map(Span),
+                    after: after.map(svcwatch_core::time::Span),
                     reason: "not now".to_string(),
                 },
                 "503",

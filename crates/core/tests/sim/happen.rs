@@ -2,12 +2,13 @@
 
 use crate::{
     instant::Turn,
+    item::Item,
     machines::{Machine, Mode},
     services::Visible,
     story::{
         AccountChange, DestinationChange, MachineChange, Reload, ServiceChange, StoreChange, What,
     },
-    world::{Item, World},
+    world::World,
 };
 use std::sync::Arc;
 use svcwatch_core::{

@@ -2,12 +2,13 @@
 //! must have them read, and never be told itself.
 
 use crate::{
+    item::Item,
     machines::Mode,
     rng::Rng,
     services::Visible,
     setup::{SECOND, Setup},
     story::StoreChange,
-    world::{Item, World},
+    world::World,
 };
 use std::{collections::BTreeMap, sync::Arc};
 use svcwatch_core::{

@@ -18,6 +18,7 @@ mod clusters;
 mod happen;
 mod heard;
 mod instant;
+mod item;
 mod last;
 mod ledger;
 mod logons;

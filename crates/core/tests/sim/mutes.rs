@@ -2,11 +2,12 @@
 
 use crate::{
     heard::subject_of,
+    item::Item,
     oracle::{Oracle, Window},
     rng::Rng,
     setup::{HOUR, MINUTE, SECOND},
     store::Store,
-    world::{Item, WALL, World},
+    world::{WALL, World},
 };
 use std::sync::Arc;
 use svcwatch_core::{

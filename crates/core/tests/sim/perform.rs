@@ -1,12 +1,13 @@
 //! What the monitor asks for, and how the world answers.
 
 use crate::{
+    item::{Item, Sending},
     ledger::End,
     oracle::Window,
     setup::SECOND,
     store::Recipient,
     story::{DestinationChange, StoreChange},
-    world::{Item, Sending, World, Writing},
+    world::{World, Writing},
 };
 use std::sync::Arc;
 use svcwatch_core::{
@@ -17,7 +18,6 @@ use svcwatch_core::{
     observe::{Asked, Fault, Logon, Observation, Outcome, State},
     pipeline::BatchId,
     record::Record,
-    time::Span,
     view::View,
 };
 
@@ -260,7 +260,7 @@ impl World {
             End::Delivered => (Verdict::Delivered, "200"),
             End::Retry(after) => (
                 Verdict::Retry {
-                    after: after.map(Span),
+                    after: after.map(svcwatch_core::time::Span),
                     reason: "not now".to_string(),
                 },
                 "503",

@@ -1,10 +1,7 @@
 //! Machines that say by themselves that something happened to one of their services. What they say is no reading, so
 //! nothing is believed for it alone (P4); but it has the machine read at once, also where it is being read just then.
 
-use crate::{
-    setup::SECOND,
-    world::{Item, World},
-};
+use crate::{item::Item, setup::SECOND, world::World};
 use svcwatch_core::{
     event::Event,
     id::{Name, stable_hash},

@@ -131,6 +131,13 @@ impl Session {
 
     /// Where one more service can be listened to over this session. The machine itself is heard as a whole, so there is no
     /// such place.
+    #[cfg_attr(
+        not(windows),
+        expect(
+            clippy::unnecessary_wraps,
+            reason = "only Windows has sessions without such places"
+        )
+    )]
     pub(super) fn ear_place(&mut self, host: &Name) -> Option<rpc::EarPlace> {
         match self {
             Self::Rpc(session) => Some(session.ear_place(host)),

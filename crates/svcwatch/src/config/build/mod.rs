@@ -311,6 +311,16 @@ fn web_config(build: &mut Build<'_>, node: &Node) -> Option<(PathBuf, bool)> {
     Some((path, encrypted))
 }
 
+/// What holds for all notices.
+fn notices_of(root: &Node) -> NoticePlan {
+    let notices = Fields::new(root.get("notices"), &NOTICES);
+    NoticePlan {
+        summary_above: notices.whole_or_off("summary_above").unwrap_or(5),
+        reminder: notices.duration_or_off("reminder"),
+        expiry: notices.duration("expiry"),
+    }
+}
+
 /// Builds the config; it may be used only where no problem was found.
 pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
     let mut build = Build {
@@ -334,7 +344,6 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     );
     let (maintenance, calendar) = maintenance::read(&mut build);
     let top = Fields::new(Some(root), &CONFIG);
-    let notices = Fields::new(root.get("notices"), &NOTICES);
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);
     let data = top.get("data").and_then(|node| build.path(node));
@@ -351,11 +360,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             accounts: build.accounts.into_values().collect(),
             destinations: destination_plans,
             routes,
-            notices: NoticePlan {
-                summary_above: notices.whole_or_off("summary_above").unwrap_or(5),
-                reminder: notices.duration_or_off("reminder"),
-                expiry: notices.duration("expiry"),
-            },
+            notices: notices_of(root),
             maintenance,
             instant_off: !top.switch("instant"),
             groups,

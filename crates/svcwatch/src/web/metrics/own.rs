@@ -76,6 +76,13 @@ impl Watched {
                 None => Ok(()),
             },
         )?;
+        self.starts(encoder)?;
+        self.host_infos(encoder)?;
+        self.host_faults(encoder)
+    }
+
+    /// How each service is started.
+    fn starts(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         self.services(
             encoder,
             "svcwatch_service_start",
@@ -97,9 +104,7 @@ impl Watched {
                 }
                 None => Ok(()),
             },
-        )?;
-        self.host_infos(encoder)?;
-        self.host_faults(encoder)
+        )
     }
 
     /// Where each host is.

@@ -2,11 +2,11 @@
 //! in a process of its own, against Wine's service control manager behind Samba.
 
 use crate::support::wine::WineHost;
-use crate::support::{ADMINISTRATOR, PASSWORD};
+use crate::support::{ADMINISTRATOR, PASSWORD, webhook as hook};
 use crate::table::{Promise, Table, kibibytes, percentile, seconds};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -283,40 +283,11 @@ fn spent(watch: &Watch) -> f64 {
 
 /// A webhook that notes when messages come and which host they are about.
 fn webhook() -> (u16, Told) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let port = listener.local_addr().expect("it is bound").port();
     let (sender, told) = mpsc::channel();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let sender = sender.clone();
-            // It ends with the connection.
-            thread::spawn(move || while take(&stream, &sender).is_some() {});
-        }
+    let port = hook::webhook(move |body| {
+        let now = Instant::now();
+        let json: serde_json::Value = serde_json::from_slice(body).ok()?;
+        sender.send((json["host"].as_str()?.to_owned(), now)).ok()
     });
     (port, told)
-}
-
-fn take(stream: &TcpStream, sender: &mpsc::Sender<(String, Instant)>) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
-        }
-        if line == "\r\n" {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let now = Instant::now();
-    let json: serde_json::Value = serde_json::from_slice(&body).ok()?;
-    sender.send((json["host"].as_str()?.to_owned(), now)).ok()?;
-    (&*stream)
-        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        .ok()
 }

@@ -55,9 +55,9 @@ pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
     Auth, Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
-    InfluxdbSettings, LogSettings, Method, Modules, MqttSettings, MqttTls, Priority, ResolvedMail,
-    RetentionSettings, SmtpSettings, SmtpTls, TicketFile, TopicSettings, Transport,
-    WebhookSettings,
+    InfluxdbSettings, LogSettings, MODULE_USUAL, Method, Modules, MqttSettings, MqttTls, Priority,
+    ResolvedMail, RetentionSettings, SmtpSettings, SmtpTls, TicketFile, TopicSettings, Transport,
+    WebhookSettings, usual_modules,
 };
 pub use self::source::{SecretError, SecretSource};
 pub(crate) use self::web_config::cost as hash_cost;

@@ -119,6 +119,14 @@ impl Config {
 /// The services that each module of /probe gives, by its name.
 pub type Modules = BTreeMap<Name, Vec<Glob>>;
 
+/// The module of /probe that is meant where none is named.
+pub const MODULE_USUAL: &str = "default";
+
+/// The modules that are there without being written: the usual one, which gives every service.
+pub fn usual_modules() -> Modules {
+    Modules::from([(Name::new(MODULE_USUAL), vec![Glob::new("*")])])
+}
+
 /// How a host is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {

@@ -4,8 +4,8 @@ use super::Settings;
 use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
-    Auth, Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Modules,
-    Notes, SecretSource, Transport, WordingSettings,
+    Auth, Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
+    SecretSource, Transport, WordingSettings, usual_modules,
 };
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,7 +134,7 @@ pub fn config(
         runbooks: None,
         web_url: None,
         web_config: None,
-        modules: Modules::default(),
+        modules: usual_modules(),
         web_tls: false,
         retention: Span::hours(24),
         warnings: Vec::new(),
@@ -250,6 +250,19 @@ mod tests {
         assert_eq!(fast.every, Span(200));
         assert_eq!(fast.settle, Span(100));
         assert_eq!(Pace::new(200, 1_000.0).every, Span(SHORTEST));
+    }
+
+    #[test]
+    fn a_scraper_that_names_no_module_is_given_every_service() {
+        let world = World::new(3);
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+        let reached = Reached {
+            hosts: nobody,
+            nobody,
+        };
+        let (cast, pace) = (Cast::new(&world, 1), Pace::new(3, 1.0));
+        let config = config(&world, &cast, reached, pace, nobody, PathBuf::new());
+        assert_eq!(config.modules, usual_modules());
     }
 
     #[test]

@@ -169,6 +169,10 @@ impl Listener for Bound {
             };
             match self.listener.accept().await {
                 Ok((stream, address)) => {
+                    // Answers are written in few pieces, and nobody gains from the last of them being held back.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "what is sent to a client may wait for its acknowledgement");
+                    }
                     let stream = Stream::new(stream, self.access.tls());
                     return (Connection::new(stream, permit), address);
                 }

@@ -10,7 +10,11 @@ use super::{
     problem::Problem,
     query::quoted,
 };
-use crate::{board::Board, config::Modules, wanted::Brought};
+use crate::{
+    board::Board,
+    config::{MODULE_USUAL, Modules, usual_modules},
+    wanted::Brought,
+};
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
@@ -43,8 +47,6 @@ const SOONER: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_millis(100);
 /// The header in which Prometheus says how long it waits.
 const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
-/// The module where a request names none.
-const MODULE_USUAL: &str = "default";
 /// What a probe may be asked.
 const PARAMETERS: [&str; 2] = ["target", "module"];
 
@@ -56,10 +58,7 @@ pub struct ProbeModules {
 
 impl Default for ProbeModules {
     fn default() -> Self {
-        Self::new(Modules::from([(
-            Name::new(MODULE_USUAL),
-            vec![Glob::new("*")],
-        )]))
+        Self::new(usual_modules())
     }
 }
 

@@ -34,7 +34,7 @@ use super::later::{self, Note};
 use super::near::nearest;
 use super::problem::{Notes, Position, Problems, quoted};
 use super::scalar::Plain;
-use super::settings::{Config, Modules};
+use super::settings::{Config, Modules, usual_modules};
 use super::source::SecretSource;
 use super::tables::{CONFIG, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
 use super::text::{self, Form};
@@ -270,7 +270,7 @@ fn stuck_after_of(root: &Node) -> StuckAfter {
 fn modules(root: &Node) -> Modules {
     let written = root.get("probe").and_then(|probe| probe.get("modules"));
     let written = written.and_then(Node::entries).unwrap_or_default();
-    let mut modules = Modules::from([(Name::new("default"), vec![Glob::new("*")])]);
+    let mut modules = usual_modules();
     for entry in written {
         let globs = entry
             .value

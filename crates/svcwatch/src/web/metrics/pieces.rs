@@ -71,31 +71,31 @@ enum Piece {
     End,
 }
 
-/// What is written and not sent yet.
-enum Waiting {
-    Plain(Vec<u8>),
-    Packed(GzEncoder<Vec<u8>>),
-}
-
 /// Collects what is written and sends it in pieces. It blocks while the network is slow, and holds no lock then.
 pub(super) struct Pieces {
-    waiting: Waiting,
+    /// What is written and goes on when it is a whole piece: packing costs much for each call, and text comes in words.
+    text: Vec<u8>,
+    /// What packs it, with what is packed and not sent yet.
+    packer: Option<GzEncoder<Vec<u8>>>,
     sender: mpsc::Sender<Piece>,
 }
 
 /// The two ends of an answer.
 pub(super) fn pair(packing: Packing) -> (Pieces, Body) {
     let (sender, pieces) = mpsc::channel(PIECES_WAITING);
-    let waiting = match packing {
-        Packing::Plain => Waiting::Plain(empty()),
-        // The lines are so much alike that more effort would gain little.
-        Packing::Gzip => Waiting::Packed(GzEncoder::new(empty(), Compression::fast())),
-    };
+    // The lines are so much alike that more effort would gain little.
+    let packer = (packing == Packing::Gzip).then(|| GzEncoder::new(empty(), Compression::fast()));
+    let text = empty();
     let stream = Stream {
         pieces,
         ended: false,
     };
-    (Pieces { waiting, sender }, Body::new(stream))
+    let pieces = Pieces {
+        text,
+        packer,
+        sender,
+    };
+    (pieces, Body::new(stream))
 }
 
 /// The body of an answer that is whole already.
@@ -117,27 +117,36 @@ fn empty() -> Vec<u8> {
 }
 
 impl Pieces {
-    fn send_when(&mut self, least: usize) -> fmt::Result {
-        let ready = match &mut self.waiting {
-            Waiting::Plain(bytes) => bytes,
-            Waiting::Packed(encoder) => encoder.get_mut(),
+    fn send(&self, piece: Vec<u8>) -> fmt::Result {
+        self.sender
+            .blocking_send(Piece::Bytes(Bytes::from(piece)))
+            .map_err(|_| fmt::Error)
+    }
+
+    /// Passes on what was written; what is packed goes out where it is a whole piece, or all of it at the end.
+    fn pass_on(&mut self, at_end: bool) -> fmt::Result {
+        let ready = match &mut self.packer {
+            None => &mut self.text,
+            Some(packer) => {
+                // Packing into memory does not fail.
+                packer.write_all(&self.text).map_err(|_| fmt::Error)?;
+                self.text.clear();
+                if at_end {
+                    packer.try_finish().map_err(|_| fmt::Error)?;
+                }
+                packer.get_mut()
+            }
         };
-        if ready.len() < least {
+        if ready.is_empty() || (ready.len() < PIECE_BYTES && !at_end) {
             return Ok(());
         }
-        let piece = Bytes::from(std::mem::replace(ready, empty()));
-        self.sender
-            .blocking_send(Piece::Bytes(piece))
-            .map_err(|_| fmt::Error)
+        let piece = std::mem::replace(ready, empty());
+        self.send(piece)
     }
 
     /// Sends what waits, and says that it was all.
     pub(super) fn end(mut self) {
-        let finished = match &mut self.waiting {
-            Waiting::Plain(_) => true,
-            Waiting::Packed(encoder) => encoder.try_finish().is_ok(),
-        };
-        if finished && self.send_when(0).is_ok() && self.sender.blocking_send(Piece::End).is_err() {
+        if self.pass_on(true).is_ok() && self.sender.blocking_send(Piece::End).is_err() {
             tracing::debug!("a client was gone before the end of its scrape");
         }
     }
@@ -145,14 +154,11 @@ impl Pieces {
 
 impl fmt::Write for Pieces {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        match &mut self.waiting {
-            Waiting::Plain(bytes) => bytes.extend_from_slice(text.as_bytes()),
-            // Packing into memory does not fail.
-            Waiting::Packed(encoder) => {
-                encoder.write_all(text.as_bytes()).map_err(|_| fmt::Error)?;
-            }
+        self.text.extend_from_slice(text.as_bytes());
+        if self.text.len() < PIECE_BYTES {
+            return Ok(());
         }
-        self.send_when(PIECE_BYTES)
+        self.pass_on(false)
     }
 }
 

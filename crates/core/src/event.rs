@@ -1,6 +1,7 @@
 //! What comes in.
 
 use crate::{
+    evidence::{GatherId, Gathered},
     hearing::{EarId, News},
     id::{DeliveryKey, IncidentId, Name},
     observe::{HostFault, Observation, ServiceConfig},
@@ -40,6 +41,15 @@ pub enum Event {
         host: Name,
         /// What was read; services that vanished meanwhile are left out.
         services: Result<Vec<ServiceConfig>, HostFault>,
+    },
+    /// A host was asked about services that are not as expected, and has answered.
+    Gathered {
+        /// The host.
+        host: Name,
+        /// Which asking.
+        gather: GatherId,
+        /// What it answered; a service that it said nothing of is left out.
+        found: Vec<Gathered>,
     },
     /// A delivery was rendered for its first try.
     Rendered {

@@ -1,6 +1,7 @@
 //! What is to be told.
 
 use crate::{
+    evidence::Evidence,
     id::{IncidentId, Name, Subject},
     observe::{ServiceDetails, StartType, State},
     plan::{Labels, Wanted},
@@ -194,6 +195,8 @@ pub struct Notice {
     pub service_exit_code: Option<u32>,
     /// Why, in one sentence for people.
     pub cause: Option<String>,
+    /// What was found out about why, as far as it may be told.
+    pub evidence: Option<Arc<Evidence>>,
     /// Labels of the host and the service.
     pub labels: Labels,
     /// The incident; none for tests and summaries.
@@ -231,6 +234,7 @@ impl Notice {
             exit_code: None,
             service_exit_code: None,
             cause: None,
+            evidence: None,
             labels: Arc::from([]),
             incident: None,
             merged: Vec::new(),

@@ -8,6 +8,7 @@ mod boots;
 mod changed;
 mod explain;
 mod explain_group;
+mod gathering;
 mod grouped;
 mod hearing;
 mod informed;
@@ -35,6 +36,7 @@ use crate::{
     account::Account,
     effect::{Effect, Fact, Step},
     event::Event,
+    evidence,
     first_look::FirstLook,
     group::Groups,
     host::Host,
@@ -78,6 +80,8 @@ pub struct Engine {
     /// Configurations of services, once for all hosts.
     details: BTreeSet<Arc<ServiceDetails>>,
     first_look: FirstLook,
+    /// Who is to be asked why services are not as expected.
+    evidence: evidence::Queue,
     /// What is not told for a while.
     mutes: Mutes,
     /// Hosts that shut down and boot.
@@ -130,6 +134,11 @@ impl Engine {
             Event::ConfigRead { host, services } => {
                 self.config_read(now, &host, services, &mut step);
             }
+            Event::Gathered {
+                host,
+                gather,
+                found,
+            } => self.gathered(now, &host, gather, &found, &mut step),
             Event::Rendered { delivery, payload } => {
                 let signal = self.outbox.rendered(now, &delivery, payload, &mut step);
                 self.signalled(now, signal, &mut step);
@@ -168,7 +177,9 @@ impl Engine {
         if self.first_look.is_over(now.tick) {
             self.tell_first_look(now, step);
         }
+        self.give_up_gathering(now, step);
         if !self.stopping {
+            self.begin_gathering(now, step);
             self.begin_probes(now, step);
         }
         let overdue = self.outbox.take_overdue();
@@ -195,6 +206,7 @@ impl Engine {
             self.incidents.deadline(),
             self.night.deadline(),
             self.first_look.deadline(),
+            self.evidence.deadline(),
             probes,
             sends,
             logons,

@@ -114,6 +114,8 @@ impl Engine {
             None => {
                 if gone {
                     self.vanished(now, host_name, &service, step);
+                } else if open {
+                    self.look_again(now, &subject);
                 }
             }
         }

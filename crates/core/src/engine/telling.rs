@@ -45,6 +45,10 @@ impl Engine {
         let mut notice = Notice::new(kind, incident.event, at, subject.clone(), seq);
         notice.severity = incident.severity;
         notice.cause.clone_from(&incident.cause);
+        if let Some(evidence) = &incident.evidence {
+            notice.cause = notice.cause.or_else(|| evidence.sentence());
+            notice.evidence = Some(Arc::new(evidence.for_destinations()));
+        }
         notice.incident = Some(IncidentRef {
             id: incident.id.clone(),
             opened_at: incident.opened_at,
@@ -222,6 +226,7 @@ impl Engine {
         };
         notice.event = event;
         notice.cause = None;
+        notice.evidence = None;
         self.tell_end_to_all(now, &Arc::new(notice), step);
     }
 

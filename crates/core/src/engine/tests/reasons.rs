@@ -278,3 +278,43 @@ fn a_death_of_ours_forgets_no_reason() {
         .filter(|notice| notice.kind == Kind::Opened);
     assert_eq!(told.count(), 1);
 }
+
+#[test]
+fn four_hundred_ends_at_once_are_explained_in_turns_and_slow_no_round() {
+    let names: Vec<alloc::string::String> = (0..400).map(|at| alloc::format!("h{at}")).collect();
+    let hosts: Vec<(&str, &[&str])> = names
+        .iter()
+        .map(|name| (name.as_str(), &["Spooler"] as &[&str]))
+        .collect();
+    let sixteen = EvidencePlan {
+        hosts_at_once: 16,
+        ..EVIDENCE
+    };
+    let mut story = asking(sixteen, Span::ZERO, &hosts);
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    let (end, stopped) = (story.now + 90_000, ended(&["Spooler"], 1067));
+    let (mut most, mut answered, mut read) = (0, 0, 0);
+    while story.now < end {
+        // Each host takes 200 ms to answer what is asked of it.
+        read += story.probes.len();
+        story.pass(Span(200), &stopped);
+        most = most.max(story.asked.len());
+        for _ in 0..story.asked.len() {
+            let service = story.asked[0].services[0].service.clone();
+            answer(&mut story, vec![crashed(service.as_str())]);
+            answered += 1;
+        }
+    }
+    assert!(most <= 16, "{most} hosts were asked at once");
+    assert_eq!(answered, 400, "each was asked once");
+    let told = story.told.iter().filter(|notice| notice.kind == Kind::Opened);
+    assert_eq!(told.count(), 400);
+    // Three rounds of all of them, whoever was asked meanwhile.
+    let rounds = story
+        .steps
+        .iter()
+        .flat_map(|step| &step.effects)
+        .filter(|effect| matches!(effect, crate::effect::Effect::Probe(_)))
+        .count();
+    assert!(rounds >= 400 * 4 && read <= rounds, "{rounds}");
+}

@@ -156,7 +156,7 @@ impl Control {
 
     /// Says that a service runs or is stopped, as its own program does; Wine believes whoever may.
     pub(crate) fn set_runs(&mut self, service: Handle, runs: bool) {
-        self.say(SetServiceStatus {
+        self.say(&SetServiceStatus {
             service,
             runs,
             exit_code: 0,
@@ -166,15 +166,15 @@ impl Control {
     /// Says that a service has ended with this code of Win32, as a manager that notices the death of a process does;
     /// Wine's own does not notice it.
     pub(crate) fn set_ended(&mut self, service: Handle, exit_code: u32) {
-        self.say(SetServiceStatus {
+        self.say(&SetServiceStatus {
             service,
             runs: false,
             exit_code,
         });
     }
 
-    fn say(&mut self, status: SetServiceStatus) {
-        let reply = self.call(&status);
+    fn say(&mut self, status: &SetServiceStatus) {
+        let reply = self.call(status);
         assert_eq!(reply.0, Code::SUCCESS, "Wine believes it");
     }
 

@@ -115,10 +115,8 @@ impl Oracle {
 
     /// The configuration that holds.
     pub(crate) fn plan(&self) -> Arc<Plan> {
-        self.plans
-            .last()
-            .map(|(_, plan)| Arc::clone(plan))
-            .unwrap_or_default()
+        let last = self.plans.last();
+        last.map(|(_, plan)| Arc::clone(plan)).unwrap_or_default()
     }
 
     /// How far the clock was set forward since a moment: after a restart a stored deadline may come so much early.
@@ -151,10 +149,7 @@ impl Oracle {
     pub(crate) fn before_write(&mut self, store: &Store, window: Window, record: &Record) {
         self.changes_written(store, window, record);
         match record {
-            Record::Incident(row) => {
-                self.judge_hold(row);
-                self.judge_incident(store, window, row);
-            }
+            Record::Incident(row) => self.judge_incident(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
             Record::Host(row) => {
                 self.judge_booted(store, row);
@@ -231,6 +226,7 @@ impl Oracle {
     }
 
     fn judge_incident(&mut self, store: &Store, window: Window, row: &IncidentRow) {
+        self.judge_hold(row);
         let before = store.incidents.get(&row.id);
         let grounds = match before {
             None => self.grounds_of(window, row, true),

@@ -30,8 +30,8 @@ Options:
   --debug    of the programs that tests use, in target/package/debug, packed fast and not tried here: as CI does, whose
              tests try them. They are not to be handed out
 
-The time in the packages is that of the last commit, or SOURCE_DATE_EPOCH, in seconds since 1970. Everything is signed as
-`cargo xtask windows` says.
+The time in the packages is that of the last commit, or SOURCE_DATE_EPOCH in seconds since 1970; where there is neither,
+that of the moment. Exe and installer are signed as `cargo xtask windows` says.
 
 Examples:
   cargo xtask package
@@ -141,15 +141,13 @@ fn prepare(project: &Project, debug: bool) -> Result<Work<'_>, String> {
     stage::clear(&folder)?;
     let staging = folder.join("work");
     place(&staging.join("bin"))?;
+    let epoch = epoch(project)?;
     let strip = |tool: &str, from: &Path, name: &str| -> Result<PathBuf, String> {
         let to = staging.join("bin").join(name);
-        run_program(
-            project
-                .program(tool)
-                .args(["--strip-all", "-o"])
-                .arg(&to)
-                .arg(from),
-        )?;
+        let mut command = project.program(tool);
+        // The exe holds a time too.
+        command.env("SOURCE_DATE_EPOCH", epoch.to_string());
+        run_program(command.args(["--strip-all", "-o"]).arg(&to).arg(from))?;
         Ok(to)
     };
     let built_exe = windows::exe(project, !debug)?;
@@ -165,7 +163,7 @@ fn prepare(project: &Project, debug: bool) -> Result<Work<'_>, String> {
     Ok(Work {
         project,
         debug,
-        epoch: epoch(project)?,
+        epoch,
         notices: notices::text(project)?,
         folder,
         staging,
@@ -174,14 +172,17 @@ fn prepare(project: &Project, debug: bool) -> Result<Work<'_>, String> {
     })
 }
 
-/// The time that packages carry: what is asked for, else that of the last commit.
+/// The time that packages carry: what is asked for, else that of the last commit, else now.
 fn epoch(project: &Project) -> Result<u64, String> {
     let asked = std::env::var("SOURCE_DATE_EPOCH").ok();
-    let text = match asked.filter(|text| !text.is_empty()) {
-        Some(text) => text,
-        None => read(project.program("git").args(["log", "-1", "--format=%ct"])).map_err(|_| {
-            "there is no commit here to take the time from: set SOURCE_DATE_EPOCH to seconds since 1970"
-        })?,
+    let asked = asked.filter(|text| !text.is_empty());
+    let committed = || read(project.program("git").args(["log", "-1", "--format=%ct"])).ok();
+    let Some(text) = asked.or_else(committed) else {
+        println!("there is no commit here, so the packages carry the time of this moment");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        return now
+            .map(|since| since.as_secs())
+            .map_err(|error| error.to_string());
     };
     text.trim().parse().map_err(|_| {
         format!(

@@ -135,6 +135,9 @@ struct Ours {
     tickets: Tickets,
     /// Where news goes; none where nobody wants to hear it.
     stirs: Option<Stirs>,
+    /// Those that listen to this computer.
+    #[cfg(windows)]
+    listening: scm::Listening,
     /// What takes down the exchange, where one is asked for.
     recorder: Option<Arc<Recorder>>,
     /// What answers in place of the hosts, where a record does.
@@ -157,6 +160,8 @@ impl Prober {
                 workstation: workstation(),
                 tickets: Tickets::default(),
                 stirs: None,
+                #[cfg(windows)]
+                listening: scm::Listening::default(),
                 recorder: None,
                 replay: None,
             },
@@ -295,6 +300,8 @@ impl Prober {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(host);
+        #[cfg(windows)]
+        self.ours.listening.end(host);
         if let Some(slot) = slot
             && let Some(session) = slot.lock().await.take()
         {

@@ -51,6 +51,8 @@ impl Session {
             #[cfg(not(windows))]
             Transport::Local => Err(no_local()),
             Transport::Smb { .. } | Transport::Loopback => {
+                #[cfg(windows)]
+                ours.listening.end(host);
                 let session = Box::pin(rpc::Session::open(host, access, ours, deadline, logon));
                 Ok(Self::Rpc(Box::new(session.await?)))
             }

@@ -17,6 +17,8 @@ mod machine;
 mod news;
 #[cfg(any(windows, test))]
 mod pace;
+#[cfg(any(windows, test))]
+mod pulse;
 #[cfg(windows)]
 mod session;
 #[cfg(any(windows, test))]
@@ -24,6 +26,8 @@ mod thread;
 #[cfg(windows)]
 mod watched;
 
+#[cfg(windows)]
+pub(super) use news::Listening;
 #[cfg(windows)]
 pub(super) use session::Session;
 

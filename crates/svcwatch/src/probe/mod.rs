@@ -257,7 +257,12 @@ impl Prober {
     }
 
     /// Asks a host over its kept session to tell of a service's changes, until `deadline`. It never logs on.
-    async fn listen(&self, host: &Name, service: &Name, deadline: Instant) -> Result<Ear, News> {
+    async fn listen(
+        &self,
+        host: &Name,
+        service: &Name,
+        deadline: Instant,
+    ) -> Result<Box<Ear>, News> {
         let place = match self.known_slot(host) {
             Some(slot) => match timeout_at(deadline, slot.lock()).await {
                 Ok(mut kept) => kept.as_mut().map(|session| session.ear_place(host)),
@@ -275,7 +280,8 @@ impl Prober {
                 cause: cause.to_owned(),
             });
         };
-        place.listen(service, deadline).await
+        let _turn = place.turn(deadline).await?;
+        Box::pin(place.listen(service, deadline)).await
     }
 
     /// Ends the session with a host where it was given up; the next check opens another.

@@ -15,6 +15,8 @@ pub(crate) mod scm;
 mod session;
 mod smb;
 mod transport;
+#[cfg(any(windows, test))]
+mod wmi;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,6 +55,8 @@ pub enum Transport {
     Loopback,
     /// The Windows API, as the account that svcwatch runs as; on Windows alone.
     Local,
+    /// WMI, as the account that svcwatch runs as; on Windows alone.
+    Wmi,
 }
 
 /// From now on the services of this computer are not read any more: it shuts down, and they end one after another.
@@ -274,12 +278,9 @@ impl Prober {
             let cause = "no session with the host is open".to_owned();
             return Err(News::Lost { cause });
         };
-        let Some(place) = place else {
-            let cause = "all services of the machine itself are heard, each without a registration";
-            return Err(News::NotOffered {
-                cause: cause.to_owned(),
-            });
-        };
+        let place = place.map_err(|cause| News::NotOffered {
+            cause: cause.to_owned(),
+        })?;
         let _turn = place.turn(deadline).await?;
         Box::pin(place.listen(service, deadline)).await
     }

@@ -7,15 +7,17 @@ use tokio::time::Instant;
 use super::rpc::{self, Failure, LoggedOn, Uptime};
 #[cfg(windows)]
 use super::scm;
+#[cfg(windows)]
+use super::wmi;
 use super::{Access, Ours, Transport};
 
-/// Only Windows has a service control manager of its own; a configuration that names it elsewhere is refused before.
+/// Only Windows has a service control manager and WMI of its own; a configuration that names them elsewhere is refused before.
 #[cfg(not(windows))]
-fn no_local() -> Failure {
+fn only_on_windows() -> Failure {
     Failure {
         fault: svcwatch_core::observe::HostFault {
             fault: svcwatch_core::observe::Fault::ProtocolError,
-            cause: "only on Windows are services read by the Windows API".to_owned(),
+            cause: "only on Windows are services read by the Windows API or by WMI".to_owned(),
             refusal: None,
         },
         after: rpc::After::Drop,
@@ -30,6 +32,9 @@ pub(super) enum Session {
     /// By the Windows API.
     #[cfg(windows)]
     Local(Box<scm::Session>),
+    /// By WMI.
+    #[cfg(windows)]
+    Wmi(Box<wmi::Session>),
 }
 
 impl Session {
@@ -48,8 +53,14 @@ impl Session {
                 let session = Box::pin(scm::Session::open(host, access, ours, deadline, logon));
                 Ok(Self::Local(Box::new(session.await?)))
             }
+            #[cfg(windows)]
+            Transport::Wmi => {
+                ours.listening.end(host);
+                let session = Box::pin(wmi::Session::open(access, deadline, logon));
+                Ok(Self::Wmi(Box::new(session.await?)))
+            }
             #[cfg(not(windows))]
-            Transport::Local => Err(no_local()),
+            Transport::Local | Transport::Wmi => Err(only_on_windows()),
             Transport::Smb { .. } | Transport::Loopback => {
                 #[cfg(windows)]
                 ours.listening.end(host);
@@ -65,6 +76,8 @@ impl Session {
             Self::Rpc(session) => session.is_for(access),
             #[cfg(windows)]
             Self::Local(session) => session.is_for(access),
+            #[cfg(windows)]
+            Self::Wmi(session) => session.is_for(access),
         }
     }
 
@@ -74,6 +87,8 @@ impl Session {
             Self::Rpc(session) => session.computer(),
             #[cfg(windows)]
             Self::Local(session) => session.computer(),
+            #[cfg(windows)]
+            Self::Wmi(session) => session.computer(),
         }
     }
 
@@ -87,6 +102,8 @@ impl Session {
             Self::Rpc(session) => session.check(ask, deadline).await,
             #[cfg(windows)]
             Self::Local(session) => Box::pin(session.check(ask, deadline)).await,
+            #[cfg(windows)]
+            Self::Wmi(session) => Box::pin(session.check(ask, deadline)).await,
         }
     }
 
@@ -100,6 +117,8 @@ impl Session {
             Self::Rpc(session) => session.read_config(services, deadline).await,
             #[cfg(windows)]
             Self::Local(session) => Box::pin(session.read_config(services, deadline)).await,
+            #[cfg(windows)]
+            Self::Wmi(session) => Box::pin(session.read_config(services, deadline)).await,
         }
     }
 
@@ -109,11 +128,12 @@ impl Session {
             Self::Rpc(session) => session.uptime(deadline).await,
             #[cfg(windows)]
             Self::Local(session) => Uptime::Told(session.uptime()),
+            #[cfg(windows)]
+            Self::Wmi(_) => Uptime::Told(None),
         }
     }
 
-    /// Where one more service can be listened to over this session. The machine itself is heard as a whole, so there is no
-    /// such place.
+    /// Where one more service can be listened to over this session, or why it cannot be.
     #[cfg_attr(
         not(windows),
         expect(
@@ -121,11 +141,15 @@ impl Session {
             reason = "only Windows has sessions without such places"
         )
     )]
-    pub(super) fn ear_place(&mut self, host: &Name) -> Option<rpc::EarPlace> {
+    pub(super) fn ear_place(&mut self, host: &Name) -> Result<rpc::EarPlace, &'static str> {
         match self {
-            Self::Rpc(session) => Some(session.ear_place(host)),
+            Self::Rpc(session) => Ok(session.ear_place(host)),
             #[cfg(windows)]
-            Self::Local(_) => None,
+            Self::Local(_) => {
+                Err("all services of the machine itself are heard, each without a registration")
+            }
+            #[cfg(windows)]
+            Self::Wmi(_) => Err("WMI tells of no change by itself"),
         }
     }
 
@@ -134,7 +158,7 @@ impl Session {
         match self {
             Self::Rpc(session) => session.is_over(),
             #[cfg(windows)]
-            Self::Local(_) => false,
+            Self::Local(_) | Self::Wmi(_) => false,
         }
     }
 
@@ -143,7 +167,7 @@ impl Session {
         match self {
             Self::Rpc(session) => session.end().await,
             #[cfg(windows)]
-            Self::Local(_) => {}
+            Self::Local(_) | Self::Wmi(_) => {}
         }
     }
 }

@@ -384,7 +384,7 @@ async fn open_pipe(
             pipe.open(&target, PIPE, deadline).await?;
             Ok(AnyPipe::Smb(Box::new(pipe)))
         }
-        Transport::Loopback | Transport::Local => {
+        Transport::Loopback | Transport::Local | Transport::Wmi => {
             let (pipe, computer) = LoopbackPipe::open(
                 &access.address,
                 access.port,

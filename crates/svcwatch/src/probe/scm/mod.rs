@@ -10,7 +10,7 @@ pub(crate) mod calls;
 #[cfg(any(windows, test))]
 mod ends;
 #[cfg(any(windows, test))]
-mod faults;
+pub(super) mod faults;
 #[cfg(windows)]
 mod machine;
 #[cfg(windows)]

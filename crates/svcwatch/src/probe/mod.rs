@@ -5,6 +5,7 @@
 
 pub mod codes;
 pub mod command_line;
+mod dependents;
 mod ears;
 pub mod hello;
 pub mod kerberos;
@@ -34,6 +35,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use crate::config::Encryption;
 use crate::secret::Secret;
+pub use dependents::{DEPENDENTS_MAX, Dependent};
 pub use ears::Ears;
 use kerberos::{Kerberos, Proof, Tickets};
 use record::{Record, Recorder};

@@ -4,6 +4,7 @@ use svcwatch_core::id::Name;
 use svcwatch_core::observe::{HostReading, ServiceConfig};
 use tokio::time::Instant;
 
+use super::dependents::Dependent;
 use super::rpc::{self, Failure, LoggedOn, Uptime};
 #[cfg(windows)]
 use super::scm;
@@ -119,6 +120,21 @@ impl Session {
             Self::Local(session) => Box::pin(session.read_config(services, deadline)).await,
             #[cfg(windows)]
             Self::Wmi(session) => Box::pin(session.read_config(services, deadline)).await,
+        }
+    }
+
+    /// The services that depend on one; none where the host does not say it.
+    pub(super) async fn dependents(
+        &mut self,
+        service: &Name,
+        deadline: Instant,
+    ) -> Result<Option<Vec<Dependent>>, Failure> {
+        match self {
+            Self::Rpc(session) => session.dependents(service.as_str(), deadline).await,
+            #[cfg(windows)]
+            Self::Local(session) => Box::pin(session.dependents(service, deadline)).await,
+            #[cfg(windows)]
+            Self::Wmi(_) => Ok(None),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod channel;
 pub(super) mod config;
+pub(super) mod dependents;
 mod ear;
 pub(super) mod reading;
 #[cfg(test)]

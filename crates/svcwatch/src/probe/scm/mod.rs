@@ -7,6 +7,8 @@
 mod buffer;
 #[cfg(windows)]
 pub(crate) mod calls;
+#[cfg(windows)]
+mod dependents;
 #[cfg(any(windows, test))]
 mod ends;
 #[cfg(any(windows, test))]

@@ -1,5 +1,6 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
+mod dependents;
 mod ears;
 pub(super) mod host;
 mod uptime;

@@ -17,10 +17,11 @@ pub(crate) const HELP: &str = "\
 Builds svcwatch.exe for 64-bit Windows here, with mingw as linker and the pinned Rust's own parts for Windows, and looks
 at what it asks of Windows: nothing but what Windows 10 1607 and Server 2016 have. What is missing is installed first.
 
-Usage: cargo xtask windows [--release]
+Usage: cargo xtask windows [--release] [--clippy]
 
 Options:
   --release    as it is handed out: small, at most 15 MB; else as the tests under Wine use it
+  --clippy     only hold the lints against what is compiled for Windows alone, as the step `clippy` of CI does
 
 It is signed with osslsigncode where SVCWATCH_SIGN_CERTIFICATE and SVCWATCH_SIGN_KEY name a certificate (with its chain)
 and its key in PEM; SVCWATCH_SIGN_PASSWORD_FILE holds the key's password, SVCWATCH_SIGN_TIMESTAMP is a server of time stamps.
@@ -42,10 +43,39 @@ const RELEASE_BYTES_MAX: u64 = 15_000_000;
 /// Runs the command.
 pub(crate) fn run(project: &Project, mut arguments: Arguments) -> Result<(), Failure> {
     let release = arguments.switch("--release");
+    let lints = arguments.switch("--clippy");
     arguments.finish()?;
     println!("{}", peers::install(project)?);
+    if lints {
+        clippy(project)?;
+        return Ok(());
+    }
     println!("{}", build(project, release)?);
     Ok(())
+}
+
+/// Holds the lints against what is compiled for Windows, warnings denied: what calls Windows is compiled nowhere else.
+/// Tests are left out, because they start servers that only Linux has.
+pub(crate) fn clippy(project: &Project) -> Result<(), String> {
+    install_target(project)?;
+    let words = [
+        "clippy",
+        "--locked",
+        "-p",
+        "svcwatch",
+        "-p",
+        "svcwatch-core",
+        "-p",
+        "svcwatch-wire",
+        "--lib",
+        "--bins",
+        "--target",
+        TARGET,
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run_program(&mut project.cargo(&words))
 }
 
 /// Builds the exe, looks at it and signs it where there is a key. Says in one sentence what came of it.

@@ -101,6 +101,8 @@ enum How {
     Rpc,
     /// The Windows API, on Windows alone
     Local,
+    /// WMI, on Windows alone: slower, for hosts that allow nothing else
+    Wmi,
 }
 
 /// The services of a host, as they are printed.
@@ -138,7 +140,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         let host = arguments.host.clone().unwrap_or_default();
         let account = match how {
             How::Rpc => account_of(&arguments, &host)?,
-            How::Local => Default::default(),
+            How::Local | How::Wmi => Default::default(),
         };
         let recording = arguments
             .record
@@ -178,15 +180,20 @@ fn how(arguments: &Arguments) -> Result<How, Failure> {
         How::Rpc
     };
     let how = arguments.transport.unwrap_or(usual);
-    if how == How::Local && !cfg!(windows) {
-        return Err(Failure::usage(
-            "--transport local reads by the Windows API, and this is no Windows",
-        ));
+    let (word, by) = match how {
+        How::Rpc => return Ok(how),
+        How::Local => ("local", "by the Windows API"),
+        How::Wmi => ("wmi", "by WMI"),
+    };
+    if !cfg!(windows) {
+        return Err(Failure::usage(format!(
+            "--transport {word} reads {by}, and this is no Windows; use --transport rpc, or run svcwatch on Windows"
+        )));
     }
-    if how == How::Local && over_smb {
-        return Err(Failure::usage(
-            "--transport local reads as whoever runs this, and writes nothing down; leave out --user, --record and --replay, or use --transport rpc",
-        ));
+    if over_smb {
+        return Err(Failure::usage(format!(
+            "--transport {word} reads as whoever runs this, and writes nothing down; leave out --user, --record and --replay, or use --transport rpc"
+        )));
     }
     Ok(how)
 }
@@ -215,6 +222,7 @@ fn access_of(
         transport: match how {
             How::Rpc => Transport::Smb { encryption },
             How::Local => Transport::Local,
+            How::Wmi => Transport::Wmi,
         },
         user,
         password,

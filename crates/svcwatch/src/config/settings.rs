@@ -175,6 +175,8 @@ pub enum Transport {
     Rpc,
     /// The Windows API, as the account that svcwatch runs as.
     Local,
+    /// WMI, as the account that svcwatch runs as.
+    Wmi,
     /// The simulated fleet on this machine; no config can name it.
     Loopback,
 }

@@ -239,6 +239,10 @@ fn guarded(path: &Path, metadata: &Metadata) -> Result<(), SecretError> {
 }
 
 #[cfg(not(unix))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "elsewhere a file that others may read is refused"
+)]
 fn guarded(_path: &Path, _metadata: &Metadata) -> Result<(), SecretError> {
     Ok(())
 }

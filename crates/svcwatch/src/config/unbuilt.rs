@@ -13,10 +13,7 @@ const KEYS: &[(&str, &[&str])] = &[
 ];
 
 /// Shapes, keys, and the values that they will have.
-const VALUES: &[(&str, &str, &[&str])] = &[
-    ("defaults", "transport", &["wmi"]),
-    ("host", "transport", &["wmi"]),
-];
+const VALUES: &[(&str, &str, &[&str])] = &[];
 
 /// Whether a shape will have this key.
 pub(crate) fn key(shape: &str, key: &str) -> bool {

@@ -92,6 +92,19 @@ impl Gatherer {
                     .push(format!("the services around it cannot be read: {why}"));
             }
         }
+        for one in &mut found {
+            match Box::pin(self.prober.dependents(host, &one.service, left(deadline))).await {
+                Ok(dependents) => {
+                    let dependents = dependents.into_iter().flatten();
+                    let shown = dependents.take(limits::CLUES_OF_A_KIND);
+                    one.dependents = shown.map(|other| (other.name, other.state)).collect();
+                }
+                Err(fault) => {
+                    let why = format!("what depends on it cannot be read: {}", fault.cause);
+                    one.lacking.push(why);
+                }
+            }
+        }
         if request.log {
             let access = access.await;
             for (asked, one) in request.services.iter().zip(&mut found) {

@@ -2,6 +2,7 @@
 //! unless nobody wants to hear it any more.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,17 +125,23 @@ impl Ears {
 }
 
 /// Listens to one service until it ends or nobody wants it any more.
+///
+/// Thousands of these wait for a change most of the time, so what they do besides waiting takes memory of its own and only
+/// while it is done.
 async fn listen(
     prober: Arc<Prober>,
     whose: Whose,
     tell: mpsc::Sender<Event>,
-    mut stopped: oneshot::Receiver<()>,
+    stopped: oneshot::Receiver<()>,
 ) {
     let deadline = Instant::now() + STANDS_WITHIN;
     // Not broken off, so that no pipe is left open half way.
     let opened = Box::pin(prober.listen(&whose.host, &whose.service, deadline)).await;
     match opened {
-        Ok(ear) => hear(ear, &whose, &tell, &mut stopped).await,
+        Ok(mut ear) => {
+            hear(&mut ear, &whose, &tell, stopped).await;
+            Box::pin(ear.end()).await;
+        }
         Err(news) => say(&tell, &whose, news).await,
     }
     Box::pin(prober.end_where_over(&whose.host)).await;
@@ -142,26 +149,25 @@ async fn listen(
 
 /// Tells of one change after the other, until the registration ends or nobody wants it any more.
 async fn hear(
-    mut ear: Ear,
+    ear: &mut Ear,
     whose: &Whose,
     tell: &mpsc::Sender<Event>,
-    stopped: &mut oneshot::Receiver<()>,
+    mut stopped: oneshot::Receiver<()>,
 ) {
-    let mut next = News::Listening;
+    let mut next = Box::new(News::Listening);
     loop {
-        let telling = say(tell, whose, next);
+        let telling = say(tell, whose, *next);
+        let mut wait = Box::pin(ear.wait(telling));
         let heard = tokio::select! {
             biased;
-            _ = &mut *stopped => None,
-            heard = ear.wait(telling) => Some(heard),
+            _ = &mut stopped => return,
+            heard = &mut wait => Box::new(heard),
         };
-        let Some(heard) = heard else {
-            break;
-        };
-        let ended = match heard {
-            Ok(news) => match ear.ask_again().await {
+        drop(wait);
+        let ended = match *heard {
+            Ok(news) => match Box::pin(ear.ask_again()).await {
                 Ok(()) => {
-                    next = news;
+                    *next = news;
                     continue;
                 }
                 Err(ended) => {
@@ -172,12 +178,18 @@ async fn hear(
             Err(ended) => ended,
         };
         say(tell, whose, ended).await;
-        break;
+        return;
     }
-    ear.end().await;
 }
 
-async fn say(tell: &mpsc::Sender<Event>, whose: &Whose, news: News) {
-    // Where nobody takes it the program is ending.
-    drop(tell.send(whose.clone().event(news)).await);
+/// Tells news; in memory of its own, which is given back as soon as it is told.
+fn say<'a>(
+    tell: &'a mpsc::Sender<Event>,
+    whose: &'a Whose,
+    news: News,
+) -> Pin<Box<impl Future<Output = ()> + use<'a>>> {
+    Box::pin(async move {
+        // Where nobody takes it the program is ending.
+        drop(tell.send(whose.clone().event(news)).await);
+    })
 }

@@ -5,6 +5,7 @@
 
 pub mod codes;
 pub mod command_line;
+mod dependents;
 mod ears;
 pub mod events;
 pub mod hello;
@@ -17,6 +18,8 @@ pub mod seal;
 mod session;
 mod smb;
 mod transport;
+#[cfg(any(windows, test))]
+mod wmi;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,14 +38,13 @@ use tokio::time::{Instant, timeout_at};
 use self::events::{EventsAsked, EventsFound, NoEvents};
 pub use crate::config::Encryption;
 use crate::secret::Secret;
+pub use dependents::{DEPENDENTS_MAX, Dependent};
 pub use ears::Ears;
 use kerberos::{Kerberos, Proof, Tickets};
 use record::{Record, Recorder};
 use rpc::{After, Ear, Failure, LoggedOn, Uptime};
+pub(crate) use session::workstation;
 use session::{Session, busy, no_session};
-
-/// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
-const WORKSTATION_LIMIT: usize = 15;
 
 /// How a host is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub enum Transport {
     Loopback,
     /// The Windows API, as the account that svcwatch runs as; on Windows alone.
     Local,
+    /// WMI, as the account that svcwatch runs as; on Windows alone.
+    Wmi,
 }
 
 /// From now on the services of this computer are not read any more: it shuts down, and they end one after another.
@@ -138,6 +142,9 @@ struct Ours {
     tickets: Tickets,
     /// Where news goes; none where nobody wants to hear it.
     stirs: Option<Stirs>,
+    /// Those that listen to this computer.
+    #[cfg(windows)]
+    listening: scm::Listening,
     /// What takes down the exchange, where one is asked for.
     recorder: Option<Arc<Recorder>>,
     /// What answers in place of the hosts, where a record does.
@@ -160,6 +167,8 @@ impl Prober {
                 workstation: workstation(),
                 tickets: Tickets::default(),
                 stirs: None,
+                #[cfg(windows)]
+                listening: scm::Listening::default(),
                 recorder: None,
                 replay: None,
             },
@@ -266,7 +275,12 @@ impl Prober {
     }
 
     /// Asks a host over its kept session to tell of a service's changes, until `deadline`. It never logs on.
-    async fn listen(&self, host: &Name, service: &Name, deadline: Instant) -> Result<Ear, News> {
+    async fn listen(
+        &self,
+        host: &Name,
+        service: &Name,
+        deadline: Instant,
+    ) -> Result<Box<Ear>, News> {
         let place = match self.known_slot(host) {
             Some(slot) => match timeout_at(deadline, slot.lock()).await {
                 Ok(mut kept) => kept.as_mut().map(|session| session.ear_place(host)),
@@ -278,13 +292,11 @@ impl Prober {
             let cause = "no session with the host is open".to_owned();
             return Err(News::Lost { cause });
         };
-        let Some(place) = place else {
-            let cause = "all services of the machine itself are heard, each without a registration";
-            return Err(News::NotOffered {
-                cause: cause.to_owned(),
-            });
-        };
-        place.listen(service, deadline).await
+        let place = place.map_err(|cause| News::NotOffered {
+            cause: cause.to_owned(),
+        })?;
+        let _turn = place.turn(deadline).await?;
+        Box::pin(place.listen(service, deadline)).await
     }
 
     /// Ends the session with a host where it was given up; the next check opens another.
@@ -334,6 +346,8 @@ impl Prober {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(host);
+        #[cfg(windows)]
+        self.ours.listening.end(host);
         if let Some(slot) = slot
             && let Some(session) = slot.lock().await.take()
         {
@@ -465,23 +479,5 @@ impl Prober {
             Err(_) if !logon.accepted => Err(refused),
             opened => opened,
         }
-    }
-}
-
-/// The name of this computer, as hosts write it into their security logs.
-pub(crate) fn workstation() -> String {
-    let from_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = from_kernel
-        .or_else(|| std::env::var("COMPUTERNAME").ok())
-        .unwrap_or_default();
-    let short = name.trim().split('.').next().unwrap_or_default();
-    if short.is_empty() {
-        "SVCWATCH".to_owned()
-    } else {
-        short
-            .to_uppercase()
-            .chars()
-            .take(WORKSTATION_LIMIT)
-            .collect()
     }
 }

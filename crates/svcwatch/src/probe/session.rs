@@ -4,19 +4,22 @@ use svcwatch_core::id::Name;
 use svcwatch_core::observe::{Fault, HostFault, HostReading, ServiceConfig};
 use tokio::time::Instant;
 
+use super::dependents::Dependent;
 use super::events::{EventsAsked, EventsFound, NoEvents};
 use super::rpc::{self, Failure, LoggedOn, Uptime};
 #[cfg(windows)]
 use super::scm;
+#[cfg(windows)]
+use super::wmi;
 use super::{Access, Ours, Transport};
 
-/// Only Windows has a service control manager of its own; a configuration that names it elsewhere is refused before.
+/// Only Windows has a service control manager and WMI of its own; a configuration that names them elsewhere is refused before.
 #[cfg(not(windows))]
-fn no_local() -> Failure {
+fn only_on_windows() -> Failure {
     Failure {
         fault: HostFault {
             fault: Fault::ProtocolError,
-            cause: "only on Windows are services read by the Windows API".to_owned(),
+            cause: "only on Windows are services read by the Windows API or by WMI".to_owned(),
             refusal: None,
         },
         after: rpc::After::Drop,
@@ -31,6 +34,9 @@ pub(super) enum Session {
     /// By the Windows API.
     #[cfg(windows)]
     Local(Box<scm::Session>),
+    /// By WMI.
+    #[cfg(windows)]
+    Wmi(Box<wmi::Session>),
 }
 
 impl Session {
@@ -49,9 +55,17 @@ impl Session {
                 let session = Box::pin(scm::Session::open(host, access, ours, deadline, logon));
                 Ok(Self::Local(Box::new(session.await?)))
             }
+            #[cfg(windows)]
+            Transport::Wmi => {
+                ours.listening.end(host);
+                let session = Box::pin(wmi::Session::open(access, deadline, logon));
+                Ok(Self::Wmi(Box::new(session.await?)))
+            }
             #[cfg(not(windows))]
-            Transport::Local => Err(no_local()),
+            Transport::Local | Transport::Wmi => Err(only_on_windows()),
             Transport::Smb { .. } | Transport::Loopback => {
+                #[cfg(windows)]
+                ours.listening.end(host);
                 let session = Box::pin(rpc::Session::open(host, access, ours, deadline, logon));
                 Ok(Self::Rpc(Box::new(session.await?)))
             }
@@ -64,6 +78,8 @@ impl Session {
             Self::Rpc(session) => session.is_for(access),
             #[cfg(windows)]
             Self::Local(session) => session.is_for(access),
+            #[cfg(windows)]
+            Self::Wmi(session) => session.is_for(access),
         }
     }
 
@@ -73,6 +89,8 @@ impl Session {
             Self::Rpc(session) => session.computer(),
             #[cfg(windows)]
             Self::Local(session) => session.computer(),
+            #[cfg(windows)]
+            Self::Wmi(session) => session.computer(),
         }
     }
 
@@ -86,6 +104,8 @@ impl Session {
             Self::Rpc(session) => session.check(ask, deadline).await,
             #[cfg(windows)]
             Self::Local(session) => Box::pin(session.check(ask, deadline)).await,
+            #[cfg(windows)]
+            Self::Wmi(session) => Box::pin(session.check(ask, deadline)).await,
         }
     }
 
@@ -99,6 +119,23 @@ impl Session {
             Self::Rpc(session) => session.read_config(services, deadline).await,
             #[cfg(windows)]
             Self::Local(session) => Box::pin(session.read_config(services, deadline)).await,
+            #[cfg(windows)]
+            Self::Wmi(session) => Box::pin(session.read_config(services, deadline)).await,
+        }
+    }
+
+    /// The services that depend on one; none where the host does not say it.
+    pub(super) async fn dependents(
+        &mut self,
+        service: &Name,
+        deadline: Instant,
+    ) -> Result<Option<Vec<Dependent>>, Failure> {
+        match self {
+            Self::Rpc(session) => session.dependents(service.as_str(), deadline).await,
+            #[cfg(windows)]
+            Self::Local(session) => Box::pin(session.dependents(service, deadline)).await,
+            #[cfg(windows)]
+            Self::Wmi(_) => Ok(None),
         }
     }
 
@@ -108,6 +145,8 @@ impl Session {
             Self::Rpc(session) => session.uptime(deadline).await,
             #[cfg(windows)]
             Self::Local(session) => Uptime::Told(session.uptime()),
+            #[cfg(windows)]
+            Self::Wmi(_) => Uptime::Told(None),
         }
     }
 
@@ -123,11 +162,15 @@ impl Session {
             Self::Rpc(session) => session.events(asked, access, ours, deadline).await,
             #[cfg(windows)]
             Self::Local(session) => (session.events(asked, deadline).await, true),
+            #[cfg(windows)]
+            Self::Wmi(_) => {
+                let why = "it is read by WMI, which svcwatch reads no event log by";
+                (Err(NoEvents::Failed(why.to_owned())), true)
+            }
         }
     }
 
-    /// Where one more service can be listened to over this session. The machine itself is heard as a whole, so there is no
-    /// such place.
+    /// Where one more service can be listened to over this session, or why it cannot be.
     #[cfg_attr(
         not(windows),
         expect(
@@ -135,11 +178,15 @@ impl Session {
             reason = "only Windows has sessions without such places"
         )
     )]
-    pub(super) fn ear_place(&mut self, host: &Name) -> Option<rpc::EarPlace> {
+    pub(super) fn ear_place(&mut self, host: &Name) -> Result<rpc::EarPlace, &'static str> {
         match self {
-            Self::Rpc(session) => Some(session.ear_place(host)),
+            Self::Rpc(session) => Ok(session.ear_place(host)),
             #[cfg(windows)]
-            Self::Local(_) => None,
+            Self::Local(_) => {
+                Err("all services of the machine itself are heard, each without a registration")
+            }
+            #[cfg(windows)]
+            Self::Wmi(_) => Err("WMI tells of no change by itself"),
         }
     }
 
@@ -148,7 +195,7 @@ impl Session {
         match self {
             Self::Rpc(session) => session.is_over(),
             #[cfg(windows)]
-            Self::Local(_) => false,
+            Self::Local(_) | Self::Wmi(_) => false,
         }
     }
 
@@ -157,7 +204,7 @@ impl Session {
         match self {
             Self::Rpc(session) => session.end().await,
             #[cfg(windows)]
-            Self::Local(_) => {}
+            Self::Local(_) | Self::Wmi(_) => {}
         }
     }
 }
@@ -178,5 +225,26 @@ pub(super) fn busy() -> HostFault {
         fault: Fault::Timeout,
         cause,
         refusal: None,
+    }
+}
+
+/// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
+const WORKSTATION_LIMIT: usize = 15;
+
+/// The name of this computer, as hosts write it into their security logs.
+pub(crate) fn workstation() -> String {
+    let from_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = from_kernel
+        .or_else(|| std::env::var("COMPUTERNAME").ok())
+        .unwrap_or_default();
+    let short = name.trim().split('.').next().unwrap_or_default();
+    if short.is_empty() {
+        "SVCWATCH".to_owned()
+    } else {
+        short
+            .to_uppercase()
+            .chars()
+            .take(WORKSTATION_LIMIT)
+            .collect()
     }
 }

@@ -95,6 +95,7 @@ pub fn access(
             config::Transport::Rpc => probe::Transport::Smb { encryption },
             config::Transport::Loopback => probe::Transport::Loopback,
             config::Transport::Local => probe::Transport::Local,
+            config::Transport::Wmi => probe::Transport::Wmi,
         },
         user: credential.map_or_else(String::new, |credential| credential.user.clone()),
         password: passwords.first,

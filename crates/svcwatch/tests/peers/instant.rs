@@ -313,11 +313,18 @@ async fn a_host_that_is_booted_in_the_middle_of_a_wait_is_listened_to_again() {
         })
         .await;
     let told = watch.told();
+    let heard = "svcwatch_instant_events_total{event=\"heard\"}";
+    let before = watch.metric(heard).await;
     let mut control = host.control();
     let spooler = control.open("Spooler");
     let begun = control.stop(spooler);
     let took = watch.told_after(begun, told + 1).await;
     println!("after a boot a stop was told after {took:?}");
+    watch
+        .wait("the stop was heard and not only read", async |watch| {
+            watch.metric(heard).await > before
+        })
+        .await;
     watch
         .wait("nothing of the first wait is left", async |_| {
             host.pipes() <= 2

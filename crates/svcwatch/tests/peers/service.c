@@ -8,6 +8,7 @@
  * times as fast as it can that it is paused or runs, and then that it has stopped.
  *
  * `service.exe install NAME HOW [NUMBER]`, `start NAME`, `stop NAME`, `pause NAME`, `continue NAME`, `control NAME CODE`,
+ * `says NAME STATE` (which sets the state without any process, as Wine alone lets others than the service itself do),
  * `delete NAME` and `keep` (which holds the manager open until its standard input ends) are for the tests, and
  * `measure NAME COUNT FILE` for benchmarks: so often it starts and stops the service, waits each time until FILE has
  * grown, and prints how many microseconds that was after it asked for the stop. */
@@ -105,6 +106,21 @@ static void WINAPI service(DWORD count, char **words)
     reach(SERVICE_START_PENDING, SERVICE_RUNNING);
 }
 
+static int ended(const char *what, BOOL well);
+
+/* What Wine's manager asks for before it takes a state from somebody. */
+#define MAY_SET_STATUS 0x8000
+
+static int says(SC_HANDLE manager, const char *service_name, DWORD state)
+{
+    SC_HANDLE opened = OpenServiceA(manager, service_name, MAY_SET_STATUS);
+    if (!opened)
+        return ended("open", FALSE);
+    status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
+    status.dwCurrentState = state;
+    return ended("says", SetServiceStatus((SERVICE_STATUS_HANDLE)opened, &status));
+}
+
 static int ended(const char *what, BOOL well)
 {
     if (!well)
@@ -199,6 +215,8 @@ int main(int count, char **words)
                                 SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, line, NULL, NULL, NULL, NULL, NULL);
         return ended("install", opened != NULL);
     }
+    if (!strcmp(what, "says") && count > 3)
+        return says(manager, words[2], strtoul(words[3], NULL, 0));
     opened = OpenServiceA(manager, words[2], SERVICE_ALL_ACCESS);
     if (!opened)
         return ended("open", FALSE);

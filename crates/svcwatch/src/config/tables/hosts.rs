@@ -163,9 +163,9 @@ const HOST_SETTINGS: &[Key] = &[
     ),
     optional(
         "transport",
-        Kind::Choice(&["auto", "rpc", "local"]),
+        Kind::Choice(&["auto", "rpc", "local", "wmi"]),
         "auto",
-        "How its services are read: over SMB (`rpc`), or by the Windows API as the account that svcwatch runs as (`local`, on Windows alone). `auto` is `local` on Windows for a host without `credentials`, and `rpc` else.",
+        "How its services are read: over SMB (`rpc`), or by the Windows API as the account that svcwatch runs as (`local`, on Windows alone), or by WMI as that account (`wmi`, on Windows alone), which is slower and for hosts that allow nothing else. `auto` is `local` on Windows for a host without `credentials`, and `rpc` else.",
     ),
     optional(
         "auth",

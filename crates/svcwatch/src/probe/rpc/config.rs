@@ -173,7 +173,7 @@ async fn piece(
 }
 
 /// The answer to a call that a host need not have: a fault, or an answer that makes no sense, is none.
-fn given<R>(result: Result<R, CallError>) -> Result<Option<R>, Failure> {
+pub(super) fn given<R>(result: Result<R, CallError>) -> Result<Option<R>, Failure> {
     match result {
         Ok(reply) => Ok(Some(reply)),
         Err(CallError::Unreadable(_)) => Ok(None),

@@ -1,6 +1,8 @@
 //! A service that is heard at once: a registration with the service control manager, on a pipe of its own in the kept
 //! session, since the call that waits for news holds its pipe. Nothing here logs on.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use svcwatch_core::hearing::News;
@@ -11,7 +13,7 @@ use svcwatch_wire::scmr::{
     Code, GetNotifyResults, Handle, Notification, NotifyServiceStatusChange, OpenScManager,
     OpenService, access, notify_mask,
 };
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::loopback::LoopbackPipe;
@@ -56,6 +58,7 @@ pub(super) struct Listeners {
     /// Says that the session is over.
     over: watch::Sender<bool>,
     echoes: bool,
+    turns: Arc<Semaphore>,
 }
 
 impl Default for Listeners {
@@ -63,6 +66,7 @@ impl Default for Listeners {
         Self {
             over: watch::Sender::new(false),
             echoes: false,
+            turns: Arc::new(Semaphore::new(1)),
         }
     }
 }
@@ -87,6 +91,7 @@ impl Listeners {
         }
         EarPlace {
             over: self.over.clone(),
+            turns: Arc::clone(&self.turns),
             way: match channel.sibling() {
                 Some(pipe) => Way::Smb(Box::new(pipe)),
                 None => Way::Loopback(Box::new((host.clone(), access.clone()))),
@@ -115,6 +120,7 @@ async fn echo(pipe: SmbPipe, over: watch::Sender<bool>) {
 #[derive(Debug)]
 pub(in crate::probe) struct EarPlace {
     over: watch::Sender<bool>,
+    turns: Arc<Semaphore>,
     way: Way,
 }
 
@@ -195,12 +201,25 @@ fn transport(error: &TransportError) -> News {
 }
 
 impl EarPlace {
+    /// Waits for its turn: registrations of one host are made one after the other, so that what each needs while it is made
+    /// is not needed for all at once.
+    pub(in crate::probe) async fn turn(
+        &self,
+        deadline: Instant,
+    ) -> Result<OwnedSemaphorePermit, News> {
+        let turn = timeout_at(deadline, Arc::clone(&self.turns).acquire_owned()).await;
+        match turn {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(lost("the host did not answer in time")),
+        }
+    }
+
     /// Opens a pipe and asks to be told of a service's changes, until `deadline`.
     pub(in crate::probe) async fn listen(
         self,
         service: &Name,
         deadline: Instant,
-    ) -> Result<Ear, News> {
+    ) -> Result<Box<Ear>, News> {
         let pipe = match self.way {
             Way::Smb(mut pipe) => {
                 const DOING: &str = "opening a pipe to be told of changes";
@@ -227,13 +246,13 @@ impl EarPlace {
         let registered =
             registered.unwrap_or_else(|_| Err(lost("the host did not answer in time")));
         match registered {
-            Ok((channel, service, notify)) => Ok(Ear {
+            Ok((channel, service, notify)) => Ok(Box::new(Ear {
                 channel,
                 service,
                 notify,
                 session: over.subscribe(),
                 over,
-            }),
+            })),
             Err(news) => {
                 if let Some(pipe) = left_open {
                     hang_up(pipe.hang_up(), &over).await;
@@ -301,19 +320,26 @@ async fn hang_up(closing: impl Future<Output = ()>, over: &watch::Sender<bool>) 
     }
 }
 
+/// Waits for something, or for ever where there is nothing to wait for.
+async fn until(something: Option<&mut Pin<Box<impl Future<Output = ()>>>>) {
+    match something {
+        Some(something) => something.await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Ear {
     /// Waits until the service changes. `tell` is carried out when the wait has begun, so that nothing falls between.
     pub(in crate::probe) async fn wait(
         &mut self,
-        tell: impl Future<Output = ()>,
+        tell: Pin<Box<impl Future<Output = ()>>>,
     ) -> Result<News, News> {
         const DOING: &str = "waiting to be told of changes";
         let request = GetNotifyResults {
             notify: self.notify,
         };
         let mut call = std::pin::pin!(self.channel.call(&request));
-        let mut tell = std::pin::pin!(tell);
-        let mut told = false;
+        let mut tell = Some(tell);
         let reply = loop {
             tokio::select! {
                 // The wait is begun before anything is told of it.
@@ -322,10 +348,10 @@ impl Ear {
                 _ = self.session.wait_for(|over| *over) => {
                     return Err(lost("the session with the host is over"));
                 }
-                () = &mut tell, if !told => told = true,
+                () = until(tell.as_mut()), if tell.is_some() => tell = None,
             }
         };
-        if !told {
+        if let Some(tell) = tell {
             tell.await;
         }
         let reply = reply.map_err(|error| failure(error, DOING))?;

@@ -2,6 +2,7 @@
 
 mod channel;
 pub(super) mod config;
+pub(super) mod dependents;
 mod ear;
 mod events;
 pub(super) mod reading;
@@ -386,7 +387,7 @@ async fn open_pipe(
             pipe.open(&target, PIPE, deadline).await?;
             Ok(AnyPipe::Smb(Box::new(pipe)))
         }
-        Transport::Loopback | Transport::Local => {
+        Transport::Loopback | Transport::Local | Transport::Wmi => {
             let (pipe, computer) = LoopbackPipe::open(
                 &access.address,
                 access.port,

@@ -11,6 +11,8 @@ const TEXT_UNITS_MAX: usize = 32_768;
 const TEXTS_MAX: usize = 1_024;
 /// Bytes of one line of a list (ENUM_SERVICE_STATUS_PROCESSW): two addresses, nine words, and four bytes to fill up.
 const LINE_BYTES: usize = 56;
+/// Bytes of one line without its process (ENUM_SERVICE_STATUSW): two addresses, seven words, and four bytes to fill up.
+const PLAIN_LINE_BYTES: usize = 48;
 /// Failure actions of one service, at most.
 const ACTIONS_MAX: usize = 256;
 
@@ -69,18 +71,23 @@ impl<'a> Buffer<'a> {
         Some(texts)
     }
 
+    fn plain_status_at(&self, at: usize) -> Option<ServiceStatus> {
+        let word = |index: usize| self.word(at.checked_add(4 * index)?);
+        Some(ServiceStatus {
+            service_type: word(0)?,
+            current_state: word(1)?,
+            controls_accepted: word(2)?,
+            win32_exit_code: word(3)?,
+            service_exit_code: word(4)?,
+            checkpoint: word(5)?,
+            wait_hint: word(6)?,
+        })
+    }
+
     fn status_at(&self, at: usize) -> Option<ProcessStatus> {
         let word = |index: usize| self.word(at.checked_add(4 * index)?);
         Some(ProcessStatus {
-            status: ServiceStatus {
-                service_type: word(0)?,
-                current_state: word(1)?,
-                controls_accepted: word(2)?,
-                win32_exit_code: word(3)?,
-                service_exit_code: word(4)?,
-                checkpoint: word(5)?,
-                wait_hint: word(6)?,
-            },
+            status: self.plain_status_at(at)?,
             pid: word(7)?,
             flags: word(8)?,
         })
@@ -107,6 +114,28 @@ impl<'a> Buffer<'a> {
                 status: process.status,
                 pid: Some(process.pid),
                 flags: Some(process.flags),
+            });
+        }
+        Some(lines)
+    }
+
+    /// So many lines of EnumDependentServicesW (ENUM_SERVICE_STATUSW). A line without a name is none; nothing where one
+    /// lies outside.
+    pub(super) fn plain_lines(&self, count: u32) -> Option<Vec<EnumeratedService>> {
+        let count = usize::try_from(count).ok()?;
+        let mut lines = Vec::with_capacity(count.min(self.bytes.len() / PLAIN_LINE_BYTES));
+        for index in 0..count {
+            let at = index.checked_mul(PLAIN_LINE_BYTES)?;
+            let status = self.plain_status_at(at.checked_add(16)?)?;
+            let Some(name) = self.text(at).filter(|name| !name.is_empty()) else {
+                continue;
+            };
+            lines.push(EnumeratedService {
+                name,
+                display_name: self.text(at + 8).unwrap_or_default(),
+                status,
+                pid: None,
+                flags: None,
             });
         }
         Some(lines)
@@ -237,6 +266,28 @@ mod tests {
     }
 
     #[test]
+    fn a_list_without_processes_is_read_line_by_line() {
+        let made = Made::new(2 * PLAIN_LINE_BYTES)
+            .text(0, "Fax")
+            .text(8, "Telefax")
+            .word(16, 0x10)
+            .word(20, 4)
+            .text(48, "PrintNotify")
+            .word(48 + 20, 1)
+            .word(48 + 28, 1077);
+        let lines = made.read().plain_lines(2).unwrap();
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| (line.name.as_str(), line.status.current_state, line.pid))
+            .collect();
+        assert_eq!(told, [("Fax", 4, None), ("PrintNotify", 1, None)]);
+        assert_eq!(lines[0].display_name, "Telefax");
+        assert_eq!(lines[1].status.win32_exit_code, 1077);
+        assert_eq!(Made::new(PLAIN_LINE_BYTES - 8).read().plain_lines(1), None);
+        assert_eq!(Made::new(0).read().plain_lines(0), Some(vec![]));
+    }
+
+    #[test]
     fn a_configuration_is_read_with_all_its_texts() {
         let mut made = Made::new(64)
             .word(0, 0x10)
@@ -303,7 +354,7 @@ mod tests {
         #[test]
         fn any_bytes_are_taken(bytes in prop::collection::vec(any::<u8>(), 0..400), near in 0u64..64, count in 0u32..9) {
             let buffer = Buffer::new(&bytes, near);
-            drop((buffer.lines(count), buffer.config(), buffer.failure_actions()));
+            drop((buffer.lines(count), buffer.plain_lines(count), buffer.config(), buffer.failure_actions()));
             drop((buffer.status(), buffer.description(), buffer.flag(), buffer.has_triggers()));
         }
     }

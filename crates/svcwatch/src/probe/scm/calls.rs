@@ -8,10 +8,10 @@ use windows_sys::Win32::Foundation::{
     ERROR_INSUFFICIENT_BUFFER, ERROR_INVALID_DATA, ERROR_MORE_DATA, GetLastError,
 };
 use windows_sys::Win32::System::Services::{
-    CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, EnumServicesStatusExW, OpenSCManagerW,
-    OpenServiceW, QUERY_SERVICE_CONFIGW, QueryServiceConfig2W, QueryServiceConfigW,
-    QueryServiceStatusEx, SC_ENUM_PROCESS_INFO, SC_HANDLE, SC_STATUS_PROCESS_INFO,
-    SERVICE_STATE_ALL,
+    CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, EnumDependentServicesW,
+    EnumServicesStatusExW, OpenSCManagerW, OpenServiceW, QUERY_SERVICE_CONFIGW,
+    QueryServiceConfig2W, QueryServiceConfigW, QueryServiceStatusEx, SC_ENUM_PROCESS_INFO,
+    SC_HANDLE, SC_STATUS_PROCESS_INFO, SERVICE_STATE_ALL,
 };
 
 use super::buffer::Buffer;
@@ -150,10 +150,40 @@ impl Handle {
         room.read().status().ok_or(ERROR_INVALID_DATA)
     }
 
+    /// The services that depend on this one.
+    pub(super) fn dependents(&self) -> Result<Vec<EnumeratedService>, Code> {
+        let mut room = Room::new(CONFIG_BYTES);
+        for _ in 0..3 {
+            let (mut needed, mut returned) = (0, 0);
+            // SAFETY: the handle is open; the buffer has the size that is named and the alignment of the structure; the
+            // numbers outlive the call.
+            let ended = unsafe {
+                EnumDependentServicesW(
+                    self.0,
+                    SERVICE_STATE_ALL,
+                    room.words.as_mut_ptr().cast(),
+                    room.length(),
+                    &raw mut needed,
+                    &raw mut returned,
+                )
+            };
+            if ended != 0 {
+                return room.read().plain_lines(returned).ok_or(ERROR_INVALID_DATA);
+            }
+            let code = last_error();
+            let larger = needed.min(LIST_BYTES_MAX);
+            if code != ERROR_MORE_DATA || larger <= room.length() {
+                return Err(code);
+            }
+            room = Room::new(larger);
+        }
+        Err(ERROR_MORE_DATA)
+    }
+
     /// How this service is set up, read by `take`.
     pub(super) fn config<T>(&self, take: impl Fn(Buffer<'_>) -> Option<T>) -> Result<T, Code> {
         grown(take, |room, needed| {
-            let start = room.start().cast::<QUERY_SERVICE_CONFIGW>();
+            let start = room.words.as_mut_ptr().cast::<QUERY_SERVICE_CONFIGW>();
             // SAFETY: the handle is open; the buffer has the size that is named and the alignment of the structure; the
             // number outlives the call.
             unsafe { QueryServiceConfigW(self.0, start, room.length(), needed) }

@@ -71,7 +71,7 @@ const KNOWN: &[(u32, Fault, &str)] = &[
 const REOPENED: &[u32] = &[6, 64, 1722, 1726, 1727];
 
 /// The fault of a host whose answer was an error code.
-pub(super) fn fault(code: u32, doing: &str) -> HostFault {
+pub(in crate::probe) fn fault(code: u32, doing: &str) -> HostFault {
     let Some((_, fault, words)) = KNOWN.iter().find(|(known, ..)| *known == code) else {
         return codes::win32_fault(code, doing);
     };
@@ -91,7 +91,7 @@ pub(super) fn fault(code: u32, doing: &str) -> HostFault {
 }
 
 /// What the code means for the connection.
-pub(super) fn after(code: u32) -> After {
+pub(in crate::probe) fn after(code: u32) -> After {
     if REOPENED.contains(&code) {
         After::Reopen
     } else {

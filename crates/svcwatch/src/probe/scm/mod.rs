@@ -7,18 +7,22 @@
 mod buffer;
 #[cfg(windows)]
 pub(crate) mod calls;
+#[cfg(windows)]
+mod dependents;
 #[cfg(any(windows, test))]
 mod ends;
 #[cfg(windows)]
 mod events;
 #[cfg(any(windows, test))]
-mod faults;
+pub(super) mod faults;
 #[cfg(windows)]
 mod machine;
 #[cfg(windows)]
 mod news;
 #[cfg(any(windows, test))]
 mod pace;
+#[cfg(any(windows, test))]
+mod pulse;
 #[cfg(windows)]
 mod session;
 #[cfg(any(windows, test))]
@@ -26,6 +30,8 @@ mod thread;
 #[cfg(windows)]
 mod watched;
 
+#[cfg(windows)]
+pub(super) use news::Listening;
 #[cfg(windows)]
 pub(super) use session::Session;
 

@@ -2,15 +2,14 @@
 //! of processes that end without a word. News is no reading: it only has the computer read. What is missed or comes
 //! too late the next reading finds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use svcwatch_core::id::Name;
 use svcwatch_wire::scmr::access;
 use windows_sys::Win32::Foundation::{
-    ERROR_INVALID_HANDLE, ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOTIFY_CLIENT_LAGGING,
-    ERROR_SUCCESS,
+    ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOTIFY_CLIENT_LAGGING,
 };
 use windows_sys::Win32::System::Services::{
     SERVICE_NOTIFY_CONTINUE_PENDING, SERVICE_NOTIFY_CREATED, SERVICE_NOTIFY_DELETE_PENDING,
@@ -21,9 +20,12 @@ use windows_sys::Win32::System::Services::{
 
 use super::calls::{Code, Handle};
 use super::ends::Ends;
+use super::faults;
 use super::pace::Pace;
+use super::pulse::{Pulse, watch_over};
 use super::watched::{Bell, Ear, Process};
 use crate::probe::Stirs;
+use crate::probe::rpc::After;
 
 /// Services that are heard at once, at most, and processes that are held on to.
 const EARS_MAX: usize = 1_000;
@@ -47,12 +49,38 @@ const STATES: u32 = SERVICE_NOTIFY_STOPPED
 /// The services of the last list, with the process that each runs in.
 pub(super) type Listed = Vec<(String, Option<u32>)>;
 
+/// Those that listen, by the name of this computer among the hosts. They outlive the sessions that services are read
+/// in: who lost the manager has the computer read as soon as it is back, which no round would for long.
+#[derive(Debug, Default)]
+pub(in crate::probe) struct Listening(Mutex<BTreeMap<Name, Arc<News>>>);
+
+impl Listening {
+    /// The one for a host, begun where there is none.
+    pub(super) fn begin(&self, host: &Name, stirs: &Stirs) -> Result<Arc<News>, String> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.get(host) {
+            return Ok(Arc::clone(known));
+        }
+        let news = Arc::new(News::start(host.clone(), stirs.clone())?);
+        all.insert(host.clone(), Arc::clone(&news));
+        Ok(news)
+    }
+
+    /// Does not listen for a host any more: it is not watched, or is read in another way.
+    pub(in crate::probe) fn end(&self, host: &Name) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(all.remove(host));
+    }
+}
+
 /// The thread that listens, as long as this value lives.
 #[derive(Debug)]
 pub(super) struct News {
     listed: mpsc::Sender<Listed>,
     bell: Arc<Bell>,
     ends: Arc<Mutex<Ends>>,
+    /// Says to who watches over the thread that it is wanted.
+    _alive: Arc<()>,
 }
 
 impl News {
@@ -62,18 +90,26 @@ impl News {
         let bell = Arc::new(bell);
         let ends = Arc::new(Mutex::new(Ends::default()));
         let (listed, lists) = mpsc::channel();
+        let (pulse, alive) = (Arc::new(Pulse::default()), Arc::new(()));
         let listener = Listener {
-            host,
-            stirs,
+            host: host.clone(),
+            stirs: stirs.clone(),
             lists,
             bell: Arc::clone(&bell),
             ends: Arc::clone(&ends),
+            pulse: Arc::clone(&pulse),
         };
         std::thread::Builder::new()
             .name("scm-news".to_owned())
             .spawn(move || listener.listen())
             .map_err(|error| format!("the system gives no thread: {error}"))?;
-        Ok(Self { listed, bell, ends })
+        tokio::spawn(watch_over(host, stirs, pulse, Arc::downgrade(&alive)));
+        Ok(Self {
+            listed,
+            bell,
+            ends,
+            _alive: alive,
+        })
     }
 
     /// How processes ended.
@@ -104,6 +140,7 @@ struct Listener {
     lists: mpsc::Receiver<Listed>,
     bell: Arc<Bell>,
     ends: Arc<Mutex<Ends>>,
+    pulse: Arc<Pulse>,
 }
 
 /// What the thread hears with. Dropped as a whole where the manager lost track of us.
@@ -127,18 +164,14 @@ impl Listener {
         let mut read = Instant::now();
         let mut not_before = Instant::now();
         loop {
+            self.pulse.beats();
             let now = Instant::now();
             if ears.is_none() && now >= not_before {
                 not_before = now + REOPEN_AFTER;
-                match Ears::open() {
-                    Ok(opened) => {
-                        ears = Some(opened);
-                        // What happened while nobody listened.
-                        pace.happened();
-                    }
-                    Err(code) => {
-                        tracing::debug!(host = %self.host, code, "services cannot be listened to")
-                    }
+                ears = self.open();
+                // What happened while nobody listened.
+                if ears.is_some() {
+                    pace.happened();
                 }
             }
             if let Some(hearing) = &mut ears {
@@ -176,7 +209,9 @@ impl Listener {
                 .is_none()
                 .then(|| not_before.saturating_duration_since(now));
             let limit = [pace.wait(now), deaf, gone].into_iter().flatten().min();
+            self.pulse.rests();
             self.bell.wait(limit);
+            self.pulse.beats();
             loop {
                 match self.lists.try_recv() {
                     Ok(list) => {
@@ -188,6 +223,15 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// Opens the manager; nothing where it is away.
+    fn open(&self) -> Option<Ears> {
+        Ears::open()
+            .inspect_err(|code| {
+                tracing::debug!(host = %self.host, code, "services cannot be listened to");
+            })
+            .ok()
     }
 
     /// Holds on to the processes of services, and to no others.
@@ -337,11 +381,8 @@ impl Ears {
     }
 }
 
-/// Whether a code means that the manager lost track of us.
-const fn lost(code: Code) -> Option<Code> {
-    match code {
-        ERROR_SUCCESS | ERROR_SERVICE_MARKED_FOR_DELETE => None,
-        ERROR_SERVICE_NOTIFY_CLIENT_LAGGING | ERROR_INVALID_HANDLE => Some(code),
-        _ => None,
-    }
+/// Whether a code means that the manager lost track of us, or is not there any more.
+fn lost(code: Code) -> Option<Code> {
+    let anew = code == ERROR_SERVICE_NOTIFY_CLIENT_LAGGING || faults::after(code) == After::Reopen;
+    anew.then_some(code)
 }

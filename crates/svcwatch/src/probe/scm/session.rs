@@ -1,8 +1,8 @@
 //! A kept connection with one service control manager.
 
 use std::collections::HashSet;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use svcwatch_core::id::Name;
 use svcwatch_core::limits::{ASKED_MAX, SERVICES_PER_HOST_MAX};
@@ -26,7 +26,7 @@ use windows_sys::Win32::System::Services::{
 use super::calls::{Code, Handle};
 use super::machine::Machine;
 use super::news::{Listed, News};
-use super::thread::blocking;
+use super::thread::{blocking, close_apart};
 use super::{buffer::Buffer, events, faults};
 use crate::os;
 use crate::probe::events::{EventsAsked, EventsFound, NoEvents};
@@ -43,12 +43,12 @@ pub(in crate::probe) struct Session {
     /// Out of its place while it is used, and lost where it did not come back in time.
     manager: Option<Manager>,
     /// What is heard at once; of this computer alone.
-    news: Option<News>,
+    news: Option<Arc<News>>,
 }
 
 #[derive(Debug)]
-struct Manager {
-    handle: Handle,
+pub(super) struct Manager {
+    pub(super) handle: Handle,
     list_bytes: u32,
 }
 
@@ -63,39 +63,39 @@ impl Session {
     ) -> Result<Self, Failure> {
         const DOING: &str = "opening the service control manager";
         let machine = Machine::at(&access.address);
-        let asked = machine.clone();
+        let own = machine == Machine::Own;
         let opened = blocking(&access.address, deadline, DOING, move || {
             let rights = access::MANAGER_CONNECT | access::MANAGER_ENUMERATE;
-            let handle = Handle::manager(asked.name(), rights)?;
+            let handle = Handle::manager(machine.name(), rights)?;
             // To install services is what only administrators may; nothing is done with it.
             let rights = access::MANAGER_CONNECT | access::MANAGER_CREATE_SERVICE;
-            let administrator = match Handle::manager(asked.name(), rights) {
+            let administrator = match Handle::manager(machine.name(), rights) {
                 Ok(_) => Some(true),
                 Err(ERROR_ACCESS_DENIED) => Some(false),
                 Err(_) => None,
             };
             Ok((handle, administrator))
         });
-        let (handle, administrator) = opened.await?.map_err(|code| failure(code, DOING))?;
+        let opened = opened.await;
+        // Also where the manager is away: who listens says when it is back. Not at once with the first call, which
+        // Wine's side of the protocol does not stand.
+        let news = ours.stirs.as_ref().filter(|_| own).and_then(|stirs| {
+            ours.listening
+                .begin(host, stirs)
+                .inspect_err(
+                    |error| tracing::warn!(%host, error, "changes are found by reading alone"),
+                )
+                .ok()
+        });
+        let (handle, administrator) = opened?.map_err(|code| failure(code, DOING))?;
         logon.accepted = true;
         logon.administrator = administrator;
-        let (mut news, mut name) = (None, None);
-        if machine == Machine::Own {
-            name = os::computer_name();
-            if let Some(stirs) = ours.stirs.clone() {
-                match News::start(host.clone(), stirs) {
-                    Ok(started) => news = Some(started),
-                    Err(error) => {
-                        tracing::warn!(%host, error, "changes are found by reading alone");
-                    }
-                }
-            }
-        }
+        let name = own.then(os::computer_name).flatten();
         logon.computer.clone_from(&name);
         Ok(Self {
             access: access.clone(),
             computer: name,
-            own: machine == Machine::Own,
+            own,
             manager: Some(Manager {
                 handle,
                 list_bytes: 0,
@@ -136,7 +136,7 @@ impl Session {
             ));
         }
         let ask = ask.to_vec();
-        let ends = self.news.as_ref().map(News::ends);
+        let ends = self.news.as_deref().map(News::ends);
         let read = self.with_manager(deadline, "reading the list of services", move |manager| {
             let before = ends
                 .as_ref()
@@ -211,7 +211,7 @@ impl Session {
     }
 
     /// Does something with the manager on a thread of its own.
-    async fn with_manager<T: Send + 'static>(
+    pub(super) async fn with_manager<T: Send + 'static>(
         &mut self,
         deadline: Instant,
         doing: &str,
@@ -230,6 +230,15 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// To close a handle asks the manager too, which may hang: nobody else waits for that.
+    fn drop(&mut self) {
+        if let Some(manager) = self.manager.take() {
+            close_apart(manager);
+        }
+    }
+}
+
 /// The services of a list with their processes.
 fn listed_of(services: &[ServiceReading]) -> Listed {
     let listed = services.iter();
@@ -238,7 +247,7 @@ fn listed_of(services: &[ServiceReading]) -> Listed {
         .collect()
 }
 
-fn failure(code: Code, doing: &str) -> Failure {
+pub(super) fn failure(code: Code, doing: &str) -> Failure {
     Failure {
         fault: faults::fault(code, doing),
         after: faults::after(code),
@@ -277,7 +286,7 @@ fn asked(
 }
 
 /// Whether a code concerns more than the one service that was asked for.
-fn ends_all(code: Code) -> bool {
+pub(super) fn ends_all(code: Code) -> bool {
     code == ERROR_SHUTDOWN_IN_PROGRESS || faults::after(code) == After::Reopen
 }
 

@@ -84,6 +84,18 @@ where
     }
 }
 
+/// Lets go of something that may block, on a thread of its own.
+pub(super) fn close_apart(held: impl Send + 'static) {
+    let closing = std::thread::Builder::new()
+        .name("scm-close".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || drop(held));
+    // Where the system gives no thread it was let go of here.
+    if let Err(error) = closing {
+        tracing::debug!(%error, "a connection was not closed apart");
+    }
+}
+
 fn late(cause: String) -> Failure {
     Failure {
         fault: HostFault {
@@ -124,6 +136,24 @@ mod tests {
             assert!(Instant::now() < end, "the place is given back");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    #[test]
+    fn what_hangs_while_it_is_let_go_of_keeps_nobody_waiting() {
+        struct Slow(std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<()>);
+        impl Drop for Slow {
+            fn drop(&mut self) {
+                if self.0.recv().is_err() && self.1.send(()).is_err() {
+                    eprintln!("nobody waits any more");
+                }
+            }
+        }
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (gone, ended) = std::sync::mpsc::channel();
+        close_apart(Slow(wait, gone));
+        assert!(ended.try_recv().is_err(), "it has not ended");
+        drop(go);
+        assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(()));
     }
 
     #[tokio::test]

@@ -152,8 +152,10 @@ impl Ear {
             pContext: self.heard.cast(),
             ..SERVICE_NOTIFY_2W::default()
         };
+        // SAFETY: the field is reached through its own address alone.
+        let place = unsafe { &raw mut (*self.heard).notify };
         // SAFETY: no registration stands, so nobody else uses the structure; it is ours until this value is dropped.
-        unsafe { (&raw mut (*self.heard).notify).write(notify) };
+        unsafe { place.write(notify) };
         // SAFETY: the field is read through its own address alone.
         let place = unsafe { &raw const (*self.heard).notify };
         // SAFETY: the handle is open; the structure stays where it is until the registration has ended.

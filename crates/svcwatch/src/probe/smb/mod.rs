@@ -316,11 +316,12 @@ impl PipeTransport for SmbPipe {
         let data = offset
             .and_then(|offset| slice(&frame.raw, offset, u32_at(&frame.body, 36)))
             .ok_or_else(|| malformed(DOING))?;
-        self.rest(
-            data.to_vec(),
-            frame.header.status.0 == codes::STATUS_BUFFER_OVERFLOW,
-        )
-        .await
+        let first = data.to_vec();
+        if frame.header.status.0 == codes::STATUS_BUFFER_OVERFLOW {
+            // Apart, because what waits for an answer does so for days, and has no need of what reads its rest.
+            return Box::pin(self.rest(first, true)).await;
+        }
+        Ok(first)
     }
 
     async fn read(&mut self) -> Result<Vec<u8>, TransportError> {

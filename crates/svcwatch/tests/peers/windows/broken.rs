@@ -2,6 +2,7 @@
 //! a service control manager that breaks.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use super::{Watch, words};
 use crate::support::process::wait_until;
@@ -12,6 +13,10 @@ const CHANGES: &str = "1000";
 /// How often a service is stopped and started while threads are counted: each time there are several readings and
 /// registrations, and a thread that one of them leaves over would be there so often.
 const ROUNDS: usize = 20;
+/// How long the manager is away: longer than it takes until its fault is believed.
+const AWAY: Duration = Duration::from_secs(12);
+/// The state as the test service sets it (SERVICE_STATUS, dwCurrentState).
+const STOPPED: &str = "1";
 /// Threads of the runtime and of Wine that come and go.
 const PASSING_THREADS: usize = 8;
 
@@ -90,16 +95,27 @@ fn services_that_hang_or_change_all_the_time_are_told_as_they_are_in_the_end() {
 }
 
 #[test]
-fn a_manager_that_breaks_is_a_fault_and_what_is_so_afterwards_is_told() {
+fn a_manager_that_breaks_is_a_fault_and_is_asked_for_until_it_is_back() {
     let windows = Windows::start();
     windows.service(&["install", "obedient", "obey"]);
     windows.service(&["start", "obedient"]);
-    let watch = Watch::start_with(windows, "obedient", "3s");
+    // Nothing of this is found by readings: they are an hour apart.
+    let watch = Watch::start(windows, "obedient");
     let log = || watch.seen();
+    let runs = || log().contains("service=obedient to=running");
+    wait_until("the service was seen", runs, log);
 
     watch.windows.kill("services.exe");
+    // Twice, so that the fault is believed and nothing but the next round would have the machine read.
     let broken = || log().contains("fault=");
     wait_until("the fault of the machine is named", broken, log);
+    std::thread::sleep(AWAY);
+    let begun = Instant::now();
     let _manager = watch.windows.start_manager();
+    // A new manager of Wine may answer nobody for half a minute, which it gives to what starts by itself.
+    watch.windows.service(&["says", "obedient", STOPPED]);
+    println!("the manager answered after {:?}", begun.elapsed());
+    let begun = Instant::now();
     watch.until_last("obedient", "stopped");
+    println!("told {:?} after that", begun.elapsed());
 }

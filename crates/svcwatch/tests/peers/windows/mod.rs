@@ -1,6 +1,7 @@
 //! svcwatch.exe on Wine: the service control manager by the Windows API, and news of it at once.
 
 mod broken;
+mod wmi;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -29,7 +30,7 @@ impl Watch {
         Self::start_with(windows, services, EVERY)
     }
 
-    /// The same, read so often whatever it hears.
+    /// The same, read so often whatever it hears, or in another way too.
     fn start_with(windows: Windows, services: &str, every: &str) -> Self {
         let drive = windows.drive();
         let config = format!(

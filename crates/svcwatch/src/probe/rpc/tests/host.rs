@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use svcwatch_wire::pdu::{FAULT_NO_SUCH_OPERATION, Incoming, Server};
 use svcwatch_wire::scmr::{
-    CloseServiceHandle, CloseServiceHandleReply, Code, Config2, Config2Level, EnumServicesStatus,
-    EnumServicesStatusEx, EnumServicesStatusExReply, EnumServicesStatusReply, EnumeratedService,
-    FailureAction, FailureActions, GetNotifyResults, GetNotifyResultsReply, Handle, Notification,
+    CloseServiceHandle, CloseServiceHandleReply, Code, Config2, Config2Level,
+    EnumDependentServices, EnumDependentServicesReply, EnumServicesStatus, EnumServicesStatusEx,
+    EnumServicesStatusExReply, EnumServicesStatusReply, EnumeratedService, FailureAction,
+    FailureActions, GetNotifyResults, GetNotifyResultsReply, Handle, Notification,
     NotifyServiceStatusChange, NotifyServiceStatusChangeReply, OpenScManager, OpenScManagerReply,
     OpenService, OpenServiceReply, ProcessStatus, QueryServiceConfig, QueryServiceConfig2,
     QueryServiceConfig2Reply, QueryServiceConfigReply, QueryServiceStatusEx,
@@ -286,6 +287,25 @@ impl Host {
             .encode()),
             NotifyServiceStatusChange::OPNUM => self.register(),
             GetNotifyResults::OPNUM => self.tell(),
+            EnumDependentServices::OPNUM => self.dependents(stub),
+            _ => Err(FAULT_NO_SUCH_OPERATION),
+        }
+    }
+
+    /// All other services depend on each.
+    fn dependents(&self, stub: &[u8]) -> Result<Vec<u8>, u32> {
+        let request = EnumDependentServices::decode(stub).unwrap();
+        match self.trick {
+            Trick::None => {
+                Ok(EnumDependentServicesReply::whole(&services(), request.buffer_size).encode())
+            }
+            Trick::ListCode(code) => Ok(EnumDependentServicesReply {
+                services: Vec::new(),
+                buffer_size: request.buffer_size,
+                needed: 0,
+                code: Code(code),
+            }
+            .encode()),
             _ => Err(FAULT_NO_SUCH_OPERATION),
         }
     }

@@ -1,6 +1,7 @@
 //! Sessions with a host that behaves and with hosts that do not.
 
 mod acceptor;
+mod dependents;
 mod ears;
 mod events;
 pub(super) mod host;

@@ -7,8 +7,6 @@ pub const TICK_ORIGIN: u64 = Span::hours(24 * 365 * 20).0;
 
 /// Events that are applied together into one transaction, at most.
 pub const BATCH_EVENTS_MAX: usize = 256;
-/// How long a batch waits for more events, at most.
-pub const BATCH_WAIT: Span = Span(5);
 /// How long until a failed commit is tried again.
 pub const COMMIT_RETRY: Span = Span(1_000);
 

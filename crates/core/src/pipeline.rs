@@ -1,7 +1,8 @@
 //! The order in which things become true: events are applied together, their records are committed in one
 //! transaction, and only then is anything done or shown of it.
 //!
-//! While one transaction is under way the next one is gathered. A commit that failed is tried again with the same
+//! A transaction begins as soon as none is under way; while one is, the next is gathered, so that a slow disk makes few
+//! large ones of many small ones. A commit that failed is tried again with the same
 //! records; meanwhile probe results are kept newest a host, everything else in order, and nothing is told from memory.
 
 use crate::{
@@ -51,7 +52,6 @@ struct Gathered {
     records: Vec<Record>,
     effects: Vec<Effect>,
     events: usize,
-    since: Option<Tick>,
 }
 
 /// The engine with the order around it.
@@ -78,7 +78,6 @@ impl Pipeline {
             records: first.commit,
             effects: first.effects,
             events: 1,
-            since: Some(Tick(0)),
         };
         Self {
             engine,
@@ -140,12 +139,11 @@ impl Pipeline {
 
     fn apply(&mut self, now: Now, event: Event) {
         let step = self.engine.apply(now, event);
-        self.gather(now, step);
+        self.gather(step);
     }
 
-    fn gather(&mut self, now: Now, step: Step) {
+    fn gather(&mut self, step: Step) {
         self.gathered.events = self.gathered.events.saturating_add(1);
-        self.gathered.since.get_or_insert(now.tick);
         self.gathered.records.extend(step.commit);
         self.gathered.effects.extend(step.effects);
     }
@@ -169,7 +167,8 @@ impl Pipeline {
                 records: Arc::clone(&written.records),
             });
         }
-        if self.written.is_none() && self.is_ripe(now) {
+        // Nobody waits for more to come: what comes while this is written goes into the next one.
+        if self.written.is_none() && self.gathered.events > 0 {
             self.write(&mut actions);
         }
         actions
@@ -199,7 +198,7 @@ impl Pipeline {
                 self.heard.remove(ear);
             }
             let step = self.engine.take(now, event);
-            self.gather(now, step);
+            self.gather(step);
             any = true;
         }
         any
@@ -216,14 +215,6 @@ impl Pipeline {
             self.gathered.effects = others;
             actions.push(Action::Do(reads));
         }
-    }
-
-    /// Whether what is gathered is to be written now: it has waited long enough, or there is much of it.
-    fn is_ripe(&self, now: Now) -> bool {
-        let full = self.gathered.events >= limits::BATCH_EVENTS_MAX;
-        full || self.gathered.since.is_some_and(|since| {
-            now.tick.since(since) >= limits::BATCH_WAIT || self.gathered.records.is_empty()
-        })
     }
 
     fn write(&mut self, actions: &mut Vec<Action>) {
@@ -288,11 +279,8 @@ impl Pipeline {
             self.engine.next_deadline()
         };
         let again = self.written.as_ref().and_then(|written| written.again);
-        let ripe = if self.written.is_none() {
-            self.gathered.since.map(|since| since + limits::BATCH_WAIT)
-        } else {
-            None
-        };
+        // What is gathered while nothing is written is written at once.
+        let ripe = (self.written.is_none() && self.gathered.events > 0).then_some(Tick(0));
         [engine, again, ripe].into_iter().flatten().min()
     }
 
@@ -303,7 +291,7 @@ impl Pipeline {
 
     /// Whether everything that was decided is durable and done.
     pub fn is_idle(&self) -> bool {
-        self.written.is_none() && self.gathered.since.is_none() && self.waiting.is_empty()
+        self.written.is_none() && self.gathered.events == 0 && self.waiting.is_empty()
     }
 
     /// The engine, to look at.

@@ -8,14 +8,19 @@ use crate::{
     store::StoreError,
     writing::Writing,
 };
-use std::time::Duration;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 use svcwatch_core::{
     effect::{Effect, Fact},
     event::Event,
     limits,
     pipeline::{Action, BatchId},
 };
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 /// How often the two clocks are compared.
 const COMPARE_CLOCKS: Duration = Duration::from_secs(1);
@@ -75,7 +80,10 @@ impl Loop {
     pub(crate) async fn happened(&mut self, event: Event) {
         self.push(event);
         for _ in 1..limits::BATCH_EVENTS_MAX {
-            let Ok(event) = timeout(Duration::ZERO, self.parts.performer.next()).await else {
+            let mut next = pin!(self.parts.performer.next());
+            // One look, without a timer: those tick no finer than milliseconds.
+            let Poll::Ready(event) = poll_fn(|look| Poll::Ready(next.as_mut().poll(look))).await
+            else {
                 return;
             };
             self.push(event);

@@ -158,3 +158,22 @@ pub const EAR_RETRY_FIRST: Span = Span::seconds(1);
 pub const EAR_RETRY_MAX: Span = Span::minutes(5);
 /// How long a host that refuses or does not know registrations is not asked again over the same session.
 pub const EAR_REFUSED_WAIT: Span = Span::hours(6);
+
+/// Services that are being started on one host at once, at most.
+pub const ACTS_PER_HOST_MAX: usize = 1;
+/// Services that are being started at once in all, at most.
+pub const ACTS_MAX: usize = 16;
+/// How long a try may take until it is given up and nobody knows what it came to. Whoever carries it out ends it before.
+pub const ACT_MAX: Span = Span::minutes(20);
+/// The longest pause between two tries for one service, unless its plan asks for a longer one.
+pub const REMEDY_PAUSE_MAX: Span = Span::hours(1);
+/// How often the pause between two tries is doubled, at most.
+pub const REMEDY_DOUBLINGS_MAX: u32 = 16;
+/// Tries for one incident that a plan may ask for, at most.
+pub const REMEDY_ATTEMPTS_MAX: u32 = 100;
+/// Tries that a budget may allow, at most.
+pub const BUDGET_ACTS_MAX: u32 = 1_000;
+/// The longest time of a budget. Tries are remembered for so long.
+pub const BUDGET_WITHIN_MAX: Span = Span::hours(7 * 24);
+/// Tries for its incident that a notice tells, at most: the newest.
+pub const REMEDY_LINES_MAX: usize = 10;

@@ -5,6 +5,7 @@ use crate::{
     id::{DeliveryKey, IncidentId, Name},
     observe::{HostFault, Observation, ServiceConfig},
     plan::{Plan, Times},
+    remedy::{ActId, Outcome},
     silence::{SilenceId, SilenceRow},
     time::Span,
 };
@@ -40,6 +41,15 @@ pub enum Event {
         host: Name,
         /// What was read; services that vanished meanwhile are left out.
         services: Result<Vec<ServiceConfig>, HostFault>,
+    },
+    /// A try to start a service again has ended.
+    Acted {
+        /// Which.
+        act: ActId,
+        /// How.
+        outcome: Outcome,
+        /// What happened, in one sentence for people, without a stop, without secrets.
+        text: String,
     },
     /// A delivery was rendered for its first try.
     Rendered {

@@ -139,6 +139,20 @@ impl Incidents {
         services.cloned().chain(own).collect()
     }
 
+    /// The services of a host that have an open incident.
+    pub fn services_of<'a>(&'a self, host: &'a Name) -> impl Iterator<Item = &'a Name> {
+        let first = Subject::Service {
+            host: host.clone(),
+            service: "".into(),
+        };
+        self.open
+            .range(first..)
+            .map_while(move |(subject, _)| match subject {
+                Subject::Service { host: of, service } if of == host => Some(service),
+                _ => None,
+            })
+    }
+
     /// Notes that the end of an incident is to be told when nothing covers it any more.
     pub fn owe_end(&mut self, row: IncidentRow) {
         self.owed_ends.insert(row.subject.clone(), row);

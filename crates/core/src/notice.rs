@@ -4,6 +4,7 @@ use crate::{
     id::{IncidentId, Name, Subject},
     observe::{ServiceDetails, StartType, State},
     plan::{Labels, Wanted},
+    remedy::RemedyTold,
     time::Wall,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -79,6 +80,8 @@ words! {
         ProtocolError = "protocol_error",
         /// A host was booted and some of its services did not come back.
         AfterBoot = "after_boot",
+        /// A service is not started again because what may be tried was tried.
+        RemedyBudgetUsed = "remedy_budget_used",
         /// Somebody tries whether notices arrive.
         Test = "test",
     }
@@ -98,6 +101,7 @@ impl ToldEvent {
             | Self::AccountPaused
             | Self::WrongHost
             | Self::AfterBoot
+            | Self::RemedyBudgetUsed
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
             Self::Restarted
@@ -194,6 +198,8 @@ pub struct Notice {
     pub service_exit_code: Option<u32>,
     /// Why, in one sentence for people.
     pub cause: Option<String>,
+    /// What was tried to start the service again, oldest first, at most [`crate::limits::REMEDY_LINES_MAX`].
+    pub remedy: Vec<RemedyTold>,
     /// Labels of the host and the service.
     pub labels: Labels,
     /// The incident; none for tests and summaries.
@@ -231,6 +237,7 @@ impl Notice {
             exit_code: None,
             service_exit_code: None,
             cause: None,
+            remedy: Vec::new(),
             labels: Arc::from([]),
             incident: None,
             merged: Vec::new(),

@@ -122,6 +122,7 @@ impl Pipeline {
             Event::ConfigRead { .. }
             | Event::Stirred { .. }
             | Event::Heard { .. }
+            | Event::Acted { .. }
             | Event::Rendered { .. }
             | Event::Settled { .. }
             | Event::Acknowledge { .. }

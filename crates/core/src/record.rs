@@ -5,6 +5,7 @@ use crate::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{Notice, Severity, ToldEvent, Why},
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
+    remedy::RemedyRow,
     silence::SilenceRow,
     time::Wall,
 };
@@ -41,6 +42,8 @@ pub enum Record {
     Feed(FeedRow),
     /// What is known of a service of a group. Key: group and service.
     Group(GroupRow),
+    /// A try to start a service again. Key: its id.
+    Remedy(RemedyRow),
 }
 
 /// What is known of a target: a service on a host.
@@ -414,6 +417,9 @@ pub struct Restored {
     pub silences: Vec<SilenceRow>,
     /// Services of groups, removed ones too.
     pub groups: Vec<GroupRow>,
+    /// Tries to start services again: those that are not older than [`crate::limits::BUDGET_WITHIN_MAX`] before the
+    /// newest one, those of open incidents and those that have not ended; oldest first.
+    pub remedies: Vec<RemedyRow>,
     /// How far the feeds are. The engine decides nothing by it.
     pub feeds: Vec<FeedRow>,
 }

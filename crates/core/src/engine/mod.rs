@@ -17,6 +17,7 @@ mod observed;
 mod opened;
 mod probing;
 mod reload;
+mod remedied;
 mod restarts;
 mod restore;
 mod service;
@@ -46,6 +47,7 @@ use crate::{
     outbox::{Outbox, Signal},
     plan::Plan,
     record::{Acknowledged, HostRow, Record},
+    remedy::Tries,
     schedule::Schedule,
     silence::Mutes,
     time::{Now, Tick},
@@ -82,6 +84,10 @@ pub struct Engine {
     mutes: Mutes,
     /// Hosts that shut down and boot.
     night: Night,
+    /// What was tried to start services again.
+    remedies: Tries,
+    /// Hosts of which something may be to be started again, for another reason than a reading.
+    unremedied: BTreeSet<Name>,
     /// Hosts that can be read again: what a mute held back of their services is judged anew.
     recovered: Vec<Name>,
     /// Hosts of which nothing was shown yet since the start, or that are to be shown anew.
@@ -130,6 +136,9 @@ impl Engine {
             Event::ConfigRead { host, services } => {
                 self.config_read(now, &host, services, &mut step);
             }
+            Event::Acted { act, outcome, text } => {
+                self.acted(now, &act, outcome, &text, &mut step);
+            }
             Event::Rendered { delivery, payload } => {
                 let signal = self.outbox.rendered(now, &delivery, payload, &mut step);
                 self.signalled(now, signal, &mut step);
@@ -168,7 +177,9 @@ impl Engine {
         if self.first_look.is_over(now.tick) {
             self.tell_first_look(now, step);
         }
+        self.give_up_acts(now, step);
         if !self.stopping {
+            self.look_for_remedies(now);
             self.begin_probes(now, step);
         }
         let overdue = self.outbox.take_overdue();
@@ -195,6 +206,7 @@ impl Engine {
             self.incidents.deadline(),
             self.night.deadline(),
             self.first_look.deadline(),
+            self.remedies.deadline(),
             probes,
             sends,
             logons,

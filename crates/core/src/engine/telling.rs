@@ -45,6 +45,10 @@ impl Engine {
         let mut notice = Notice::new(kind, incident.event, at, subject.clone(), seq);
         notice.severity = incident.severity;
         notice.cause.clone_from(&incident.cause);
+        if let (Some(host), Some(service)) = (subject.host(), subject.service()) {
+            let key = (host.clone(), service.clone());
+            notice.remedy = self.remedies.told(&key, &incident.id);
+        }
         notice.incident = Some(IncidentRef {
             id: incident.id.clone(),
             opened_at: incident.opened_at,
@@ -169,6 +173,9 @@ impl Engine {
         incident.row.reminded_at = Some(now.wall);
         incident.reminded = now.tick;
         self.note_muted(subject, None, None, step);
+        if let Some(host) = subject.host() {
+            self.remedy_soon(host);
+        }
     }
 
     /// Tells of an open incident to everyone who is to know.

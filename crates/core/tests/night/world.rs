@@ -100,6 +100,7 @@ fn entry(service: &str) -> EntryPlan {
         changes: false,
         noise: None,
         counted: false,
+        remedy: None,
         recovery: false,
         instant: false,
         friendly_name: None,
@@ -292,6 +293,7 @@ impl World {
                 Effect::Forget { .. }
                 | Effect::Listen { .. }
                 | Effect::StopListening { .. }
+                | Effect::Act(_)
                 | Effect::Show(_)
                 | Effect::Note(_) => {}
             }

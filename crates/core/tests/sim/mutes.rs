@@ -206,7 +206,7 @@ impl Oracle {
     }
 
     /// What surely mutes a subject in the whole of this window.
-    fn surely_muted(
+    pub(crate) fn surely_muted(
         &self,
         store: &Store,
         window: Window,

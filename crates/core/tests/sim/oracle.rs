@@ -75,6 +75,8 @@ pub(crate) struct Oracle {
     pub(crate) logons: Logons,
     /// Boots.
     pub(crate) boots: Boots,
+    /// Tries to start services.
+    pub(crate) acts: crate::remedies::Acts,
     /// What the batch that is being written says of changes.
     pub(crate) changes: Written,
     /// When the monitor died.
@@ -152,6 +154,7 @@ impl Oracle {
         self.changes_written(store, window, record);
         match record {
             Record::Incident(row) => self.judge_incident(store, window, row),
+            Record::Remedy(row) => self.judge_remedy(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
             Record::Host(row) => {
                 self.judge_booted(store, row);

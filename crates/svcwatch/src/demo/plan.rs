@@ -224,6 +224,7 @@ fn entry(selector: Selector, required: bool) -> EntryPlan {
         instant: false,
         required,
         counted: false,
+        remedy: None,
         recovery: false,
         friendly_name: None,
         severity: None,

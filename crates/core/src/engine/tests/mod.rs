@@ -29,6 +29,7 @@ mod boots;
 mod grouped;
 mod heard;
 mod muted;
+mod remedied;
 mod restarts;
 mod selection;
 mod stirred;
@@ -64,6 +65,7 @@ fn entry(name: &str) -> EntryPlan {
         instant: false,
         required: true,
         counted: false,
+        remedy: None,
         recovery: false,
         stopped_ok: StoppedOk::Never,
         changes: false,
@@ -232,7 +234,7 @@ impl Story {
                 Effect::StopListening { ear, .. } => {
                     self.ears.retain(|(_, known)| *known != ear);
                 }
-                Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
+                Effect::Forget { .. } | Effect::Act(_) | Effect::Show(_) | Effect::Note(_) => {}
             }
         }
     }

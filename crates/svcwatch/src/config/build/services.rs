@@ -67,6 +67,7 @@ fn entry(
     Some(EntryPlan {
         required,
         counted: false,
+        remedy: None,
         recovery: fields.word("for") == RECOVERY,
         stopped_ok,
         changes: fields.word("changes") == "told",

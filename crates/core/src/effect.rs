@@ -1,6 +1,8 @@
 //! What goes out, once the records of the same step are durable.
 
 use crate::{
+    cause::Cause,
+    evidence::GatherRequest,
     hearing::{EarId, Turn},
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{Notice, ToldEvent, Why},
@@ -34,6 +36,9 @@ pub enum Effect {
         /// The services, by key name.
         services: Vec<Name>,
     },
+    /// Ask a host over its kept session about services that are not as expected. Answered by exactly one
+    /// [`crate::event::Event::Gathered`].
+    Gather(GatherRequest),
     /// Close the session with a host that is not watched any more.
     Forget {
         /// The host.
@@ -99,6 +104,7 @@ impl Effect {
         match self {
             Self::Probe(_)
             | Self::ReadConfig { .. }
+            | Self::Gather(_)
             | Self::Forget { .. }
             | Self::Listen { .. }
             | Self::StopListening { .. } => true,
@@ -217,6 +223,17 @@ pub enum Fact {
         subject: Subject,
         /// With what.
         event: ToldEvent,
+    },
+    /// What is known of why a service is not as expected.
+    Explained {
+        /// The incident.
+        incident: IncidentId,
+        /// Of which service.
+        subject: Subject,
+        /// The cause.
+        cause: Cause,
+        /// Whether its host was asked and answered in time.
+        answered: bool,
     },
     /// Something was not told.
     Dropped {

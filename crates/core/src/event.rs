@@ -1,6 +1,7 @@
 //! What comes in.
 
 use crate::{
+    evidence::{GatherId, Gathered},
     hearing::{EarId, News},
     id::{DeliveryKey, IncidentId, Name},
     observe::{HostFault, Observation, ServiceConfig},
@@ -50,6 +51,15 @@ pub enum Event {
         outcome: Outcome,
         /// What happened, in one sentence for people, without a stop, without secrets.
         text: String,
+    },
+    /// A host was asked about services that are not as expected, and has answered.
+    Gathered {
+        /// The host.
+        host: Name,
+        /// Which asking.
+        gather: GatherId,
+        /// What it answered; a service that it said nothing of is left out.
+        found: Vec<Gathered>,
     },
     /// A delivery was rendered for its first try.
     Rendered {

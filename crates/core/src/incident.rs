@@ -173,6 +173,16 @@ impl Incidents {
         self.owed_ends.remove(subject)
     }
 
+    /// Holds an incident until another time than before.
+    pub fn hold(&mut self, now: Now, subject: &Subject, at: Tick) {
+        self.release(subject);
+        if let Some(incident) = self.open.get_mut(subject) {
+            incident.row.held_until = Some(now.wall_of(at));
+            incident.held_until = Some(at);
+            self.agenda.insert((at, subject.clone()));
+        }
+    }
+
     /// Ends the hold of an incident.
     pub fn release(&mut self, subject: &Subject) {
         if let Some(incident) = self.open.get_mut(subject) {

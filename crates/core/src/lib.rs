@@ -33,6 +33,7 @@ pub mod command_line;
 pub mod effect;
 pub mod engine;
 pub mod event;
+pub mod evidence;
 pub mod first_look;
 pub mod glob;
 pub mod group;

@@ -159,6 +159,22 @@ pub const EAR_RETRY_MAX: Span = Span::minutes(5);
 /// How long a host that refuses or does not know registrations is not asked again over the same session.
 pub const EAR_REFUSED_WAIT: Span = Span::hours(6);
 
+/// Hosts about which somebody waits for evidence, at most; what comes besides is explained by its reading alone.
+pub const GATHER_HOSTS_MAX: usize = 5_000;
+/// Services of one host that wait for evidence, at most.
+pub const GATHER_WAITING_PER_HOST: usize = 64;
+/// Services about which one host is asked at once, at most.
+pub const GATHERED_AT_ONCE: usize = 16;
+/// Clues of one kind that are kept, at most.
+pub const CLUES_OF_A_KIND: usize = 20;
+/// Characters of a clue that are kept.
+pub const CLUE_CHARACTERS_MAX: usize = 500;
+/// Lines of history that are looked at for what changed, at most.
+pub const CLUE_HISTORY_MAX: usize = 50;
+/// How long before an incident opened the events may be that are about it: a service that ended is read only at the next
+/// round. In milliseconds.
+pub const EVENTS_BEFORE: i64 = 15 * 60 * 1_000;
+
 /// Services that are being started on one host at once, at most.
 pub const ACTS_PER_HOST_MAX: usize = 1;
 /// Services that are being started at once in all, at most.

@@ -1,6 +1,7 @@
 //! What is to be told.
 
 use crate::{
+    evidence::Evidence,
     id::{IncidentId, Name, Subject},
     observe::{ServiceDetails, StartType, State},
     plan::{Labels, Wanted},
@@ -200,6 +201,8 @@ pub struct Notice {
     pub cause: Option<String>,
     /// What was tried to start the service again, oldest first, at most [`crate::limits::REMEDY_LINES_MAX`].
     pub remedy: Vec<RemedyTold>,
+    /// What was found out about why, as far as it may be told.
+    pub evidence: Option<Arc<Evidence>>,
     /// Labels of the host and the service.
     pub labels: Labels,
     /// The incident; none for tests and summaries.
@@ -238,6 +241,7 @@ impl Notice {
             service_exit_code: None,
             cause: None,
             remedy: Vec::new(),
+            evidence: None,
             labels: Arc::from([]),
             incident: None,
             merged: Vec::new(),

@@ -120,6 +120,7 @@ impl Pipeline {
             Event::Tick => return,
             // The carrier's own bounds on deliveries and requests keep these few.
             Event::ConfigRead { .. }
+            | Event::Gathered { .. }
             | Event::Stirred { .. }
             | Event::Heard { .. }
             | Event::Acted { .. }

@@ -1,6 +1,7 @@
 //! What is to be watched and told: the checked configuration, as core needs it.
 
 use crate::{
+    evidence::EvidencePlan,
     glob::Glob,
     id::Name,
     noise::Noise,
@@ -34,6 +35,8 @@ pub struct Plan {
     pub maintenance: Vec<MaintenancePlan>,
     /// Whether nothing is heard at once, whatever the entries say.
     pub instant_off: bool,
+    /// How evidence is gathered; nothing where it is not.
+    pub evidence: Option<EvidencePlan>,
     /// Services that are counted over several hosts; group and service together are unique.
     pub groups: Vec<Arc<GroupPlan>>,
 }

@@ -102,6 +102,8 @@ words! {
         ChangeForgotten = "change_forgotten",
         /// A service whose start type changes is not watched any more by the entry that selected it.
         SelectionForgotten = "selection_forgotten",
+        /// An opening waits for what its host has to say however long that takes.
+        EvidenceHoldsBack = "evidence_holds_back",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
         /// A service is started again however often that was tried.

@@ -2,6 +2,7 @@
 //! What is stored is not what is used: the store keeps these rows in a versioned form of its own.
 
 use crate::{
+    evidence::Evidence,
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{Notice, Severity, ToldEvent, Why},
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
@@ -228,6 +229,8 @@ pub struct IncidentRow {
     pub acknowledged: Option<Acknowledged>,
     /// Why, in one sentence.
     pub cause: Option<String>,
+    /// What was found out about why.
+    pub evidence: Option<Arc<Evidence>>,
     /// The state before it opened.
     pub previous_state: Option<State>,
     /// Whether its opening has passed its hold and was routed.

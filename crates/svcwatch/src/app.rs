@@ -138,6 +138,7 @@ impl App {
         let plan = Arc::new(config.plan(clock::wall()));
         let (engine, first) = Engine::restore(restored, &plan, clock::now());
         let mut performer = Performer::new(Reach::new(&config), destinations, Arc::clone(&logons));
+        performer.remember_by(Arc::clone(&store));
         performer.count_fallbacks_in(shown.facts.fallbacks());
         let wanted = Arc::clone(performer.wanted());
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod dest;
 mod ending;
 pub mod engine;
+pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod feed;

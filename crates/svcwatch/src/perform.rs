@@ -3,7 +3,9 @@
 
 use crate::{
     dest::sender::{Destinations, Fallbacks, Senders},
+    evidence::Gatherer,
     probe::{Access, Ears, Prober},
+    store::AnyStore,
     wanted::Wanted,
     wiring::{self, Logons, Reach},
 };
@@ -11,6 +13,7 @@ use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 use svcwatch_core::{
     effect::{Effect, ProbeRequest},
     event::{Event, Verdict},
+    evidence::GatherRequest,
     id::Name,
     observe::{Fault, HostFault, Logon, Observation, Outcome},
     time::{Now, Span},
@@ -35,6 +38,7 @@ const STIRS_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct Performer {
     prober: Arc<Prober>,
+    gatherer: Gatherer,
     senders: Senders,
     reach: Arc<Reach>,
     logons: Arc<Logons>,
@@ -52,8 +56,10 @@ impl Performer {
     /// Begins with no session.
     pub fn new(reach: Reach, destinations: Destinations, logons: Arc<Logons>) -> Self {
         let (stirs_in, stirs) = mpsc::channel(STIRS_MAX);
+        let prober = Arc::new(Prober::new().that_hears(stirs_in));
         Self {
-            prober: Arc::new(Prober::new().that_hears(stirs_in)),
+            gatherer: Gatherer::new(Arc::clone(&prober)),
+            prober,
             senders: Senders::new(destinations),
             reach: Arc::new(reach),
             logons,
@@ -63,6 +69,11 @@ impl Performer {
             stirs,
             ears: Ears::default(),
         }
+    }
+
+    /// From now on knows what is remembered of services when it asks why they are not as expected.
+    pub fn remember_by(&mut self, store: Arc<AnyStore>) {
+        self.gatherer = self.gatherer.clone().that_remembers(store);
     }
 
     /// From now on counts the templates that are not used there.
@@ -95,6 +106,7 @@ impl Performer {
         match effect {
             Effect::Probe(request) => self.probe(request),
             Effect::ReadConfig { host, services } => self.read_config(host, services),
+            Effect::Gather(request) => self.gather(request),
             Effect::Forget { host } => self.forget(host),
             Effect::Listen { host, service, ear } => {
                 self.ears.begin(&self.prober, host, service, ear);
@@ -210,14 +222,15 @@ impl Performer {
             Arc::clone(&self.wanted),
         );
         self.spawn(limit, Some(Event::Observed(instead)), async move {
-            let observation = match access_of(&reach, &logons, &request).await {
-                Ok(access) => {
-                    let observation = Box::pin(prober.check(&request, &access)).await;
-                    note_refusals(&reach, &logons, &observation);
-                    observation
-                }
-                Err((fault, cause)) => not_read(&request, fault, &cause),
-            };
+            let observation =
+                match access_of(&reach, &logons, &request.host, request.may_log_on).await {
+                    Ok(access) => {
+                        let observation = Box::pin(prober.check(&request, &access)).await;
+                        note_refusals(&reach, &logons, &observation);
+                        observation
+                    }
+                    Err((fault, cause)) => not_read(&request, fault, &cause),
+                };
             wanted.observed(&observation);
             Some(Event::Observed(observation))
         });
@@ -245,6 +258,33 @@ impl Performer {
         });
     }
 
+    fn gather(&mut self, request: GatherRequest) {
+        let limit = Duration::from_millis(request.timeout.0) + GRACE;
+        let answer = |found| Event::Gathered {
+            host: request.host.clone(),
+            gather: request.gather,
+            found,
+        };
+        let instead = answer(Vec::new());
+        let (gatherer, reach, logons) = (
+            self.gatherer.clone(),
+            Arc::clone(&self.reach),
+            Arc::clone(&self.logons),
+        );
+        self.spawn(limit, Some(instead), async move {
+            let access = async {
+                let access = access_of(&reach, &logons, &request.host, true).await;
+                access.map_err(|(_, cause)| cause)
+            };
+            let found = Box::pin(gatherer.gather(&request, access)).await;
+            Some(Event::Gathered {
+                host: request.host,
+                gather: request.gather,
+                found,
+            })
+        });
+    }
+
     fn forget(&mut self, host: Name) {
         let prober = Arc::clone(&self.prober);
         self.spawn(SHORT, None, async move {
@@ -258,7 +298,8 @@ impl Performer {
 async fn access_of(
     reach: &Arc<Reach>,
     logons: &Arc<Logons>,
-    request: &ProbeRequest,
+    host: &Name,
+    may_log_on: bool,
 ) -> Result<Access, (Fault, String)> {
     let gone = || {
         (
@@ -266,11 +307,11 @@ async fn access_of(
             "the host is not in the configuration any more".to_owned(),
         )
     };
-    let connection = reach.connection(&request.host).ok_or_else(gone)?;
+    let connection = reach.connection(host).ok_or_else(gone)?;
     let Some((account, credential)) = reach.credential(connection) else {
         return Ok(wiring::access(connection, None, None));
     };
-    if !request.may_log_on {
+    if !may_log_on {
         return Ok(wiring::access(connection, Some(credential), None));
     }
     let (logons, account, of_account) = (Arc::clone(logons), account.clone(), credential.clone());

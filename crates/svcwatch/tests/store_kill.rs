@@ -67,6 +67,7 @@ fn delivery(batch: u64) -> Record {
         exit_code: None,
         service_exit_code: None,
         cause: None,
+        evidence: None,
         labels: Arc::from([]),
         incident: None,
         merged: Vec::new(),

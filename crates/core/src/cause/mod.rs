@@ -52,6 +52,28 @@ words! {
     }
 }
 
+impl Cause {
+    /// The cause as a sentence begins; nothing where it is not known.
+    pub const fn in_words(self) -> Option<&'static str> {
+        Some(match self {
+            Self::StoppedCleanly => "stopped without an error",
+            Self::EndedUnexpectedly => "ended unexpectedly",
+            Self::Crashed => "crashed",
+            Self::EndedWithCode => "ended with an error",
+            Self::FailedToStart => "failed to start",
+            Self::LogonFailed => "its account could not be logged on",
+            Self::DependencyFailed => "what it depends on did not start",
+            Self::StartDisabled => "its start is disabled",
+            Self::DependencyDown => "what it depends on does not run",
+            Self::Uninstalled => "not installed",
+            Self::HostRebooted => "its host was restarted",
+            Self::Unreachable => "its host cannot be reached",
+            Self::Denied => "we may not see it",
+            Self::Unknown => return None,
+        })
+    }
+}
+
 /// What was seen of the service last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
@@ -98,6 +120,21 @@ pub struct Facts {
     pub rebooted: bool,
     /// What the log says of it, the newest first, of the time of its end.
     pub told: Vec<Told>,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            seen: Seen::Service(State::Unknown),
+            exit_code: None,
+            service_exit_code: None,
+            process_gone: false,
+            start_type: None,
+            dependencies_down: Vec::new(),
+            rebooted: false,
+            told: Vec::new(),
+        }
+    }
 }
 
 /// A cause and what it rests on.

@@ -315,7 +315,13 @@ impl Engine {
         }
     }
 
-    fn configured(&mut self, now: Now, name: &Name, services: &[ServiceConfig], step: &mut Step) {
+    pub(super) fn configured(
+        &mut self,
+        now: Now,
+        name: &Name,
+        services: &[ServiceConfig],
+        step: &mut Step,
+    ) {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };

@@ -8,6 +8,7 @@ mod boots;
 mod changed;
 mod explain;
 mod explain_group;
+mod gathering;
 mod grouped;
 mod hearing;
 mod informed;
@@ -36,6 +37,7 @@ use crate::{
     account::Account,
     effect::{Effect, Fact, Step},
     event::Event,
+    evidence,
     first_look::FirstLook,
     group::Groups,
     host::Host,
@@ -80,6 +82,8 @@ pub struct Engine {
     /// Configurations of services, once for all hosts.
     details: BTreeSet<Arc<ServiceDetails>>,
     first_look: FirstLook,
+    /// Who is to be asked why services are not as expected.
+    evidence: evidence::Queue,
     /// What is not told for a while.
     mutes: Mutes,
     /// Hosts that shut down and boot.
@@ -139,6 +143,11 @@ impl Engine {
             Event::Acted { act, outcome, text } => {
                 self.acted(now, &act, outcome, &text, &mut step);
             }
+            Event::Gathered {
+                host,
+                gather,
+                found,
+            } => self.gathered(now, &host, gather, &found, &mut step),
             Event::Rendered { delivery, payload } => {
                 let signal = self.outbox.rendered(now, &delivery, payload, &mut step);
                 self.signalled(now, signal, &mut step);
@@ -177,8 +186,10 @@ impl Engine {
         if self.first_look.is_over(now.tick) {
             self.tell_first_look(now, step);
         }
+        self.give_up_gathering(now, step);
         self.give_up_acts(now, step);
         if !self.stopping {
+            self.begin_gathering(now, step);
             self.look_for_remedies(now);
             self.begin_probes(now, step);
         }
@@ -207,6 +218,7 @@ impl Engine {
             self.night.deadline(),
             self.first_look.deadline(),
             self.remedies.deadline(),
+            self.evidence.deadline(),
             probes,
             sends,
             logons,

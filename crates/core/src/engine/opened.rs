@@ -112,13 +112,15 @@ impl Engine {
         } else {
             self.hold_in_night(now, subject, event, hold)
         };
+        let id = IncidentId::new(self.store, subject, seq);
+        let (evidence, hold) = self.look_into(now, subject, &id, (first_look, hold));
         let held_until = if let Ruling::Wait(at) = hold {
             Some(now.wall_of(at))
         } else {
             None
         };
         let row = IncidentRow {
-            id: IncidentId::new(self.store, subject, seq),
+            id,
             subject: subject.clone(),
             seq,
             event,
@@ -127,6 +129,7 @@ impl Engine {
             resolved_at: None,
             acknowledged: None,
             cause,
+            evidence,
             previous_state,
             told: false,
             held_until,
@@ -206,6 +209,10 @@ impl Engine {
             incident.row.cause = cause;
         }
         let (told, muted) = (incident.row.told, incident.row.muted.is_some());
+        self.look_anew(now, subject);
+        let Some(incident) = self.incidents.of(subject) else {
+            return;
+        };
         step.commit.push(Record::Incident(incident.row.clone()));
         // What is not told yet is told with its newest word.
         if told {

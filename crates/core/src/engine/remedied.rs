@@ -10,7 +10,6 @@ use crate::{
     host::Host,
     id::{Name, Subject},
     notice::{Kind, ToldEvent},
-    observe::State,
     planted::{self, Planted},
     policy::recovery,
     record::{HistoryRow, Record},
@@ -174,10 +173,12 @@ impl Engine {
 
     fn incident_to_remedy(&self, key: &Key) -> Option<Incident> {
         let incident = self.incidents.of(&subject_of(key))?;
+        let evidence = incident.row.evidence.as_ref();
+        let found = evidence.filter(|evidence| evidence.complete);
         Some(Incident {
             told: incident.row.told,
             held_until: incident.held_until,
-            cause: self.known_cause(key),
+            cause: found.map_or(Known::NotYet, |evidence| Known::Cause(evidence.cause)),
             past: self.remedies.past(key, &incident.row.id),
         })
     }
@@ -370,27 +371,5 @@ impl Engine {
         };
         step.commit.push(Record::History(history));
         self.inform(now, &subject, event, (Some(cause), None), step);
-    }
-
-    /// What is known of why a service is not as expected.
-    fn known_cause(&self, key: &Key) -> Known {
-        let target = self.hosts.get(&key.0).and_then(|host| {
-            let target = host.targets.get(host.find(&key.1)?)?;
-            Some(&target.row)
-        });
-        let Some(row) = target.filter(|row| row.state == State::Stopped) else {
-            return Known::NotYet;
-        };
-        let facts = crate::cause::Facts {
-            seen: crate::cause::Seen::Service(row.state),
-            exit_code: row.exit_code,
-            service_exit_code: row.service_exit_code,
-            process_gone: false,
-            start_type: row.start_type,
-            dependencies_down: Vec::new(),
-            rebooted: false,
-            told: Vec::new(),
-        };
-        Known::Cause(crate::cause::find(&facts).cause)
     }
 }

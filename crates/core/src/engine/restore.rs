@@ -4,6 +4,7 @@ use super::Engine;
 use crate::{
     account::Account,
     effect::Step,
+    evidence::Queue,
     first_look::FirstLook,
     group::Groups,
     host::Host,
@@ -65,6 +66,7 @@ impl Engine {
             names: BTreeSet::new(),
             details: BTreeSet::new(),
             first_look: FirstLook::default(),
+            evidence: Queue::default(),
             mutes: Mutes::restored(if planted::is(Planted::SilencesForgotten) {
                 Vec::new()
             } else {

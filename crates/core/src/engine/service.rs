@@ -75,10 +75,13 @@ impl Engine {
         let Some(entry) = host.plan.services.get(target.entry) else {
             return;
         };
+        let code = target.row.exit_code;
         let seen = target.see(now, sight, entry, stuck_after, host.boot.starting_until);
         let muted = target.muted(entry);
         let service = target.row.service.clone();
         let first_look = target.first_look;
+        // What a plan acts upon is the cause of the last end, not of the one that the incident began with.
+        let ended_anew = entry.remedy.is_some() && target.row.exit_code != code;
         let gone = matches!(seen.changed_from, Some(Some(_))) && target.row.state == State::Missing;
         let cause = cause(target, entry);
         let subject = Subject::Service {
@@ -114,11 +117,23 @@ impl Engine {
             None => {
                 if gone {
                     self.vanished(now, host_name, &service, step);
+                } else if open && ended_anew {
+                    self.look_anew(now, &subject);
+                    self.write_incident(&subject, step);
+                } else if open {
+                    self.look_again(now, &subject);
                 }
             }
         }
         if seen.changed_from.is_some() || turn.is_some() || seen.dirty {
             self.show_service(host_name, &service, step);
+        }
+    }
+
+    /// Writes the open incident of a subject as it is now.
+    fn write_incident(&self, subject: &Subject, step: &mut Step) {
+        if let Some(incident) = self.incidents.of(subject) {
+            step.commit.push(Record::Incident(incident.row.clone()));
         }
     }
 

@@ -45,6 +45,10 @@ impl Engine {
         let mut notice = Notice::new(kind, incident.event, at, subject.clone(), seq);
         notice.severity = incident.severity;
         notice.cause.clone_from(&incident.cause);
+        if let Some(evidence) = &incident.evidence {
+            notice.cause = notice.cause.or_else(|| evidence.sentence());
+            notice.evidence = Some(Arc::new(evidence.for_destinations()));
+        }
         if let (Some(host), Some(service)) = (subject.host(), subject.service()) {
             let key = (host.clone(), service.clone());
             notice.remedy = self.remedies.told(&key, &incident.id);
@@ -229,6 +233,7 @@ impl Engine {
         };
         notice.event = event;
         notice.cause = None;
+        notice.evidence = None;
         self.tell_end_to_all(now, &Arc::new(notice), step);
     }
 

@@ -140,6 +140,7 @@ fn plan() -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         instant_off: false,
+        evidence: None,
         maintenance: Vec::new(),
         groups: Vec::new(),
     }
@@ -291,6 +292,7 @@ impl World {
                     self.queue.insert((self.now + 50, self.queued), event);
                 }
                 Effect::Forget { .. }
+                | Effect::Gather(_)
                 | Effect::Listen { .. }
                 | Effect::StopListening { .. }
                 | Effect::Act(_)

@@ -51,6 +51,7 @@ impl World {
                 let services = self.machines[machine].config(self.now, &services);
                 self.tell(Event::ConfigRead { host, services });
             }
+            Item::Gathered(request) => self.gathered(&request),
             Item::Stirs(host) => self.stirred(&host),
             Item::StirIsOver(host, heard) => self.judge_stir(&host, heard),
             Item::Ear(turn) => self.turn_ear(turn),

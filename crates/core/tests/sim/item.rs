@@ -4,6 +4,7 @@ use crate::{instant::Turn, ledger::End};
 use std::sync::Arc;
 use svcwatch_core::{
     effect::{ActRequest, ProbeRequest},
+    evidence::GatherRequest,
     id::{DeliveryKey, Name},
     observe::{Observation, ProbeId},
     pipeline::BatchId,
@@ -37,6 +38,8 @@ pub(crate) enum Item {
     Ear(Turn),
     /// The configuration of services was read.
     Config(Name, Vec<Name>),
+    /// A host says why services are not as expected.
+    Gathered(GatherRequest),
     /// The monitor hears that something happened at a host.
     Stirs(Name),
     /// What was heard of a host then has had it read by now.
@@ -69,6 +72,7 @@ impl Item {
             | Self::LateProbe(_)
             | Self::GiveUp(..)
             | Self::Config(..)
+            | Self::Gathered(_)
             | Self::Stirs(_)
             | Self::StirIsOver(..)
             | Self::Ear(_)

@@ -29,6 +29,7 @@ mod oracle;
 mod oracle_tests;
 mod perform;
 mod readings;
+mod reasons;
 mod recoveries;
 mod remedies;
 mod rng;

@@ -153,7 +153,10 @@ impl Oracle {
     pub(crate) fn before_write(&mut self, store: &Store, window: Window, record: &Record) {
         self.changes_written(store, window, record);
         match record {
-            Record::Incident(row) => self.judge_incident(store, window, row),
+            Record::Incident(row) => {
+                self.judge_hold(row);
+                self.judge_incident(store, window, row);
+            }
             Record::Remedy(row) => self.judge_remedy(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
             Record::Host(row) => {

@@ -194,6 +194,7 @@ fn incident(subject: &Subject, seq: u64, event: ToldEvent) -> IncidentRow {
         resolved_at: None,
         acknowledged: None,
         cause: None,
+        evidence: None,
         previous_state: None,
         told: true,
         held_until: None,

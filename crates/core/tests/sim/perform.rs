@@ -30,6 +30,7 @@ impl World {
                 let wait = self.chance[0].between(1, 100);
                 self.later(self.now + wait, Item::Config(host, services));
             }
+            Effect::Gather(request) => self.gather(request),
             Effect::Forget { host } => {
                 self.oracle.logons.begun.remove(&host);
                 self.ears.forget(&host);

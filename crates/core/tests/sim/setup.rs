@@ -129,6 +129,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
             },
         ]),
         instant_off: false,
+        evidence: None,
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
         groups: Vec::new(),
     };
@@ -165,6 +166,7 @@ fn furnished(seed: u64, mut setup: Setup) -> Setup {
     crate::remedies::gather(seed, &mut setup);
     crate::instant::with_instant(seed, &mut setup);
     boots(&mut Rng::new(seed, 9), &mut setup);
+    crate::reasons::with_reasons(seed, &mut setup);
     setup
 }
 

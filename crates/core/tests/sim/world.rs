@@ -131,6 +131,8 @@ pub(crate) struct World {
     next_scan: u64,
     /// Who tells of changes.
     pub(crate) ears: Ears,
+    /// Hosts that are asked for reasons, each with until when.
+    pub(crate) asked_why: BTreeMap<Name, u64>,
     /// Chance of machines, of destinations, of the store, and of crashes.
     pub(crate) chance: [Rng; 4],
     /// How many events the monitor was given.
@@ -233,6 +235,7 @@ impl World {
             queued: 0,
             next_scan: SCAN,
             ears: Ears::new(seed),
+            asked_why: BTreeMap::new(),
             chance: [3, 4, 5, 6].map(|purpose| Rng::new(seed, purpose)),
             events: 0,
             aloud: false,
@@ -388,6 +391,7 @@ impl World {
         self.tick_zero = self.chance[3].between(1, HOUR);
         let clocks = self.clocks();
         let (engine, first) = Engine::restore(self.store.restored(), &self.plan, clocks);
+        self.asked_why.clear();
         self.monitor = Some(Pipeline::new(engine, first));
     }
 

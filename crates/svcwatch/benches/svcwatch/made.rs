@@ -81,6 +81,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         notices: NoticePlan::default(),
         stuck_after: StuckAfter::default(),
         instant_off: false,
+        evidence: None,
         maintenance: Vec::new(),
         groups: Vec::new(),
     }

@@ -5,7 +5,7 @@
 
 /// Shapes and the keys that they will have.
 const KEYS: &[(&str, &[&str])] = &[
-    ("config", &["evidence", "remedy", "templates"]),
+    ("config", &["remedy", "templates"]),
     ("probe", &["allow"]),
     ("probe_module", &["credentials"]),
     ("credential", &["acting"]),

@@ -174,6 +174,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         }],
         routes: Vec::new(),
         instant_off: false,
+        evidence: None,
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
         groups: Vec::new(),

@@ -4,6 +4,7 @@
 use crate::dest::{Context, text};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use svcwatch_core::{
+    evidence::Clue,
     id::{DeliveryKey, IncidentId, Name},
     notice::{GroupSeen, Item, Merged, Notice, ToldEvent},
     observe::{StartType, State},
@@ -33,7 +34,8 @@ struct Body<'a> {
     exit_code: Option<u32>,
     service_exit_code: Option<u32>,
     cause: Option<&'a str>,
-    evidence: [&'a str; 0],
+    cause_kind: Option<&'static str>,
+    evidence: Vec<ClueBody<'a>>,
     labels: Labels<'a>,
     incident: Option<Incident<'a>>,
     merged: Vec<MergedBody<'a>>,
@@ -49,6 +51,13 @@ struct Incident<'a> {
     id: &'a str,
     opened_at: String,
     url: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ClueBody<'a> {
+    kind: &'static str,
+    at: Option<String>,
+    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -226,7 +235,14 @@ fn body<'a>(key: &'a DeliveryKey, notice: &'a Notice, context: &Context, lines: 
         exit_code: notice.exit_code,
         service_exit_code: notice.service_exit_code,
         cause: notice.cause.as_deref(),
-        evidence: [],
+        cause_kind: notice.evidence.as_ref().map(|one| one.cause.as_str()),
+        evidence: notice
+            .evidence
+            .iter()
+            .flat_map(|evidence| &evidence.clues)
+            .take(lines)
+            .map(clue)
+            .collect(),
         labels: Labels(&notice.labels),
         incident: notice.incident.as_ref().map(|incident| Incident {
             id: incident.id.as_str(),
@@ -239,6 +255,14 @@ fn body<'a>(key: &'a DeliveryKey, notice: &'a Notice, context: &Context, lines: 
         counts: Counts(&notice.counts),
         text: text::sentences(notice, link.as_deref()),
         runbook: context.runbook_url(notice),
+    }
+}
+
+fn clue(clue: &Clue) -> ClueBody<'_> {
+    ClueBody {
+        kind: clue.kind.as_str(),
+        at: clue.at.map(text::rfc3339),
+        text: &clue.text,
     }
 }
 

@@ -388,6 +388,7 @@ pub fn test_notice(now: Wall) -> Notice {
         exit_code: None,
         service_exit_code: None,
         cause: None,
+        evidence: None,
         labels: Arc::from([]),
         incident: None,
         merged: Vec::new(),

@@ -1,6 +1,8 @@
 //! The metrics of the program itself. All series of closed lists are there with 0 from the start.
 
-use super::{Build, feeds::FeedMetrics, instant::InstantMetrics, lists::ListMetrics};
+use super::{
+    Build, causes::CauseMetrics, feeds::FeedMetrics, instant::InstantMetrics, lists::ListMetrics,
+};
 use crate::dest::sender::Fallbacks;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -68,6 +70,8 @@ pub(super) struct Metrics {
     pub(super) fallbacks: Fallbacks,
     pub(super) feeds: FeedMetrics,
     pub(super) instant: InstantMetrics,
+    /// Why services were not as expected.
+    pub(super) causes: CauseMetrics,
     pub(super) lists: ListMetrics,
     pub(super) accounts_paused: Gauge,
     pub(super) late_acknowledgements: Counter,
@@ -95,6 +99,7 @@ impl Metrics {
             fallbacks: Fallbacks::default(),
             feeds: FeedMetrics::default(),
             instant: InstantMetrics::new(),
+            causes: CauseMetrics::new(),
             lists: ListMetrics::default(),
             accounts_paused: Gauge::default(),
             late_acknowledgements: Counter::default(),
@@ -189,6 +194,7 @@ impl Metrics {
         );
         self.feeds.register(registry);
         self.instant.register(registry);
+        self.causes.register(registry);
         self.lists.register(registry);
         registry.register(
             "svcwatch_accounts_paused",

@@ -5,6 +5,7 @@
 //! there with 0 from the start, so that a rate over them is right from the first event on. What is wrong stands in
 //! the log field `error`.
 
+mod causes;
 mod feeds;
 mod instant;
 mod lists;
@@ -111,6 +112,7 @@ impl Facts {
             } => self.attempted(delivery, destination, result, answer),
             Fact::LateAnswer { host } => self.late_answer(host),
             Fact::Ear { .. } => self.metrics.instant.note(fact),
+            Fact::Explained { .. } => self.metrics.causes.note(fact),
             Fact::AccountPaused { account, paused } => self.account_paused(account, *paused),
             Fact::ShuttingDown { host } => {
                 tracing::info!(host = %host, "host is shutting down");

@@ -34,6 +34,7 @@ fn incident(event: ToldEvent, resolved: bool) -> Record {
         resolved_at: resolved.then_some(Wall(2)),
         acknowledged: None,
         cause: None,
+        evidence: None,
         previous_state: None,
         told: true,
         held_until: None,

@@ -13,6 +13,13 @@ pub(super) const LOGS: [&str; 2] = ["System", "Application"];
 const MANAGER: &str = "Service Control Manager";
 const MANAGER_EVENTS: std::ops::RangeInclusive<u32> = 7000..=7045;
 
+/// Who reports that a process crashed, and the number of the event. Its first string is the file of the process; where
+/// several services share one, with the name of the service behind it.
+const CRASHES: &str = "Application Error";
+const CRASH_EVENT: u32 = 1000;
+/// The file that many services share.
+const SHARED: &str = "svchost.exe";
+
 /// How many lines are kept, and how long their strings may be, in characters.
 const LINES: usize = 20;
 const STRINGS: usize = 8;
@@ -47,6 +54,8 @@ pub struct EventsAsked {
     pub display_name: Option<String>,
     /// Further names under which it reports events itself.
     pub sources: Vec<String>,
+    /// The file that it runs, by which reports of crashes name it.
+    pub executable: Option<String>,
     /// From when on, in seconds since 1970-01-01T00:00:00Z.
     pub since: u32,
 }
@@ -58,6 +67,7 @@ impl EventsAsked {
             service: String::new(),
             display_name: None,
             sources: Vec::new(),
+            executable: None,
             since: u32::MAX,
         }
     }
@@ -95,6 +105,17 @@ impl EventLine {
     /// Whether the service control manager reported it.
     pub fn is_of_manager(&self) -> bool {
         self.source.eq_ignore_ascii_case(MANAGER) && MANAGER_EVENTS.contains(&self.id)
+    }
+
+    /// Whether the reporter of crashes reported it.
+    pub fn is_of_crash(&self) -> bool {
+        self.source.eq_ignore_ascii_case(CRASHES) && self.id == CRASH_EVENT
+    }
+
+    /// The exception of a crash, where the report names it: its seventh string, in hexadecimal.
+    pub fn exception(&self) -> Option<u32> {
+        let text = self.strings.get(6).filter(|_| self.is_of_crash())?;
+        u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
     }
 
     /// What it says, where the service control manager reported it: to be read behind the name of the service.
@@ -207,7 +228,20 @@ impl<'a> Sieve<'a> {
                     .iter()
                     .any(|string| self.names.contains(&string.to_lowercase()));
         }
+        if record.source.eq_ignore_ascii_case(CRASHES) {
+            return record.code() == CRASH_EVENT && self.crashed(record);
+        }
         self.sources.contains(&record.source.to_lowercase())
+    }
+
+    /// Whether a report of a crash is about the process of the service.
+    fn crashed(&self, record: &EventRecord) -> bool {
+        let (Some(file), Some(ours)) = (record.strings.first(), &self.asked.executable) else {
+            return false;
+        };
+        let (file, ours) = (file.to_lowercase(), ours.to_lowercase());
+        let shared = format!("{ours}_{}", self.asked.service.to_lowercase());
+        file == shared || (file == ours && ours != SHARED)
     }
 
     /// The newest lines of all logs.
@@ -260,6 +294,7 @@ mod tests {
             service: "Spooler".into(),
             display_name: Some("Print Spooler".into()),
             sources: vec!["Microsoft-Windows-PrintService".into()],
+            executable: Some("spoolsv.exe".into()),
             since: 0,
         }
     }
@@ -301,6 +336,10 @@ mod tests {
         assert!(!kept(&record(MANAGER, 7046, &["Print Spooler"])));
         assert!(!kept(&record("Other", 7034, &["Print Spooler"])));
         assert!(!kept(&record(MANAGER, 7009, &["30000", "Other"])));
+        assert!(kept(&record(CRASHES, 1000, &["SPOOLSV.EXE", "1"])));
+        assert!(kept(&record(CRASHES, 1000, &["spoolsv.exe_Spooler"])));
+        assert!(!kept(&record(CRASHES, 1000, &["spoolsv.exe_Fax"])));
+        assert!(!kept(&record(CRASHES, 1001, &["spoolsv.exe"])));
     }
 
     #[test]

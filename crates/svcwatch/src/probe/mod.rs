@@ -237,18 +237,29 @@ impl Prober {
         let mut kept = timeout_at(deadline, slot.lock())
             .await
             .map_err(|_| busy())?;
-        let Some(mut session) = kept.take() else {
-            let cause = "no session with the host is open".to_owned();
-            return Err(HostFault {
-                fault: Fault::Unreachable,
-                cause,
-                refusal: None,
-            });
-        };
+        let mut session = kept.take().ok_or_else(no_session)?;
         match Box::pin(session.read_config(services, deadline)).await {
             Ok(configs) => {
                 *kept = Some(session);
                 Ok(configs)
+            }
+            Err(failure) => Err(failure.fault),
+        }
+    }
+
+    /// Reads a host's services once more, over the kept session only. A failure ends the session, and the next check opens
+    /// another.
+    pub async fn look(&self, host: &Name, timeout: Span) -> Result<HostReading, HostFault> {
+        let deadline = Instant::now() + Duration::from_millis(timeout.0);
+        let slot = self.slot(host);
+        let mut kept = timeout_at(deadline, slot.lock())
+            .await
+            .map_err(|_| busy())?;
+        let mut session = kept.take().ok_or_else(no_session)?;
+        match Box::pin(session.check(&[], deadline)).await {
+            Ok(reading) => {
+                *kept = Some(session);
+                Ok(reading)
             }
             Err(failure) => Err(failure.fault),
         }
@@ -454,6 +465,15 @@ impl Prober {
             Err(_) if !logon.accepted => Err(refused),
             opened => opened,
         }
+    }
+}
+
+/// What is told where only a kept session may be used and there is none.
+fn no_session() -> HostFault {
+    HostFault {
+        fault: Fault::Unreachable,
+        cause: "no session with the host is open".to_owned(),
+        refusal: None,
     }
 }
 

@@ -4,6 +4,8 @@ use super::samples::STORE;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use std::sync::Arc;
 use svcwatch_core::{
+    cause::Cause,
+    evidence::{Clue, ClueKind, Evidence},
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{GroupSeen, IncidentRef, Item, Kind, Merged, Notice, Severity, ToldEvent, Why},
     observe::{FailureAction, FailureActions, Fault, Refusal, ServiceDetails, StartType, State},
@@ -131,12 +133,22 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_evidence()(
+        (cause, complete) in (select(Cause::ALL), any::<bool>()),
+        clues in vec((select(ClueKind::ALL), option::of(any_wall()), any_text(), any::<bool>()), 0..3),
+    ) -> Evidence {
+        let clues = clues.into_iter().map(|(kind, at, text, told)| Clue { kind, at, text, told });
+        Evidence { cause, clues: clues.collect(), complete }
+    }
+}
+
+prop_compose! {
     fn any_incident()(
         (subject, seq) in (any_subject(), 0_u64..4),
         (event, severity) in (select(ToldEvent::ALL), select(Severity::ALL)),
         (opened_at, resolved_at) in (any_wall(), option::of(any_wall())),
         acknowledged in option::of((any_text(), any_wall(), any_text())),
-        cause in option::of(any_text()),
+        (cause, evidence) in (option::of(any_text()), option::of(any_evidence())),
         previous_state in option::of(select(State::ALL)),
         (told, first_look) in any::<(bool, bool)>(),
         (held_until, reminded_at) in (option::of(any_wall()), option::of(any_wall())),
@@ -146,7 +158,7 @@ prop_compose! {
             id: IncidentId::new(STORE, &subject, seq),
             subject, seq, event, severity, opened_at, resolved_at,
             acknowledged: acknowledged.map(|(by, at, note)| Acknowledged { by, at, note }),
-            cause, previous_state, told, held_until, reminded_at, first_look,
+            cause, evidence: evidence.map(Arc::new), previous_state, told, held_until, reminded_at, first_look,
             muted, untold,
         }
     }
@@ -272,7 +284,7 @@ prop_compose! {
         start_type in option::of(select(StartType::ALL)),
         details in option::of(any_details()),
         (exit_code, service_exit_code) in any::<(Option<u32>, Option<u32>)>(),
-        cause in option::of(any_text()),
+        (cause, evidence) in (option::of(any_text()), option::of(any_evidence())),
         labels in vec((any_text(), any_text()), 0..3),
         incident in option::of((any_incident_id(), any_wall())),
         (merged, items) in (vec(any_merged(), 0..3), vec(any_item(), 0..3)),
@@ -281,7 +293,8 @@ prop_compose! {
     ) -> Notice {
         Notice {
             kind, event, at, severity, subject, site, display_name, friendly_name, state, previous_state, since,
-            start_type, details: details.map(Arc::new), exit_code, service_exit_code, cause, labels: labels.into(),
+            start_type, details: details.map(Arc::new), exit_code, service_exit_code, cause,
+            evidence: evidence.map(Arc::new), labels: labels.into(),
             incident: incident.map(|(id, opened_at)| IncidentRef { id, opened_at }),
             merged, group: group.map(Arc::new), items, counts, seq,
         }

@@ -5,6 +5,7 @@
 //! Everything here blocks; asynchronous callers use [`Writer::write`] and [`ask`].
 
 mod error;
+mod evidence;
 mod matcher;
 mod memory;
 mod notice;

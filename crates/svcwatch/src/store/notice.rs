@@ -1,6 +1,7 @@
 //! Notices and the details of services as they are stored: JSON. A notice has a version of its own: fields that are not
 //! known are skipped, and fields that are missing are unknown.
 
+use super::evidence::StoredEvidence;
 use super::record::{SubjectParts, event, kind, severity, start_type, state, subject};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, sync::Arc};
@@ -46,6 +47,8 @@ struct StoredNotice<'a> {
     service_exit_code: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cause: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evidence: Option<StoredEvidence<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -255,6 +258,7 @@ impl<'a> StoredNotice<'a> {
             exit_code: notice.exit_code,
             service_exit_code: notice.service_exit_code,
             cause: notice.cause.as_deref().map(text),
+            evidence: notice.evidence.as_deref().map(StoredEvidence::of),
             labels: notice
                 .labels
                 .iter()
@@ -321,6 +325,7 @@ impl<'a> StoredNotice<'a> {
             exit_code: self.exit_code,
             service_exit_code: self.service_exit_code,
             cause: self.cause.map(Cow::into_owned),
+            evidence: self.evidence.map(|evidence| Arc::new(evidence.used())),
             labels: self
                 .labels
                 .into_iter()

@@ -124,6 +124,7 @@ pub(super) fn incident_row(host: &str, name: &str, number: u64) -> IncidentRow {
         resolved_at: None,
         acknowledged: None,
         cause: None,
+        evidence: None,
         previous_state: Some(State::Running),
         told: true,
         held_until: None,
@@ -175,6 +176,7 @@ pub(super) fn notice(host: &str, name: &str, number: u64) -> Notice {
         exit_code: Some(1_067),
         service_exit_code: None,
         cause: Some("ended by itself".to_owned()),
+        evidence: None,
         labels: Arc::from([("team".to_owned(), "print \"ops\"\n".to_owned())]),
         incident: Some(IncidentRef {
             id: IncidentId::new(STORE, &service(host, name), number),

@@ -8,7 +8,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use svcwatch_core::{plan::Labels, record::HistoryRow, view::HostView};
+use svcwatch_core::{evidence::Clue, plan::Labels, record::HistoryRow, view::HostView};
 
 pub use super::explanation::{Explanation, ExplanationLine};
 
@@ -113,8 +113,33 @@ pub struct IncidentItem {
     pub acknowledged: Option<AcknowledgedItem>,
     /// Why, in one sentence.
     pub cause: Option<String>,
+    /// The same as a word of the list in docs/evidence.md; none where nothing is known of it.
+    pub cause_kind: Option<String>,
+    /// What was found out about it.
+    pub evidence: Vec<ClueItem>,
     /// How many deliveries belong to it.
     pub deliveries: u64,
+}
+
+/// One thing that was found out about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClueItem {
+    /// What it is about, as a word of the list in docs/evidence.md.
+    pub kind: String,
+    /// When, where it is about a moment.
+    pub at: Option<String>,
+    /// It, for people.
+    pub text: String,
+}
+
+impl From<&Clue> for ClueItem {
+    fn from(clue: &Clue) -> Self {
+        Self {
+            kind: clue.kind.as_str().to_owned(),
+            at: clue.at.map(rfc3339),
+            text: clue.text.clone(),
+        }
+    }
 }
 
 /// A try of a delivery.
@@ -261,7 +286,19 @@ impl From<IncidentRead> for IncidentItem {
                 at: rfc3339(taken.at),
                 note: taken.note,
             }),
-            cause: incident.cause,
+            cause: incident
+                .cause
+                .or_else(|| incident.evidence.as_ref()?.sentence()),
+            cause_kind: incident
+                .evidence
+                .as_ref()
+                .map(|evidence| evidence.cause.as_str().to_owned()),
+            evidence: incident
+                .evidence
+                .iter()
+                .flat_map(|evidence| &evidence.clues)
+                .map(ClueItem::from)
+                .collect(),
             deliveries,
         }
     }
@@ -398,6 +435,7 @@ mod tests {
             resolved_at: None,
             acknowledged: None,
             cause: None,
+            evidence: None,
             previous_state: Some(State::Running),
             told: true,
             held_until: None,

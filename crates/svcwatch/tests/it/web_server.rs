@@ -377,6 +377,7 @@ fn incident(seq: u64, resolved: bool) -> IncidentRow {
         resolved_at: resolved.then_some(Wall(BEGIN + 60_000)),
         acknowledged: None,
         cause: None,
+        evidence: None,
         previous_state: Some(State::Running),
         told: true,
         held_until: None,
@@ -406,6 +407,7 @@ fn delivery(seq: u64, destination: &str, state: DeliveryState) -> DeliveryRow {
         exit_code: None,
         service_exit_code: None,
         cause: None,
+        evidence: None,
         labels: Arc::from([]),
         incident: Some(IncidentRef {
             id: id.clone(),

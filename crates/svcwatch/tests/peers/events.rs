@@ -76,6 +76,7 @@ fn now() -> u32 {
 
 fn asked(since: u32) -> EventsAsked {
     EventsAsked {
+        executable: None,
         service: "Spooler".into(),
         display_name: Some("Print Spooler".into()),
         sources: Vec::new(),

@@ -117,6 +117,11 @@ impl Watch {
                         verdict: Verdict::Delivered,
                         answer: String::new(),
                     },
+                    Effect::Gather(request) => Event::Gathered {
+                        host: request.host,
+                        gather: request.gather,
+                        found: Vec::new(),
+                    },
                     Effect::Forget { .. }
                     | Effect::Listen { .. }
                     | Effect::StopListening { .. }

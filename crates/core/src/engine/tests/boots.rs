@@ -238,6 +238,7 @@ fn a_boot_grace_goes_on_after_a_restart_of_ours() {
         told: Vec::new(),
         deliver: true,
         configs: Vec::new(),
+        asked: Vec::new(),
     };
     again.take(step);
     again.pass(Span::minutes(7), &boot_list(2, None, &LACKS_B));

@@ -301,6 +301,7 @@ fn a_restart_forgets_nothing_of_a_group() {
             ears: Vec::new(),
             told: Vec::new(),
             configs: Vec::new(),
+            asked: Vec::new(),
             deliver: true,
         };
         again.take(step);

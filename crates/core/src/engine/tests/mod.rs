@@ -4,6 +4,7 @@ use super::Engine;
 use crate::{
     effect::{Effect, Step},
     event::{Event, Verdict},
+    evidence::GatherRequest,
     hearing::EarId,
     id::{Name, StoreId},
     notice::{Kind, Notice, ToldEvent},
@@ -29,6 +30,7 @@ mod boots;
 mod grouped;
 mod heard;
 mod muted;
+mod reasons;
 mod remedied;
 mod restarts;
 mod selection;
@@ -47,6 +49,8 @@ struct Story {
     ears: Vec<(Name, EarId)>,
     /// How services are set up, where not as [`config`] says.
     configs: Vec<ServiceConfig>,
+    /// What hosts are asked for to explain their services, not answered yet.
+    asked: Vec<GatherRequest>,
 }
 
 fn at(milliseconds: u64) -> Now {
@@ -108,6 +112,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         stuck_after: StuckAfter::default(),
         maintenance: Vec::new(),
         instant_off: false,
+        evidence: None,
         groups: Vec::new(),
     }
 }
@@ -177,6 +182,7 @@ impl Story {
             deliver: true,
             ears: Vec::new(),
             configs: Vec::new(),
+            asked: Vec::new(),
         };
         story.take(step);
         story
@@ -230,6 +236,7 @@ impl Story {
                         .collect());
                     self.apply(Event::ConfigRead { host, services });
                 }
+                Effect::Gather(request) => self.asked.push(request),
                 Effect::Listen { service, ear, .. } => self.ears.push((service, ear)),
                 Effect::StopListening { ear, .. } => {
                     self.ears.retain(|(_, known)| *known != ear);

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use svcwatch_core::evidence::{EvidencePlan, Late, LogUse};
 use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::later::Occurrences;
@@ -36,7 +37,7 @@ use super::problem::{Notes, Position, Problems, quoted};
 use super::scalar::Plain;
 use super::settings::{Config, Modules, usual_modules};
 use super::source::SecretSource;
-use super::tables::{CONFIG, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
+use super::tables::{CONFIG, EVIDENCE, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
 use super::text::{self, Form};
 use super::tree::{Node, Value};
 use crate::clock;
@@ -321,6 +322,18 @@ fn notices_of(root: &Node) -> NoticePlan {
     }
 }
 
+/// How evidence is gathered.
+fn evidence_of(root: &Node) -> Option<EvidencePlan> {
+    let evidence = Fields::new(root.get("evidence"), &EVIDENCE);
+    evidence.switch("gather").then(|| EvidencePlan {
+        wait: evidence.duration("wait"),
+        deadline: evidence.duration("deadline"),
+        hosts_at_once: evidence.whole("hosts_at_once").unwrap_or(16),
+        log: LogUse::parse(evidence.word("event_log")).unwrap_or(LogUse::Off),
+        late: Late::parse(evidence.word("late")).unwrap_or(Late::Store),
+    })
+}
+
 /// Builds the config; it may be used only where no problem was found.
 pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
     let mut build = Build {
@@ -363,6 +376,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             notices: notices_of(root),
             maintenance,
             instant_off: !top.switch("instant"),
+            evidence: evidence_of(root),
             groups,
             stuck_after: stuck_after_of(root),
         },

@@ -4,6 +4,7 @@
 
 mod chat;
 mod destinations;
+mod evidence;
 mod feeds;
 mod hosts;
 mod maintenance;
@@ -14,6 +15,7 @@ pub(crate) use self::chat::{
 pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
+pub(crate) use self::evidence::EVIDENCE;
 pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
 pub(crate) use self::hosts::{
     CREDENTIAL, DEFAULTS, GROUP, GROUP_EXPECT, HOST, HOSTS_FROM, SECRET, SERVICE,
@@ -127,6 +129,12 @@ pub(crate) static CONFIG: Shape = Shape {
             Kind::Map(&STUCK_AFTER),
             "",
             "How long a pending state may make no progress, or three of its own wait hints if that is longer.",
+        ),
+        optional(
+            "evidence",
+            Kind::Map(&EVIDENCE),
+            "",
+            "What is found out about why a service is not as expected.",
         ),
         optional(
             "noise",

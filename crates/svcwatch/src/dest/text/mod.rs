@@ -3,6 +3,7 @@
 use crate::dest::{clean, codes};
 use jiff::{Timestamp, tz::TimeZone};
 use svcwatch_core::{
+    evidence::ClueKind,
     id::Subject,
     limits,
     notice::{GroupSeen, Item, Kind, Notice, ToldEvent},
@@ -12,6 +13,8 @@ use svcwatch_core::{
 
 /// Lines of a summary that stand in the running text; mails list more of them.
 const ITEMS_IN_TEXT: usize = 10;
+/// Things that were found out that are told in one text, at most.
+const FOUND_IN_TEXT: usize = 6;
 
 /// A moment for programs: RFC 3339 in UTC with milliseconds. Moments before 1970 or beyond 9999 are cut there.
 pub fn rfc3339(wall: Wall) -> String {
@@ -340,6 +343,7 @@ pub fn details(notice: &Notice) -> Vec<String> {
         let cause = clean::line(cause, limits::CAUSE_CHARACTERS_MAX);
         sentences.push(format!("Cause: {}.", cause.trim_end_matches('.')));
     }
+    sentences.extend(found(notice));
     if let Some(group) = notice.group.as_deref() {
         sentences.push(format!(
             "Expected on {} of its hosts, seen running on {}: {}.",
@@ -384,6 +388,38 @@ pub fn details(notice: &Notice) -> Vec<String> {
         sentences.push(format!("In all: {}.", counts.join(", ")));
     }
     sentences
+}
+
+/// What was found out besides the cause, a sentence for each, the most telling first. What other fields of the notice
+/// say is left out.
+fn found(notice: &Notice) -> Vec<String> {
+    const TELLING: [ClueKind; 7] = [
+        ClueKind::Event,
+        ClueKind::Changed,
+        ClueKind::Because,
+        ClueKind::Boot,
+        ClueKind::Process,
+        ClueKind::Dependency,
+        ClueKind::Dependent,
+    ];
+    let Some(evidence) = notice.evidence.as_deref() else {
+        return Vec::new();
+    };
+    let told = notice.cause.as_deref().unwrap_or_default();
+    let clues = TELLING.iter().flat_map(|kind| {
+        let of_kind = evidence.clues.iter().filter(move |clue| clue.kind == *kind);
+        of_kind.filter(|clue| !told.contains(clue.text.as_str()))
+    });
+    let sentences = clues.take(FOUND_IN_TEXT).map(|clue| {
+        let text = clean::line(&clue.text, limits::CAUSE_CHARACTERS_MAX);
+        let text = text.trim_end_matches('.');
+        match (clue.kind, clue.at) {
+            (ClueKind::Event, Some(at)) => format!("Event log, {}: {text}.", moment(at)),
+            (ClueKind::Changed, Some(at)) => format!("Changed, {}: {text}.", moment(at)),
+            _ => format!("Found: {text}."),
+        }
+    });
+    sentences.collect()
 }
 
 /// The exit code of a stop in words; none where nothing stopped or the host did not tell it.

@@ -3,6 +3,7 @@
 //! A row that this version cannot use (a subject of an unknown kind, a notice that does not parse) is left out and said
 //! in the log; it stays in the database for the version that can.
 
+use crate::store::evidence::evidence_of_json;
 use crate::store::matcher::matcher_of_json;
 use crate::store::notice::{details_of_json, notice_of_json};
 use crate::store::record::{
@@ -12,6 +13,7 @@ use crate::store::record::{
 use rusqlite::{Connection, Row};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
+    evidence::Evidence,
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{ToldEvent, Why},
     observe::{ServiceDetails, State},
@@ -43,7 +45,7 @@ pub(super) const INCIDENT: &str = concat!(
     subject_columns!(),
     ", i.id, i.seq, i.event, i.severity, i.opened_at, i.resolved_at, i.acknowledged_by, i.acknowledged_at,
     i.acknowledged_note, i.cause, i.previous_state, i.told, i.held_until, i.reminded_at, i.number, i.first_look,
-    i.muted, i.untold"
+    i.muted, i.untold, i.evidence"
 );
 pub(super) const SILENCE: &str =
     "id, matcher, author, comment, from_at, until_at, ended_at, ended_by";
@@ -223,6 +225,18 @@ fn acknowledged(row: &Row<'_>) -> rusqlite::Result<Option<Acknowledged>> {
     })
 }
 
+/// What was found out about an incident; evidence that cannot be read is as good as none.
+fn evidence(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<Arc<Evidence>>> {
+    let json: Option<String> = row.get(place)?;
+    Ok(json.and_then(|json| match evidence_of_json(&json) {
+        Ok(evidence) => Some(evidence),
+        Err(error) => {
+            tracing::warn!(error = %error, "stored evidence cannot be used and is left out");
+            None
+        }
+    }))
+}
+
 pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Option<(u64, IncidentRow)>> {
     let Some(subject) = about(row)? else {
         return Ok(None);
@@ -243,6 +257,7 @@ pub(super) fn incident(row: &Row<'_>) -> rusqlite::Result<Option<(u64, IncidentR
         first_look: row.get(18)?,
         muted: meaning(row, 19, muted)?,
         untold: meaning(row, 20, |word| event(word, &subject))?,
+        evidence: evidence(row, 21)?,
         subject,
     };
     Ok(Some((number(row, 17)?, found)))

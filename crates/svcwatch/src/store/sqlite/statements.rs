@@ -19,11 +19,12 @@ pub(super) const SILENCE: &str = "INSERT OR REPLACE INTO silence (id, matcher, a
 
 pub(super) const INCIDENT: &str = "INSERT INTO incident (id, subject, seq, event, severity, opened_at, resolved_at, acknowledged_by,
         acknowledged_at, acknowledged_note, cause, previous_state, told, held_until, reminded_at, first_look, muted,
-        untold)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+        untold, evidence)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
     ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, seq = excluded.seq, event = excluded.event,
         severity = excluded.severity, opened_at = excluded.opened_at, resolved_at = excluded.resolved_at,
         acknowledged_by = excluded.acknowledged_by, acknowledged_at = excluded.acknowledged_at,
         acknowledged_note = excluded.acknowledged_note, cause = excluded.cause, previous_state = excluded.previous_state,
         told = excluded.told, held_until = excluded.held_until, reminded_at = excluded.reminded_at,
-        first_look = excluded.first_look, muted = excluded.muted, untold = excluded.untold";
+        first_look = excluded.first_look, muted = excluded.muted, untold = excluded.untold,
+        evidence = excluded.evidence";

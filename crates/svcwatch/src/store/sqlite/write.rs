@@ -1,6 +1,7 @@
 //! Writing rows: each by its natural key, so that writing it again changes nothing.
 
 use super::statements::{GROUP, INCIDENT, SILENCE, TARGET};
+use crate::store::evidence::evidence_to_json;
 use crate::store::matcher::matcher_to_json;
 use crate::store::notice::{details_to_json, notice_to_json};
 use crate::store::record::{
@@ -276,6 +277,7 @@ impl Batch<'_> {
     fn incident(&mut self, row: &IncidentRow) -> rusqlite::Result<()> {
         let subject = self.subject(&row.subject)?;
         let acknowledged = row.acknowledged.as_ref();
+        let evidence = row.evidence.as_deref().map(evidence_to_json).transpose();
         self.run(
             INCIDENT,
             params![
@@ -297,6 +299,7 @@ impl Batch<'_> {
                 row.first_look,
                 row.muted.map(Why::as_str),
                 row.untold.map(ToldEvent::as_str),
+                evidence.map_err(unstorable)?,
             ],
         )
     }

@@ -202,6 +202,7 @@ fn read(odd: Odd, from: u32, request: &ReadEventLog, next: &mut Option<u32>) -> 
 
 fn asked(since: u32) -> EventsAsked {
     EventsAsked {
+        executable: None,
         service: "Spooler".into(),
         display_name: Some("Print Spooler".into()),
         sources: Vec::new(),

@@ -15,8 +15,9 @@ pub(super) const APPLICATION_ID: i64 = 0x5356_4357;
 pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[form_1, form_2, form_3, form_4, form_5, form_6, form_7];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    form_1, form_2, form_3, form_4, form_5, form_6, form_7, form_8,
+];
 
 /// The newest form.
 pub(super) fn newest() -> i64 {
@@ -104,6 +105,12 @@ CREATE TABLE details (
 ) STRICT;
 ALTER TABLE target ADD COLUMN details INTEGER;
 ";
+
+/// What was found out about incidents.
+fn form_8(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    // JSON.
+    step.execute_batch("ALTER TABLE incident ADD COLUMN evidence TEXT")
+}
 
 /// What is known of a host's last boot, and of the next one.
 fn form_7(step: &Transaction<'_>) -> rusqlite::Result<()> {

@@ -1,0 +1,280 @@
+//! Stories of reasons: hosts that are asked why a service is not as expected.
+
+use super::{Story, host, list, plan, reading};
+use crate::{
+    cause::{Cause, Told},
+    event::Event,
+    evidence::{ClueKind, EvidencePlan, Gathered, Late, LogLine, LogUse},
+    notice::{Kind, ToldEvent},
+    observe::{HostReading, Outcome, ServiceReading, State},
+    plan::{HostPlan, Plan},
+    record::Record,
+    time::{Span, Wall},
+};
+use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+
+const EVIDENCE: EvidencePlan = EvidencePlan {
+    wait: Span(500),
+    deadline: Span::seconds(10),
+    hosts_at_once: 2,
+    log: LogUse::Store,
+    late: Late::Store,
+};
+
+fn asking(evidence: EvidencePlan, settle: Span, hosts: &[(&str, &[&str])]) -> Story {
+    let hosts = hosts.iter().map(|(name, services)| HostPlan {
+        settle,
+        ..host(name, services)
+    });
+    Story::new(Plan {
+        evidence: Some(evidence),
+        ..plan(hosts.collect())
+    })
+}
+
+fn ended(names: &[&str], exit_code: u32) -> Outcome {
+    let services = names.iter().map(|name| {
+        let mut reading = reading(State::Stopped);
+        reading.exit_code = Some(exit_code);
+        ServiceReading {
+            name: (*name).to_string(),
+            display_name: (*name).to_string(),
+            reading,
+        }
+    });
+    Outcome::Read(HostReading {
+        services: services.collect(),
+        ..HostReading::default()
+    })
+}
+
+/// Lets a service run, then end with 1067, and nothing more than that happen.
+fn stops(story: &mut Story) {
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    let begun = story.asked.len();
+    let end = story.now + 60_000;
+    while story.asked.len() == begun && story.now < end {
+        story.pass(Span(100), &ended(&["Spooler"], 1067));
+    }
+}
+
+fn crashed(request_service: &str) -> Gathered {
+    Gathered {
+        log: vec![LogLine {
+            at: Wall(1_700_000_000_000),
+            from: "Application 1000 Application Error".to_string(),
+            meaning: Some("its process crashed".to_string()),
+            strings: vec!["token=hunter2".to_string()],
+            proves: Some(Told::Crash {
+                exception: Some(0xc000_0005),
+            }),
+        }],
+        dependencies: vec![("RpcSs".to_string(), Some(State::Running))],
+        dependents: vec![("Fax".to_string(), State::Stopped)],
+        ..Gathered::nothing(request_service.into())
+    }
+}
+
+fn answer(story: &mut Story, found: Vec<Gathered>) {
+    let request = story.asked.remove(0);
+    story.apply(Event::Gathered {
+        host: request.host,
+        gather: request.gather,
+        found,
+    });
+}
+
+#[test]
+fn an_opening_goes_out_with_what_its_host_says_as_soon_as_it_says_it() {
+    let mut story = asking(EVIDENCE, Span::ZERO, &[("srv01", &["Spooler"])]);
+    stops(&mut story);
+    assert_eq!(story.words(), [], "it waits for its host");
+    assert!(story.asked[0].log);
+    answer(&mut story, vec![crashed("Spooler")]);
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    let notice = &story.told[0];
+    let evidence = notice.evidence.as_ref().unwrap();
+    assert_eq!(evidence.cause, Cause::Crashed);
+    assert_eq!(
+        notice.cause.as_deref(),
+        Some(
+            "crashed: the event log says that its process crashed with exception 0xc0000005 (access violation)"
+        )
+    );
+    let kinds: Vec<ClueKind> = evidence.clues.iter().map(|clue| clue.kind).collect();
+    for kind in [
+        ClueKind::State,
+        ClueKind::ExitCode,
+        ClueKind::Dependency,
+        ClueKind::Dependent,
+    ] {
+        assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
+    }
+    // The log is only kept: it does not go out.
+    assert!(!kinds.contains(&ClueKind::Event));
+    let kept = story.steps.iter().flat_map(|step| &step.commit);
+    let kept = kept.filter_map(|record| match record {
+        Record::Incident(row) => row.evidence.clone(),
+        _ => None,
+    });
+    let last = kept.last().unwrap();
+    assert!(last.complete && last.clues.iter().any(|clue| clue.kind == ClueKind::Event));
+}
+
+#[test]
+fn an_opening_waits_no_longer_than_it_may_and_then_says_what_the_reading_says() {
+    let mut story = asking(EVIDENCE, Span::ZERO, &[("srv01", &["Spooler"])]);
+    stops(&mut story);
+    story.pass(Span(600), &ended(&["Spooler"], 1067));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    let evidence = story.told[0].evidence.clone().unwrap();
+    assert_eq!(
+        (evidence.cause, evidence.complete),
+        (Cause::EndedUnexpectedly, false)
+    );
+    // What comes later is kept, and not told.
+    answer(&mut story, vec![crashed("Spooler")]);
+    assert_eq!(story.words().len(), 1);
+    let causes = story.steps.iter().flat_map(|step| &step.commit);
+    let causes = causes.filter_map(|record| match record {
+        Record::History(row) => row.cause.clone(),
+        _ => None,
+    });
+    assert!(causes.last().unwrap().starts_with("crashed"));
+}
+
+#[test]
+fn what_comes_late_is_told_where_asked_and_where_it_is_news() {
+    let tell = EvidencePlan {
+        late: Late::Tell,
+        ..EVIDENCE
+    };
+    let mut story = asking(tell, Span::ZERO, &[("srv01", &["Spooler"])]);
+    stops(&mut story);
+    story.pass(Span(600), &ended(&["Spooler"], 1067));
+    answer(&mut story, vec![crashed("Spooler")]);
+    assert_eq!(
+        story.words(),
+        [
+            (Kind::Opened, ToldEvent::Stopped),
+            (Kind::Updated, ToldEvent::Stopped)
+        ]
+    );
+    let mut story = asking(tell, Span::ZERO, &[("srv01", &["Spooler"])]);
+    stops(&mut story);
+    story.pass(Span(600), &ended(&["Spooler"], 1067));
+    answer(&mut story, vec![Gathered::nothing("Spooler".into())]);
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+}
+
+#[test]
+fn a_host_that_never_answers_is_given_up_and_that_is_said() {
+    let mut story = asking(EVIDENCE, Span::ZERO, &[("srv01", &["Spooler"])]);
+    stops(&mut story);
+    story.pass(Span::seconds(11), &ended(&["Spooler"], 1067));
+    assert_eq!(story.asked.len(), 1);
+    let kept = story.steps.iter().flat_map(|step| &step.commit);
+    let kept = kept.filter_map(|record| match record {
+        Record::Incident(row) => row.evidence.clone(),
+        _ => None,
+    });
+    let last = kept.last().unwrap();
+    let lacking = last
+        .clues
+        .iter()
+        .find(|clue| clue.kind == ClueKind::Lacking);
+    assert!(
+        last.complete && lacking.unwrap().text.contains("in time"),
+        "{last:?}"
+    );
+    // An answer that comes after all is listened to no more.
+    let before = story.steps.len();
+    answer(&mut story, vec![crashed("Spooler")]);
+    assert!(
+        story.steps[before..]
+            .iter()
+            .all(|step| step.commit.is_empty())
+    );
+}
+
+#[test]
+fn what_is_over_before_its_host_answers_is_not_told() {
+    let mut story = asking(EVIDENCE, Span::seconds(3), &[("srv01", &["Spooler"])]);
+    stops(&mut story);
+    answer(&mut story, vec![crashed("Spooler")]);
+    assert_eq!(story.words(), [], "its host is given time to settle");
+    story.pass(Span::seconds(4), &ended(&["Spooler"], 1067));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    assert_eq!(
+        story.told[0].evidence.as_ref().unwrap().cause,
+        Cause::Crashed
+    );
+}
+
+#[test]
+fn so_many_hosts_are_asked_at_once_and_no_more() {
+    let names = ["a", "b", "c", "d", "e"];
+    let hosts: Vec<(&str, &[&str])> = names
+        .iter()
+        .map(|name| (*name, &["Spooler"] as &[&str]))
+        .collect();
+    let mut story = asking(EVIDENCE, Span::ZERO, &hosts);
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    story.pass(Span::minutes(1), &ended(&["Spooler"], 0));
+    // None of them answered, and each was given up after its time: all were told by then.
+    let opened = story
+        .words()
+        .iter()
+        .filter(|word| word.0 == Kind::Opened)
+        .count();
+    assert_eq!(opened, 5);
+    let mut story = asking(EVIDENCE, Span::ZERO, &hosts);
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    while story.asked.len() < 2 {
+        story.pass(Span(100), &ended(&["Spooler"], 0));
+    }
+    let asked = story.asked.len();
+    answer(&mut story, Vec::new());
+    story.pass(Span(1), &ended(&["Spooler"], 0));
+    assert!(asked <= 2 && story.asked.len() <= 2);
+}
+
+#[test]
+fn a_death_of_ours_forgets_no_reason() {
+    let mut story = asking(EVIDENCE, Span::ZERO, &[("srv01", &["Spooler"])]);
+    stops(&mut story);
+    let mut rows: Vec<_> = Vec::new();
+    let mut targets = Vec::new();
+    let mut hosts = Vec::new();
+    for record in story.steps.iter().flat_map(|step| &step.commit) {
+        match record {
+            Record::Incident(row) => rows = vec![row.clone()],
+            Record::Target(row) => targets = vec![vec![row.clone()]],
+            Record::Host(row) => hosts = vec![row.clone()],
+            _ => {}
+        }
+    }
+    let restored = crate::record::Restored {
+        store: crate::id::StoreId([1; 16]),
+        last_record: 1_000,
+        incidents: rows,
+        targets,
+        hosts,
+        ..crate::record::Restored::default()
+    };
+    let planned = Arc::clone(story.engine.plan());
+    let mut again = Story::new(Plan::clone(&planned));
+    let (engine, step) = super::Engine::restore(restored, &planned, super::at(story.now));
+    again.engine = engine;
+    again.now = story.now;
+    again.probes.clear();
+    again.take(step);
+    again.pass(Span::seconds(40), &ended(&["Spooler"], 1067));
+    assert_eq!(again.asked.len(), 1, "it is asked again");
+    answer(&mut again, vec![crashed("Spooler")]);
+    let told = again
+        .told
+        .iter()
+        .filter(|notice| notice.kind == Kind::Opened);
+    assert_eq!(told.count(), 1);
+}

@@ -1,0 +1,300 @@
+//! What was found out, in order and in words.
+
+use super::{Clue, ClueKind, Evidence, EvidencePlan, Gathered, LogLine, LogUse};
+use crate::{
+    cause::{self, Facts, Seen, Win32, exit_meaning, service_exit_meaning},
+    command_line, limits,
+    notice::ToldEvent,
+    observe::{FailureAction, FailureActions, Fault, ServiceDetails, State},
+    record::{HistoryRow, TargetRow},
+    time::Wall,
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+/// What is known of a host when an incident of one of its services opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Circumstances {
+    /// Whether it is shutting down.
+    pub goes_down: bool,
+    /// When it booted, where that was a short while ago.
+    pub booted_at: Option<Wall>,
+}
+
+/// The cause of a fault of a whole host.
+pub fn of_fault(fault: Fault) -> Evidence {
+    let facts = Facts {
+        seen: Seen::Host(fault),
+        ..Facts::default()
+    };
+    found(&facts, Vec::new(), true)
+}
+
+/// What the reading alone says about a service.
+pub fn of_reading(row: &TargetRow, host: Circumstances) -> Evidence {
+    let facts = facts(row, host);
+    found(&facts, known(row, host), false)
+}
+
+/// What the reading and the host's answer say about a service.
+pub fn of_answer(
+    row: &TargetRow,
+    host: Circumstances,
+    plan: &EvidencePlan,
+    answer: &Gathered,
+) -> Evidence {
+    let mut facts = facts(row, host);
+    facts.process_gone = answer.process_alive == Some(false) && row.state == State::Running;
+    facts.dependencies_down = answer
+        .dependencies
+        .iter()
+        .filter(|(_, state)| matches!(state, Some(state) if *state != State::Running))
+        .map(|(name, _)| name.clone())
+        .take(limits::CLUES_OF_A_KIND)
+        .collect();
+    facts.told = answer
+        .log
+        .iter()
+        .filter_map(|line| line.proves.clone())
+        .collect();
+    let mut clues = known(row, host);
+    clues.extend(process(row, answer.process_alive));
+    clues.extend(around(answer));
+    clues.extend(changes(&answer.history));
+    let told = plan.log == LogUse::Tell;
+    clues.extend(
+        answer
+            .log
+            .iter()
+            .take(limits::CLUES_OF_A_KIND)
+            .map(|line| event(line, told)),
+    );
+    let lacking = answer.lacking.iter().take(limits::CLUES_OF_A_KIND);
+    clues.extend(lacking.map(|why| clue(ClueKind::Lacking, None, why.clone())));
+    found(&facts, clues, true)
+}
+
+fn found(facts: &Facts, clues: Vec<Clue>, complete: bool) -> Evidence {
+    let finding = cause::find(facts);
+    let because = finding.because.into_iter();
+    let because = because.map(|text| clue(ClueKind::Because, None, text));
+    Evidence {
+        cause: finding.cause,
+        clues: because.chain(clues).collect(),
+        complete,
+    }
+}
+
+fn facts(row: &TargetRow, host: Circumstances) -> Facts {
+    let seen = if row.hidden {
+        Seen::Hidden
+    } else if host.goes_down {
+        Seen::Host(Fault::ShuttingDown)
+    } else {
+        Seen::Service(row.state)
+    };
+    Facts {
+        seen,
+        exit_code: row.exit_code,
+        service_exit_code: row.service_exit_code,
+        start_type: row.start_type,
+        rebooted: host.booted_at.is_some(),
+        ..Facts::default()
+    }
+}
+
+fn clue(kind: ClueKind, at: Option<Wall>, text: String) -> Clue {
+    let mut characters = text.chars();
+    let mut kept: String = characters
+        .by_ref()
+        .take(limits::CLUE_CHARACTERS_MAX)
+        .collect();
+    if characters.next().is_some() {
+        kept.push('…');
+    }
+    Clue {
+        kind,
+        at,
+        text: kept,
+        told: true,
+    }
+}
+
+/// What is known without asking.
+fn known(row: &TargetRow, host: Circumstances) -> Vec<Clue> {
+    let mut clues = Vec::new();
+    let before = row
+        .previous_state
+        .map_or_else(String::new, |before| format!(", before that {before}"));
+    let state = format!("it is {}{before}", row.state);
+    clues.push(clue(ClueKind::State, Some(row.since), state));
+    if let Some(text) = exit(row) {
+        clues.push(clue(ClueKind::ExitCode, None, text));
+    }
+    if let Some(start) = row.start_type {
+        let trigger = if row.trigger_start == Some(true) {
+            ", by a trigger too"
+        } else {
+            ""
+        };
+        let text = format!("it is started {}{trigger}", start_words(start));
+        clues.push(clue(ClueKind::StartType, None, text));
+    }
+    if let Some(details) = row.details.as_deref() {
+        clues.extend(set_up(details));
+    }
+    if host.goes_down {
+        clues.push(clue(
+            ClueKind::Boot,
+            None,
+            "its host is shutting down".to_string(),
+        ));
+    } else if let Some(at) = host.booted_at {
+        clues.push(clue(
+            ClueKind::Boot,
+            Some(at),
+            "its host was booted".to_string(),
+        ));
+    }
+    clues
+}
+
+const fn start_words(start: crate::observe::StartType) -> &'static str {
+    use crate::observe::StartType;
+    match start {
+        StartType::Automatic => "with the machine",
+        StartType::AutomaticDelayed => "some minutes after the machine",
+        StartType::Manual => "on demand",
+        StartType::Disabled => "by nobody: its start is disabled",
+        StartType::Boot => "by the boot loader",
+        StartType::System => "by the system's start",
+    }
+}
+
+fn exit(row: &TargetRow) -> Option<String> {
+    // Of a service that runs, the code is about nothing yet.
+    if row.state != State::Stopped {
+        return None;
+    }
+    let code = row.exit_code?;
+    let meaning =
+        |words: Option<&'static str>| words.map_or_else(String::new, |words| format!(" ({words})"));
+    let own = row
+        .service_exit_code
+        .filter(|own| {
+            code == Win32::SERVICE_SPECIFIC || (*own != 0 && code == Win32::PROCESS_ABORTED)
+        })
+        .map_or_else(String::new, |own| {
+            format!(", its own code {own}{}", meaning(service_exit_meaning(own)))
+        });
+    Some(format!(
+        "exit code {code}{}{own}",
+        meaning(exit_meaning(code))
+    ))
+}
+
+fn set_up(details: &ServiceDetails) -> Vec<Clue> {
+    let mut clues = Vec::new();
+    if let Some(account) = &details.run_as {
+        clues.push(clue(
+            ClueKind::Account,
+            None,
+            format!("it runs as {account}"),
+        ));
+    }
+    if let Some(path) = &details.binary_path {
+        // Of a path only the executable is told (P7).
+        let executable = command_line::executable(path);
+        clues.push(clue(ClueKind::Path, None, format!("it runs {executable}")));
+    }
+    if let Some(actions) = &details.failure_actions {
+        clues.push(clue(
+            ClueKind::FailureActions,
+            None,
+            actions_in_words(actions),
+        ));
+    }
+    clues
+}
+
+fn actions_in_words(actions: &FailureActions) -> String {
+    let words: Vec<String> = actions
+        .actions
+        .iter()
+        .filter(|(action, _)| *action != FailureAction::None)
+        .take(limits::CLUES_OF_A_KIND)
+        .map(|(action, wait)| {
+            let what = match action {
+                FailureAction::None => "nothing",
+                FailureAction::RestartService => "start it again",
+                FailureAction::RestartComputer => "restart the computer",
+                FailureAction::RunCommand => "run a command",
+            };
+            format!("{what} after {} s", wait.0.div_ceil(1_000))
+        })
+        .collect();
+    if words.is_empty() {
+        return "its host does nothing when it fails".to_string();
+    }
+    format!("when it fails its host is to {}", words.join(", then "))
+}
+
+fn process(row: &TargetRow, alive: Option<bool>) -> Option<Clue> {
+    let text = match (alive?, row.state) {
+        (false, State::Stopped | State::Missing) => "its process is gone",
+        (false, _) => "its process is gone, though it does not count as stopped",
+        (true, State::Stopped) => "its process still runs, though it counts as stopped",
+        (true, _) => "its process runs",
+    };
+    Some(clue(ClueKind::Process, None, text.to_string()))
+}
+
+/// What it depends on, and what depends on it.
+fn around(answer: &Gathered) -> Vec<Clue> {
+    let on = answer.dependencies.iter().take(limits::CLUES_OF_A_KIND);
+    let on = on.map(|(name, state)| {
+        let text = match state {
+            Some(state) => format!("it depends on {name}, which is {state}"),
+            None => format!("it depends on {name}, which its host does not show"),
+        };
+        clue(ClueKind::Dependency, None, text)
+    });
+    let of = answer.dependents.iter().take(limits::CLUES_OF_A_KIND);
+    let of = of.map(|(name, state)| {
+        clue(
+            ClueKind::Dependent,
+            None,
+            format!("{name} depends on it and is {state}"),
+        )
+    });
+    on.chain(of).collect()
+}
+
+/// Changes since it last began to run well.
+fn changes(history: &[HistoryRow]) -> Vec<Clue> {
+    history
+        .iter()
+        .take_while(|row| row.to != Some(State::Running))
+        .filter(|row| row.event == Some(ToldEvent::Changed))
+        .filter_map(|row| Some(clue(ClueKind::Changed, Some(row.at), row.cause.clone()?)))
+        .take(limits::CLUES_OF_A_KIND)
+        .collect()
+}
+
+fn event(line: &LogLine, told: bool) -> Clue {
+    let meaning = line.meaning.as_deref().unwrap_or_default();
+    let strings = line.strings.join(" · ");
+    let text = match (meaning, strings.as_str()) {
+        ("", "") => line.from.clone(),
+        ("", strings) => format!("{}: {strings}", line.from),
+        (meaning, "") => format!("{}: {meaning}", line.from),
+        (meaning, strings) => format!("{}: {meaning} ({strings})", line.from),
+    };
+    Clue {
+        told,
+        ..clue(ClueKind::Event, Some(line.at), text)
+    }
+}

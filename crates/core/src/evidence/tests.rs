@@ -1,0 +1,281 @@
+use super::*;
+use crate::{
+    id::{Name, Subject},
+    notice::ToldEvent,
+    observe::{FailureAction, FailureActions, ServiceDetails, StartType},
+    record::TargetRow,
+    target::Target,
+    time::{Now, Tick},
+};
+use alloc::{string::ToString, sync::Arc, vec};
+use proptest::prelude::*;
+
+const PLAN: EvidencePlan = EvidencePlan {
+    wait: Span(500),
+    deadline: Span::seconds(10),
+    hosts_at_once: 2,
+    log: LogUse::Tell,
+    late: Late::Store,
+};
+
+fn stopped(exit_code: u32) -> TargetRow {
+    let name = Name::new("Spooler");
+    let row = Target::new(&Name::new("srv01"), &name, 0, 0, Now::default()).row;
+    TargetRow {
+        state: State::Stopped,
+        previous_state: Some(State::Running),
+        exit_code: Some(exit_code),
+        start_type: Some(StartType::Automatic),
+        details: Some(Arc::new(ServiceDetails {
+            binary_path: Some("C:\\app\\spool.exe --key ****".into()),
+            run_as: Some("LocalSystem".into()),
+            failure_actions: Some(FailureActions {
+                reset_after: None,
+                actions: vec![(FailureAction::RestartService, Span(60_000))],
+                on_error_exit: false,
+            }),
+            ..ServiceDetails::default()
+        })),
+        ..row
+    }
+}
+
+fn texts(evidence: &Evidence, kind: ClueKind) -> Vec<&str> {
+    let of_kind = evidence.clues.iter().filter(|clue| clue.kind == kind);
+    of_kind.map(|clue| clue.text.as_str()).collect()
+}
+
+#[test]
+fn a_reading_alone_says_what_it_can() {
+    let evidence = of_reading(&stopped(1067), Circumstances::default());
+    assert_eq!(evidence.cause, Cause::EndedUnexpectedly);
+    assert_eq!(
+        evidence.sentence().unwrap(),
+        "ended unexpectedly: exit code 1067 (its process ended unexpectedly)"
+    );
+    assert_eq!(
+        texts(&evidence, ClueKind::State),
+        ["it is stopped, before that running"]
+    );
+    assert_eq!(
+        texts(&evidence, ClueKind::Path),
+        ["it runs C:\\app\\spool.exe"]
+    );
+    assert_eq!(
+        texts(&evidence, ClueKind::FailureActions),
+        ["when it fails its host is to start it again after 60 s"]
+    );
+}
+
+#[test]
+fn a_host_that_goes_down_or_booted_explains_its_services() {
+    let goes_down = Circumstances {
+        goes_down: true,
+        booted_at: None,
+    };
+    assert_eq!(
+        of_reading(&stopped(0), goes_down).cause,
+        Cause::HostRebooted
+    );
+    let booted = Circumstances {
+        goes_down: false,
+        booted_at: Some(Wall(5)),
+    };
+    let evidence = of_reading(&stopped(1077), booted);
+    assert_eq!(evidence.cause, Cause::HostRebooted);
+    assert_eq!(texts(&evidence, ClueKind::Boot), ["its host was booted"]);
+    assert_eq!(
+        of_fault(crate::observe::Fault::Timeout).cause,
+        Cause::Unreachable
+    );
+}
+
+#[test]
+fn only_changes_since_it_last_ran_count() {
+    let row = |at, event, to, cause: &str| HistoryRow {
+        record: 1,
+        subject: Subject::Fleet,
+        seq: 1,
+        at: Wall(at),
+        from: None,
+        to,
+        fault: None,
+        event,
+        incident: None,
+        exit_code: None,
+        service_exit_code: None,
+        pid: None,
+        cause: (!cause.is_empty()).then(|| cause.to_string()),
+    };
+    let answer = Gathered {
+        history: vec![
+            row(4, Some(ToldEvent::Stopped), Some(State::Stopped), ""),
+            row(
+                3,
+                Some(ToldEvent::Changed),
+                None,
+                "account: now b, before a",
+            ),
+            row(2, None, Some(State::Running), ""),
+            row(1, Some(ToldEvent::Changed), None, "start type: long ago"),
+        ],
+        ..Gathered::nothing("Spooler".into())
+    };
+    let evidence = of_answer(&stopped(1069), Circumstances::default(), &PLAN, &answer);
+    assert_eq!(
+        texts(&evidence, ClueKind::Changed),
+        ["account: now b, before a"]
+    );
+}
+
+#[test]
+fn what_depends_and_what_is_lacking_is_said_and_the_log_only_where_it_may() {
+    let answer = Gathered {
+        dependencies: vec![
+            ("RpcSs".to_string(), Some(State::Stopped)),
+            ("Gone".to_string(), None),
+        ],
+        dependents: vec![("Fax".to_string(), State::Running)],
+        process_alive: Some(false),
+        log: vec![LogLine {
+            at: Wall(9),
+            from: "System 7034 Service Control Manager".to_string(),
+            meaning: Some("ended unexpectedly".to_string()),
+            strings: vec!["Print Spooler".to_string(), "1".to_string()],
+            proves: None,
+        }],
+        lacking: vec!["the event log was cut".to_string()],
+        ..Gathered::nothing("Spooler".into())
+    };
+    let evidence = of_answer(&stopped(0), Circumstances::default(), &PLAN, &answer);
+    assert_eq!(evidence.cause, Cause::DependencyDown);
+    assert_eq!(
+        texts(&evidence, ClueKind::Dependency),
+        [
+            "it depends on RpcSs, which is stopped",
+            "it depends on Gone, which its host does not show"
+        ]
+    );
+    assert_eq!(texts(&evidence, ClueKind::Process), ["its process is gone"]);
+    assert_eq!(
+        texts(&evidence, ClueKind::Event),
+        ["System 7034 Service Control Manager: ended unexpectedly (Print Spooler · 1)"]
+    );
+    assert_eq!(evidence.for_destinations(), evidence);
+    let kept = EvidencePlan {
+        log: LogUse::Store,
+        ..PLAN
+    };
+    let evidence = of_answer(&stopped(0), Circumstances::default(), &kept, &answer);
+    assert_eq!(texts(&evidence, ClueKind::Event).len(), 1);
+    assert_eq!(
+        texts(&evidence.for_destinations(), ClueKind::Event).len(),
+        0
+    );
+    assert_eq!(
+        texts(&evidence, ClueKind::Lacking),
+        ["the event log was cut"]
+    );
+}
+
+#[test]
+fn a_host_without_end_is_cut() {
+    let answer = Gathered {
+        dependencies: (0..500)
+            .map(|at| (at.to_string().repeat(500), None))
+            .collect(),
+        lacking: vec!["x".repeat(10_000)],
+        ..Gathered::nothing("Spooler".into())
+    };
+    let evidence = of_answer(&stopped(0), Circumstances::default(), &PLAN, &answer);
+    assert_eq!(
+        texts(&evidence, ClueKind::Dependency).len(),
+        crate::limits::CLUES_OF_A_KIND
+    );
+    let longest = evidence
+        .clues
+        .iter()
+        .map(|clue| clue.text.chars().count())
+        .max();
+    assert_eq!(longest, Some(crate::limits::CLUE_CHARACTERS_MAX + 1));
+}
+
+/// What may happen to a queue.
+#[derive(Debug, Clone)]
+enum Move {
+    Add(u8, u8),
+    Begin,
+    Answer(u8),
+    Pass(u64),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        (0..6_u8, 0..40_u8).prop_map(|(host, service)| Move::Add(host, service)),
+        Just(Move::Begin),
+        (0..6_u8).prop_map(Move::Answer),
+        (1..4_000_u64).prop_map(Move::Pass),
+    ];
+    prop::collection::vec(one, 0..200)
+}
+
+fn service(at: u8) -> Name {
+    Name::new(&alloc::format!("s{at}"))
+}
+
+proptest! {
+    /// Never more hosts at once than may be, nobody asked twice at once, and nobody forgotten: who was added is asked or
+    /// given up by its time.
+    #[test]
+    fn nobody_is_forgotten(moves in moves()) {
+        let (mut queue, mut now) = (Queue::default(), Tick(1_000));
+        let incident = crate::id::IncidentId("x".into());
+        let mut open: alloc::collections::BTreeMap<(Name, Name), Tick> = Default::default();
+        let mut asked: alloc::collections::BTreeMap<Name, Asked> = Default::default();
+        let drop_overdue = |queue: &mut Queue, now: Tick, open: &mut alloc::collections::BTreeMap<(Name, Name), Tick>, asked: &mut alloc::collections::BTreeMap<Name, Asked>| {
+            for (host, name) in queue.overdue(now) {
+                if queue.take(&host, &name).is_some() {
+                    open.remove(&(host, name));
+                }
+            }
+            asked.retain(|_, one| one.until > now);
+        };
+        for step in moves {
+            match step {
+                Move::Add(host, at) => {
+                    let key = (service(host), service(at));
+                    let waiting = Waiting { incident: incident.clone(), until: now + PLAN.deadline, waits_until: None, held_until: None };
+                    if queue.add(&key.0, &key.1, waiting) {
+                        open.insert(key, now + PLAN.deadline);
+                    }
+                }
+                Move::Begin => for (host, one) in queue.begin(&PLAN, now) {
+                    prop_assert!(one.services.len() <= crate::limits::GATHERED_AT_ONCE);
+                    prop_assert!(asked.insert(host, one).is_none(), "asked twice at once");
+                    prop_assert!(asked.len() <= PLAN.hosts_at_once);
+                },
+                Move::Answer(host) => {
+                    let host = service(host);
+                    if let Some(one) = asked.remove(&host) {
+                        prop_assert!(queue.answered(&host, GatherId(one.gather.0 + 1_000)).is_none());
+                        let one = queue.answered(&host, one.gather).expect("it is the last asking");
+                        for name in one.services {
+                            if queue.take(&host, &name).is_some() {
+                                open.remove(&(host.clone(), name));
+                            }
+                        }
+                    }
+                }
+                Move::Pass(by) => {
+                    now = now + Span(by);
+                    drop_overdue(&mut queue, now, &mut open, &mut asked);
+                }
+            }
+            prop_assert_eq!(queue.under_way(), asked.len());
+        }
+        now = now + Span::minutes(1);
+        drop_overdue(&mut queue, now, &mut open, &mut asked);
+        prop_assert!(open.is_empty(), "{:?} is forgotten", open);
+        prop_assert_eq!(queue.deadline(), None);
+    }
+}

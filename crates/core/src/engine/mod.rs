@@ -8,6 +8,7 @@ mod boots;
 mod changed;
 mod explain;
 mod explain_group;
+mod explain_remedy;
 mod gathering;
 mod grouped;
 mod hearing;
@@ -31,7 +32,7 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{Explanation, GroupExplained, LaneExplained, ServiceExplained};
+pub use explain::{Explanation, GroupExplained, LaneExplained, RemedyExplained, ServiceExplained};
 
 use crate::{
     account::Account,

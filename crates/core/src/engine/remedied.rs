@@ -14,7 +14,7 @@ use crate::{
     policy::recovery,
     record::{HistoryRow, Record},
     remedy::{
-        ActId, EntryRemedy, Outcome, RemedyRow, Scope,
+        ActId, EntryRemedy, Outcome, RemedyRow, RemedyTold, Scope,
         decide::{self, BEGUN_WITHIN, Case, Cover, Incident, Known, Ruling, Service},
     },
     silence::By,
@@ -29,7 +29,7 @@ use alloc::{
 };
 
 /// A host and a service of it.
-type Key = (Name, Name);
+pub(super) type Key = (Name, Name);
 
 fn subject_of(key: &Key) -> Subject {
     Subject::Service {
@@ -157,7 +157,11 @@ impl Engine {
             By::Silence(_) => Cover::Silence,
         });
         let since = row.wrong_since.unwrap_or(row.since);
-        let recovery = recovery::left_to_host(row).map(|span| now.tick_of(since + span, span));
+        let recovery = recovery::left_to_host(row).map(|span| {
+            // What failed again after a try of ours failed after that, though it may never have been read running.
+            let tried = self.remedies.touched(key).map(|ended| ended + span);
+            tried.max(Some(now.tick_of(since + span, span)))
+        });
         Some(Service {
             expect: entry.expect,
             counted: entry.counted,
@@ -167,7 +171,7 @@ impl Engine {
             start_type: row.start_type,
             exit_code: row.exit_code,
             cover,
-            recovery,
+            recovery: recovery.flatten(),
         })
     }
 
@@ -233,6 +237,13 @@ impl Engine {
         }));
     }
 
+    /// What was tried for the open incident of a service.
+    pub(super) fn tries_of(&self, key: &Key) -> Vec<RemedyTold> {
+        let incident = self.incidents.of(&subject_of(key));
+        incident.map_or_else(Vec::new, |one| self.remedies.told(key, &one.row.id))
+    }
+
+    /// What the plan says of starting a service again.
     pub(super) fn remedy_of(&self, key: &Key) -> Option<Arc<EntryRemedy>> {
         let host = self.hosts.get(&key.0)?;
         let target = host.targets.get(host.find(&key.1)?)?;

@@ -209,6 +209,13 @@ impl Tries {
         past
     }
 
+    /// When the last try for a service ended that may have changed something.
+    pub fn touched(&self, key: &Key) -> Option<Tick> {
+        let touches =
+            |one: &&Try| !one.row.dry_run && !matches!(one.row.outcome, Some(Outcome::Denied));
+        self.of(key).rev().find(touches)?.ended
+    }
+
     /// What was tried for an incident of a service, for a notice: the newest, at most
     /// [`limits::REMEDY_LINES_MAX`], oldest first.
     pub fn told(&self, key: &Key, incident: &IncidentId) -> Vec<RemedyTold> {

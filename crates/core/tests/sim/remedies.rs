@@ -15,6 +15,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 use svcwatch_core::{
+    cause::Cause,
     effect::ActRequest,
     event::Event,
     id::{IncidentId, Name, Subject, stable_hash},
@@ -184,7 +185,12 @@ impl World {
         let (state, since, _) = service.state(self.now);
         let ago = self.now - since + self.oracle.forward_since(since);
         let failed = state == State::Stopped && service.reading(self.now).exit_code == Some(1_067);
-        if failed && ago < FIRST_TURN {
+        // What ran between two readings nobody knows of, but for what a try of the monitor's own came to.
+        let wrong = target.wrong_since.unwrap_or(target.since);
+        let known = self.clocks().wall.since(wrong).0 < FIRST_TURN;
+        let ended = self.oracle.acts.ended.get(&key);
+        let known = known || ended.is_some_and(|ended| ended + FIRST_TURN > self.now);
+        if failed && known && ago < FIRST_TURN {
             let sentence = format!(
                 "{}/{} is started {ago} ms after it failed, before its machine had its turn",
                 request.host, request.service
@@ -327,7 +333,7 @@ impl Oracle {
             Some(code @ (1_058 | 1_068 | 1_069 | 1_075)) => {
                 return Some(format!("although it ended with {code}"));
             }
-            Some(0) if store.hosts.get(&row.host)?.boot.booted_at.is_none() => {
+            Some(0) if !self.is_explained(store, row) => {
                 return Some("although it was stopped in an orderly way".to_string());
             }
             _ => {}
@@ -336,6 +342,17 @@ impl Oracle {
         let entry = host_of(&plan, &row.host).and_then(|host| entry_of(host, &row.service))?;
         let wanted = matches!(entry.expect, Expect::Running | Expect::Either) && !entry.counted;
         (!wanted).then(|| "although it is none to be started".to_string())
+    }
+
+    /// Whether an event or a boot says that an end with code 0 was none that somebody wanted.
+    fn is_explained(&self, store: &Store, row: &RemedyRow) -> bool {
+        let incident = store.incidents.get(&row.incident);
+        let evidence = incident.and_then(|incident| incident.evidence.as_ref());
+        evidence.is_some_and(|evidence| match evidence.cause {
+            Cause::Crashed | Cause::FailedToStart => self.plan().evidence.is_some(),
+            Cause::HostRebooted => true,
+            _ => false,
+        })
     }
 
     fn judge_covered(&self, store: &Store, window: Window, row: &RemedyRow) -> Option<String> {

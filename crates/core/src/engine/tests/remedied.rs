@@ -5,7 +5,10 @@ use crate::{
     effect::ActRequest,
     observe::{FailureAction, FailureActions},
     plan::MaintenancePlan,
-    remedy::{Budget, EntryRemedy, Outcome as Came, RemedyPlan, RemedyRow, decide::Ruling},
+    remedy::{
+        Budget, EntryRemedy, Outcome as Came, RemedyPlan, RemedyRow,
+        decide::{Held, Ruling},
+    },
     silence::{SilenceId, SilenceRow},
 };
 
@@ -142,10 +145,7 @@ fn tries_that_do_not_help_are_told_and_come_to_an_end() {
     let updates = story.told.iter().filter(|one| one.kind == Kind::Updated);
     let lines: Vec<usize> = updates.map(|one| one.remedy.len()).collect();
     assert_eq!(lines, [1, 2, 3], "each try is told with those before");
-    assert_eq!(
-        ruling(&story),
-        Some(Ruling::No(crate::remedy::decide::Held::AttemptsUsed))
-    );
+    assert_eq!(ruling(&story), Some(Ruling::No(Held::AttemptsUsed)));
 }
 
 #[test]
@@ -257,6 +257,56 @@ fn its_host_has_its_turn_first_whatever_the_entry_says() {
     assert!(acts(&story).is_empty());
     story.pass(Span::minutes(2), &are(&FAILED));
     assert_eq!(acts(&story).len(), 1);
+}
+
+#[test]
+fn it_is_explained_why_nothing_is_done_and_until_when() {
+    let mut story = failed(|_| {});
+    ends(&mut story, Came::Denied);
+    story.pass(Span::minutes(5), &are(&FAILED));
+    assert_eq!(acts(&story).len(), 1, "rights do not mend themselves");
+    let explained = |story: &Story| {
+        let lab = story.engine.explain(at(story.now), &"lab".into(), None);
+        let service = lab.expect("it is watched").services.remove(0);
+        let remedy = service.remedy.expect("it was asked for");
+        (remedy.held.map(Held::as_str), remedy.tries.len())
+    };
+    assert_eq!(explained(&story), (Some("access_denied"), 1));
+    story.pass(Span::minutes(5), &are(&RUNS));
+    assert_eq!(explained(&story), (Some("not_open"), 0));
+}
+
+#[test]
+fn a_clean_stop_that_follows_a_failure_is_left_alone() {
+    let mut story = failed(|_| {});
+    ends(&mut story, Came::Failed);
+    story.pass(Span::minutes(30), &are(&[("App", State::Stopped, 0)]));
+    assert_eq!(
+        acts(&story).len(),
+        1,
+        "somebody started and stopped it since"
+    );
+}
+
+#[test]
+fn what_fails_after_a_try_is_left_to_its_host_again() {
+    let mut story = Story::new(remedied(&["App"], |plan| plan.every = Span::seconds(1)));
+    story.configs.push(ServiceConfig {
+        failure_actions: Some(FailureActions {
+            reset_after: Some(Span::hours(1)),
+            actions: vec![(FailureAction::RestartService, Span::minutes(5))],
+            on_error_exit: false,
+        }),
+        ..config(&"App".into())
+    });
+    story.pass(Span::minutes(2), &are(&RUNS));
+    story.pass(Span::minutes(8), &are(&FAILED));
+    assert_eq!(acts(&story).len(), 1);
+    ends(&mut story, Came::Started);
+    story.pass(Span::minutes(5), &are(&FAILED));
+    assert_eq!(acts(&story).len(), 1);
+    story.pass(Span::minutes(2), &are(&FAILED));
+    assert_eq!(acts(&story).len(), 2);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod error;
 mod evidence;
+mod remedy;
 mod matcher;
 mod memory;
 mod notice;

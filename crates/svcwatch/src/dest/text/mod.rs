@@ -8,6 +8,7 @@ use svcwatch_core::{
     limits,
     notice::{GroupSeen, Item, Kind, Notice, ToldEvent},
     observe::{StartType, State},
+    remedy::{Outcome, RemedyTold},
     time::{Span, Wall},
 };
 
@@ -110,6 +111,7 @@ pub const fn event(event: ToldEvent) -> &'static str {
         ToldEvent::AccountPaused => "account paused",
         ToldEvent::WrongHost => "another computer answers",
         ToldEvent::ProtocolError => "answers make no sense",
+        ToldEvent::RemedyBudgetUsed => "not started again for now",
         ToldEvent::Test => "test",
     }
 }
@@ -344,6 +346,7 @@ pub fn details(notice: &Notice) -> Vec<String> {
         sentences.push(format!("Cause: {}.", cause.trim_end_matches('.')));
     }
     sentences.extend(found(notice));
+    sentences.extend(notice.remedy.iter().map(tried));
     if let Some(group) = notice.group.as_deref() {
         sentences.push(format!(
             "Expected on {} of its hosts, seen running on {}: {}.",
@@ -420,6 +423,30 @@ fn found(notice: &Notice) -> Vec<String> {
         }
     });
     sentences.collect()
+}
+
+/// A try to start the service again, in a sentence.
+fn tried(told: &RemedyTold) -> String {
+    let plan = clean::name(told.plan.as_str());
+    let what = match told.outcome {
+        None => "is under way",
+        Some(Outcome::Started) => "started it again",
+        Some(Outcome::Failed) => "did not help",
+        Some(Outcome::Denied) => "was denied",
+        Some(Outcome::Unknown) => "ended, and nobody knows how",
+        Some(Outcome::TooLate) => "was not begun",
+        Some(Outcome::DryRun) => "would be made, but this is a dry run",
+    };
+    let text = clean::line(&told.text, limits::CAUSE_CHARACTERS_MAX);
+    let text = match text.trim_end_matches('.') {
+        "" => String::new(),
+        text => format!(": {text}"),
+    };
+    format!(
+        "Remedy {plan}, try {} at {} {what}{text}.",
+        told.attempt,
+        moment(told.at)
+    )
 }
 
 /// The exit code of a stop in words; none where nothing stopped or the host did not tell it.

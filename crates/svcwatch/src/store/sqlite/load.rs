@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
     id::{Name, StoreId},
+    limits,
     observe::ServiceDetails,
     record::{LaneRow, Restored, TargetRow},
 };
@@ -49,6 +50,12 @@ pub(super) fn load(reading: &Connection, store: StoreId) -> rusqlite::Result<Res
             |row| rows::group(row).map(Some),
         )?,
         silences: all(reading, rows::SILENCE, OPEN_SILENCES, rows::silence)?,
+        remedies: all(
+            reading,
+            rows::REMEDY,
+            &format!("remedy WHERE {COUNTED_TRIES} ORDER BY at, id"),
+            rows::remedy,
+        )?,
         feeds: all(reading, rows::FEED, "feed ORDER BY destination", |row| {
             rows::feed(row).map(Some)
         })?,
@@ -59,6 +66,15 @@ const OPEN_INCIDENTS: &str = "incident i JOIN subject s ON s.id = i.subject
     WHERE i.resolved_at IS NULL OR i.untold IS NOT NULL ORDER BY i.number";
 
 const OPEN_SILENCES: &str = "silence WHERE ended_at IS NULL ORDER BY id";
+
+const _: () = assert!(
+    limits::BUDGET_WITHIN_MAX.0 == 604_800_000,
+    "what counts is asked for so"
+);
+
+/// Tries that still count for something: a week before the newest one is the longest time of a budget.
+pub(super) const COUNTED_TRIES: &str = "(ended_at IS NULL OR at >= (SELECT max(at) FROM remedy) - 604800000
+    OR incident IN (SELECT id FROM incident WHERE resolved_at IS NULL))";
 
 const WAITING_DELIVERIES: &str = "delivery WHERE state IN ('pending', 'sending') ORDER BY place";
 

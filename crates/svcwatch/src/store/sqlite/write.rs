@@ -1,9 +1,10 @@
 //! Writing rows: each by its natural key, so that writing it again changes nothing.
 
-use super::statements::{GROUP, INCIDENT, SILENCE, TARGET};
+use super::statements::{GROUP, INCIDENT, REMEDY, SILENCE, TARGET};
 use crate::store::evidence::evidence_to_json;
 use crate::store::matcher::matcher_to_json;
 use crate::store::notice::{details_to_json, notice_to_json};
+use crate::store::remedy::try_to_json;
 use crate::store::record::{
     SubjectParts, TargetFlags, names_to_json, restarts_to_json, shown, stored,
 };
@@ -17,6 +18,7 @@ use svcwatch_core::{
         AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow, GroupRow,
         HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow,
     },
+    remedy::RemedyRow,
     silence::SilenceRow,
     time::Wall,
 };
@@ -124,6 +126,7 @@ impl Batch<'_> {
             Record::Silence(row) => self.silence(row),
             Record::Feed(row) => self.feed(row),
             Record::Group(row) => self.group(row),
+            Record::Remedy(row) => self.remedy(row),
         }
     }
 
@@ -316,6 +319,19 @@ impl Batch<'_> {
                 row.until.0,
                 wall(row.ended_at),
                 row.ended_by,
+            ],
+        )
+    }
+
+    fn remedy(&self, row: &RemedyRow) -> rusqlite::Result<()> {
+        self.run(
+            REMEDY,
+            params![
+                row.id.as_str(),
+                row.incident.as_str(),
+                row.at.0,
+                wall(row.ended_at),
+                try_to_json(row).map_err(unstorable)?,
             ],
         )
     }

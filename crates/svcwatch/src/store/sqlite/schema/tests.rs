@@ -162,6 +162,15 @@ fn a_database_of_form_7_keeps_its_incidents() {
 }
 
 #[test]
+fn a_database_of_form_8_gets_room_for_tries() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection, path(), &MIGRATIONS[..8]).unwrap();
+    migrate(&mut connection, path(), MIGRATIONS).unwrap();
+    let row = "INSERT INTO remedy (id, incident, at, text) VALUES ('a', 'i', 1, '{}')";
+    connection.execute_batch(row).unwrap();
+}
+
+#[test]
 fn details_that_nobody_has_go_once_they_are_many() {
     let mut connection = Connection::open_in_memory().unwrap();
     migrate(&mut connection, path(), MIGRATIONS).unwrap();

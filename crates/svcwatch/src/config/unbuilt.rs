@@ -8,7 +8,6 @@ const KEYS: &[(&str, &[&str])] = &[
     ("config", &["evidence", "remedy", "templates"]),
     ("probe", &["allow"]),
     ("probe_module", &["credentials"]),
-    ("credential", &["acting"]),
     ("service", &["remedy", "keep_firing_for"]),
 ];
 

@@ -57,6 +57,8 @@ pub(super) struct Build<'run> {
     need_accounts: bool,
     /// The accounts by their names in lower case.
     accounts: BTreeMap<String, Name>,
+    /// Those that act and read nothing, likewise.
+    acting_accounts: BTreeMap<String, Name>,
     texts: HashMap<String, Arc<str>>,
     /// The links that messages offer.
     links: Arc<[Link]>,
@@ -329,6 +331,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         look: options.look,
         need_accounts: options.accounts,
         accounts: BTreeMap::new(),
+        acting_accounts: BTreeMap::new(),
         texts: HashMap::new(),
         links: chat::links(root),
         schedules: HashMap::new(),

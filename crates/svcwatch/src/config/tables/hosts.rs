@@ -71,6 +71,12 @@ pub(crate) static CREDENTIAL: Shape = Shape {
             "",
             "The labels that such a host must have, each with a text or pattern.",
         ),
+        optional(
+            "acting",
+            Kind::Switch,
+            "false",
+            "Whether it is the account that starts and stops services; it is used for nothing else then, so no host is read with it. `hosts` and `labels` say on which hosts it may act; on all where it names neither.",
+        ),
     ]],
     one_of: &[],
 };

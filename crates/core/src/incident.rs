@@ -147,10 +147,11 @@ impl Incidents {
         };
         self.open
             .range(first..)
-            .map_while(move |(subject, _)| match subject {
-                Subject::Service { host: of, service } if of == host => Some(service),
-                _ => None,
-            })
+            .map(|(subject, _)| subject)
+            .take_while(
+                move |subject| matches!(subject, Subject::Service { host: of, .. } if of == host),
+            )
+            .filter_map(Subject::service)
     }
 
     /// Notes that the end of an incident is to be told when nothing covers it any more.

@@ -1,12 +1,14 @@
 //! When a service is started again by us, and what became of it.
 //!
 //! A service says which [`RemedyPlan`] it has; nothing is done for one that says none. [`decide`] judges one service
-//! after a reading of its host, [`Tries`] remembers what was tried, and [`budget`] counts it. A try is written down
-//! before it is begun, so that nothing is forgotten and nothing is done twice, whenever we end.
+//! after a reading of its host, [`Tries`] remembers what was tried, and [`budget`] counts it; [`procedure`] says what
+//! one try does, step by step. A try is written down before it is begun, so that nothing is forgotten and nothing is
+//! done twice, whenever we end.
 
 pub mod budget;
 pub mod decide;
 pub mod plan;
+pub mod procedure;
 pub mod tries;
 
 pub use plan::{Budget, Budgets, EntryRemedy, Occasion, RemedyPlan};
@@ -56,6 +58,35 @@ words! {
         TooLate = "too_late",
         /// Nothing was done: it was only said what would have been.
         DryRun = "dry_run",
+    }
+}
+
+impl From<procedure::Outcome> for Outcome {
+    fn from(ended: procedure::Outcome) -> Self {
+        use procedure::Outcome as Ended;
+        match ended {
+            // Whether what depends on it came back too is told beside.
+            Ended::Restarted | Ended::Started | Ended::AlreadyRunning | Ended::DependentsDown => {
+                Self::Started
+            }
+            Ended::DryRun => Self::DryRun,
+            Ended::Denied => Self::Denied,
+            // The host went away in the middle of it, or never answered: its next reading tells.
+            Ended::UnknownOutcome | Ended::HostFault | Ended::HostGoingDown => Self::Unknown,
+            Ended::Paused
+            | Ended::Disabled
+            | Ended::StopRefused
+            | Ended::StopTimeout
+            | Ended::StartRefused
+            | Ended::StartTimeout
+            | Ended::StartFailed
+            | Ended::DependencyDown
+            | Ended::DependencyCircle
+            | Ended::LogonFailure
+            | Ended::Gone
+            | Ended::TooMany
+            | Ended::OutOfTime => Self::Failed,
+        }
     }
 }
 

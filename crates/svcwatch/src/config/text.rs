@@ -3,7 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use svcwatch_core::glob::Glob;
+use svcwatch_core::limits;
+use svcwatch_core::remedy::Budget;
+use svcwatch_core::time::Span;
 
+use super::duration::duration;
 use super::near::nearest;
 use super::problem::{listed, quoted};
 use super::wire;
@@ -46,6 +50,8 @@ pub(crate) enum Form {
     Header,
     /// A password or token.
     Secret,
+    /// So many within so long.
+    Budget,
 }
 
 /// What is wrong with a text, and what to write instead.
@@ -73,6 +79,7 @@ impl Form {
             Self::Path => "the path of a file".into(),
             Self::Variable => "the name of an environment variable".into(),
             Self::Header => "the name of a header".into(),
+            Self::Budget => "a number and a time such as `3/h` or `5/10m`".into(),
         }
     }
 
@@ -116,6 +123,7 @@ impl Form {
             Self::Topic => wire::topic(text),
             Self::Variable => variable(text),
             Self::Header => wire::header(text),
+            Self::Budget => budget(text).map(|_| ()),
         }
     }
 
@@ -127,7 +135,7 @@ impl Form {
             // MS-SCMR 3.1.4.12: a service name has at most 256 characters; a display name too.
             Self::ServiceName | Self::Pattern | Self::PatternOf(_) => (1, 256),
             Self::Address => (1, 253),
-            Self::Listen => (1, 64),
+            Self::Listen | Self::Budget => (1, 64),
             Self::Url | Self::SecretUrl | Self::Link => (1, 2_048),
             Self::Topic => (0, 1_024),
             Self::Mail => (1, 320),
@@ -168,6 +176,39 @@ fn service_name(text: &str) -> Result<(), Fault> {
         );
     }
     Ok(())
+}
+
+/// So many within so long: `3/h`, `5/10m`.
+pub(crate) fn budget(text: &str) -> Result<Budget, Fault> {
+    let none = || {
+        fault(
+            format!("{} is no budget", quoted(text)),
+            "write how many within how long, such as `3/h` or `5/10m`",
+        )
+    };
+    let Some((count, length)) = text.split_once('/') else {
+        return none();
+    };
+    let (count, length) = (count.trim(), length.trim());
+    let Ok(acts) = count.parse::<u32>() else {
+        return none();
+    };
+    if !(1..=limits::BUDGET_ACTS_MAX).contains(&acts) {
+        return fault(
+            format!("a budget of {acts} is not within 1 and {}", limits::BUDGET_ACTS_MAX),
+            "leave `remedy` out of a service that is not to be started again",
+        );
+    }
+    // A bare unit is one of it.
+    let one = matches!(length, "s" | "m" | "h" | "d").then(|| format!("1{length}"));
+    let within = duration(one.as_deref().unwrap_or(length))?;
+    if within < Span::seconds(1) || within > limits::BUDGET_WITHIN_MAX {
+        return fault(
+            format!("the time of the budget {} is not within 1s and 7d", quoted(text)),
+            "write one such as `3/h`",
+        );
+    }
+    Ok(Budget { acts, within })
 }
 
 fn pattern(text: &str) -> Result<(), Fault> {

@@ -2,12 +2,14 @@
 
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{HostReading, ServiceConfig};
-use tokio::time::Instant;
+use svcwatch_core::remedy::procedure::{Answer, Step, Verb};
+use tokio::time::{Instant, timeout_at};
 
 use super::events::{EventsAsked, EventsFound, NoEvents};
 use super::rpc::{self, Failure, LoggedOn, Uptime};
 #[cfg(windows)]
 use super::scm;
+use super::transport::within;
 use super::{Access, Ours, Transport};
 
 /// Only Windows has a service control manager of its own; a configuration that names it elsewhere is refused before.
@@ -21,6 +23,26 @@ fn no_local() -> Failure {
         },
         after: rpc::After::Drop,
     }
+}
+
+/// What was opened over one session is used over it alone, so that this is never met.
+#[cfg(windows)]
+fn no_such_session() -> svcwatch_core::observe::HostFault {
+    svcwatch_core::observe::HostFault {
+        fault: svcwatch_core::observe::Fault::ProtocolError,
+        cause: "the service was opened over another session".to_owned(),
+        refusal: None,
+    }
+}
+
+/// A service that was opened for one control.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// By MS-SCMR.
+    Rpc(svcwatch_wire::scmr::Handle),
+    /// By the Windows API.
+    #[cfg(windows)]
+    Local(scm::Handle),
 }
 
 /// A kept session with one host.
@@ -152,6 +174,78 @@ impl Session {
             Self::Rpc(session) => session.is_over(),
             #[cfg(windows)]
             Self::Local(_) => false,
+        }
+    }
+
+    /// Answers a question of a restart; nothing is changed by one.
+    pub(super) async fn question(
+        &mut self,
+        step: &Step,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        match self {
+            Self::Rpc(session) => {
+                within(deadline, "asking about a service", async {
+                    Ok(session.question(step).await)
+                })
+                .await?
+            }
+            #[cfg(windows)]
+            Self::Local(session) => session.question(step, deadline).await,
+        }
+    }
+
+    /// Opens a service for one control. That this fails, or is answered with a code, means that nothing was sent.
+    pub(super) async fn open_to(
+        &mut self,
+        verb: Verb,
+        name: &Name,
+        deadline: Instant,
+    ) -> Result<Result<Opened, Answer>, Failure> {
+        match self {
+            Self::Rpc(session) => {
+                let opened = within(deadline, "opening a service", async {
+                    Ok(session.open_to(verb, name).await)
+                });
+                Ok(opened.await??.map(Opened::Rpc))
+            }
+            #[cfg(windows)]
+            Self::Local(session) => {
+                let opened = session.open_to(verb, name, deadline).await?;
+                Ok(opened.map(Opened::Local))
+            }
+        }
+    }
+
+    /// Sends a control, and waits for its answer until `deadline`; says also whether the session can be used on.
+    pub(super) async fn control(
+        &mut self,
+        verb: Verb,
+        opened: Opened,
+        deadline: Instant,
+    ) -> (Answer, bool) {
+        match (self, opened) {
+            (Self::Rpc(session), Opened::Rpc(handle)) => {
+                let Ok(answer) = timeout_at(deadline, session.control(verb, handle)).await else {
+                    let cause = format!("no answer came to the {verb} in time");
+                    return (Answer::Lost { cause }, false);
+                };
+                let usable = !matches!(answer, Answer::Lost { .. });
+                let closed = usable
+                    && matches!(
+                        timeout_at(deadline, session.close_again(handle)).await,
+                        Ok(Ok(()))
+                    );
+                (answer, closed)
+            }
+            #[cfg(windows)]
+            (Self::Local(session), Opened::Local(handle)) => {
+                session.control(verb, handle, deadline).await
+            }
+            #[cfg(windows)]
+            (Self::Rpc(_), Opened::Local(_)) | (Self::Local(_), Opened::Rpc(_)) => {
+                (Answer::Fault(no_such_session()), false)
+            }
         }
     }
 

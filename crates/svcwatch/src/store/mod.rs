@@ -6,12 +6,12 @@
 
 mod error;
 mod evidence;
-mod remedy;
 mod matcher;
 mod memory;
 mod notice;
 pub mod query;
 mod record;
+mod remedy;
 mod sqlite;
 mod writer;
 

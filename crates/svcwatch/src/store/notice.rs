@@ -2,8 +2,8 @@
 //! known are skipped, and fields that are missing are unknown.
 
 use super::evidence::StoredEvidence;
-use super::remedy::StoredTold;
 use super::record::{SubjectParts, event, kind, severity, start_type, state, subject};
+use super::remedy::StoredTold;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, sync::Arc};
 use svcwatch_core::{

@@ -72,7 +72,10 @@ pub(super) fn try_to_json(row: &RemedyRow) -> Result<String, serde_json::Error> 
     serde_json::to_string(&StoredTry {
         host: Cow::Borrowed(row.host.as_str()),
         service: Cow::Borrowed(row.service.as_str()),
-        group: row.group.as_ref().map(|group| Cow::Borrowed(group.as_str())),
+        group: row
+            .group
+            .as_ref()
+            .map(|group| Cow::Borrowed(group.as_str())),
         plan: Cow::Borrowed(row.plan.as_str()),
         attempt: row.attempt,
         dry_run: row.dry_run,

@@ -8,6 +8,7 @@ mod evidence;
 mod feeds;
 mod hosts;
 mod maintenance;
+mod remedy;
 
 pub(crate) use self::chat::{
     ACCOUNT, LINK, NEWRELIC, RESOLVED_CARD, RESOLVED_CHAT, RESOLVED_MAIL, SLACK, TEAMS,
@@ -16,6 +17,7 @@ pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
 pub(crate) use self::evidence::EVIDENCE;
+pub(crate) use self::remedy::{BUDGET, REMEDY};
 pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
 pub(crate) use self::hosts::{
     CREDENTIAL, DEFAULTS, GROUP, GROUP_EXPECT, HOST, HOSTS_FROM, SECRET, SERVICE,
@@ -135,6 +137,16 @@ pub(crate) static CONFIG: Shape = Shape {
             Kind::Map(&EVIDENCE),
             "",
             "What is found out about why a service is not as expected.",
+        ),
+        optional(
+            "remedy",
+            Kind::Named {
+                names: Form::Name,
+                of: &Kind::Map(&REMEDY),
+                most: 100,
+            },
+            "",
+            "Plans for starting services again, by their names; nothing is started of which no plan is named.",
         ),
         optional(
             "noise",

@@ -4,6 +4,7 @@ mod channel;
 pub(super) mod config;
 mod ear;
 mod events;
+mod hand;
 pub(super) mod reading;
 mod sealed;
 #[cfg(test)]

@@ -11,6 +11,8 @@ const TEXT_UNITS_MAX: usize = 32_768;
 const TEXTS_MAX: usize = 1_024;
 /// Bytes of one line of a list (ENUM_SERVICE_STATUS_PROCESSW): two addresses, nine words, and four bytes to fill up.
 const LINE_BYTES: usize = 56;
+/// Bytes of one line of dependents (ENUM_SERVICE_STATUSW): two addresses, seven words, and four bytes to fill up.
+const NAMED_BYTES: usize = 48;
 /// Failure actions of one service, at most.
 const ACTIONS_MAX: usize = 256;
 
@@ -110,6 +112,19 @@ impl<'a> Buffer<'a> {
             });
         }
         Some(lines)
+    }
+
+    /// The names in so many lines of EnumDependentServicesW. A line without a name is none; nothing where one lies
+    /// outside.
+    pub(super) fn names(&self, count: u32) -> Option<Vec<String>> {
+        let count = usize::try_from(count).ok()?;
+        let mut names = Vec::new();
+        for index in 0..count {
+            let at = index.checked_mul(NAMED_BYTES)?;
+            self.word(at.checked_add(16)?)?;
+            names.extend(self.text(at).filter(|name| !name.is_empty()));
+        }
+        Some(names)
     }
 
     /// The answer of QueryServiceConfigW (QUERY_SERVICE_CONFIGW).

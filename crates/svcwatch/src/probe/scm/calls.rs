@@ -8,10 +8,11 @@ use windows_sys::Win32::Foundation::{
     ERROR_INSUFFICIENT_BUFFER, ERROR_INVALID_DATA, ERROR_MORE_DATA, GetLastError,
 };
 use windows_sys::Win32::System::Services::{
-    CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, EnumServicesStatusExW, OpenSCManagerW,
-    OpenServiceW, QUERY_SERVICE_CONFIGW, QueryServiceConfig2W, QueryServiceConfigW,
-    QueryServiceStatusEx, SC_ENUM_PROCESS_INFO, SC_HANDLE, SC_STATUS_PROCESS_INFO,
-    SERVICE_STATE_ALL,
+    CloseServiceHandle, ControlService, ENUM_SERVICE_STATUS_PROCESSW, ENUM_SERVICE_STATUSW,
+    EnumDependentServicesW, EnumServicesStatusExW, OpenSCManagerW, OpenServiceW,
+    QUERY_SERVICE_CONFIGW, QueryServiceConfig2W, QueryServiceConfigW, QueryServiceStatusEx,
+    SC_ENUM_PROCESS_INFO, SC_HANDLE, SC_STATUS_PROCESS_INFO, SERVICE_ACTIVE, SERVICE_CONTROL_STOP,
+    SERVICE_STATE_ALL, SERVICE_STATUS, StartServiceW,
 };
 
 use super::buffer::Buffer;
@@ -148,6 +149,59 @@ impl Handle {
             return Err(last_error());
         }
         room.read().status().ok_or(ERROR_INVALID_DATA)
+    }
+
+    /// Asks this service to stop. What it answers besides is not looked at: its state is asked for afterwards.
+    pub(super) fn stop(&self) -> Result<(), Code> {
+        let mut status = SERVICE_STATUS::default();
+        // SAFETY: the handle is open; the status outlives the call.
+        let ended = unsafe { ControlService(self.0, SERVICE_CONTROL_STOP, &raw mut status) };
+        if ended == 0 {
+            Err(last_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Starts this service, without arguments.
+    pub(super) fn start(&self) -> Result<(), Code> {
+        // SAFETY: the handle is open; no arguments are named.
+        let ended = unsafe { StartServiceW(self.0, 0, ptr::null()) };
+        if ended == 0 {
+            Err(last_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The services that depend on this one and do not stand still.
+    pub(super) fn dependents(&self) -> Result<Vec<String>, Code> {
+        let mut bytes = CONFIG_BYTES;
+        for _ in 0..2 {
+            let mut room = Room::new(bytes);
+            let (mut needed, mut returned) = (0, 0);
+            // SAFETY: the handle is open; the buffer has the size that is named and the alignment of the structure; the
+            // numbers outlive the call.
+            let ended = unsafe {
+                EnumDependentServicesW(
+                    self.0,
+                    SERVICE_ACTIVE,
+                    room.start().cast::<ENUM_SERVICE_STATUSW>(),
+                    room.length(),
+                    &raw mut needed,
+                    &raw mut returned,
+                )
+            };
+            if ended != 0 {
+                return room.read().names(returned).ok_or(ERROR_INVALID_DATA);
+            }
+            let code = last_error();
+            if code != ERROR_MORE_DATA || needed > LIST_BYTES_MAX {
+                return Err(code);
+            }
+            bytes = needed;
+        }
+        Err(ERROR_MORE_DATA)
     }
 
     /// How this service is set up, read by `take`.

@@ -12,6 +12,8 @@ mod ends;
 #[cfg(any(windows, test))]
 mod faults;
 #[cfg(windows)]
+mod hand;
+#[cfg(windows)]
 mod machine;
 #[cfg(windows)]
 mod news;
@@ -24,6 +26,8 @@ mod thread;
 #[cfg(windows)]
 mod watched;
 
+#[cfg(windows)]
+pub(super) use calls::Handle;
 #[cfg(windows)]
 pub(super) use session::Session;
 

@@ -46,8 +46,8 @@ pub(in crate::probe) struct Session {
 }
 
 #[derive(Debug)]
-struct Manager {
-    handle: Handle,
+pub(super) struct Manager {
+    pub(super) handle: Handle,
     list_bytes: u32,
 }
 
@@ -201,7 +201,12 @@ impl Session {
     }
 
     /// Does something with the manager on a thread of its own.
-    async fn with_manager<T: Send + 'static>(
+    /// The computer that calls go to.
+    pub(super) fn computer_called(&self) -> &str {
+        &self.access.address
+    }
+
+    pub(super) async fn with_manager<T: Send + 'static>(
         &mut self,
         deadline: Instant,
         doing: &str,
@@ -228,7 +233,7 @@ fn listed_of(services: &[ServiceReading]) -> Listed {
         .collect()
 }
 
-fn failure(code: Code, doing: &str) -> Failure {
+pub(super) fn failure(code: Code, doing: &str) -> Failure {
     Failure {
         fault: faults::fault(code, doing),
         after: faults::after(code),

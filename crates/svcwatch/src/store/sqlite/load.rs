@@ -73,7 +73,8 @@ const _: () = assert!(
 );
 
 /// Tries that still count for something: a week before the newest one is the longest time of a budget.
-pub(super) const COUNTED_TRIES: &str = "(ended_at IS NULL OR at >= (SELECT max(at) FROM remedy) - 604800000
+pub(super) const COUNTED_TRIES: &str =
+    "(ended_at IS NULL OR at >= (SELECT max(at) FROM remedy) - 604800000
     OR incident IN (SELECT id FROM incident WHERE resolved_at IS NULL))";
 
 const WAITING_DELIVERIES: &str = "delivery WHERE state IN ('pending', 'sending') ORDER BY place";

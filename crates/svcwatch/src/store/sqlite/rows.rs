@@ -6,11 +6,11 @@
 use crate::store::evidence::evidence_of_json;
 use crate::store::matcher::matcher_of_json;
 use crate::store::notice::{details_of_json, notice_of_json};
-use crate::store::remedy::{Columns, try_of_json};
 use crate::store::record::{
     TargetFlags, counted, delivery_state, event, fault, muted, names_of_json, refusal,
     restarts_of_json, result, severity, start_type, state, subject,
 };
+use crate::store::remedy::{Columns, try_of_json};
 use rusqlite::{Connection, Row};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{

@@ -4,10 +4,10 @@ use super::statements::{GROUP, INCIDENT, REMEDY, SILENCE, TARGET};
 use crate::store::evidence::evidence_to_json;
 use crate::store::matcher::matcher_to_json;
 use crate::store::notice::{details_to_json, notice_to_json};
-use crate::store::remedy::try_to_json;
 use crate::store::record::{
     SubjectParts, TargetFlags, names_to_json, restarts_to_json, shown, stored,
 };
+use crate::store::remedy::try_to_json;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{

@@ -1,0 +1,159 @@
+//! Carries out what the engine decides about services that are to be started again: with the acting account, one at a
+//! time on each host, on the record, and with an answer in any case.
+
+use super::{Act, Journal, JournalError, Order, Turn, TurnError, may_act, restart};
+use crate::{
+    clock,
+    probe::{Access, hand::Hand},
+    wiring::{self, Logons, Reach},
+};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+use svcwatch_core::{
+    effect::ActRequest,
+    id::Name,
+    limits::{RESTART_STILL, RESTART_TIME},
+    remedy::{
+        Outcome,
+        procedure::{self, Aim, Asked},
+    },
+    time::Span,
+};
+
+/// How a try ended, and what happened, in one sentence.
+type Ended = (Outcome, String);
+
+/// What starts services that the engine wants started.
+#[derive(Debug)]
+pub struct Actor {
+    data: PathBuf,
+    journal: OnceLock<Arc<Journal>>,
+}
+
+impl Actor {
+    /// One that keeps its records in this folder.
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            journal: OnceLock::new(),
+        }
+    }
+
+    /// Carries out one try to its end.
+    pub async fn act(&self, request: &ActRequest, reach: &Reach, logons: &Arc<Logons>) -> Ended {
+        match self.try_to(request, reach, logons).await {
+            Ok(act) => ended(&act),
+            Err(ended) => ended,
+        }
+    }
+
+    async fn try_to(
+        &self,
+        request: &ActRequest,
+        reach: &Reach,
+        logons: &Arc<Logons>,
+    ) -> Result<Act, Ended> {
+        in_time(request)?;
+        let failed = |error: JournalError| (Outcome::Failed, error.to_string());
+        let journal = self.journal().map_err(failed)?;
+        let (access, timeout) = access_of(&request.host, reach, logons).await?;
+        let turn = if request.dry_run {
+            None
+        } else {
+            Some(self.turn(&request.host)?)
+        };
+        // Reading a secret may have taken its time.
+        in_time(request)?;
+        let order = Order {
+            host: request.host.clone(),
+            asked: Asked {
+                service: request.service.clone(),
+                aim: Aim::Run,
+                dry_run: request.dry_run,
+                time: RESTART_TIME,
+                still: RESTART_STILL,
+            },
+            by: format!("remedy {}", request.plan),
+        };
+        let mut hand = Hand::new(request.host.clone(), access, timeout);
+        let act = Box::pin(restart(&mut hand, &order, &journal, |_| {})).await;
+        hand.end().await;
+        drop(turn);
+        act.map_err(failed)
+    }
+
+    fn journal(&self) -> Result<Arc<Journal>, JournalError> {
+        if let Some(journal) = self.journal.get() {
+            return Ok(Arc::clone(journal));
+        }
+        let opened = Arc::new(Journal::open(&self.data)?);
+        Ok(Arc::clone(self.journal.get_or_init(|| opened)))
+    }
+
+    fn turn(&self, host: &Name) -> Result<Turn, Ended> {
+        Turn::take(&self.data, host).map_err(|error| {
+            let outcome = match error {
+                // Whoever acts there now will have changed what is known.
+                TurnError::Taken { .. } => Outcome::TooLate,
+                TurnError::Unwritable { .. } => Outcome::Failed,
+            };
+            (outcome, error.to_string())
+        })
+    }
+}
+
+/// Whether a try may still be begun.
+fn in_time(request: &ActRequest) -> Result<(), Ended> {
+    if clock::now().tick < request.begin_before {
+        Ok(())
+    } else {
+        let text = "it could not be begun soon enough after it was decided";
+        Err((Outcome::TooLate, text.to_owned()))
+    }
+}
+
+/// How a host is reached to act there, and how long a question to it may take.
+async fn access_of(
+    host: &Name,
+    reach: &Reach,
+    logons: &Arc<Logons>,
+) -> Result<(Access, Span), Ended> {
+    let (connection, account) =
+        may_act(reach, host).map_err(|error| (Outcome::Denied, error.to_string()))?;
+    let Some((name, credential)) = account else {
+        let access = wiring::acting_access(connection, None, None);
+        return Ok((access, connection.timeout));
+    };
+    let (logons, name, of_account) = (Arc::clone(logons), name.clone(), credential.clone());
+    // A secret may lie on a disk that does not answer.
+    let read = tokio::task::spawn_blocking(move || logons.read(&name, &of_account)).await;
+    let passwords = match read {
+        Ok(Ok(passwords)) => passwords,
+        Ok(Err(error)) => {
+            let text = format!("there is no password to act with: {error}");
+            return Err((Outcome::Failed, text));
+        }
+        Err(_) => {
+            let text = "reading the password to act with broke off".to_owned();
+            return Err((Outcome::Failed, text));
+        }
+    };
+    let access = wiring::acting_access(connection, Some(credential), Some(passwords));
+    Ok((access, connection.timeout))
+}
+
+/// What the record of a restart says to the engine.
+fn ended(act: &Act) -> Ended {
+    let word = act.outcome.as_deref().and_then(procedure::Outcome::parse);
+    let outcome = word.map_or(Outcome::Unknown, Outcome::from);
+    if outcome == Outcome::DryRun {
+        let deeds = act.planned.iter();
+        let deeds: Vec<String> = deeds
+            .map(|deed| format!("{} {}", deed.verb, deed.service))
+            .collect();
+        return (outcome, format!("would {}", deeds.join(", ")));
+    }
+    (outcome, act.text.clone())
+}

@@ -363,42 +363,42 @@ mod tests {
             (Held::NotAsked, |case, _| case.asked = None),
             (Held::ClusterMember, |case, _| case.service.counted = true),
             (Held::NotToRun, |case, _| {
-                case.service.expect = Expect::Stopped
+                case.service.expect = Expect::Stopped;
             }),
             (Held::NotToRun, |case, _| {
-                case.service.expect = Expect::Absent
+                case.service.expect = Expect::Absent;
             }),
             (Held::AlreadyActing, |_, one| one.past.under_way = true),
             (Held::HostUnseen, |case, _| case.host.readable = false),
             (Held::HostUnseen, |case, _| case.service.sure = false),
             (Held::OutcomeUnknown, |_, one| one.past.unknown = true),
             (Held::NotStopped, |case, _| {
-                case.service.state = State::StopPending
+                case.service.state = State::StopPending;
             }),
             (Held::NotStopped, |case, _| {
-                case.service.state = State::Paused
+                case.service.state = State::Paused;
             }),
             (Held::NotStopped, |case, _| {
-                case.service.state = State::Missing
+                case.service.state = State::Missing;
             }),
             (Held::SetupUnread, |case, _| case.service.configured = false),
             (Held::Disabled, |case, _| {
                 case.service.start_type = Some(StartType::Disabled);
             }),
             (Held::Disabled, |case, _| {
-                case.service.exit_code = Some(1058)
+                case.service.exit_code = Some(1058);
             }),
             (Held::LogonFailure, |case, _| {
-                case.service.exit_code = Some(1069)
+                case.service.exit_code = Some(1069);
             }),
             (Held::LogonFailure, |_, one| {
                 one.cause = Known::Cause(Cause::LogonFailed);
             }),
             (Held::MissingDependency, |case, _| {
-                case.service.exit_code = Some(1068)
+                case.service.exit_code = Some(1068);
             }),
             (Held::MissingDependency, |case, _| {
-                case.service.exit_code = Some(1075)
+                case.service.exit_code = Some(1075);
             }),
             (Held::MissingDependency, |_, one| {
                 one.cause = Known::Cause(Cause::DependencyDown);
@@ -411,19 +411,19 @@ mod tests {
                 one.cause = Known::Cause(Cause::EndedWithCode);
             }),
             (Held::Silenced, |case, _| {
-                case.service.cover = Some(Cover::Silence)
+                case.service.cover = Some(Cover::Silence);
             }),
             (Held::Maintenance, |case, _| {
-                case.service.cover = Some(Cover::Window)
+                case.service.cover = Some(Cover::Window);
             }),
             (Held::NotToldYet, |_, one| one.told = false),
             (Held::AccessDenied, |_, one| one.past.denied = true),
             (Held::AttemptsUsed, |_, one| one.past.made = 3),
             (Held::HostBusy, |case, _| {
-                case.host.busy = (limits::ACTS_PER_HOST_MAX, 1)
+                case.host.busy = (limits::ACTS_PER_HOST_MAX, 1);
             }),
             (Held::FleetBusy, |case, _| {
-                case.host.busy = (0, limits::ACTS_MAX)
+                case.host.busy = (0, limits::ACTS_MAX);
             }),
         ];
         for (why, change) in no {
@@ -433,15 +433,15 @@ mod tests {
 
     #[test]
     fn what_is_over_some_time_is_waited_for() {
-        let later = NOW + Span::minutes(2);
         type Change = fn(&mut Case<'_>, &mut Incident, Tick);
+        let later = NOW + Span::minutes(2);
         let waits: &[(Held, Change)] = &[
             (Held::ShuttingDown, |case, _, at| {
-                case.host.shutting_down = Some(at)
+                case.host.shutting_down = Some(at);
             }),
             (Held::BootGrace, |case, _, at| case.host.grace = Some(at)),
             (Held::ScmRecoveryFirst, |case, _, at| {
-                case.service.recovery = Some(at)
+                case.service.recovery = Some(at);
             }),
             (Held::NotToldYet, |_, one, at| one.held_until = Some(at)),
         ];

@@ -195,7 +195,10 @@ pub(crate) fn budget(text: &str) -> Result<Budget, Fault> {
     };
     if !(1..=limits::BUDGET_ACTS_MAX).contains(&acts) {
         return fault(
-            format!("a budget of {acts} is not within 1 and {}", limits::BUDGET_ACTS_MAX),
+            format!(
+                "a budget of {acts} is not within 1 and {}",
+                limits::BUDGET_ACTS_MAX
+            ),
             "leave `remedy` out of a service that is not to be started again",
         );
     }
@@ -204,7 +207,10 @@ pub(crate) fn budget(text: &str) -> Result<Budget, Fault> {
     let within = duration(one.as_deref().unwrap_or(length))?;
     if within < Span::seconds(1) || within > limits::BUDGET_WITHIN_MAX {
         return fault(
-            format!("the time of the budget {} is not within 1s and 7d", quoted(text)),
+            format!(
+                "the time of the budget {} is not within 1s and 7d",
+                quoted(text)
+            ),
             "write one such as `3/h`",
         );
     }

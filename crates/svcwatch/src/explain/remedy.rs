@@ -51,7 +51,9 @@ const fn because(held: Held) -> &'static str {
         Held::NotToRun => "it should not run",
         Held::NotOpen => "nothing is wrong with it that was told",
         Held::AlreadyActing => "a try is under way",
-        Held::NoActingCredential => "no account may act on its host; see `acting` under `credentials`",
+        Held::NoActingCredential => {
+            "no account may act on its host; see `acting` under `credentials`"
+        }
         Held::HostUnseen => "it cannot be seen now",
         Held::OutcomeUnknown => "nobody knows what the last try came to before it is read again",
         Held::NotStopped => "it is not stopped",
@@ -105,7 +107,10 @@ mod tests {
         let said = sentence(&remedy);
         assert!(said.contains("remedy restart of the group web"), "{said}");
         assert!(said.contains("failed (Spooler: start_timeout)"), "{said}");
-        assert!(said.contains("(pausing)") && said.contains(", until "), "{said}");
+        assert!(
+            said.contains("(pausing)") && said.contains(", until "),
+            "{said}"
+        );
         remedy.held = None;
         assert!(sentence(&remedy).contains("is started again with the next reading"));
     }

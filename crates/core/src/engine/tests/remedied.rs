@@ -58,9 +58,11 @@ fn failed(change: impl FnOnce(&mut RemedyPlan)) -> Story {
 fn acts(story: &Story) -> Vec<ActRequest> {
     let effects = story.steps.iter().flat_map(|step| &step.effects);
     effects
-        .filter_map(|effect| match effect {
-            Effect::Act(request) => Some(request.clone()),
-            _ => None,
+        .filter_map(|effect| {
+            let Effect::Act(request) = effect else {
+                return None;
+            };
+            Some(request.clone())
         })
         .collect()
 }
@@ -385,12 +387,14 @@ fn again(story: &Story, plan: Plan) -> Story {
     };
     let (mut targets, mut incidents) = (Vec::new(), Vec::new());
     for record in story.steps.iter().flat_map(|step| &step.commit) {
-        match record {
-            Record::Host(row) => restored.hosts = vec![row.clone()],
-            Record::Target(row) => targets = vec![row.clone()],
-            Record::Incident(row) => incidents = vec![row.clone()],
-            Record::History(row) => restored.last_record = row.record,
-            _ => {}
+        if let Record::Host(row) = record {
+            restored.hosts = vec![row.clone()];
+        } else if let Record::Target(row) = record {
+            targets = vec![row.clone()];
+        } else if let Record::Incident(row) = record {
+            incidents = vec![row.clone()];
+        } else if let Record::History(row) = record {
+            restored.last_record = row.record;
         }
     }
     incidents.retain(|row| row.resolved_at.is_none());

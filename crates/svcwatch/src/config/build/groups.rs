@@ -167,4 +167,3 @@ fn remedy_of(build: &mut Build<'_>, node: &Node, services: &mut [EntryPlan], pat
         );
     }
 }
-

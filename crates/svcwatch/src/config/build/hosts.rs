@@ -8,12 +8,12 @@ use svcwatch_core::plan::{EntryPlan, GroupPlan, HostPlan, Labels};
 use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
-use super::{Build, remedies};
 use super::clusters::settle;
 use super::credentials::{Choices, auth};
 use super::fields::Fields;
 use super::groups::Groups;
 use super::services::{entries, precedence, sorted};
+use super::{Build, remedies};
 use crate::config::butler::account_wanted;
 use crate::config::problem::{Position, quoted};
 use crate::config::settings::{Acting, Auth, Connection, Credential, Encryption, Transport};

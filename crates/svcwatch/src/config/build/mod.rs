@@ -29,8 +29,8 @@ use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
 use self::fields::{Fields, patterns};
-use self::remedies::Remedies;
 pub(crate) use self::noise::known_noise;
+use self::remedies::Remedies;
 use super::LoadOptions;
 use super::exec::Program;
 use super::later::{self, Note};

@@ -81,7 +81,9 @@ fn plan(name: &Name, node: &Node) -> RemedyPlan {
         .get("causes")
         .map(|node| {
             let words = one_or_many(node);
-            words.filter_map(|(_, word)| Occasion::parse(word)).collect()
+            words
+                .filter_map(|(_, word)| Occasion::parse(word))
+                .collect()
         })
         .unwrap_or_default();
     RemedyPlan {

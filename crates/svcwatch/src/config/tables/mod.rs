@@ -17,12 +17,12 @@ pub(crate) use self::destinations::{
     DESTINATION_TYPES, EMAIL, LIMIT, LOG, MATCH, ROUTE, SMTP, WEBHOOK,
 };
 pub(crate) use self::evidence::EVIDENCE;
-pub(crate) use self::remedy::{BUDGET, REMEDY};
 pub(crate) use self::feeds::{INFLUXDB, MQTT, MQTT_TLS, RETENTION, TOPICS};
 pub(crate) use self::hosts::{
     CREDENTIAL, DEFAULTS, GROUP, GROUP_EXPECT, HOST, HOSTS_FROM, SECRET, SERVICE,
 };
 pub(crate) use self::maintenance::WINDOW;
+pub(crate) use self::remedy::{BUDGET, REMEDY};
 
 use super::shape::{Key, Kind, Shape};
 use super::text::Form;

@@ -180,7 +180,6 @@ fn the_schema_refuses_what_the_tables_refuse() {
         "many-at-once",
         "not-yet-keys",
         "not-yet-values",
-        "not-yet-secret",
         "selectors",
         "switch-as-text",
         "destinations",

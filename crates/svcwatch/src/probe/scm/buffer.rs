@@ -252,6 +252,16 @@ mod tests {
     }
 
     #[test]
+    fn dependents_are_read_by_their_names() {
+        let made = Made::new(2 * NAMED_BYTES)
+            .text(0, "Near")
+            .text(NAMED_BYTES, "Größe");
+        assert_eq!(made.read().names(2).unwrap(), ["Near", "Größe"]);
+        assert!(made.read().names(0).unwrap().is_empty());
+        assert_eq!(Made::new(16).read().names(1), None);
+    }
+
+    #[test]
     fn a_configuration_is_read_with_all_its_texts() {
         let mut made = Made::new(64)
             .word(0, 0x10)
@@ -320,6 +330,7 @@ mod tests {
             let buffer = Buffer::new(&bytes, near);
             drop((buffer.lines(count), buffer.config(), buffer.failure_actions()));
             drop((buffer.status(), buffer.description(), buffer.flag(), buffer.has_triggers()));
+            drop(buffer.names(count));
         }
     }
 }

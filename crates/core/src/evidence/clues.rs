@@ -73,14 +73,14 @@ pub fn of_answer(
             .map(|line| event(line, told)),
     );
     let lacking = answer.lacking.iter().take(limits::CLUES_OF_A_KIND);
-    clues.extend(lacking.map(|why| clue(ClueKind::Lacking, None, why.clone())));
+    clues.extend(lacking.map(|why| clue(ClueKind::Lacking, None, why)));
     found(&facts, clues, true)
 }
 
 fn found(facts: &Facts, clues: Vec<Clue>, complete: bool) -> Evidence {
     let finding = cause::find(facts);
     let because = finding.because.into_iter();
-    let because = because.map(|text| clue(ClueKind::Because, None, text));
+    let because = because.map(|text| clue(ClueKind::Because, None, &text));
     Evidence {
         cause: finding.cause,
         clues: because.chain(clues).collect(),
@@ -106,7 +106,7 @@ fn facts(row: &TargetRow, host: Circumstances) -> Facts {
     }
 }
 
-fn clue(kind: ClueKind, at: Option<Wall>, text: String) -> Clue {
+fn clue(kind: ClueKind, at: Option<Wall>, text: &str) -> Clue {
     let mut characters = text.chars();
     let mut kept: String = characters
         .by_ref()
@@ -130,9 +130,9 @@ fn known(row: &TargetRow, host: Circumstances) -> Vec<Clue> {
         .previous_state
         .map_or_else(String::new, |before| format!(", before that {before}"));
     let state = format!("it is {}{before}", row.state);
-    clues.push(clue(ClueKind::State, Some(row.since), state));
+    clues.push(clue(ClueKind::State, Some(row.since), &state));
     if let Some(text) = exit(row) {
-        clues.push(clue(ClueKind::ExitCode, None, text));
+        clues.push(clue(ClueKind::ExitCode, None, &text));
     }
     if let Some(start) = row.start_type {
         let trigger = if row.trigger_start == Some(true) {
@@ -141,23 +141,15 @@ fn known(row: &TargetRow, host: Circumstances) -> Vec<Clue> {
             ""
         };
         let text = format!("it is started {}{trigger}", start_words(start));
-        clues.push(clue(ClueKind::StartType, None, text));
+        clues.push(clue(ClueKind::StartType, None, &text));
     }
     if let Some(details) = row.details.as_deref() {
         clues.extend(set_up(details));
     }
     if host.goes_down {
-        clues.push(clue(
-            ClueKind::Boot,
-            None,
-            "its host is shutting down".to_string(),
-        ));
+        clues.push(clue(ClueKind::Boot, None, "its host is shutting down"));
     } else if let Some(at) = host.booted_at {
-        clues.push(clue(
-            ClueKind::Boot,
-            Some(at),
-            "its host was booted".to_string(),
-        ));
+        clues.push(clue(ClueKind::Boot, Some(at), "its host was booted"));
     }
     clues
 }
@@ -202,19 +194,19 @@ fn set_up(details: &ServiceDetails) -> Vec<Clue> {
         clues.push(clue(
             ClueKind::Account,
             None,
-            format!("it runs as {account}"),
+            &format!("it runs as {account}"),
         ));
     }
     if let Some(path) = &details.binary_path {
         // Of a path only the executable is told (P7).
         let executable = command_line::executable(path);
-        clues.push(clue(ClueKind::Path, None, format!("it runs {executable}")));
+        clues.push(clue(ClueKind::Path, None, &format!("it runs {executable}")));
     }
     if let Some(actions) = &details.failure_actions {
         clues.push(clue(
             ClueKind::FailureActions,
             None,
-            actions_in_words(actions),
+            &actions_in_words(actions),
         ));
     }
     clues
@@ -249,7 +241,7 @@ fn process(row: &TargetRow, alive: Option<bool>) -> Option<Clue> {
         (true, State::Stopped) => "its process still runs, though it counts as stopped",
         (true, _) => "its process runs",
     };
-    Some(clue(ClueKind::Process, None, text.to_string()))
+    Some(clue(ClueKind::Process, None, text))
 }
 
 /// What it depends on, and what depends on it.
@@ -260,14 +252,14 @@ fn around(answer: &Gathered) -> Vec<Clue> {
             Some(state) => format!("it depends on {name}, which is {state}"),
             None => format!("it depends on {name}, which its host does not show"),
         };
-        clue(ClueKind::Dependency, None, text)
+        clue(ClueKind::Dependency, None, &text)
     });
     let of = answer.dependents.iter().take(limits::CLUES_OF_A_KIND);
     let of = of.map(|(name, state)| {
         clue(
             ClueKind::Dependent,
             None,
-            format!("{name} depends on it and is {state}"),
+            &format!("{name} depends on it and is {state}"),
         )
     });
     on.chain(of).collect()
@@ -279,7 +271,7 @@ fn changes(history: &[HistoryRow]) -> Vec<Clue> {
         .iter()
         .take_while(|row| row.to != Some(State::Running))
         .filter(|row| row.event == Some(ToldEvent::Changed))
-        .filter_map(|row| Some(clue(ClueKind::Changed, Some(row.at), row.cause.clone()?)))
+        .filter_map(|row| Some(clue(ClueKind::Changed, Some(row.at), row.cause.as_deref()?)))
         .take(limits::CLUES_OF_A_KIND)
         .collect()
 }
@@ -295,6 +287,6 @@ fn event(line: &LogLine, told: bool) -> Clue {
     };
     Clue {
         told,
-        ..clue(ClueKind::Event, Some(line.at), text)
+        ..clue(ClueKind::Event, Some(line.at), &text)
     }
 }

@@ -216,6 +216,7 @@ impl Evidence {
     }
 
     /// The same without what stays with us.
+    #[must_use]
     pub fn for_destinations(&self) -> Self {
         Self {
             clues: self

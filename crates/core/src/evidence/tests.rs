@@ -7,7 +7,7 @@ use crate::{
     target::Target,
     time::{Now, Tick},
 };
-use alloc::{string::ToString, sync::Arc, vec};
+use alloc::{collections::BTreeMap, string::ToString, sync::Arc, vec};
 use proptest::prelude::*;
 
 const PLAN: EvidencePlan = EvidencePlan {
@@ -230,9 +230,9 @@ proptest! {
     fn nobody_is_forgotten(moves in moves()) {
         let (mut queue, mut now) = (Queue::default(), Tick(1_000));
         let incident = crate::id::IncidentId("x".into());
-        let mut open: alloc::collections::BTreeMap<(Name, Name), Tick> = Default::default();
-        let mut asked: alloc::collections::BTreeMap<Name, Asked> = Default::default();
-        let drop_overdue = |queue: &mut Queue, now: Tick, open: &mut alloc::collections::BTreeMap<(Name, Name), Tick>, asked: &mut alloc::collections::BTreeMap<Name, Asked>| {
+        let mut open: BTreeMap<(Name, Name), Tick> = BTreeMap::default();
+        let mut asked: BTreeMap<Name, Asked> = BTreeMap::default();
+        let drop_overdue = |queue: &mut Queue, now: Tick, open: &mut BTreeMap<(Name, Name), Tick>, asked: &mut BTreeMap<Name, Asked>| {
             for (host, name) in queue.overdue(now) {
                 if queue.take(&host, &name).is_some() {
                     open.remove(&(host, name));

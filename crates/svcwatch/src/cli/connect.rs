@@ -19,6 +19,7 @@ use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
 use svcwatch_core::{
     effect::ProbeRequest,
+    evidence::LogUse,
     id::Name,
     limits::{CONFIGS_PER_READ_MAX, REFUSALS_MAX},
     observe::{Asked, Fault, HostReading, Logon, Outcome, ProbeId, Refusal, ServiceConfig},
@@ -187,6 +188,8 @@ struct Job {
     connection: Connection,
     account: Option<(Name, Credential)>,
     logons: Arc<Logons>,
+    /// Whether event logs are to be read.
+    event_log: bool,
 }
 
 async fn hosts(config: &Config, progress: &Progress) -> Result<Vec<HostFound>, Failure> {
@@ -203,6 +206,10 @@ async fn hosts(config: &Config, progress: &Progress) -> Result<Vec<HostFound>, F
                 .credential(connection)
                 .map(|(account, credential)| (account.clone(), credential.clone())),
             logons: Arc::clone(&logons),
+            event_log: config
+                .core
+                .evidence
+                .is_some_and(|plan| plan.log != LogUse::Off),
         };
         by_account
             .entry(plan.account.clone())
@@ -344,9 +351,11 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         Outcome::Read(reading) => {
             let configs = configs(&prober, plan, &reading, &mut found).await;
             judge(plan, &reading, &configs, &mut found);
-            if let Some(tried) = visible::event_log(&prober, plan, &access).await {
+            if job.event_log
+                && let Some(tried) = visible::event_log(&prober, plan, &access).await
+            {
                 found.event_log = Some(tried.is_ok());
-                found.notes.extend(tried.err());
+                found.lacks.extend(tried.err());
             }
         }
         Outcome::Fault(fault) => {

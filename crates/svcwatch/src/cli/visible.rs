@@ -38,8 +38,7 @@ pub(super) fn hidden(reading: &HostReading) -> Vec<String> {
     hidden.map(|(name, _)| name.to_string()).collect()
 }
 
-/// Tries whether the event log of a host may be read; why not, as a sentence. It need not be: nothing but what can be
-/// said of a cause depends on it. Nothing for the simulated fleet, which has none.
+/// Tries whether the event log of a host may be read; why not, as a sentence. Nothing for the simulated fleet, which has none.
 pub(super) async fn event_log(
     prober: &Prober,
     plan: &HostPlan,

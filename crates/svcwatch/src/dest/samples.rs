@@ -3,6 +3,8 @@
 use super::test_notice;
 use std::sync::Arc;
 use svcwatch_core::{
+    cause::Cause,
+    evidence::{Clue, ClueKind, Evidence},
     id::{IncidentId, Name, Subject},
     notice::{IncidentRef, Item, Kind, Merged, Notice, Severity, ToldEvent},
     observe::{StartType, State},
@@ -44,6 +46,55 @@ pub(super) fn stopped() -> Notice {
         }),
         seq: 7,
         ..test_notice(AT)
+    }
+}
+
+/// A service that crashed, with what was found out about it.
+pub(super) fn crashed() -> Notice {
+    let clue = |kind, seconds: Option<i64>, text: &str| Clue {
+        kind,
+        at: seconds.map(at),
+        text: text.to_owned(),
+        told: true,
+    };
+    let because =
+        "the event log says that its process crashed with exception 0xc0000005 (access violation)";
+    Notice {
+        cause: Some(format!("crashed: {because}")),
+        evidence: Some(Arc::new(Evidence {
+            cause: Cause::Crashed,
+            clues: vec![
+                clue(ClueKind::Because, None, because),
+                clue(
+                    ClueKind::Because,
+                    None,
+                    "exit code 1067 (its process ended unexpectedly)",
+                ),
+                clue(
+                    ClueKind::State,
+                    Some(-2),
+                    "it is stopped, before that running",
+                ),
+                clue(ClueKind::Account, None, "it runs as LocalSystem"),
+                clue(
+                    ClueKind::Dependency,
+                    None,
+                    "it depends on RPCSS, which is running",
+                ),
+                clue(
+                    ClueKind::Changed,
+                    Some(-3_600),
+                    "account: now CORP\\print, before LocalSystem",
+                ),
+                clue(
+                    ClueKind::Event,
+                    Some(-2),
+                    "System 7034 Service Control Manager: ended unexpectedly (Print Spooler · 1)",
+                ),
+            ],
+            complete: true,
+        })),
+        ..stopped()
     }
 }
 
@@ -175,6 +226,7 @@ pub(super) fn notices() -> Vec<(&'static str, Notice)> {
     };
     vec![
         ("opened_stopped", stopped()),
+        ("opened_crashed", crashed()),
         ("reminder_own_code", own_code),
         ("host_unreachable", unreachable()),
         ("resolved_with_merged", resolved_with_merged()),

@@ -68,7 +68,7 @@ fn the_webhook_body_of_every_notice() {
 
 #[test]
 fn every_body_has_every_key_in_the_order_of_version_1() {
-    const KEYS: [&str; 27] = [
+    const KEYS: [&str; 28] = [
         "version",
         "key",
         "kind",
@@ -87,6 +87,7 @@ fn every_body_has_every_key_in_the_order_of_version_1() {
         "exit_code",
         "service_exit_code",
         "cause",
+        "cause_kind",
         "evidence",
         "labels",
         "incident",

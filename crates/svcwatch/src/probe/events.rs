@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use svcwatch_wire::even::{EventRecord, kind};
+use svcwatch_wire::even::{Bounds, Ended, EventRecord, Step, kind};
 use thiserror::Error;
 
 /// The logs that are read: that of the service control manager, and that of services themselves.
@@ -24,6 +24,32 @@ const SHARED: &str = "svchost.exe";
 const LINES: usize = 20;
 const STRINGS: usize = 8;
 const STRING_CHARS: usize = 300;
+
+/// How much of one log is read: a log of a million records costs no more.
+const RECORDS: u32 = 2_000;
+const BYTES: u32 = 1024 * 1024;
+const CALLS: u32 = 24;
+const BUFFER: u32 = 64 * 1024;
+
+/// How much of a log is read, from this time on.
+pub(super) const fn bounds(since: u32) -> Bounds {
+    Bounds {
+        records: RECORDS,
+        bytes: BYTES,
+        calls: CALLS,
+        buffer: BUFFER,
+        since,
+    }
+}
+
+/// Whether more of a log is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// There is more, and it is wanted.
+    More,
+    /// There is enough, or no more.
+    Enough,
+}
 
 /// The table of what the manager's events say.
 const TABLE: &str = include_str!("events.csv");
@@ -205,6 +231,23 @@ impl<'a> Sieve<'a> {
     /// Remembers that not everything was looked at.
     pub(super) const fn cut(&mut self) {
         self.found.cut = true;
+    }
+
+    /// Takes the records of a step of a reading.
+    pub(super) fn take_step(&mut self, log: &'static str, step: &Step) -> Taken {
+        let mut enough = false;
+        for record in &step.records {
+            enough |= self.take(log, record);
+        }
+        match step.ended {
+            None if enough => Taken::Enough,
+            None => Taken::More,
+            Some(Ended::Bound) => {
+                self.cut();
+                Taken::Enough
+            }
+            Some(Ended::Start | Ended::Old) => Taken::Enough,
+        }
     }
 
     /// Takes a record where it is about the service; whether there are enough of this log.

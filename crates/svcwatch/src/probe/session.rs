@@ -144,10 +144,7 @@ impl Session {
         match self {
             Self::Rpc(session) => session.events(asked, access, ours, deadline).await,
             #[cfg(windows)]
-            Self::Local(_) => {
-                let what = "this version reads event logs over the network only";
-                (Err(NoEvents::Failed(what.to_owned())), true)
-            }
+            Self::Local(session) => (session.events(asked, deadline).await, true),
         }
     }
 

@@ -2,8 +2,10 @@
 //!
 //! [`may_act`] says with which account, [`Turn`] that nobody else acts on the same host meanwhile, [`Journal`] keeps what
 //! is done before it is done, and [`restart`] carries it out and gives the [`Act`].
+//! [`Actor`] does all of this for what the engine wants.
 
 mod act;
+mod actor;
 mod drive;
 mod journal;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod turn;
 mod words;
 
 pub use act::{Act, Done, Step};
+pub use actor::Actor;
 pub use drive::{Order, restart};
 pub use journal::{Journal, JournalError};
 pub use turn::{Turn, TurnError};

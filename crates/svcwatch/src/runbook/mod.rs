@@ -7,7 +7,7 @@ mod page;
 mod seen;
 
 pub use page::{Around, STYLE, html};
-pub use seen::{SeenNow, seen};
+pub use seen::{SeenNow, found, seen};
 
 use crate::template::{Failure, Origin, Target, Template};
 use serde_json::Value;

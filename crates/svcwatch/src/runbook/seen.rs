@@ -8,8 +8,10 @@ use crate::{
 };
 use serde_json::Value;
 use svcwatch_core::{
+    evidence::ClueKind,
     id::{Name, Subject},
     notice::{Kind, Notice, ToldEvent},
+    record::IncidentRow,
     time::Wall,
     view::HostView,
 };
@@ -56,6 +58,54 @@ pub fn seen(board: &Board, host: &Name, service: Option<&Name>, now: Wall) -> Se
         variables: of_notice(&notice, None),
         pairs,
     }
+}
+
+/// What was found out about the last incident of a service, or of a host.
+pub fn found(incident: &IncidentRow, now: Wall) -> Vec<(String, String)> {
+    let stands = match incident.resolved_at {
+        None => format!(
+            "{}, open since {}",
+            text::event(incident.event),
+            ago(incident.opened_at, now)
+        ),
+        Some(over) => format!(
+            "{}, over since {}",
+            text::event(incident.event),
+            ago(over, now)
+        ),
+    };
+    let evidence = incident.evidence.as_deref();
+    let cause = incident
+        .cause
+        .clone()
+        .or_else(|| evidence?.sentence())
+        .unwrap_or_else(|| "not known".to_owned());
+    let mut pairs = vec![
+        ("Last incident".to_owned(), stands),
+        ("Cause".to_owned(), clean::name(&cause)),
+    ];
+    let clues = evidence.map_or(&[] as &[_], |evidence| &evidence.clues);
+    // What the lines above say already is left out, and what the cause says.
+    let clues = clues.iter().filter(|clue| {
+        !matches!(
+            clue.kind,
+            ClueKind::State
+                | ClueKind::ExitCode
+                | ClueKind::StartType
+                | ClueKind::Account
+                | ClueKind::Path
+        ) && !cause.contains(&clue.text)
+    });
+    pairs.extend(clues.map(|clue| {
+        let at = clue
+            .at
+            .map_or_else(String::new, |at| format!("{}: ", text::moment(at)));
+        (
+            "Found".to_owned(),
+            format!("{at}{}", clean::name(&clue.text)),
+        )
+    }));
+    pairs
 }
 
 fn of_host(view: &HostView, now: Wall) -> Vec<(String, String)> {

@@ -114,8 +114,10 @@ pub struct IncidentItem {
     /// Why, in one sentence.
     pub cause: Option<String>,
     /// The same as a word of the list in docs/evidence.md; none where nothing is known of it.
+    #[serde(default)]
     pub cause_kind: Option<String>,
     /// What was found out about it.
+    #[serde(default)]
     pub evidence: Vec<ClueItem>,
     /// How many deliveries belong to it.
     pub deliveries: u64,

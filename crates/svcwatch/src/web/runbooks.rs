@@ -9,7 +9,8 @@ use super::{
 use crate::{
     clock,
     dest::body,
-    runbook::{Around, STYLE, SeenNow, html, seen, variables},
+    runbook::{Around, STYLE, SeenNow, found, html, seen, variables},
+    store::{Store, query::IncidentQuery},
 };
 use axum::{
     extract::{Path, State},
@@ -53,7 +54,11 @@ pub(super) async fn one(
     let asked = name.clone();
     let found = blocking(move || {
         let seen = match &host {
-            Some(host) => seen(&web.board, host, service.as_ref(), clock::wall()),
+            Some(host) => {
+                let mut now = seen(&web.board, host, service.as_ref(), clock::wall());
+                now.pairs.extend(explained(&web, host, service.as_ref()));
+                now
+            }
             None => SeenNow {
                 variables: variables(None, service.as_ref().map(Name::as_str)),
                 pairs: Vec::new(),
@@ -76,6 +81,28 @@ pub(super) async fn one(
             quoted(&asked)
         ))
     })
+}
+
+/// What was found out about the last incident of a host, or of a service on it. A store that does not answer keeps no
+/// page back.
+fn explained(web: &Web, host: &Name, service: Option<&Name>) -> Vec<(String, String)> {
+    let query = IncidentQuery {
+        host: Some(host.clone()),
+        service: service.cloned(),
+        limit: 1,
+        ..IncidentQuery::default()
+    };
+    match web.store.incidents(&query) {
+        Ok(page) => page
+            .items
+            .first()
+            .map(|read| found(&read.incident, clock::wall()))
+            .unwrap_or_default(),
+        Err(error) => vec![(
+            "Last incident".to_owned(),
+            format!("cannot be read: {error}"),
+        )],
+    }
 }
 
 /// `GET /runbooks/style.css`

@@ -173,7 +173,7 @@ async fn incidents_are_listed_and_filtered() {
         json!([{
             "id": incident_id(1).as_str(), "host": "srv02", "service": "Spooler", "event": "stopped",
             "severity": "critical", "opened_at": "2023-11-14T22:13:21.000Z", "resolved_at": null,
-            "acknowledged": null, "cause": null, "deliveries": 2, "group": null,
+            "acknowledged": null, "cause": null, "cause_kind": null, "evidence": [], "deliveries": 2, "group": null,
         }])
     );
     for (query, count) in [

@@ -1,7 +1,5 @@
 //! The last lines of event logs, from Samba, over a session whose calls are sealed once more by RPC.
 
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use svcwatch::probe::events::{EventLine, EventsAsked, EventsFound, Level, NoEvents};
@@ -10,64 +8,9 @@ use svcwatch::secret::Secret;
 use svcwatch_core::id::Name;
 use svcwatch_core::time::Span;
 
-use crate::support::process::{need, run, run_with_input};
-use crate::support::samba::{Samba, Settings};
+use crate::support::eventlog::{event, with_logs, write};
 use crate::support::{ADMINISTRATOR, PASSWORD, USER};
 use crate::{HOST, access, read, request};
-
-/// What Samba must be told to have logs.
-const LOGS: &str = "eventlog list = Application System";
-
-/// A Samba with logs that its administrators may read.
-fn with_logs() -> Samba {
-    let samba = Samba::start(&Settings {
-        extra: vec![LOGS],
-        ..Settings::default()
-    });
-    write(&samba, "Application", &[event(1, "Other", 1, &["nothing"])]);
-    write(&samba, "System", &[event(1, "Other", 1, &["nothing"])]);
-    for log in ["application", "system"] {
-        let file = samba
-            .configuration()
-            .with_file_name(format!("state/eventlog/{log}.tdb"));
-        run(Command::new("chgrp").arg("svcadmins").arg(&file));
-        let mode = std::fs::Permissions::from_mode(0o660);
-        std::fs::set_permissions(&file, mode).expect("the log is there");
-    }
-    samba
-}
-
-/// An event in the form that Samba's own tool reads.
-fn event(at: u32, source: &str, id: u32, strings: &[&str]) -> String {
-    let mut lines = vec![
-        "LEN: 0".to_owned(),
-        "RS1: 1699505740".to_owned(),
-        "RCN: 0".to_owned(),
-        format!("TMG: {at}"),
-        format!("TMW: {at}"),
-        format!("EID: {id}"),
-        "ETP: ERROR".to_owned(),
-        "ECT: 0".to_owned(),
-        "RS2: 0".to_owned(),
-        "CRN: 0".to_owned(),
-        "USL: 0".to_owned(),
-        format!("SRC: {source}"),
-        "SRN: CIHOST".to_owned(),
-    ];
-    lines.extend(strings.iter().map(|string| format!("STR: {string}")));
-    lines.extend(["DAT:".to_owned(), String::new(), String::new()]);
-    lines.join("\n")
-}
-
-fn write(samba: &Samba, log: &str, events: &[String]) {
-    need("eventlogadm", "samba");
-    let mut command = Command::new("eventlogadm");
-    command
-        .arg("-s")
-        .arg(samba.configuration())
-        .args(["-o", "write", log]);
-    run_with_input(&mut command, &events.concat());
-}
 
 fn now() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

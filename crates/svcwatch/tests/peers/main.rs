@@ -8,6 +8,7 @@ mod dashboards;
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod dest_support;
 mod events;
+mod evidence;
 #[path = "../it/feed_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod feed_support;

@@ -20,7 +20,7 @@ use crate::support::wine::WineHost;
 use crate::support::{ADMINISTRATOR, PASSWORD, webhook};
 
 /// How long anything may take: svcwatch starts in a debug build beside other tests, and Wine is slow.
-const DEADLINE: Duration = Duration::from_secs(90);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// How often svcwatch is killed.
 const KILLS: u64 = 50;
@@ -40,6 +40,13 @@ pub(crate) struct Message {
     key: String,
     pub(crate) kind: String,
     body: String,
+}
+
+impl Message {
+    /// What it says.
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
 }
 
 /// What arrived at one destination, in order.

@@ -4,7 +4,7 @@ use super::{Story, host, list, plan, reading};
 use crate::{
     cause::{Cause, Told},
     event::Event,
-    evidence::{ClueKind, EvidencePlan, Gathered, Late, LogLine, LogUse},
+    evidence::{ClueKind, Evidence, EvidencePlan, Gathered, Late, LogLine, LogUse},
     notice::{Kind, ToldEvent},
     observe::{HostReading, Outcome, ServiceReading, State},
     plan::{HostPlan, Plan},
@@ -12,6 +12,8 @@ use crate::{
     time::{Span, Wall},
 };
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+
+const SPOOLER: &[&str] = &["Spooler"];
 
 const EVIDENCE: EvidencePlan = EvidencePlan {
     wait: Span(500),
@@ -75,6 +77,19 @@ fn crashed(request_service: &str) -> Gathered {
     }
 }
 
+/// What is kept of the incident, the newest last.
+fn kept(story: &Story) -> Vec<Arc<Evidence>> {
+    let records = story.steps.iter().flat_map(|step| &step.commit);
+    let incidents = records.filter_map(|record| {
+        if let Record::Incident(row) = record {
+            row.evidence.clone()
+        } else {
+            None
+        }
+    });
+    incidents.collect()
+}
+
 fn answer(story: &mut Story, found: Vec<Gathered>) {
     let request = story.asked.remove(0);
     story.apply(Event::Gathered {
@@ -112,12 +127,7 @@ fn an_opening_goes_out_with_what_its_host_says_as_soon_as_it_says_it() {
     }
     // The log is only kept: it does not go out.
     assert!(!kinds.contains(&ClueKind::Event));
-    let kept = story.steps.iter().flat_map(|step| &step.commit);
-    let kept = kept.filter_map(|record| match record {
-        Record::Incident(row) => row.evidence.clone(),
-        _ => None,
-    });
-    let last = kept.last().unwrap();
+    let last = kept(&story).pop().unwrap();
     assert!(last.complete && last.clues.iter().any(|clue| clue.kind == ClueKind::Event));
 }
 
@@ -135,12 +145,15 @@ fn an_opening_waits_no_longer_than_it_may_and_then_says_what_the_reading_says() 
     // What comes later is kept, and not told.
     answer(&mut story, vec![crashed("Spooler")]);
     assert_eq!(story.words().len(), 1);
-    let causes = story.steps.iter().flat_map(|step| &step.commit);
-    let causes = causes.filter_map(|record| match record {
-        Record::History(row) => row.cause.clone(),
-        _ => None,
+    let records = story.steps.iter().flat_map(|step| &step.commit).rev();
+    let mut causes = records.filter_map(|record| {
+        if let Record::History(row) = record {
+            row.cause.clone()
+        } else {
+            None
+        }
     });
-    assert!(causes.last().unwrap().starts_with("crashed"));
+    assert!(causes.next().unwrap().starts_with("crashed"));
 }
 
 #[test]
@@ -173,12 +186,7 @@ fn a_host_that_never_answers_is_given_up_and_that_is_said() {
     stops(&mut story);
     story.pass(Span::seconds(11), &ended(&["Spooler"], 1067));
     assert_eq!(story.asked.len(), 1);
-    let kept = story.steps.iter().flat_map(|step| &step.commit);
-    let kept = kept.filter_map(|record| match record {
-        Record::Incident(row) => row.evidence.clone(),
-        _ => None,
-    });
-    let last = kept.last().unwrap();
+    let last = kept(&story).pop().unwrap();
     let lacking = last
         .clues
         .iter()
@@ -214,10 +222,7 @@ fn what_is_over_before_its_host_answers_is_not_told() {
 #[test]
 fn so_many_hosts_are_asked_at_once_and_no_more() {
     let names = ["a", "b", "c", "d", "e"];
-    let hosts: Vec<(&str, &[&str])> = names
-        .iter()
-        .map(|name| (*name, &["Spooler"] as &[&str]))
-        .collect();
+    let hosts: Vec<(&str, &[&str])> = names.iter().map(|name| (*name, SPOOLER)).collect();
     let mut story = asking(EVIDENCE, Span::ZERO, &hosts);
     story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
     story.pass(Span::minutes(1), &ended(&["Spooler"], 0));
@@ -247,11 +252,12 @@ fn a_death_of_ours_forgets_no_reason() {
     let mut targets = Vec::new();
     let mut hosts = Vec::new();
     for record in story.steps.iter().flat_map(|step| &step.commit) {
-        match record {
-            Record::Incident(row) => rows = vec![row.clone()],
-            Record::Target(row) => targets = vec![vec![row.clone()]],
-            Record::Host(row) => hosts = vec![row.clone()],
-            _ => {}
+        if let Record::Incident(row) = record {
+            rows = vec![row.clone()];
+        } else if let Record::Target(row) = record {
+            targets = vec![vec![row.clone()]];
+        } else if let Record::Host(row) = record {
+            hosts = vec![row.clone()];
         }
     }
     let restored = crate::record::Restored {
@@ -277,4 +283,44 @@ fn a_death_of_ours_forgets_no_reason() {
         .iter()
         .filter(|notice| notice.kind == Kind::Opened);
     assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn four_hundred_ends_at_once_are_explained_in_turns_and_slow_no_round() {
+    let names: Vec<alloc::string::String> = (0..400).map(|at| alloc::format!("h{at}")).collect();
+    let hosts: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), SPOOLER)).collect();
+    let sixteen = EvidencePlan {
+        hosts_at_once: 16,
+        ..EVIDENCE
+    };
+    let mut story = asking(sixteen, Span::ZERO, &hosts);
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    let (end, stopped) = (story.now + 90_000, ended(&["Spooler"], 1067));
+    let (mut most, mut answered, mut read) = (0, 0, 0);
+    while story.now < end {
+        // Each host takes 200 ms to answer what is asked of it.
+        read += story.probes.len();
+        story.pass(Span(200), &stopped);
+        most = most.max(story.asked.len());
+        for _ in 0..story.asked.len() {
+            let service = story.asked[0].services[0].service.clone();
+            answer(&mut story, vec![crashed(service.as_str())]);
+            answered += 1;
+        }
+    }
+    assert!(most <= 16, "{most} hosts were asked at once");
+    assert_eq!(answered, 400, "each was asked once");
+    let told = story
+        .told
+        .iter()
+        .filter(|notice| notice.kind == Kind::Opened);
+    assert_eq!(told.count(), 400);
+    // Three rounds of all of them, whoever was asked meanwhile.
+    let rounds = story
+        .steps
+        .iter()
+        .flat_map(|step| &step.effects)
+        .filter(|effect| matches!(effect, crate::effect::Effect::Probe(_)))
+        .count();
+    assert!(rounds >= 400 * 4 && read <= rounds, "{rounds}");
 }

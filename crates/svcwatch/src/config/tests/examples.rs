@@ -101,3 +101,12 @@ fn the_examples_of_destinations_are_good() {
         ));
     }
 }
+
+#[test]
+fn the_example_of_evidence_is_good() {
+    let examples = examples("docs/evidence.md");
+    assert_eq!(examples.len(), 1);
+    let config = load(&examples[0]);
+    let plan = config.core.evidence.expect("evidence is gathered");
+    assert_eq!(plan.log, svcwatch_core::evidence::LogUse::Tell);
+}

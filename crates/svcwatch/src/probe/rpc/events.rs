@@ -2,8 +2,8 @@
 
 use svcwatch_wire::WireError;
 use svcwatch_wire::even::{
-    Bounds, CloseEventLog, EVENT_LOG, Ended, LogReading, NumberOfRecords, OldestRecord,
-    OpenEventLog, ReadingError, status,
+    CloseEventLog, EVENT_LOG, LogReading, NumberOfRecords, OldestRecord, OpenEventLog,
+    ReadingError, status,
 };
 use svcwatch_wire::scmr::{Code, Handle};
 use tokio::time::{Instant, timeout_at};
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Session;
 use super::channel::CallError;
 use super::sealed::{SealedChannel, SealedError};
-use crate::probe::events::{EventsAsked, EventsFound, LOGS, NoEvents, Sieve};
+use crate::probe::events::{EventsAsked, EventsFound, LOGS, NoEvents, Sieve, Taken, bounds};
 use crate::probe::transport::TransportError;
 use crate::probe::{Access, Ours, codes};
 
@@ -20,12 +20,6 @@ const PIPE: &str = "eventlog";
 
 /// `STATUS_OBJECT_NAME_NOT_FOUND` (MS-ERREF 2.3.1).
 const STATUS_OBJECT_NAME_NOT_FOUND: u32 = 0xc000_0034;
-
-/// How much of one log is read: a log of a million records costs no more.
-const RECORDS: u32 = 2_000;
-const BYTES: u32 = 1024 * 1024;
-const CALLS: u32 = 24;
-const BUFFER: u32 = 64 * 1024;
 
 impl Session {
     /// Reads the lines; whether the session can be used afterwards stands beside them.
@@ -113,14 +107,7 @@ async fn read_log(
     if count == 0 {
         return Ok(());
     }
-    let bounds = Bounds {
-        records: RECORDS,
-        bytes: BYTES,
-        calls: CALLS,
-        buffer: BUFFER,
-        since: sieve.since(),
-    };
-    let mut reading = LogReading::new(log, oldest, count, bounds);
+    let mut reading = LogReading::new(log, oldest, count, bounds(sieve.since()));
     let mut longest = std::time::Duration::ZERO;
     loop {
         let begun = Instant::now();
@@ -138,18 +125,8 @@ async fn read_log(
                 TransportError::Protocol(error.to_string()),
             )),
         })?;
-        let mut enough = false;
-        for record in &step.records {
-            enough |= sieve.take(name, record);
-        }
-        match step.ended {
-            None if enough => return Ok(()),
-            None => {}
-            Some(Ended::Bound) => {
-                sieve.cut();
-                return Ok(());
-            }
-            Some(Ended::Start | Ended::Old) => return Ok(()),
+        if sieve.take_step(name, &step) == Taken::Enough {
+            return Ok(());
         }
     }
 }

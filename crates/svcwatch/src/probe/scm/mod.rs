@@ -9,6 +9,8 @@ mod buffer;
 pub(crate) mod calls;
 #[cfg(any(windows, test))]
 mod ends;
+#[cfg(windows)]
+mod events;
 #[cfg(any(windows, test))]
 mod faults;
 #[cfg(windows)]

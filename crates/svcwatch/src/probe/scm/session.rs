@@ -27,8 +27,9 @@ use super::calls::{Code, Handle};
 use super::machine::Machine;
 use super::news::{Listed, News};
 use super::thread::blocking;
-use super::{buffer::Buffer, faults};
+use super::{buffer::Buffer, events, faults};
 use crate::os;
+use crate::probe::events::{EventsAsked, EventsFound, NoEvents};
 use crate::probe::rpc::{After, Failure, LoggedOn, config, reading};
 use crate::probe::{Access, Ours};
 
@@ -101,6 +102,15 @@ impl Session {
             }),
             news,
         })
+    }
+
+    /// Reads the last lines of the computer's event logs about a service.
+    pub(in crate::probe) async fn events(
+        &self,
+        asked: &EventsAsked,
+        deadline: Instant,
+    ) -> Result<EventsFound, NoEvents> {
+        events::read(&self.access.address, asked, deadline).await
     }
 
     /// Whether it was opened in the way that is asked for now.

@@ -107,7 +107,7 @@ pub(super) fn incidents(
             let Some((number, incident)) = rows::incident(row)? else {
                 return Ok(None);
             };
-            let deliveries = counted(row.get(21)?);
+            let deliveries = counted(row.get(22)?);
             Ok(Some((
                 number,
                 IncidentItem {

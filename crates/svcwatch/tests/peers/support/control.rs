@@ -22,6 +22,7 @@ const SET_STATUS: u32 = 0x8000;
 struct SetServiceStatus {
     service: Handle,
     runs: bool,
+    exit_code: u32,
 }
 
 impl Request for SetServiceStatus {
@@ -31,7 +32,7 @@ impl Request for SetServiceStatus {
     fn encode(&self) -> Vec<u8> {
         let state: u32 = if self.runs { 4 } else { 1 };
         // A process of its own that takes a stop, and nothing else.
-        let words = [0x10, state, 1, 0, 0, 0, 0];
+        let words = [0x10, state, 1, self.exit_code, 0, 0, 0];
         let status = words.into_iter().flat_map(u32::to_le_bytes);
         self.service.0.into_iter().chain(status).collect()
     }
@@ -155,7 +156,25 @@ impl Control {
 
     /// Says that a service runs or is stopped, as its own program does; Wine believes whoever may.
     pub(crate) fn set_runs(&mut self, service: Handle, runs: bool) {
-        let reply = self.call(&SetServiceStatus { service, runs });
+        self.say(&SetServiceStatus {
+            service,
+            runs,
+            exit_code: 0,
+        });
+    }
+
+    /// Says that a service has ended with this code of Win32, as a manager that notices the death of a process does;
+    /// Wine's own does not notice it.
+    pub(crate) fn set_ended(&mut self, service: Handle, exit_code: u32) {
+        self.say(&SetServiceStatus {
+            service,
+            runs: false,
+            exit_code,
+        });
+    }
+
+    fn say(&mut self, status: &SetServiceStatus) {
+        let reply = self.call(status);
         assert_eq!(reply.0, Code::SUCCESS, "Wine believes it");
     }
 

@@ -7,6 +7,7 @@
 pub(crate) mod bridge;
 pub(crate) mod control;
 pub(crate) mod domain;
+pub(crate) mod eventlog;
 pub(crate) mod influx;
 pub(crate) mod mosquitto;
 pub(crate) mod process;

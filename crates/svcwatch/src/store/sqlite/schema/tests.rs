@@ -152,10 +152,10 @@ fn a_database_of_form_6_keeps_its_hosts() {
 fn a_database_of_form_7_keeps_its_incidents() {
     let mut connection = Connection::open_in_memory().unwrap();
     migrate(&mut connection, path(), &MIGRATIONS[..7]).unwrap();
-    let row =
-        "INSERT INTO incident (id, subject, seq, event, severity, opened_at, told, first_look)
-        VALUES ('i', 1, 4, 'stopped', 'critical', 1, 1, 0)";
-    connection.execute_batch(row).unwrap();
+    let rows = "INSERT INTO subject (id, host, name, kind) VALUES (1, 'h', 's', 'service');
+        INSERT INTO incident (id, subject, seq, event, severity, opened_at, told, first_look)
+        VALUES ('i', 1, 4, 'stopped', 'critical', 1, 1, 0);";
+    connection.execute_batch(rows).unwrap();
     migrate(&mut connection, path(), MIGRATIONS).unwrap();
     let sql = "SELECT seq FROM incident WHERE evidence IS NULL";
     assert_eq!(connection.query_row(sql, [], |row| row.get(0)), Ok(4));

@@ -11,6 +11,9 @@ pub mod plan;
 pub mod procedure;
 pub mod tries;
 
+#[cfg(test)]
+mod decide_tests;
+
 pub use plan::{Budget, Budgets, EntryRemedy, Occasion, RemedyPlan};
 pub use tries::Tries;
 

@@ -3,11 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use svcwatch_core::glob::Glob;
-use svcwatch_core::limits;
-use svcwatch_core::remedy::Budget;
-use svcwatch_core::time::Span;
 
-use super::duration::duration;
+use super::budget::budget;
 use super::near::nearest;
 use super::problem::{listed, quoted};
 use super::wire;
@@ -176,45 +173,6 @@ fn service_name(text: &str) -> Result<(), Fault> {
         );
     }
     Ok(())
-}
-
-/// So many within so long: `3/h`, `5/10m`.
-pub(crate) fn budget(text: &str) -> Result<Budget, Fault> {
-    let none = || {
-        fault(
-            format!("{} is no budget", quoted(text)),
-            "write how many within how long, such as `3/h` or `5/10m`",
-        )
-    };
-    let Some((count, length)) = text.split_once('/') else {
-        return none();
-    };
-    let (count, length) = (count.trim(), length.trim());
-    let Ok(acts) = count.parse::<u32>() else {
-        return none();
-    };
-    if !(1..=limits::BUDGET_ACTS_MAX).contains(&acts) {
-        return fault(
-            format!(
-                "a budget of {acts} is not within 1 and {}",
-                limits::BUDGET_ACTS_MAX
-            ),
-            "leave `remedy` out of a service that is not to be started again",
-        );
-    }
-    // A bare unit is one of it.
-    let one = matches!(length, "s" | "m" | "h" | "d").then(|| format!("1{length}"));
-    let within = duration(one.as_deref().unwrap_or(length))?;
-    if within < Span::seconds(1) || within > limits::BUDGET_WITHIN_MAX {
-        return fault(
-            format!(
-                "the time of the budget {} is not within 1s and 7d",
-                quoted(text)
-            ),
-            "write one such as `3/h`",
-        );
-    }
-    Ok(Budget { acts, within })
 }
 
 fn pattern(text: &str) -> Result<(), Fault> {

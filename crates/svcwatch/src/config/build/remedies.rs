@@ -9,9 +9,9 @@ use svcwatch_core::remedy::{Budget, Budgets, EntryRemedy, Occasion, RemedyPlan};
 
 use super::Build;
 use super::fields::{Fields, one_or_many};
+use crate::config::budget::budget as budget_of;
 use crate::config::problem::{Position, quoted};
 use crate::config::tables::{BUDGET, REMEDY};
-use crate::config::text;
 use crate::config::tree::Node;
 
 /// The plans by their names in lower case, and what is to be told of them once.
@@ -76,7 +76,7 @@ fn plan(name: &Name, node: &Node) -> RemedyPlan {
     let fields = Fields::new(Some(node), &REMEDY);
     let usual = RemedyPlan::new(name);
     let budget = Fields::new(node.get("budget"), &BUDGET);
-    let within = |key, usual: Budget| text::budget(budget.word(key)).unwrap_or(usual);
+    let within = |key, usual: Budget| budget_of(budget.word(key)).unwrap_or(usual);
     let causes: Vec<Occasion> = fields
         .get("causes")
         .map(|node| {

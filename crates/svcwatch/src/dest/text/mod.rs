@@ -1,5 +1,7 @@
 //! A notice in plain words, for mail, chat and the `text` of a webhook.
 
+mod tries;
+
 use crate::dest::{clean, codes};
 use jiff::{Timestamp, tz::TimeZone};
 use svcwatch_core::{
@@ -8,7 +10,6 @@ use svcwatch_core::{
     limits,
     notice::{GroupSeen, Item, Kind, Notice, ToldEvent},
     observe::{StartType, State},
-    remedy::{Outcome, RemedyTold},
     time::{Span, Wall},
 };
 
@@ -346,7 +347,7 @@ pub fn details(notice: &Notice) -> Vec<String> {
         sentences.push(format!("Cause: {}.", cause.trim_end_matches('.')));
     }
     sentences.extend(found(notice));
-    sentences.extend(notice.remedy.iter().map(tried));
+    sentences.extend(notice.remedy.iter().map(tries::sentence));
     if let Some(group) = notice.group.as_deref() {
         sentences.push(format!(
             "Expected on {} of its hosts, seen running on {}: {}.",
@@ -423,30 +424,6 @@ fn found(notice: &Notice) -> Vec<String> {
         }
     });
     sentences.collect()
-}
-
-/// A try to start the service again, in a sentence.
-fn tried(told: &RemedyTold) -> String {
-    let plan = clean::name(told.plan.as_str());
-    let what = match told.outcome {
-        None => "is under way",
-        Some(Outcome::Started) => "started it again",
-        Some(Outcome::Failed) => "did not help",
-        Some(Outcome::Denied) => "was denied",
-        Some(Outcome::Unknown) => "ended, and nobody knows how",
-        Some(Outcome::TooLate) => "was not begun",
-        Some(Outcome::DryRun) => "would be made, but this is a dry run",
-    };
-    let text = clean::line(&told.text, limits::CAUSE_CHARACTERS_MAX);
-    let text = match text.trim_end_matches('.') {
-        "" => String::new(),
-        text => format!(": {text}"),
-    };
-    format!(
-        "Remedy {plan}, try {} at {} {what}{text}.",
-        told.attempt,
-        moment(told.at)
-    )
 }
 
 /// The exit code of a stop in words; none where nothing stopped or the host did not tell it.

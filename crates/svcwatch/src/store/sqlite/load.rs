@@ -3,13 +3,12 @@
 //! There may be millions of targets, and each costs about a microsecond, so they are read in parts on as many threads as
 //! there are cores, up to a few, and what most of them share is made once.
 
-use super::rows;
+use super::{remedies, rows};
 use crate::store::record::counted;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
     id::{Name, StoreId},
-    limits,
     observe::ServiceDetails,
     record::{LaneRow, Restored, TargetRow},
 };
@@ -50,12 +49,7 @@ pub(super) fn load(reading: &Connection, store: StoreId) -> rusqlite::Result<Res
             |row| rows::group(row).map(Some),
         )?,
         silences: all(reading, rows::SILENCE, OPEN_SILENCES, rows::silence)?,
-        remedies: all(
-            reading,
-            rows::REMEDY,
-            &format!("remedy WHERE {COUNTED_TRIES} ORDER BY at, id"),
-            rows::remedy,
-        )?,
+        remedies: remedies::counted(reading)?,
         feeds: all(reading, rows::FEED, "feed ORDER BY destination", |row| {
             rows::feed(row).map(Some)
         })?,
@@ -66,16 +60,6 @@ const OPEN_INCIDENTS: &str = "incident i JOIN subject s ON s.id = i.subject
     WHERE i.resolved_at IS NULL OR i.untold IS NOT NULL ORDER BY i.number";
 
 const OPEN_SILENCES: &str = "silence WHERE ended_at IS NULL ORDER BY id";
-
-const _: () = assert!(
-    limits::BUDGET_WITHIN_MAX.0 == 604_800_000,
-    "what counts is asked for so"
-);
-
-/// Tries that still count for something: a week before the newest one is the longest time of a budget.
-pub(super) const COUNTED_TRIES: &str =
-    "(ended_at IS NULL OR at >= (SELECT max(at) FROM remedy) - 604800000
-    OR incident IN (SELECT id FROM incident WHERE resolved_at IS NULL))";
 
 const WAITING_DELIVERIES: &str = "delivery WHERE state IN ('pending', 'sending') ORDER BY place";
 

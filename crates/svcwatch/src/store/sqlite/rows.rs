@@ -10,7 +10,6 @@ use crate::store::record::{
     TargetFlags, counted, delivery_state, event, fault, muted, names_of_json, refusal,
     restarts_of_json, result, severity, start_type, state, subject,
 };
-use crate::store::remedy::{Columns, try_of_json};
 use rusqlite::{Connection, Row};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
@@ -22,7 +21,6 @@ use svcwatch_core::{
         AccountRow, Acknowledged, AttemptRow, BootRow, DeliveryRow, DestinationRow, DroppedRow,
         FeedRow, GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, TargetRow, Told,
     },
-    remedy::RemedyRow,
     silence::{SilenceId, SilenceRow},
     time::Wall,
 };
@@ -49,7 +47,6 @@ pub(super) const INCIDENT: &str = concat!(
     i.acknowledged_note, i.cause, i.previous_state, i.told, i.held_until, i.reminded_at, i.number, i.first_look,
     i.muted, i.untold, i.evidence"
 );
-pub(super) const REMEDY: &str = "id, incident, at, ended_at, text";
 pub(super) const SILENCE: &str =
     "id, matcher, author, comment, from_at, until_at, ended_at, ended_by";
 pub(super) const HISTORY: &str = concat!(
@@ -286,24 +283,6 @@ pub(super) fn silence(row: &Row<'_>) -> rusqlite::Result<Option<SilenceRow>> {
         ended_at: wall(row, 6)?,
         ended_by: word(row, 7)?,
     }))
-}
-
-/// A try; one that cannot be read is left out, and is counted by no budget.
-pub(super) fn remedy(row: &Row<'_>) -> rusqlite::Result<Option<RemedyRow>> {
-    let columns = Columns {
-        id: row.get(0)?,
-        incident: row.get(1)?,
-        at: Wall(row.get(2)?),
-        ended_at: wall(row, 3)?,
-    };
-    let id = Arc::clone(&columns.id);
-    Ok(match try_of_json(columns, row.get_ref(4)?.as_str()?) {
-        Ok(found) => Some(found),
-        Err(error) => {
-            tracing::warn!(act = %id, error = %error, "a stored try to start a service cannot be used and is not counted");
-            None
-        }
-    })
 }
 
 pub(super) fn history(row: &Row<'_>) -> rusqlite::Result<Option<HistoryRow>> {

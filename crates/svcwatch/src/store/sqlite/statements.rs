@@ -17,9 +17,6 @@ pub(super) const GROUP: &str = "INSERT OR REPLACE INTO counted (name, service, n
 pub(super) const SILENCE: &str = "INSERT OR REPLACE INTO silence (id, matcher, author, comment, from_at, until_at, ended_at, ended_by)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-pub(super) const REMEDY: &str =
-    "INSERT OR REPLACE INTO remedy (id, incident, at, ended_at, text) VALUES (?1, ?2, ?3, ?4, ?5)";
-
 pub(super) const INCIDENT: &str = "INSERT INTO incident (id, subject, seq, event, severity, opened_at, resolved_at, acknowledged_by,
         acknowledged_at, acknowledged_note, cause, previous_state, told, held_until, reminded_at, first_look, muted,
         untold, evidence)

@@ -1,6 +1,6 @@
 //! Old rows go in small chunks, so that no commit waits long for them.
 
-use super::load::COUNTED_TRIES;
+use super::remedies::COUNTED_TRIES;
 use crate::store::record::stored;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use svcwatch_core::time::Wall;

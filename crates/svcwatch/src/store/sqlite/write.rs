@@ -1,13 +1,13 @@
 //! Writing rows: each by its natural key, so that writing it again changes nothing.
 
-use super::statements::{GROUP, INCIDENT, REMEDY, SILENCE, TARGET};
+use super::remedies;
+use super::statements::{GROUP, INCIDENT, SILENCE, TARGET};
 use crate::store::evidence::evidence_to_json;
 use crate::store::matcher::matcher_to_json;
 use crate::store::notice::{details_to_json, notice_to_json};
 use crate::store::record::{
     SubjectParts, TargetFlags, names_to_json, restarts_to_json, shown, stored,
 };
-use crate::store::remedy::try_to_json;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{collections::HashMap, sync::Arc};
 use svcwatch_core::{
@@ -18,7 +18,6 @@ use svcwatch_core::{
         AccountRow, AttemptRow, DeliveryRow, DestinationRow, DroppedRow, FeedRow, GroupRow,
         HistoryRow, HostRow, IncidentRow, LaneRow, Record, TargetRow,
     },
-    remedy::RemedyRow,
     silence::SilenceRow,
     time::Wall,
 };
@@ -126,7 +125,7 @@ impl Batch<'_> {
             Record::Silence(row) => self.silence(row),
             Record::Feed(row) => self.feed(row),
             Record::Group(row) => self.group(row),
-            Record::Remedy(row) => self.remedy(row),
+            Record::Remedy(row) => remedies::write(&self.step, row),
         }
     }
 
@@ -319,19 +318,6 @@ impl Batch<'_> {
                 row.until.0,
                 wall(row.ended_at),
                 row.ended_by,
-            ],
-        )
-    }
-
-    fn remedy(&self, row: &RemedyRow) -> rusqlite::Result<()> {
-        self.run(
-            REMEDY,
-            params![
-                row.id.as_str(),
-                row.incident.as_str(),
-                row.at.0,
-                wall(row.ended_at),
-                try_to_json(row).map_err(unstorable)?,
             ],
         )
     }

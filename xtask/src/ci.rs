@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
 use crate::project::{Failure, Project, Stream, read, run as run_program, tee};
-use crate::{deny, fuzz, peers, sim, tidy, tools, windows};
+use crate::{deny, fuzz, package, peers, sim, tidy, tools, windows};
 
 /// The help text.
 pub(crate) const HELP: &str = "\
@@ -66,6 +66,11 @@ const STEPS: &[Step] = &[
         name: "windows",
         about: "the exe for Windows, which the tests run under Wine",
         run: |project, _| windows::build(project, false).map(Some),
+    },
+    Step {
+        name: "package",
+        about: "all packages, of those programs; the tests install them",
+        run: |project, _| package::make(project, true).map(Some),
     },
     Step {
         name: "test",

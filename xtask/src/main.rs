@@ -7,6 +7,7 @@ mod bench;
 mod ci;
 mod deny;
 mod fuzz;
+mod package;
 mod peers;
 mod project;
 mod sim;
@@ -68,6 +69,12 @@ const COMMANDS: &[Command] = &[
         about: "build svcwatch.exe here and look at what it asks of Windows",
         help: windows::HELP,
         run: windows::run,
+    },
+    Command {
+        name: "package",
+        about: "make and try what is handed out",
+        help: package::HELP,
+        run: package::run,
     },
 ];
 

@@ -135,6 +135,31 @@ const PEERS: &[Peer] = &[
         why: "signs it where there is a key",
     },
     Peer {
+        package: "wixl",
+        gives: Gives::Program("wixl"),
+        why: "makes the installer for Windows",
+    },
+    Peer {
+        package: "msitools",
+        gives: Gives::Program("msibuild"),
+        why: "adds to that installer what wixl cannot, and reads it",
+    },
+    Peer {
+        package: "zip",
+        gives: Gives::Program("zip"),
+        why: "packs the zip for Windows",
+    },
+    Peer {
+        package: "lintian",
+        gives: Gives::Program("lintian"),
+        why: "holds the Debian package against Debian's rules",
+    },
+    Peer {
+        package: "systemd",
+        gives: Gives::Program("systemd-analyze"),
+        why: "reads the unit, and makes its user and folders in a test's own root",
+    },
+    Peer {
         package: "python3",
         gives: Gives::Program(PYTHON),
         why: "runs the bridge between Samba and Wine",

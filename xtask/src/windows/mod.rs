@@ -2,9 +2,9 @@
 
 mod imports;
 mod pe;
-mod sign;
+pub(crate) mod sign;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::arguments::Arguments;
@@ -20,7 +20,7 @@ at what it asks of Windows: nothing but what Windows 10 1607 and Server 2016 hav
 Usage: cargo xtask windows [--release]
 
 Options:
-  --release    optimised, for packages; else as the tests under Wine use it
+  --release    as it is handed out: small, at most 15 MB; else as the tests under Wine use it
 
 It is signed with osslsigncode where SVCWATCH_SIGN_CERTIFICATE and SVCWATCH_SIGN_KEY name a certificate (with its chain)
 and its key in PEM; SVCWATCH_SIGN_PASSWORD_FILE holds the key's password, SVCWATCH_SIGN_TIMESTAMP is a server of time stamps.
@@ -32,6 +32,9 @@ Examples:
 
 /// The compiler's name of 64-bit Windows with mingw as linker.
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
+
+/// The profile of cargo, and the folder of what it built, of the exe that is handed out.
+const HANDED_OUT: &str = "exe";
 
 /// The largest exe that is handed out, in bytes.
 const RELEASE_BYTES_MAX: u64 = 15_000_000;
@@ -53,7 +56,7 @@ pub(crate) fn build(project: &Project, release: bool) -> Result<String, String> 
         "build", "--locked", "-p", "svcwatch", "--bin", "svcwatch", "--target", TARGET,
     ]);
     if release {
-        command.arg("--release");
+        command.args(["--profile", HANDED_OUT]);
     }
     run_program(&mut command)?;
     let took = began.elapsed();
@@ -64,7 +67,8 @@ pub(crate) fn build(project: &Project, release: bool) -> Result<String, String> 
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if release && size > RELEASE_BYTES_MAX {
         return Err(format!(
-            "the exe has {size} bytes, more than {RELEASE_BYTES_MAX}"
+            "{} has {size} bytes, more than the {RELEASE_BYTES_MAX} that are promised",
+            exe.display()
         ));
     }
     let signed = sign::sign(project, &exe)?;
@@ -83,18 +87,23 @@ fn megabytes(bytes: u64) -> f64 {
 }
 
 /// Where cargo puts the exe.
-fn exe(project: &Project, release: bool) -> Result<PathBuf, String> {
+pub(crate) fn exe(project: &Project, release: bool) -> Result<PathBuf, String> {
+    let profile = if release { HANDED_OUT } else { "debug" };
+    Ok(target_folder(project)?
+        .join(TARGET)
+        .join(profile)
+        .join("svcwatch.exe"))
+}
+
+/// The folder in which cargo builds.
+pub(crate) fn target_folder(project: &Project) -> Result<PathBuf, String> {
     let metadata = read(&mut project.cargo(&["metadata", "--format-version=1", "--no-deps"]))?;
     // The last key of what cargo prints about itself; a JSON reader for one path would be the tool's only dependency.
     let (_, rest) = metadata
         .split_once("\"target_directory\":\"")
         .ok_or("cargo does not say where it builds")?;
     let folder = rest.split('"').next().unwrap_or_default();
-    let profile = if release { "release" } else { "debug" };
-    Ok(Path::new(folder)
-        .join(TARGET)
-        .join(profile)
-        .join("svcwatch.exe"))
+    Ok(PathBuf::from(folder))
 }
 
 /// Fetches the pinned Rust's parts for Windows where they are not here.

@@ -315,6 +315,7 @@ impl Engine {
         }
     }
 
+    /// Takes in how services are set up, as far as it was read.
     pub(super) fn configured(
         &mut self,
         now: Now,
@@ -374,7 +375,19 @@ impl Engine {
         for service in forgotten {
             self.unwatch(now, name, &service, step);
         }
-        let any = !selected.is_empty();
+        if !selected.is_empty() {
+            self.watch_selected(now, name, selected, step);
+        }
+    }
+
+    /// Watches services that an entry selects now, each with why that is only now.
+    fn watch_selected(
+        &mut self,
+        now: Now,
+        name: &Name,
+        selected: Vec<(Selected, Option<String>)>,
+        step: &mut Step,
+    ) {
         for (one, why_now) in selected {
             let service = one.service.clone();
             self.watch(now, name, one, step);
@@ -382,14 +395,12 @@ impl Engine {
                 self.appeared(now, name, &service, sentence, step);
             }
         }
-        if any {
-            if let Some(host) = self.hosts.get_mut(name) {
-                host.targets_changed();
-            }
-            self.show_host(name, step);
-            // Their states are in the list that was already read; the next check brings them.
-            self.schedule.no_later(name, now.tick);
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.targets_changed();
         }
+        self.show_host(name, step);
+        // Their states are in the list that was already read; the next check brings them.
+        self.schedule.no_later(name, now.tick);
     }
 
     /// Lets go of targets that are not installed any more and that nobody needs to be told of. They come back with the

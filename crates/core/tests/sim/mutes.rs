@@ -269,6 +269,18 @@ impl Oracle {
         Some(format!("window {}", window.name))
     }
 
+    /// How far the clock was set forward since a moment: after a restart a stored deadline may come so much early.
+    pub(crate) fn forward_since(&self, since: u64) -> u64 {
+        if !self.crashes.iter().any(|at| *at >= since) {
+            return 0;
+        }
+        self.jumps
+            .iter()
+            .filter(|(at, by)| *at >= since && *by > 0)
+            .map(|(_, by)| by.unsigned_abs())
+            .sum()
+    }
+
     /// The wall clock of the monitor at a moment.
     fn wall_at(&self, at: u64) -> Wall {
         let jumps = self.jumps.iter().filter(|(when, _)| *when <= at);

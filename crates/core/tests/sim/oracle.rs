@@ -117,22 +117,8 @@ impl Oracle {
 
     /// The configuration that holds.
     pub(crate) fn plan(&self) -> Arc<Plan> {
-        self.plans
-            .last()
-            .map(|(_, plan)| Arc::clone(plan))
-            .unwrap_or_default()
-    }
-
-    /// How far the clock was set forward since a moment: after a restart a stored deadline may come so much early.
-    pub(crate) fn forward_since(&self, since: u64) -> u64 {
-        if !self.crashes.iter().any(|at| *at >= since) {
-            return 0;
-        }
-        self.jumps
-            .iter()
-            .filter(|(at, by)| *at >= since && *by > 0)
-            .map(|(_, by)| by.unsigned_abs())
-            .sum()
+        let last = self.plans.last();
+        last.map(|(_, plan)| Arc::clone(plan)).unwrap_or_default()
     }
 
     /// The entries that a service ever fell under, newest first.
@@ -153,10 +139,7 @@ impl Oracle {
     pub(crate) fn before_write(&mut self, store: &Store, window: Window, record: &Record) {
         self.changes_written(store, window, record);
         match record {
-            Record::Incident(row) => {
-                self.judge_hold(row);
-                self.judge_incident(store, window, row);
-            }
+            Record::Incident(row) => self.judge_incident(store, window, row),
             Record::Remedy(row) => self.judge_remedy(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
             Record::Host(row) => {
@@ -234,6 +217,7 @@ impl Oracle {
     }
 
     fn judge_incident(&mut self, store: &Store, window: Window, row: &IncidentRow) {
+        self.judge_hold(row);
         let before = store.incidents.get(&row.id);
         let grounds = match before {
             None => self.grounds_of(window, row, true),

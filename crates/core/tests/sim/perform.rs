@@ -142,7 +142,7 @@ impl World {
                 _ => {}
             }
         }
-        self.say(|| words_of_observation(&observation));
+        self.say(|| crate::readings::words_of(&observation));
         self.look_at_ears();
         if self.oracle.probe_ends(host, request.probe) {
             self.believe(&observation);
@@ -476,28 +476,4 @@ fn words_of(record: &Record) -> String {
         ),
         other => format!("{other:?}"),
     }
-}
-
-/// What an observation says, short.
-fn words_of_observation(observation: &Observation) -> String {
-    let outcome = match &observation.outcome {
-        Outcome::Read(reading) => reading
-            .services
-            .iter()
-            .filter(|service| !service.name.starts_with("Fill"))
-            .map(|service| format!("{} {}", service.name, service.reading.state))
-            .chain(
-                reading
-                    .asked
-                    .iter()
-                    .map(|(name, asked)| format!("{name} {asked:?}")),
-            )
-            .collect::<Vec<_>>()
-            .join(", "),
-        other => format!("{other:?}"),
-    };
-    format!(
-        "observed {} {:?} {:?} {outcome}",
-        observation.host, observation.computer_name, observation.logon
-    )
 }

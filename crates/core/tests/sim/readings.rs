@@ -7,7 +7,7 @@ use svcwatch_core::{
     glob::Glob,
     id::Name,
     notice::ToldEvent,
-    observe::{Asked, Fault, HostReading, Reading, State},
+    observe::{Asked, Fault, HostReading, Observation, Outcome, Reading, State},
     plan::{EntryPlan, Expect, HostPlan, Plan, Selector, StoppedOk},
 };
 
@@ -250,4 +250,28 @@ pub(crate) fn streak<T: Copy>(
         streak.count += run.count;
     }
     streak
+}
+
+/// What an observation says, short.
+pub(crate) fn words_of(observation: &Observation) -> String {
+    let outcome = match &observation.outcome {
+        Outcome::Read(reading) => reading
+            .services
+            .iter()
+            .filter(|service| !service.name.starts_with("Fill"))
+            .map(|service| format!("{} {}", service.name, service.reading.state))
+            .chain(
+                reading
+                    .asked
+                    .iter()
+                    .map(|(name, asked)| format!("{name} {asked:?}")),
+            )
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => format!("{other:?}"),
+    };
+    format!(
+        "observed {} {:?} {:?} {outcome}",
+        observation.host, observation.computer_name, observation.logon
+    )
 }

@@ -89,7 +89,7 @@ fn config(address: &str, every: &str) -> String {
 
 /// How long it took from each stop to its notice.
 fn stops(address: &str, every: &str, count: usize) -> Vec<Duration> {
-    let windows = Windows::start_with("release");
+    let windows = Windows::start_with("exe");
     let drive = windows.drive();
     windows.service(&["install", "measured", "obey", "0"]);
     windows.service(&["start", "measured"]);
@@ -121,7 +121,7 @@ fn stops(address: &str, every: &str, count: usize) -> Vec<Duration> {
 
 /// How long it takes from the start to being ready, and how large the exe is.
 fn start() -> (f64, f64) {
-    let windows = Windows::start_with("release");
+    let windows = Windows::start_with("exe");
     let drive = windows.drive();
     fs::write(drive.join("svcwatch.yaml"), config("localhost", "1h"))
         .expect("a file can be written");

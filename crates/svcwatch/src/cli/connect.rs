@@ -22,8 +22,8 @@ use svcwatch_core::{
     evidence::LogUse,
     id::Name,
     limits::{CONFIGS_PER_READ_MAX, REFUSALS_MAX},
-    observe::{Asked, Fault, HostReading, Logon, Outcome, ProbeId, Refusal, ServiceConfig},
-    plan::{EntryPlan, Expect, HostPlan, Selector, starts_so},
+    observe::{Fault, HostReading, Logon, Outcome, ProbeId, Refusal, ServiceConfig},
+    plan::{EntryPlan, Expect, HostPlan, Selector},
 };
 use tokio::task::JoinSet;
 
@@ -395,7 +395,7 @@ async fn configs(
     let all = plan.services.iter().any(by_start);
     let meant = |name: &str, display_name: &str| {
         let mut entries = plan.services.iter();
-        entries.any(|entry| selects(entry, name, display_name, &[]))
+        entries.any(|entry| visible::selects(entry, name, display_name, &[]))
     };
     let names: Vec<Name> = reading
         .services
@@ -426,7 +426,7 @@ fn judge(plan: &HostPlan, reading: &HostReading, configs: &[ServiceConfig], foun
     let watched = reading.services.iter().filter(|service| {
         plan.services
             .iter()
-            .any(|entry| selects(entry, &service.name, &service.display_name, configs))
+            .any(|entry| visible::selects(entry, &service.name, &service.display_name, configs))
     });
     found.watched = Some(watched.count());
     if let Some(computer) = &found.computer_name
@@ -443,7 +443,7 @@ fn judge(plan: &HostPlan, reading: &HostReading, configs: &[ServiceConfig], foun
     }
     let wanted = plan.services.iter();
     for entry in wanted.filter(|entry| entry.expect != Expect::Absent) {
-        if let Some(lack) = lack(entry, reading, configs) {
+        if let Some(lack) = visible::lack(entry, reading, configs) {
             if entry.required {
                 found.lacks.push(lack);
             } else {
@@ -455,53 +455,4 @@ fn judge(plan: &HostPlan, reading: &HostReading, configs: &[ServiceConfig], foun
     found.unreadable = visible::unreadable(configs);
     let lacks = visible::lacks(reading.services.len(), &found.hidden, &found.unreadable);
     found.lacks.extend(lacks);
-}
-
-fn selects(entry: &EntryPlan, name: &str, display_name: &str, configs: &[ServiceConfig]) -> bool {
-    match &entry.selector {
-        Selector::Name(wanted) => *wanted == Name::new(name),
-        Selector::NameGlob(glob) => glob.matches(name),
-        Selector::DisplayName(glob) => glob.matches(display_name),
-        Selector::Start(start) => configs.iter().any(|config| {
-            config.start_type.is_some_and(|is| starts_so(*start, is))
-                && config.name.eq_ignore_ascii_case(name)
-        }),
-    }
-}
-
-/// What is wrong with an entry that means no service of the host.
-fn lack(entry: &EntryPlan, reading: &HostReading, configs: &[ServiceConfig]) -> Option<String> {
-    let found = reading
-        .services
-        .iter()
-        .any(|service| selects(entry, &service.name, &service.display_name, configs));
-    if found {
-        return None;
-    }
-    let Selector::Name(name) = &entry.selector else {
-        return Some(format!(
-            "no service is meant by {}",
-            entry.selector.in_words()
-        ));
-    };
-    let displayed = reading
-        .services
-        .iter()
-        .find(|service| Name::new(&service.display_name) == *name);
-    if let Some(service) = displayed {
-        return Some(format!("{name} is called {}", service.name));
-    }
-    let asked = reading
-        .asked
-        .iter()
-        .find(|(asked, _)| asked == name)
-        .map(|(_, answer)| *answer);
-    match asked {
-        Some(Asked::Missing) => Some(format!("{name} is not installed")),
-        Some(Asked::Hidden) => Some(format!(
-            "{name} is hidden from us (SERVICE_QUERY_STATUS lacks)"
-        )),
-        Some(Asked::Read(_)) => None,
-        None => Some(format!("{name} is not in the list")),
-    }
 }

@@ -4,7 +4,7 @@ use crate::probe::{Access, Prober, Transport, events::EventsAsked};
 use svcwatch_core::{
     id::Name,
     observe::{Asked, HostReading, ServiceConfig},
-    plan::HostPlan,
+    plan::{EntryPlan, HostPlan, Selector, starts_so},
 };
 
 /// Services that every Windows has, and whose absence from the list therefore means that they are hidden: Windows leaves
@@ -93,6 +93,65 @@ fn some(names: &[String]) -> String {
     match names.len().saturating_sub(shown.len()) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Whether an entry means a service.
+pub(super) fn selects(
+    entry: &EntryPlan,
+    name: &str,
+    display_name: &str,
+    configs: &[ServiceConfig],
+) -> bool {
+    match &entry.selector {
+        Selector::Name(wanted) => *wanted == Name::new(name),
+        Selector::NameGlob(glob) => glob.matches(name),
+        Selector::DisplayName(glob) => glob.matches(display_name),
+        Selector::Start(start) => configs.iter().any(|config| {
+            config.start_type.is_some_and(|is| starts_so(*start, is))
+                && config.name.eq_ignore_ascii_case(name)
+        }),
+    }
+}
+
+/// What is wrong with an entry that means no service of the host.
+pub(super) fn lack(
+    entry: &EntryPlan,
+    reading: &HostReading,
+    configs: &[ServiceConfig],
+) -> Option<String> {
+    let found = reading
+        .services
+        .iter()
+        .any(|service| selects(entry, &service.name, &service.display_name, configs));
+    if found {
+        return None;
+    }
+    let Selector::Name(name) = &entry.selector else {
+        return Some(format!(
+            "no service is meant by {}",
+            entry.selector.in_words()
+        ));
+    };
+    let displayed = reading
+        .services
+        .iter()
+        .find(|service| Name::new(&service.display_name) == *name);
+    if let Some(service) = displayed {
+        return Some(format!("{name} is called {}", service.name));
+    }
+    let asked = reading
+        .asked
+        .iter()
+        .find(|(asked, _)| asked == name)
+        .map(|(_, answer)| *answer);
+    match asked {
+        Some(Asked::Missing) => Some(format!("{name} is not installed")),
+        Some(Asked::Hidden) => Some(format!(
+            "{name} is hidden from us (SERVICE_QUERY_STATUS lacks)"
+        )),
+        Some(Asked::Read(_)) => None,
+        None => Some(format!("{name} is not in the list")),
     }
 }
 

@@ -246,9 +246,7 @@ impl Lines {
             ),
         );
         self.recovery(service);
-        if let Some(remedy) = &service.remedy {
-            self.add("remedy", remedy::sentence(remedy));
-        }
+        remedy::tell(self, service);
         self.rules(service);
         self.state(service, unseen);
         if let Some(incident) = &service.incident {

@@ -1,14 +1,22 @@
 //! Why a service is started again by svcwatch, or not now.
 
+use super::Lines;
 use crate::dest::{clean, text};
 use svcwatch_core::{
-    engine::RemedyExplained,
+    engine::{RemedyExplained, ServiceExplained},
     limits,
     remedy::{Outcome, RemedyTold, decide::Held},
 };
 
-/// What is said of the plan of a service.
-pub(super) fn sentence(remedy: &RemedyExplained) -> String {
+/// Says what there is to say of the plan of a service, where it has one.
+pub(super) fn tell(lines: &mut Lines, service: &ServiceExplained) {
+    if let Some(remedy) = &service.remedy {
+        lines.add("remedy", sentence(remedy));
+    }
+}
+
+/// What is said of a plan.
+fn sentence(remedy: &RemedyExplained) -> String {
     let of_group = remedy
         .group
         .as_ref()

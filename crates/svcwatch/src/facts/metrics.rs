@@ -210,19 +210,24 @@ impl Metrics {
             "Acknowledgements of incidents that were not open",
             self.late_acknowledgements.clone(),
         );
-        registry.register(
+        self.register_commits();
+        let registry = &mut self.registry;
+        register_fallbacks(registry, &self.fallbacks);
+        register_build(registry, build);
+        self
+    }
+
+    fn register_commits(&mut self) {
+        self.registry.register(
             "svcwatch_commit_duration_seconds",
             "How long it took until records were durable",
             self.commit_duration.clone(),
         );
-        registry.register(
+        self.registry.register(
             "svcwatch_commit_failures",
             "Tries to write records that failed",
             self.commit_failures.clone(),
         );
-        register_fallbacks(registry, &self.fallbacks);
-        register_build(registry, build);
-        self
     }
 }
 

@@ -27,7 +27,7 @@ use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::hearing::News;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
-    Fault, HostFault, HostReading, Logon, Observation, Outcome, Refusal, ServiceConfig,
+    HostFault, HostReading, Logon, Observation, Outcome, Refusal, ServiceConfig,
 };
 use svcwatch_core::time::Span;
 use tokio::sync::mpsc;
@@ -40,7 +40,7 @@ pub use ears::Ears;
 use kerberos::{Kerberos, Proof, Tickets};
 use record::{Record, Recorder};
 use rpc::{After, Ear, Failure, LoggedOn, Uptime};
-use session::Session;
+use session::{Session, busy, no_session};
 
 /// Longest name of our own computer that is sent, in characters: that of a NetBIOS name.
 const WORKSTATION_LIMIT: usize = 15;
@@ -466,24 +466,6 @@ impl Prober {
             Err(_) if !logon.accepted => Err(refused),
             opened => opened,
         }
-    }
-}
-
-/// What is told where only a kept session may be used and there is none.
-fn no_session() -> HostFault {
-    HostFault {
-        fault: Fault::Unreachable,
-        cause: "no session with the host is open".to_owned(),
-        refusal: None,
-    }
-}
-
-fn busy() -> HostFault {
-    let cause = "an earlier question to the host was still under way".to_owned();
-    HostFault {
-        fault: Fault::Timeout,
-        cause,
-        refusal: None,
     }
 }
 

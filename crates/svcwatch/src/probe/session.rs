@@ -1,7 +1,7 @@
 //! A kept session with one host, in whatever way the host is read.
 
 use svcwatch_core::id::Name;
-use svcwatch_core::observe::{HostReading, ServiceConfig};
+use svcwatch_core::observe::{Fault, HostFault, HostReading, ServiceConfig};
 use svcwatch_core::remedy::procedure::{Answer, Step, Verb};
 use tokio::time::{Instant, timeout_at};
 
@@ -16,8 +16,8 @@ use super::{Access, Ours, Transport};
 #[cfg(not(windows))]
 fn no_local() -> Failure {
     Failure {
-        fault: svcwatch_core::observe::HostFault {
-            fault: svcwatch_core::observe::Fault::ProtocolError,
+        fault: HostFault {
+            fault: Fault::ProtocolError,
             cause: "only on Windows are services read by the Windows API".to_owned(),
             refusal: None,
         },
@@ -253,5 +253,24 @@ impl Session {
             #[cfg(windows)]
             Self::Local(_) => {}
         }
+    }
+}
+
+/// What is told where only a kept session may be used and there is none.
+pub(super) fn no_session() -> HostFault {
+    HostFault {
+        fault: Fault::Unreachable,
+        cause: "no session with the host is open".to_owned(),
+        refusal: None,
+    }
+}
+
+/// What is told where nothing was asked, because the host has not answered yet what was asked before.
+pub(super) fn busy() -> HostFault {
+    let cause = "an earlier question to the host was still under way".to_owned();
+    HostFault {
+        fault: Fault::Timeout,
+        cause,
+        refusal: None,
     }
 }

@@ -8,6 +8,7 @@ pub mod client;
 mod discovery;
 mod explanation;
 pub mod guard;
+mod incidents;
 pub mod items;
 pub mod listen;
 pub mod metrics;

@@ -14,6 +14,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -81,7 +82,7 @@ impl Watch {
 
     fn until<T>(&mut self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
         let folder = self.folder.path().to_owned();
-        let told = self.told.clone();
+        let told = Arc::clone(&self.told);
         let seen = move || {
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             format!("{:#?}\n{log}", told.lock().expect("nobody panicked"))

@@ -17,6 +17,7 @@ mod influx;
 mod instant;
 mod kerberos;
 mod mqtt;
+mod packages;
 mod prometheus;
 mod reboot;
 mod remedy;

@@ -494,13 +494,3 @@ fn three_refusals_are_one_notice_about_the_account() {
         Some(&(Kind::Resolved, ToldEvent::AccountPaused))
     );
 }
-
-#[test]
-fn a_pending_state_that_does_not_move_is_stuck() {
-    let mut story = Story::new(plan(vec![host("srv01", &["Spooler"])]));
-    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
-    story.pass(Span::minutes(4), &list(&[("Spooler", State::StartPending)]));
-    assert_eq!(story.words(), []);
-    story.pass(Span::minutes(3), &list(&[("Spooler", State::StartPending)]));
-    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stuck)]);
-}

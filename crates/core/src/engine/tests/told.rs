@@ -78,3 +78,13 @@ fn what_was_wrong_already_is_told_with_how_the_service_is_set_up() {
         "a row is written where it changed and not at each reading"
     );
 }
+
+#[test]
+fn a_pending_state_that_does_not_move_is_stuck() {
+    let mut story = Story::new(plan(vec![host("srv01", &["Spooler"])]));
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    story.pass(Span::minutes(4), &list(&[("Spooler", State::StartPending)]));
+    assert_eq!(story.words(), []);
+    story.pass(Span::minutes(3), &list(&[("Spooler", State::StartPending)]));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stuck)]);
+}

@@ -22,6 +22,7 @@ pub(crate) use self::hosts::{
     CREDENTIAL, DEFAULTS, GROUP, GROUP_EXPECT, HOST, HOSTS_FROM, SECRET, SERVICE,
 };
 pub(crate) use self::maintenance::WINDOW;
+use self::remedy::REMEDIES;
 pub(crate) use self::remedy::{BUDGET, REMEDY};
 
 use super::shape::{Key, Kind, Shape};
@@ -140,11 +141,7 @@ pub(crate) static CONFIG: Shape = Shape {
         ),
         optional(
             "remedy",
-            Kind::Named {
-                names: Form::Name,
-                of: &Kind::Map(&REMEDY),
-                most: 100,
-            },
+            REMEDIES,
             "",
             "Plans for starting services again, by their names; nothing is started of which no plan is named.",
         ),

@@ -56,6 +56,13 @@ pub(crate) static REMEDY: Shape = Shape {
     one_of: &[],
 };
 
+/// `remedy`: plans by their names.
+pub(super) const REMEDIES: Kind = Kind::Named {
+    names: Form::Name,
+    of: &Kind::Map(&REMEDY),
+    most: 100,
+};
+
 /// `budget` of a plan.
 pub(crate) static BUDGET: Shape = Shape {
     name: "remedy_budget",

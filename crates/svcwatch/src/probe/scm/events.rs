@@ -8,7 +8,7 @@ use svcwatch_wire::scmr;
 use tokio::time::Instant;
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_HANDLE_EOF, ERROR_INSUFFICIENT_BUFFER, ERROR_PRIVILEGE_NOT_HELD,
-    GetLastError, HANDLE, RPC_S_SERVER_UNAVAILABLE,
+    GetLastError, HANDLE,
 };
 use windows_sys::Win32::System::EventLog::{
     CloseEventLog, GetNumberOfEventLogRecords, GetOldestEventLogRecord, OpenEventLogW,
@@ -21,6 +21,9 @@ use super::thread::blocking;
 use crate::os::windows::wide;
 use crate::probe::codes;
 use crate::probe::events::{EventsAsked, EventsFound, LOGS, NoEvents, Sieve, Taken, bounds};
+
+/// `RPC_S_SERVER_UNAVAILABLE` (winerror.h).
+const RPC_SERVER_UNAVAILABLE: u32 = 1722;
 
 /// Reads the lines, until `deadline`.
 pub(super) async fn read(
@@ -166,7 +169,7 @@ fn refused(code: u32, log: &'static str) -> NoEvents {
     };
     match code {
         ERROR_ACCESS_DENIED | ERROR_PRIVILEGE_NOT_HELD => NoEvents::Denied { doing },
-        code if i32::try_from(code) == Ok(RPC_S_SERVER_UNAVAILABLE) => NoEvents::NoPipe,
+        RPC_SERVER_UNAVAILABLE => NoEvents::NoPipe,
         code => NoEvents::Failed(faults::fault(code, doing).cause),
     }
 }

@@ -106,7 +106,7 @@ impl Session {
 
     /// Reads the last lines of the computer's event logs about a service.
     pub(in crate::probe) async fn events(
-        &self,
+        &mut self,
         asked: &EventsAsked,
         deadline: Instant,
     ) -> Result<EventsFound, NoEvents> {

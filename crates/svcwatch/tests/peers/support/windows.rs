@@ -28,6 +28,14 @@ impl Windows {
 
     /// Starts it, with the exe of this build.
     pub(crate) fn start_with(build: &str) -> Self {
+        let exe = exe(build);
+        let windows = Self::start_bare();
+        fs::copy(exe, windows.drive().join("svcwatch.exe")).expect("svcwatch.exe can be copied");
+        windows
+    }
+
+    /// Starts it without svcwatch.exe, as a machine is onto which it has to be installed.
+    pub(crate) fn start_bare() -> Self {
         need(WINE, "wine64");
         let library = built(
             "bcryptprimitives.c",
@@ -42,7 +50,6 @@ impl Windows {
         });
         let drive = folder.path().join("drive_c");
         fs::copy(&service, drive.join("service.exe")).expect("the test service can be copied");
-        fs::copy(exe(build), drive.join("svcwatch.exe")).expect("svcwatch.exe can be copied");
         let mut windows = Self {
             keeper: None,
             folder,
@@ -96,7 +103,7 @@ impl Windows {
     }
 
     /// Runs a program to its end. It writes to files, because a server that it happens to start would keep a pipe open.
-    fn ended(&self, path: &str, words: &[&str]) -> Output {
+    pub(crate) fn ended(&self, path: &str, words: &[&str]) -> Output {
         let folder = TempDir::new().expect("a temporary folder can be made");
         let place = |name: &str| folder.path().join(name);
         let file = |name: &str| fs::File::create(place(name)).expect("a file can be made");
@@ -109,6 +116,11 @@ impl Windows {
             stdout: read("out"),
             stderr: read("err"),
         }
+    }
+
+    /// Whether a program runs whose command line names this.
+    pub(crate) fn runs(&self, name: &str) -> bool {
+        !programs(self.folder.path(), name).is_empty()
     }
 
     /// Ends the one program whose command line names this, from outside and at once.
@@ -150,7 +162,7 @@ fn exe(build: &str) -> PathBuf {
         .join(build);
     let exe = target.join("svcwatch.exe");
     let ask = match build {
-        "release" => "run `cargo xtask windows --release`, which builds it",
+        "exe" => "run `cargo xtask windows --release`, which builds it",
         _ => "run `cargo xtask windows`, which builds it",
     };
     let written = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();

@@ -126,6 +126,8 @@ pub struct ActRequest {
     pub host: Name,
     /// The service, by key name.
     pub service: Name,
+    /// The name by which the computer must call itself, where it is known: nothing is done on another one.
+    pub computer: Option<String>,
     /// The plan that asks for it.
     pub plan: Name,
     /// Which try for this incident, from 1.

@@ -226,8 +226,10 @@ impl Engine {
             attempt,
             dry_run: row.dry_run,
         }));
+        let host = self.hosts.get(&row.host);
         step.effects.push(Effect::Act(ActRequest {
             act: row.id,
+            computer: host.and_then(|host| host.row.computer_name.clone()),
             host: row.host,
             service: row.service,
             plan: row.plan,

@@ -81,6 +81,12 @@ impl Hand {
         Some(self.access.user.as_str()).filter(|user| !user.is_empty())
     }
 
+    /// Whether its logon was refused.
+    pub fn is_refused(&self) -> bool {
+        let fault = self.refused.as_ref().map(|known| known.fault);
+        fault == Some(Fault::LogonRefused)
+    }
+
     /// Carries out one step, and says what came of it.
     pub async fn carry_out(&mut self, step: &Step) -> Answer {
         match step {

@@ -8,18 +8,19 @@ use crate::{
     wiring::{self, Logons, Reach},
 };
 use std::{
+    collections::HashMap,
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use svcwatch_core::{
     effect::ActRequest,
     id::Name,
-    limits::{RESTART_STILL, RESTART_TIME},
+    limits::{PROVEN_FOR, REFUSED_WAIT, RESTART_STILL, RESTART_TIME},
     remedy::{
         Outcome,
         procedure::{self, Aim, Asked},
     },
-    time::Span,
+    time::{Span, Tick},
 };
 
 /// How a try ended, and what happened, in one sentence.
@@ -30,6 +31,48 @@ type Ended = (Outcome, String);
 pub struct Actor {
     data: PathBuf,
     journal: OnceLock<Arc<Journal>>,
+    accounts: Mutex<HashMap<Name, Arc<Logon>>>,
+}
+
+/// What is known of the logons of an account that acts, so that a wrong password does not lock it out: until one was
+/// accepted, and again some time after, its logons take turns, and after a refused one it is left alone for long.
+#[derive(Debug, Default)]
+struct Logon {
+    turn: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    accepted: Option<Tick>,
+    refused: Option<Tick>,
+}
+
+impl Logon {
+    fn known(&self) -> Known {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Whether others need not wait for the end of this one.
+    fn is_proven(&self, now: Tick) -> bool {
+        let accepted = self.known().accepted;
+        accepted.is_some_and(|at| now.since(at) < PROVEN_FOR)
+    }
+
+    /// Whether it is left alone.
+    fn check(&self, now: Tick) -> Result<(), Ended> {
+        match self.known().refused {
+            Some(at) if now.since(at) < REFUSED_WAIT => Err((
+                Outcome::Denied,
+                "the acting account was refused a short while ago and is left alone for an hour, so that it is not locked out".to_owned(),
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 impl Actor {
@@ -38,6 +81,7 @@ impl Actor {
         Self {
             data,
             journal: OnceLock::new(),
+            accounts: Mutex::default(),
         }
     }
 
@@ -58,13 +102,21 @@ impl Actor {
         in_time(request)?;
         let failed = |error: JournalError| (Outcome::Failed, error.to_string());
         let journal = self.journal().map_err(failed)?;
+        let logon = self.logon(&request.host, reach);
+        // Others of this account wait until it is known whether its password is right.
+        let _alone = if logon.is_proven(clock::now().tick) {
+            None
+        } else {
+            Some(logon.turn.lock().await)
+        };
+        logon.check(clock::now().tick)?;
         let (access, timeout) = access_of(&request.host, reach, logons).await?;
         let turn = if request.dry_run {
             None
         } else {
             Some(self.turn(&request.host)?)
         };
-        // Reading a secret may have taken its time.
+        // Reading a secret, or the turns of others, may have taken their time.
         in_time(request)?;
         let order = Order {
             host: request.host.clone(),
@@ -77,11 +129,31 @@ impl Actor {
             },
             by: format!("remedy {}", request.plan),
         };
-        let mut hand = Hand::new(request.host.clone(), access, timeout);
+        let hand = Hand::new(request.host.clone(), access, timeout);
+        let mut hand = hand.expecting(request.computer.clone());
         let act = Box::pin(restart(&mut hand, &order, &journal, |_| {})).await;
+        let refused = hand.is_refused();
+        let accepted = hand.computer().is_some() && !refused;
         hand.end().await;
+        let now = clock::now().tick;
+        logon.learn(|known| {
+            known.refused = refused.then_some(now).or(known.refused);
+            known.accepted = accepted.then_some(now).or(known.accepted);
+        });
+        if refused {
+            let text = act.map_or_else(|error| error.to_string(), |act| act.text);
+            return Err((Outcome::Denied, text));
+        }
         drop(turn);
         act.map_err(failed)
+    }
+
+    /// What is known of the account that acts on a host.
+    fn logon(&self, host: &Name, reach: &Reach) -> Arc<Logon> {
+        let account = may_act(reach, host).ok().and_then(|(_, account)| account);
+        let name = account.map_or_else(|| Name::new(""), |(name, _)| name.clone());
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(accounts.entry(name).or_default())
     }
 
     fn journal(&self) -> Result<Arc<Journal>, JournalError> {

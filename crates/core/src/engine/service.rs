@@ -80,7 +80,6 @@ impl Engine {
         let muted = target.muted(entry);
         let service = target.row.service.clone();
         let first_look = target.first_look;
-        // What a plan acts upon is the cause of the last end, not of the one that the incident began with.
         let ended_anew = entry.remedy.is_some() && target.row.exit_code != code;
         let gone = matches!(seen.changed_from, Some(Some(_))) && target.row.state == State::Missing;
         let cause = cause(target, entry);
@@ -117,11 +116,8 @@ impl Engine {
             None => {
                 if gone {
                     self.vanished(now, host_name, &service, step);
-                } else if open && ended_anew {
-                    self.look_anew(now, &subject);
-                    self.write_incident(&subject, step);
                 } else if open {
-                    self.look_again(now, &subject);
+                    self.look_why(now, &subject, ended_anew, step);
                 }
             }
         }
@@ -130,8 +126,14 @@ impl Engine {
         }
     }
 
-    /// Writes the open incident of a subject as it is now.
-    fn write_incident(&self, subject: &Subject, step: &mut Step) {
+    /// Looks into an open incident where that is still to be done, and anew where its service has ended in another way:
+    /// what a plan acts upon is the cause of the last end, not of the one that the incident began with.
+    fn look_why(&mut self, now: Now, subject: &Subject, ended_anew: bool, step: &mut Step) {
+        if !ended_anew {
+            self.look_again(now, subject);
+            return;
+        }
+        self.look_anew(now, subject);
         if let Some(incident) = self.incidents.of(subject) {
             step.commit.push(Record::Incident(incident.row.clone()));
         }

@@ -10,7 +10,7 @@ use crate::{
     wanted::Wanted,
     wiring::{self, Logons, Reach},
 };
-use std::{collections::HashMap, future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, path::Path, sync::Arc, time::Duration};
 use svcwatch_core::{
     effect::{ActRequest, Effect, ProbeRequest},
     event::{Event, Verdict},
@@ -58,18 +58,13 @@ pub struct Performer {
 
 impl Performer {
     /// Begins with no session. What is done to services is kept on record in the folder `data`.
-    pub fn new(
-        reach: Reach,
-        destinations: Destinations,
-        logons: Arc<Logons>,
-        data: PathBuf,
-    ) -> Self {
+    pub fn new(reach: Reach, destinations: Destinations, logons: Arc<Logons>, data: &Path) -> Self {
         let (stirs_in, stirs) = mpsc::channel(STIRS_MAX);
         let prober = Arc::new(Prober::new().that_hears(stirs_in));
         Self {
             gatherer: Gatherer::new(Arc::clone(&prober)),
             prober,
-            actor: Arc::new(Actor::new(data)),
+            actor: Arc::new(Actor::new(data.to_owned())),
             senders: Senders::new(destinations),
             reach: Arc::new(reach),
             logons,
@@ -406,7 +401,7 @@ mod tests {
             Reach::default(),
             Destinations::default(),
             Arc::default(),
-            PathBuf::new(),
+            Path::new(""),
         )
     }
 

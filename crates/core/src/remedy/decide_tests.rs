@@ -74,77 +74,80 @@ fn a_service_that_ended_unexpectedly_is_started_again() {
     assert_eq!(third, Ruling::Act(3));
 }
 
+/// A change that speaks against a start, with its word.
+type Against = (Held, fn(&mut Case<'_>, &mut Incident));
+
+const AGAINST: &[Against] = &[
+    (Held::NotAsked, |case, _| case.asked = None),
+    (Held::ClusterMember, |case, _| case.service.counted = true),
+    (Held::NotToRun, |case, _| {
+        case.service.expect = Expect::Stopped;
+    }),
+    (Held::NotToRun, |case, _| {
+        case.service.expect = Expect::Absent;
+    }),
+    (Held::AlreadyActing, |_, one| one.past.under_way = true),
+    (Held::HostUnseen, |case, _| case.host.readable = false),
+    (Held::HostUnseen, |case, _| case.service.sure = false),
+    (Held::OutcomeUnknown, |_, one| one.past.unknown = true),
+    (Held::NotStopped, |case, _| {
+        case.service.state = State::StopPending;
+    }),
+    (Held::NotStopped, |case, _| {
+        case.service.state = State::Paused;
+    }),
+    (Held::NotStopped, |case, _| {
+        case.service.state = State::Missing;
+    }),
+    (Held::SetupUnread, |case, _| case.service.configured = false),
+    (Held::Disabled, |case, _| {
+        case.service.start_type = Some(StartType::Disabled);
+    }),
+    (Held::Disabled, |case, _| {
+        case.service.exit_code = Some(1058);
+    }),
+    (Held::LogonFailure, |case, _| {
+        case.service.exit_code = Some(1069);
+    }),
+    (Held::LogonFailure, |_, one| {
+        one.cause = Known::Cause(Cause::LogonFailed);
+    }),
+    (Held::MissingDependency, |case, _| {
+        case.service.exit_code = Some(1068);
+    }),
+    (Held::MissingDependency, |case, _| {
+        case.service.exit_code = Some(1075);
+    }),
+    (Held::MissingDependency, |_, one| {
+        one.cause = Known::Cause(Cause::DependencyDown);
+    }),
+    (Held::NoCauseYet, |_, one| one.cause = Known::NotYet),
+    (Held::CleanStop, |_, one| {
+        one.cause = Known::Cause(Cause::StoppedCleanly);
+    }),
+    (Held::CauseNotNamed, |_, one| {
+        one.cause = Known::Cause(Cause::EndedWithCode);
+    }),
+    (Held::Silenced, |case, _| {
+        case.service.cover = Some(Cover::Silence);
+    }),
+    (Held::Maintenance, |case, _| {
+        case.service.cover = Some(Cover::Window);
+    }),
+    (Held::NotToldYet, |_, one| one.told = false),
+    (Held::AccessDenied, |_, one| one.past.denied = true),
+    (Held::AttemptsUsed, |_, one| one.past.made = 3),
+    (Held::HostBusy, |case, _| {
+        case.host.busy = (limits::ACTS_PER_HOST_MAX, 1);
+    }),
+    (Held::FleetBusy, |case, _| {
+        case.host.busy = (0, limits::ACTS_MAX);
+    }),
+];
+
 #[test]
 fn each_reason_has_its_word() {
-    type Change = fn(&mut Case<'_>, &mut Incident);
-    let no: &[(Held, Change)] = &[
-        (Held::NotAsked, |case, _| case.asked = None),
-        (Held::ClusterMember, |case, _| case.service.counted = true),
-        (Held::NotToRun, |case, _| {
-            case.service.expect = Expect::Stopped;
-        }),
-        (Held::NotToRun, |case, _| {
-            case.service.expect = Expect::Absent;
-        }),
-        (Held::AlreadyActing, |_, one| one.past.under_way = true),
-        (Held::HostUnseen, |case, _| case.host.readable = false),
-        (Held::HostUnseen, |case, _| case.service.sure = false),
-        (Held::OutcomeUnknown, |_, one| one.past.unknown = true),
-        (Held::NotStopped, |case, _| {
-            case.service.state = State::StopPending;
-        }),
-        (Held::NotStopped, |case, _| {
-            case.service.state = State::Paused;
-        }),
-        (Held::NotStopped, |case, _| {
-            case.service.state = State::Missing;
-        }),
-        (Held::SetupUnread, |case, _| case.service.configured = false),
-        (Held::Disabled, |case, _| {
-            case.service.start_type = Some(StartType::Disabled);
-        }),
-        (Held::Disabled, |case, _| {
-            case.service.exit_code = Some(1058);
-        }),
-        (Held::LogonFailure, |case, _| {
-            case.service.exit_code = Some(1069);
-        }),
-        (Held::LogonFailure, |_, one| {
-            one.cause = Known::Cause(Cause::LogonFailed);
-        }),
-        (Held::MissingDependency, |case, _| {
-            case.service.exit_code = Some(1068);
-        }),
-        (Held::MissingDependency, |case, _| {
-            case.service.exit_code = Some(1075);
-        }),
-        (Held::MissingDependency, |_, one| {
-            one.cause = Known::Cause(Cause::DependencyDown);
-        }),
-        (Held::NoCauseYet, |_, one| one.cause = Known::NotYet),
-        (Held::CleanStop, |_, one| {
-            one.cause = Known::Cause(Cause::StoppedCleanly);
-        }),
-        (Held::CauseNotNamed, |_, one| {
-            one.cause = Known::Cause(Cause::EndedWithCode);
-        }),
-        (Held::Silenced, |case, _| {
-            case.service.cover = Some(Cover::Silence);
-        }),
-        (Held::Maintenance, |case, _| {
-            case.service.cover = Some(Cover::Window);
-        }),
-        (Held::NotToldYet, |_, one| one.told = false),
-        (Held::AccessDenied, |_, one| one.past.denied = true),
-        (Held::AttemptsUsed, |_, one| one.past.made = 3),
-        (Held::HostBusy, |case, _| {
-            case.host.busy = (limits::ACTS_PER_HOST_MAX, 1);
-        }),
-        (Held::FleetBusy, |case, _| {
-            case.host.busy = (0, limits::ACTS_MAX);
-        }),
-    ];
-    for (why, change) in no {
+    for (why, change) in AGAINST {
         assert_eq!(judged(&remedy(), change), Ruling::No(*why), "{why}");
     }
 }

@@ -137,9 +137,7 @@ impl Tables {
                 let key = (row.group.clone(), row.service.clone());
                 self.groups.insert(key, row.clone());
             }
-            Record::Remedy(row) => {
-                self.remedies.insert(row.id.clone(), row.clone());
-            }
+            Record::Remedy(row) => drop(self.remedies.insert(row.id.clone(), row.clone())),
         }
     }
 

@@ -162,14 +162,9 @@ fn host<'tree>(
         transport,
         timeout: fields.duration("timeout"),
     };
-    let mut services = services_of(build, run, node, shown, path);
-    if connection.acting.is_some() || transport == Transport::Local {
-        remedies::allow(&mut services);
-    }
-    let name = Name::new(shown);
-    build.remedies.check_host((node.at, path), &name, &services);
+    let may_act = connection.acting.is_some() || transport == Transport::Local;
     let plan = HostPlan {
-        name,
+        name: Name::new(shown),
         address,
         site: fields.text("site").map(|site| build.shared(site)),
         account,
@@ -181,7 +176,7 @@ fn host<'tree>(
         also_known_as: fields.patterns("also_known_as"),
         listed: build.problems.is_list(node.at),
         labels,
-        services,
+        services: services_of(build, run, node, (shown, may_act), path),
     };
     Some((plan, connection))
 }
@@ -278,7 +273,7 @@ fn services_of(
     build: &mut Build<'_>,
     run: &mut Run<'_>,
     node: &Node,
-    name: &str,
+    (name, may_act): (&str, bool),
     path: &str,
 ) -> Vec<EntryPlan> {
     let mut services = entries(build, node, (&Labels::default(), true), path);
@@ -319,6 +314,11 @@ fn services_of(
     services.extend(from_groups.into_iter().cloned());
     settle(build, (node, path, name), &mut services);
     services.sort_by_key(|entry| precedence(&entry.selector));
+    if may_act {
+        remedies::allow(&mut services);
+    }
+    let at = (node.at, path);
+    build.remedies.check_host(at, &Name::new(name), &services);
     services
 }
 

@@ -36,6 +36,7 @@ fn an_empty_database_becomes_the_newest_form() {
             "incident",
             "lane",
             "meta",
+            "remedy",
             "silence",
             "subject",
             "target"

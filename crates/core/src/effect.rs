@@ -8,8 +8,9 @@ use crate::{
     notice::{Notice, ToldEvent, Why},
     observe::{Fault, ProbeId, State},
     record::Record,
+    remedy::{ActId, Outcome},
     silence::SilenceId,
-    time::Span,
+    time::{Span, Tick},
     view::View,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -88,6 +89,9 @@ pub enum Effect {
         /// Which try, from 1.
         attempt: u32,
     },
+    /// Start a service again. Answered by exactly one [`crate::event::Event::Acted`], before
+    /// [`crate::limits::ACT_MAX`] is over.
+    Act(ActRequest),
     /// Show something: the newest view of one thing.
     Show(View),
     /// Say something: one line of log and one metric.
@@ -104,9 +108,34 @@ impl Effect {
             | Self::Forget { .. }
             | Self::Listen { .. }
             | Self::StopListening { .. } => true,
-            Self::Render { .. } | Self::Send { .. } | Self::Show(_) | Self::Note(_) => false,
+            Self::Render { .. }
+            | Self::Send { .. }
+            | Self::Act(_)
+            | Self::Show(_)
+            | Self::Note(_) => false,
         }
     }
+}
+
+/// What is to be done for a service that is to be started again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActRequest {
+    /// Which try.
+    pub act: ActId,
+    /// The host.
+    pub host: Name,
+    /// The service, by key name.
+    pub service: Name,
+    /// The name by which the computer must call itself, where it is known: nothing is done on another one.
+    pub computer: Option<String>,
+    /// The plan that asks for it.
+    pub plan: Name,
+    /// Which try for this incident, from 1.
+    pub attempt: u32,
+    /// Whether only to say what would be done.
+    pub dry_run: bool,
+    /// When it may not be begun any more: it is then answered by [`crate::remedy::Outcome::TooLate`].
+    pub begin_before: Tick,
 }
 
 /// What a probe is to do.
@@ -227,6 +256,34 @@ pub enum Fact {
         result: &'static str,
         /// What was answered.
         answer: String,
+    },
+    /// A service is about to be started again.
+    Acting {
+        /// Which try.
+        act: ActId,
+        /// The host.
+        host: Name,
+        /// The service.
+        service: Name,
+        /// The plan.
+        plan: Name,
+        /// Which try for its incident, from 1.
+        attempt: u32,
+        /// Whether only what would be done is said.
+        dry_run: bool,
+    },
+    /// A try to start a service again has ended.
+    Acted {
+        /// Which try.
+        act: ActId,
+        /// The host.
+        host: Name,
+        /// The service.
+        service: Name,
+        /// How.
+        outcome: Outcome,
+        /// What happened.
+        text: String,
     },
     /// A registration with a host has taken a turn.
     Ear {

@@ -6,6 +6,7 @@ use crate::{
     id::{DeliveryKey, IncidentId, Name},
     observe::{HostFault, Observation, ServiceConfig},
     plan::{Plan, Times},
+    remedy::{ActId, Outcome},
     silence::{SilenceId, SilenceRow},
     time::Span,
 };
@@ -41,6 +42,15 @@ pub enum Event {
         host: Name,
         /// What was read; services that vanished meanwhile are left out.
         services: Result<Vec<ServiceConfig>, HostFault>,
+    },
+    /// A try to start a service again has ended.
+    Acted {
+        /// Which.
+        act: ActId,
+        /// How.
+        outcome: Outcome,
+        /// What happened, in one sentence for people, without a stop, without secrets.
+        text: String,
     },
     /// A host was asked about services that are not as expected, and has answered.
     Gathered {

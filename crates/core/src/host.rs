@@ -66,6 +66,8 @@ pub struct Host {
     pub lag: Span,
     /// Whether it said while it was read that something has happened, which the reading may not show.
     pub stirred: bool,
+    /// Whether its last reading may be older than what it said meanwhile; another one follows.
+    pub stale: bool,
     /// Whether its fault was there at the first look.
     pub first_look: bool,
     /// The first failed reading of those that still fail.
@@ -146,6 +148,7 @@ impl Host {
             session_kept: false,
             lag: Span::ZERO,
             stirred: false,
+            stale: false,
             first_look: false,
             wrong_since,
             failed: 0,

@@ -139,6 +139,21 @@ impl Incidents {
         services.cloned().chain(own).collect()
     }
 
+    /// The services of a host that have an open incident.
+    pub fn services_of<'a>(&'a self, host: &'a Name) -> impl Iterator<Item = &'a Name> {
+        let first = Subject::Service {
+            host: host.clone(),
+            service: "".into(),
+        };
+        self.open
+            .range(first..)
+            .map(|(subject, _)| subject)
+            .take_while(
+                move |subject| matches!(subject, Subject::Service { host: of, .. } if of == host),
+            )
+            .filter_map(Subject::service)
+    }
+
     /// Notes that the end of an incident is to be told when nothing covers it any more.
     pub fn owe_end(&mut self, row: IncidentRow) {
         self.owed_ends.insert(row.subject.clone(), row);

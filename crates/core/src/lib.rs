@@ -56,6 +56,7 @@ pub mod planted;
 pub mod policy;
 mod processes;
 pub mod record;
+pub mod remedy;
 pub mod rhythm;
 pub mod schedule;
 pub mod silence;

@@ -172,3 +172,52 @@ pub const CLUE_HISTORY_MAX: usize = 50;
 /// How long before an incident opened the events may be that are about it: a service that ended is read only at the next
 /// round. In milliseconds.
 pub const EVENTS_BEFORE: i64 = 15 * 60 * 1_000;
+
+/// Services that are being started on one host at once, at most.
+pub const ACTS_PER_HOST_MAX: usize = 1;
+/// Services that are being started at once in all, at most.
+pub const ACTS_MAX: usize = 16;
+/// How long a try may take until it is given up and nobody knows what it came to. Whoever carries it out ends it before.
+pub const ACT_MAX: Span = Span::minutes(20);
+/// The longest pause between two tries for one service, unless its plan asks for a longer one.
+pub const REMEDY_PAUSE_MAX: Span = Span::hours(1);
+/// How often the pause between two tries is doubled, at most.
+pub const REMEDY_DOUBLINGS_MAX: u32 = 16;
+/// Tries for one incident that a plan may ask for, at most.
+pub const REMEDY_ATTEMPTS_MAX: u32 = 100;
+/// Tries that a budget may allow, at most.
+pub const BUDGET_ACTS_MAX: u32 = 1_000;
+/// The longest time of a budget. Tries are remembered for so long.
+pub const BUDGET_WITHIN_MAX: Span = Span::hours(7 * 24);
+/// Tries for its incident that a notice tells, at most: the newest.
+pub const REMEDY_LINES_MAX: usize = 10;
+
+/// How long one restart may take in all, unless it is said otherwise.
+pub const RESTART_TIME: Span = Span::minutes(5);
+/// How long it may be allowed to take, at most.
+pub const RESTART_TIME_MAX: Span = Span::hours(1);
+/// How long a service may be without progress while it stops or starts, or three of its own wait hints if that is longer.
+pub const RESTART_STILL: Span = Span::seconds(30);
+/// How long starting again what was stopped may take once the time is up.
+pub const RESTART_AGAIN: Span = Span::minutes(1);
+/// Services that one restart stops or starts beside the one asked for, at most, of either kind.
+pub const RESTART_SERVICES_MAX: usize = 64;
+/// How many services that depend on each other one restart follows, one after another.
+pub const RESTART_DEPTH_MAX: usize = 16;
+/// How long a service that is on its way is left alone until it is read again, at least.
+pub const RESTART_POLL_MIN: Span = Span(100);
+/// And at most.
+pub const RESTART_POLL_MAX: Span = Span::seconds(2);
+/// How long a service that was started may still count as stopped until that is a failure.
+pub const RESTART_BEGINS: Span = Span::seconds(2);
+/// How long a service must run after its start so that it is believed.
+pub const RESTART_PROOF: Span = Span::seconds(1);
+/// How often a control is tried that the host refuses for a moment only (1055, 1061), and the wait between.
+pub const RESTART_REFUSALS_MAX: u32 = 20;
+/// The wait between these tries, and between questions to a host that does not answer.
+pub const RESTART_RETRY: Span = Span::seconds(1);
+/// How long a host may not answer in the middle of a restart until it is given up, and how long a control without an
+/// answer may show no effect.
+pub const RESTART_LOST: Span = Span::seconds(30);
+/// Notes of one restart, at most.
+pub const RESTART_NOTES_MAX: usize = 32;

@@ -5,6 +5,7 @@ use crate::{
     id::{IncidentId, Name, Subject},
     observe::{ServiceDetails, StartType, State},
     plan::{Labels, Wanted},
+    remedy::RemedyTold,
     time::Wall,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -80,6 +81,8 @@ words! {
         ProtocolError = "protocol_error",
         /// A host was booted and some of its services did not come back.
         AfterBoot = "after_boot",
+        /// A service is not started again because what may be tried was tried.
+        RemedyBudgetUsed = "remedy_budget_used",
         /// Somebody tries whether notices arrive.
         Test = "test",
     }
@@ -99,6 +102,7 @@ impl ToldEvent {
             | Self::AccountPaused
             | Self::WrongHost
             | Self::AfterBoot
+            | Self::RemedyBudgetUsed
             | Self::ProtocolError
             | Self::DestinationFailing => Severity::Warning,
             Self::Restarted
@@ -195,6 +199,8 @@ pub struct Notice {
     pub service_exit_code: Option<u32>,
     /// Why, in one sentence for people.
     pub cause: Option<String>,
+    /// What was tried to start the service again, oldest first, at most [`crate::limits::REMEDY_LINES_MAX`].
+    pub remedy: Vec<RemedyTold>,
     /// What was found out about why, as far as it may be told.
     pub evidence: Option<Arc<Evidence>>,
     /// Labels of the host and the service.
@@ -234,6 +240,7 @@ impl Notice {
             exit_code: None,
             service_exit_code: None,
             cause: None,
+            remedy: Vec::new(),
             evidence: None,
             labels: Arc::from([]),
             incident: None,

@@ -122,6 +122,7 @@ impl Pipeline {
             | Event::Gathered { .. }
             | Event::Stirred { .. }
             | Event::Heard { .. }
+            | Event::Acted { .. }
             | Event::Rendered { .. }
             | Event::Settled { .. }
             | Event::Acknowledge { .. }

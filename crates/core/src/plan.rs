@@ -7,6 +7,7 @@ use crate::{
     noise::Noise,
     notice::{Kind, Severity, ToldEvent},
     observe::StartType,
+    remedy::EntryRemedy,
     rhythm::Rhythm,
     time::{Span, Wall},
 };
@@ -254,6 +255,8 @@ pub struct EntryPlan {
     pub changes: bool,
     /// What is taken for noise; only an entry for a start type has it.
     pub noise: Option<Arc<Noise>>,
+    /// Whether and how it is started again by us.
+    pub remedy: Option<Arc<EntryRemedy>>,
     /// What people call it.
     pub friendly_name: Option<Arc<str>>,
     /// Instead of the event's own severity.

@@ -106,6 +106,16 @@ words! {
         EvidenceHoldsBack = "evidence_holds_back",
         /// The numbers of a target start again when it is removed and returns.
         SeqStartsAgain = "seq_starts_again",
+        /// A service is started again however often that was tried.
+        BudgetIgnored = "budget_ignored",
+        /// A try is begun while another one is under way or nobody knows what it came to.
+        ActsTwice = "acts_twice",
+        /// A service that was stopped in an orderly way is started again.
+        CleanStopRestarted = "clean_stop_restarted",
+        /// A service is started again in a maintenance window.
+        RemedyInMaintenance = "remedy_in_maintenance",
+        /// A restart forgets what was tried.
+        TriesForgotten = "tries_forgotten",
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
     notice::{Notice, Severity, ToldEvent, Why},
     observe::{Fault, Refusal, ServiceDetails, StartType, State},
+    remedy::RemedyRow,
     silence::SilenceRow,
     time::Wall,
 };
@@ -42,6 +43,8 @@ pub enum Record {
     Feed(FeedRow),
     /// What is known of a service of a group. Key: group and service.
     Group(GroupRow),
+    /// A try to start a service again. Key: its id.
+    Remedy(RemedyRow),
 }
 
 /// What is known of a target: a service on a host.
@@ -417,6 +420,9 @@ pub struct Restored {
     pub silences: Vec<SilenceRow>,
     /// Services of groups, removed ones too.
     pub groups: Vec<GroupRow>,
+    /// Tries to start services again: those that are not older than [`crate::limits::BUDGET_WITHIN_MAX`] before the
+    /// newest one, those of open incidents and those that have not ended; oldest first.
+    pub remedies: Vec<RemedyRow>,
     /// How far the feeds are. The engine decides nothing by it.
     pub feeds: Vec<FeedRow>,
 }

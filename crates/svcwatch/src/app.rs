@@ -137,7 +137,8 @@ impl App {
         let logons = Arc::new(Logons::default());
         let plan = Arc::new(config.plan(clock::wall()));
         let (engine, first) = Engine::restore(restored, &plan, clock::now());
-        let mut performer = Performer::new(Reach::new(&config), destinations, Arc::clone(&logons));
+        let reach = Reach::new(&config);
+        let mut performer = Performer::new(reach, destinations, Arc::clone(&logons), &data);
         performer.remember_by(Arc::clone(&store));
         performer.count_fallbacks_in(shown.facts.fallbacks());
         let wanted = Arc::clone(performer.wanted());

@@ -25,6 +25,7 @@ pub mod perform;
 pub mod probe;
 pub mod prometheus;
 pub mod reload;
+pub mod remedy;
 pub mod rights;
 pub mod runbook;
 pub mod secret;

@@ -5,17 +5,20 @@ use crate::{
     dest::sender::{Destinations, Fallbacks, Senders},
     evidence::Gatherer,
     probe::{Access, Ears, Prober},
+    remedy::Actor,
     store::AnyStore,
     wanted::Wanted,
     wiring::{self, Logons, Reach},
 };
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, path::Path, sync::Arc, time::Duration};
 use svcwatch_core::{
-    effect::{Effect, ProbeRequest},
+    effect::{ActRequest, Effect, ProbeRequest},
     event::{Event, Verdict},
     evidence::GatherRequest,
     id::Name,
+    limits,
     observe::{Fault, HostFault, Logon, Observation, Outcome},
+    remedy::Outcome as Came,
     time::{Now, Span},
 };
 use tokio::{
@@ -39,6 +42,7 @@ const STIRS_MAX: usize = 1_000;
 pub struct Performer {
     prober: Arc<Prober>,
     gatherer: Gatherer,
+    actor: Arc<Actor>,
     senders: Senders,
     reach: Arc<Reach>,
     logons: Arc<Logons>,
@@ -53,13 +57,14 @@ pub struct Performer {
 }
 
 impl Performer {
-    /// Begins with no session.
-    pub fn new(reach: Reach, destinations: Destinations, logons: Arc<Logons>) -> Self {
+    /// Begins with no session. What is done to services is kept on record in the folder `data`.
+    pub fn new(reach: Reach, destinations: Destinations, logons: Arc<Logons>, data: &Path) -> Self {
         let (stirs_in, stirs) = mpsc::channel(STIRS_MAX);
         let prober = Arc::new(Prober::new().that_hears(stirs_in));
         Self {
             gatherer: Gatherer::new(Arc::clone(&prober)),
             prober,
+            actor: Arc::new(Actor::new(data.to_owned())),
             senders: Senders::new(destinations),
             reach: Arc::new(reach),
             logons,
@@ -107,6 +112,7 @@ impl Performer {
             Effect::Probe(request) => self.probe(request),
             Effect::ReadConfig { host, services } => self.read_config(host, services),
             Effect::Gather(request) => self.gather(request),
+            Effect::Act(request) => self.act(request),
             Effect::Forget { host } => self.forget(host),
             Effect::Listen { host, service, ear } => {
                 self.ears.begin(&self.prober, host, service, ear);
@@ -285,6 +291,22 @@ impl Performer {
         });
     }
 
+    fn act(&mut self, request: ActRequest) {
+        let limit = Duration::from_millis(limits::ACT_MAX.0).saturating_sub(GRACE);
+        let act = request.act.clone();
+        let ended = move |(outcome, text)| Event::Acted { act, outcome, text };
+        let text = "it broke off or did not end in time".to_owned();
+        let instead = ended.clone()((Came::Unknown, text));
+        let (actor, reach, logons) = (
+            Arc::clone(&self.actor),
+            Arc::clone(&self.reach),
+            Arc::clone(&self.logons),
+        );
+        self.spawn(limit, Some(instead), async move {
+            Some(ended(Box::pin(actor.act(&request, &reach, &logons)).await))
+        });
+    }
+
     fn forget(&mut self, host: Name) {
         let prober = Arc::clone(&self.prober);
         self.spawn(SHORT, None, async move {
@@ -375,7 +397,12 @@ mod tests {
     use svcwatch_core::{id::DeliveryKey, observe::ProbeId};
 
     fn performer() -> Performer {
-        Performer::new(Reach::default(), Destinations::default(), Arc::default())
+        Performer::new(
+            Reach::default(),
+            Destinations::default(),
+            Arc::default(),
+            Path::new(""),
+        )
     }
 
     fn request() -> ProbeRequest {

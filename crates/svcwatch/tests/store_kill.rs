@@ -68,6 +68,7 @@ fn delivery(batch: u64) -> Record {
         service_exit_code: None,
         cause: None,
         evidence: None,
+        remedy: Vec::new(),
         labels: Arc::from([]),
         incident: None,
         merged: Vec::new(),

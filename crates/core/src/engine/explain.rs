@@ -1,6 +1,6 @@
 //! Why something is told, or not: which entry of the plan applies to a service, how it stands, and who is told what.
 
-pub use super::explain_group::GroupExplained;
+pub use super::{explain_group::GroupExplained, explain_remedy::RemedyExplained};
 
 use super::Engine;
 use crate::{
@@ -108,6 +108,8 @@ pub struct ServiceExplained {
     pub severity: Option<Severity>,
     /// The group that counts it.
     pub group: Option<alloc::boxed::Box<GroupExplained>>,
+    /// Whether it is started again by us, and why not now; nothing where that was not asked for.
+    pub remedy: Option<alloc::boxed::Box<RemedyExplained>>,
     /// Its open incident.
     pub incident: Option<IncidentId>,
     /// Until when the opening is held.
@@ -237,6 +239,9 @@ impl Engine {
             group: self
                 .group_of(&row.host, &row.service)
                 .map(|group| alloc::boxed::Box::new(self.explain_group(now, group))),
+            remedy: self
+                .explain_remedy(now, &(row.host.clone(), row.service.clone()))
+                .map(alloc::boxed::Box::new),
             incident: incident.map(|incident| incident.id.clone()),
             held_until: incident.and_then(|incident| incident.held_until),
             acknowledged_by: incident

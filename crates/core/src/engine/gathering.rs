@@ -269,6 +269,7 @@ impl Engine {
             self.write_cause(now, &row, sentence, step);
         }
         self.let_go(now, &subject, &waiting, step);
+        self.remedy_soon(host);
         let late = self.plan.evidence.map(|plan| plan.late);
         if row.told && news && late == Some(Late::Tell) && !self.withholds(now, &subject, step) {
             self.tell(now, &subject, Kind::Updated, step);

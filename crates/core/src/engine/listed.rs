@@ -299,7 +299,10 @@ impl Engine {
         host.calm = None;
         // What could not be read now is asked for again with the next check.
         match services {
-            Ok(services) => self.configured(now, name, &services, step),
+            Ok(services) => {
+                self.configured(now, name, &services, step);
+                self.remedy_soon(name);
+            }
             Err(fault) => self.heed_shutdown(now, name, &fault, step),
         }
         if first {

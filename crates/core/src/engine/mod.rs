@@ -8,6 +8,7 @@ mod boots;
 mod changed;
 mod explain;
 mod explain_group;
+mod explain_remedy;
 mod gathering;
 mod grouped;
 mod hearing;
@@ -18,6 +19,7 @@ mod observed;
 mod opened;
 mod probing;
 mod reload;
+mod remedied;
 mod restarts;
 mod restore;
 mod service;
@@ -30,7 +32,7 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-pub use explain::{Explanation, GroupExplained, LaneExplained, ServiceExplained};
+pub use explain::{Explanation, GroupExplained, LaneExplained, RemedyExplained, ServiceExplained};
 
 use crate::{
     account::Account,
@@ -48,6 +50,7 @@ use crate::{
     outbox::{Outbox, Signal},
     plan::Plan,
     record::{Acknowledged, HostRow, Record},
+    remedy::Tries,
     schedule::Schedule,
     silence::Mutes,
     time::{Now, Tick},
@@ -86,6 +89,10 @@ pub struct Engine {
     mutes: Mutes,
     /// Hosts that shut down and boot.
     night: Night,
+    /// What was tried to start services again.
+    remedies: Tries,
+    /// Hosts of which something may be to be started again, for another reason than a reading.
+    unremedied: BTreeSet<Name>,
     /// Hosts that can be read again: what a mute held back of their services is judged anew.
     recovered: Vec<Name>,
     /// Hosts of which nothing was shown yet since the start, or that are to be shown anew.
@@ -134,6 +141,9 @@ impl Engine {
             Event::ConfigRead { host, services } => {
                 self.config_read(now, &host, services, &mut step);
             }
+            Event::Acted { act, outcome, text } => {
+                self.acted(now, &act, outcome, &text, &mut step);
+            }
             Event::Gathered {
                 host,
                 gather,
@@ -178,8 +188,10 @@ impl Engine {
             self.tell_first_look(now, step);
         }
         self.give_up_gathering(now, step);
+        self.give_up_acts(now, step);
         if !self.stopping {
             self.begin_gathering(now, step);
+            self.look_for_remedies(now);
             self.begin_probes(now, step);
         }
         let overdue = self.outbox.take_overdue();
@@ -206,6 +218,7 @@ impl Engine {
             self.incidents.deadline(),
             self.night.deadline(),
             self.first_look.deadline(),
+            self.remedies.deadline(),
             self.evidence.deadline(),
             probes,
             sends,

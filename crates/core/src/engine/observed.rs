@@ -168,6 +168,7 @@ impl Engine {
         }
         // A first look is over when it is also known how the services are set up, so that it can be told with them.
         // The first reading waits for that too.
+        self.look_at_remedies(now, name, step);
         let host = self.hosts.get(name);
         let asks = host.is_some_and(|host| host.config_asked.is_some());
         let first = host.is_some_and(|host| !host.configured);

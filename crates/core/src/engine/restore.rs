@@ -17,6 +17,7 @@ use crate::{
     planted::{self, Planted},
     policy::recovery,
     record::{HostRow, IncidentRow, Restored, TargetRow},
+    remedy::Tries,
     schedule::Schedule,
     silence::Mutes,
     target::Target,
@@ -45,6 +46,7 @@ impl Engine {
             deliveries,
             silences,
             groups,
+            remedies,
             feeds: _,
         } = restored;
         // The plan is laid over in two steps: first only what the store knows of it, then what is new in it.
@@ -71,6 +73,8 @@ impl Engine {
                 silences
             }),
             night: Night::default(),
+            remedies: Tries::restored(remedies, now),
+            unremedied: BTreeSet::new(),
             recovered: Vec::new(),
             unshown: BTreeSet::new(),
             complete: false,
@@ -106,6 +110,7 @@ impl Engine {
         self.mutes.look(now.wall);
         self.show_silences(&mut step);
         self.replace_plan(now, plan, &mut step);
+        self.give_up_restored_acts(now, &mut step);
         self.look_at_mutes(now, &mut step);
         self.show_more(&mut step);
         step

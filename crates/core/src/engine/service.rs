@@ -75,10 +75,12 @@ impl Engine {
         let Some(entry) = host.plan.services.get(target.entry) else {
             return;
         };
+        let code = target.row.exit_code;
         let seen = target.see(now, sight, entry, stuck_after, host.boot.starting_until);
         let muted = target.muted(entry);
         let service = target.row.service.clone();
         let first_look = target.first_look;
+        let ended_anew = entry.remedy.is_some() && target.row.exit_code != code;
         let gone = matches!(seen.changed_from, Some(Some(_))) && target.row.state == State::Missing;
         let cause = cause(target, entry);
         let subject = Subject::Service {
@@ -115,12 +117,25 @@ impl Engine {
                 if gone {
                     self.vanished(now, host_name, &service, step);
                 } else if open {
-                    self.look_again(now, &subject);
+                    self.look_why(now, &subject, ended_anew, step);
                 }
             }
         }
         if seen.changed_from.is_some() || turn.is_some() || seen.dirty {
             self.show_service(host_name, &service, step);
+        }
+    }
+
+    /// Looks into an open incident where that is still to be done, and anew where its service has ended in another way:
+    /// what a plan acts upon is the cause of the last end, not of the one that the incident began with.
+    fn look_why(&mut self, now: Now, subject: &Subject, ended_anew: bool, step: &mut Step) {
+        if !ended_anew {
+            self.look_again(now, subject);
+            return;
+        }
+        self.look_anew(now, subject);
+        if let Some(incident) = self.incidents.of(subject) {
+            step.commit.push(Record::Incident(incident.row.clone()));
         }
     }
 

@@ -25,8 +25,11 @@ impl Engine {
 
     /// A reading has ended; a late one counts for nothing. What was said while it was under way has the host read again.
     pub(super) fn answered_while_stirred(&mut self, now: Now, name: &Name, in_time: bool) {
-        let stirred = |host: &mut crate::host::Host| core::mem::take(&mut host.stirred);
-        if in_time && self.hosts.get_mut(name).is_some_and(stirred) {
+        let Some(host) = self.hosts.get_mut(name).filter(|_| in_time) else {
+            return;
+        };
+        host.stale = core::mem::take(&mut host.stirred);
+        if host.stale {
             self.schedule.no_later(name, now.tick);
         }
     }

@@ -49,6 +49,10 @@ impl Engine {
             notice.cause = notice.cause.or_else(|| evidence.sentence());
             notice.evidence = Some(Arc::new(evidence.for_destinations()));
         }
+        if let (Some(host), Some(service)) = (subject.host(), subject.service()) {
+            let key = (host.clone(), service.clone());
+            notice.remedy = self.remedies.told(&key, &incident.id);
+        }
         notice.incident = Some(IncidentRef {
             id: incident.id.clone(),
             opened_at: incident.opened_at,
@@ -173,6 +177,9 @@ impl Engine {
         incident.row.reminded_at = Some(now.wall);
         incident.reminded = now.tick;
         self.note_muted(subject, None, None, step);
+        if let Some(host) = subject.host() {
+            self.remedy_soon(host);
+        }
     }
 
     /// Tells of an open incident to everyone who is to know.

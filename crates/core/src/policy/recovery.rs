@@ -38,6 +38,17 @@ pub fn due(row: &TargetRow, entry: &EntryPlan, at: Wall) -> Option<Span> {
     turn(actions, failures(row.restarts.as_deref(), actions, at))
 }
 
+/// How long the host is to be left alone with a service that has failed before anybody else starts it, whatever its
+/// entry says: until its own actions have had their turn.
+pub fn left_to_host(row: &TargetRow) -> Option<Span> {
+    let actions = row.details.as_ref()?.failure_actions.as_ref()?;
+    if planted::is(Planted::RecoveryNotWaited) || !is_failure(row.exit_code, actions) {
+        return None;
+    }
+    let at = row.wrong_since.unwrap_or(row.since);
+    turn(actions, failures(row.restarts.as_deref(), actions, at))
+}
+
 /// How long the host would be given if the service failed now; none where it would do nothing.
 pub fn would_be_due(row: &TargetRow, entry: &EntryPlan, at: Wall) -> Option<Span> {
     let actions = row.details.as_ref()?.failure_actions.as_ref()?;

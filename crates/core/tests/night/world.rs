@@ -100,6 +100,7 @@ fn entry(service: &str) -> EntryPlan {
         changes: false,
         noise: None,
         counted: false,
+        remedy: None,
         recovery: false,
         instant: false,
         friendly_name: None,
@@ -294,6 +295,7 @@ impl World {
                 | Effect::Gather(_)
                 | Effect::Listen { .. }
                 | Effect::StopListening { .. }
+                | Effect::Act(_)
                 | Effect::Show(_)
                 | Effect::Note(_) => {}
             }

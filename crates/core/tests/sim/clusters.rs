@@ -62,6 +62,7 @@ pub(crate) fn gather(seed: u64, setup: &mut Setup) {
             changes: false,
             noise: None,
             counted: true,
+            remedy: None,
             recovery: false,
             instant: false,
             friendly_name: None,

@@ -60,6 +60,7 @@ impl World {
                 payload: Ok(payload),
             }),
             Item::Sent(sending) => self.sent(&sending),
+            Item::Act(request) => self.act_ends(&request),
             Item::Committed(batch, written, counts) => self.committed(batch, written, counts),
             Item::Up => self.come_up(),
             Item::Quiet => self.quiet(),

@@ -126,6 +126,7 @@ pub(crate) fn deaf(mut setup: Setup) -> Setup {
     for host in &mut setup.plan.hosts {
         for entry in &mut Arc::make_mut(host).services {
             entry.instant = false;
+            entry.remedy = None;
         }
     }
     setup

@@ -3,7 +3,7 @@
 use crate::{instant::Turn, ledger::End};
 use std::sync::Arc;
 use svcwatch_core::{
-    effect::ProbeRequest,
+    effect::{ActRequest, ProbeRequest},
     evidence::GatherRequest,
     id::{DeliveryKey, Name},
     observe::{Observation, ProbeId},
@@ -48,6 +48,8 @@ pub(crate) enum Item {
     Rendered(DeliveryKey, Arc<[u8]>),
     /// A try ended.
     Sent(Sending),
+    /// A try to start a service ends.
+    Act(ActRequest),
     /// A commit ended; whether it was written, and whether it counts as written.
     Committed(BatchId, bool, bool),
     /// The monitor comes up.
@@ -76,6 +78,7 @@ impl Item {
             | Self::Ear(_)
             | Self::Rendered(..)
             | Self::Sent(_)
+            | Self::Act(_)
             | Self::Committed(..) => true,
             Self::Happening(_)
             | Self::Up

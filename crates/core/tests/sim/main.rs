@@ -31,6 +31,7 @@ mod perform;
 mod readings;
 mod reasons;
 mod recoveries;
+mod remedies;
 mod rng;
 mod scan;
 mod services;
@@ -214,6 +215,7 @@ struct Sums {
     messages: u64,
     incidents: usize,
     crashes: usize,
+    acts: usize,
 }
 
 impl Sums {
@@ -223,6 +225,7 @@ impl Sums {
         self.messages += ended.messages;
         self.incidents += ended.incidents;
         self.crashes += ended.crashes;
+        self.acts += ended.acts;
     }
 }
 
@@ -281,6 +284,10 @@ fn seeds() {
     assert!(
         sums.events > 100 * sums.runs,
         "the worlds are too quiet to prove anything: {sums:?}"
+    );
+    assert!(
+        sums.runs < 20 || u64::try_from(sums.acts).unwrap_or(0) > sums.runs / 2,
+        "hardly a service is started again: {sums:?}"
     );
 }
 

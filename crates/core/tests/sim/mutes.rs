@@ -206,7 +206,7 @@ impl Oracle {
     }
 
     /// What surely mutes a subject in the whole of this window.
-    fn surely_muted(
+    pub(crate) fn surely_muted(
         &self,
         store: &Store,
         window: Window,
@@ -267,6 +267,18 @@ impl Oracle {
             .iter()
             .find(|window| window.ranges.iter().any(spans) && means(&window.matcher))?;
         Some(format!("window {}", window.name))
+    }
+
+    /// How far the clock was set forward since a moment: after a restart a stored deadline may come so much early.
+    pub(crate) fn forward_since(&self, since: u64) -> u64 {
+        if !self.crashes.iter().any(|at| *at >= since) {
+            return 0;
+        }
+        self.jumps
+            .iter()
+            .filter(|(at, by)| *at >= since && *by > 0)
+            .map(|(_, by)| by.unsigned_abs())
+            .sum()
     }
 
     /// The wall clock of the monitor at a moment.

@@ -75,6 +75,8 @@ pub(crate) struct Oracle {
     pub(crate) logons: Logons,
     /// Boots.
     pub(crate) boots: Boots,
+    /// Tries to start services.
+    pub(crate) acts: crate::remedies::Acts,
     /// What the batch that is being written says of changes.
     pub(crate) changes: Written,
     /// When the monitor died.
@@ -119,18 +121,6 @@ impl Oracle {
         last.map(|(_, plan)| Arc::clone(plan)).unwrap_or_default()
     }
 
-    /// How far the clock was set forward since a moment: after a restart a stored deadline may come so much early.
-    pub(crate) fn forward_since(&self, since: u64) -> u64 {
-        if !self.crashes.iter().any(|at| *at >= since) {
-            return 0;
-        }
-        self.jumps
-            .iter()
-            .filter(|(at, by)| *at >= since && *by > 0)
-            .map(|(_, by)| by.unsigned_abs())
-            .sum()
-    }
-
     /// The entries that a service ever fell under, newest first.
     fn entries(&self, host: &Name, service: &Name) -> Vec<EntryPlan> {
         let mut found: Vec<EntryPlan> = Vec::new();
@@ -150,6 +140,7 @@ impl Oracle {
         self.changes_written(store, window, record);
         match record {
             Record::Incident(row) => self.judge_incident(store, window, row),
+            Record::Remedy(row) => self.judge_remedy(store, window, row),
             Record::Target(row) => self.judge_target(store, window, row),
             Record::Host(row) => {
                 self.judge_booted(store, row);

@@ -42,6 +42,7 @@ fn plan() -> Plan {
         instant: false,
         required: true,
         counted: false,
+        remedy: None,
         recovery: false,
         stopped_ok: StoppedOk::Never,
         changes: false,

@@ -79,6 +79,7 @@ impl World {
                     self.send(delivery, &destination, &recipient);
                 }
             }
+            Effect::Act(request) => self.begin_act(request),
             Effect::Show(view) => self.show(view),
             Effect::Note(fact) => self.note(&fact),
         }
@@ -145,6 +146,7 @@ impl World {
         self.look_at_ears();
         if self.oracle.probe_ends(host, request.probe) {
             self.believe(&observation);
+            self.oracle.read_for_acts(host, began);
         }
         self.tell(Event::Observed(observation));
     }

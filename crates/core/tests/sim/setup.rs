@@ -163,6 +163,7 @@ fn horizon(rng: &mut Rng) -> u64 {
 fn furnished(seed: u64, mut setup: Setup) -> Setup {
     crate::clusters::gather(seed, &mut setup);
     crate::recoveries::gather(seed, &mut setup);
+    crate::remedies::gather(seed, &mut setup);
     crate::instant::with_instant(seed, &mut setup);
     boots(&mut Rng::new(seed, 9), &mut setup);
     crate::reasons::with_reasons(seed, &mut setup);
@@ -295,6 +296,7 @@ fn entry(rng: &mut Rng, selector: Selector, named: bool) -> EntryPlan {
         instant: false,
         required: named,
         counted: false,
+        remedy: None,
         recovery: false,
         stopped_ok: StoppedOk::Never,
         changes: false,

@@ -12,6 +12,7 @@ use svcwatch_core::{
         AccountRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, GroupRow, HistoryRow,
         HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
+    remedy::{ActId, RemedyRow},
     silence::{SilenceId, SilenceRow},
     time::Wall,
 };
@@ -78,6 +79,8 @@ pub(crate) struct Store {
     pub(crate) dropped: BTreeMap<(Subject, u64, Option<Name>), DroppedRow>,
     /// Services of groups.
     pub(crate) groups: BTreeMap<(Name, Name), GroupRow>,
+    /// Tries to start services.
+    pub(crate) remedies: BTreeMap<ActId, RemedyRow>,
     /// Silences.
     pub(crate) silences: BTreeMap<SilenceId, SilenceRow>,
     /// When each silence was first written, in the world's time.
@@ -165,6 +168,7 @@ impl Store {
             }
             Record::Silence(row) => self.write_silence(at.1, row),
             Record::Group(row) => self.write_group(row),
+            Record::Remedy(row) => self.write_remedy(row),
         }
     }
 
@@ -172,6 +176,13 @@ impl Store {
         let key = (row.group.clone(), row.service.clone());
         let before = self.groups.insert(key, row.clone())?;
         seq_back("group", row.group.as_str(), before.seq, row.seq)
+    }
+
+    fn write_remedy(&mut self, row: &RemedyRow) -> Option<Broken> {
+        let before = self.remedies.insert(row.id.clone(), row.clone())?;
+        let other = before.outcome.is_some() && before.outcome != row.outcome;
+        (other || before.at != row.at || before.attempt != row.attempt)
+            .then(|| ("P5", format!("the try {} was used again", row.id)))
     }
 
     fn write_silence(&mut self, at: u64, row: &SilenceRow) -> Option<Broken> {
@@ -376,6 +387,7 @@ impl Store {
             deliveries,
             silences: self.open_silences().cloned().collect(),
             groups: self.groups.values().cloned().collect(),
+            remedies: self.remedies.values().cloned().collect(),
             feeds: Vec::new(),
         }
     }

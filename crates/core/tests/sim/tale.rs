@@ -63,6 +63,7 @@ pub(crate) fn story(seed: u64, setup: &Setup) -> Vec<Happening> {
     crate::changes::happenings(seed, setup, &mut story);
     crate::clusters::stories(seed, setup, &mut story);
     crate::recoveries::stories(seed, setup, &mut story);
+    crate::remedies::stories(seed, setup, &mut story);
     story.sort_by_key(|happening| happening.at);
     story
 }

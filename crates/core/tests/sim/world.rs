@@ -153,6 +153,8 @@ pub(crate) struct Ended {
     pub(crate) incidents: usize,
     /// How often the monitor died.
     pub(crate) crashes: usize,
+    /// How often it set out to start a service.
+    pub(crate) acts: usize,
 }
 
 /// Runs a story to its end.
@@ -176,6 +178,7 @@ fn live(mut world: World) -> Ended {
         messages: world.oracle.ledger.messages,
         incidents: world.store.incidents.len(),
         crashes: world.oracle.crashes.len(),
+        acts: world.oracle.acts.carried_out,
     }
 }
 
@@ -407,11 +410,12 @@ impl World {
             .map(|(key, _)| *key)
             .collect();
         for key in dying {
-            if let Some(Item::Sent(sending)) = self.queue.remove(&key)
-                && sending.taken
-                && self.chance[3].chance(50)
-            {
-                self.oracle.takes(&self.store, &sending.key);
+            match self.queue.remove(&key) {
+                Some(Item::Sent(sending)) if sending.taken && self.chance[3].chance(50) => {
+                    self.oracle.takes(&self.store, &sending.key);
+                }
+                Some(Item::Act(request)) => self.act_dies(&request),
+                _ => {}
             }
         }
         if let Some(writing) = self.writing.take()

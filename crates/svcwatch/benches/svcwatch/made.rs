@@ -48,6 +48,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
             instant: false,
             required: true,
             counted: false,
+            remedy: None,
             recovery: false,
             stopped_ok: StoppedOk::Never,
             changes: false,

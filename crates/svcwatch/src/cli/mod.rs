@@ -17,6 +17,7 @@ mod incidents;
 mod init;
 mod output;
 mod password;
+mod restart;
 mod rights;
 mod rules;
 mod run;
@@ -71,6 +72,7 @@ enum Command {
     Init(init::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
+    Restart(restart::Arguments),
     Incidents(incidents::Arguments),
     History(history::Arguments),
     Ack(ack::Arguments),
@@ -195,6 +197,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Init(arguments) => init::run(arguments).await,
         Command::Test(arguments) => test::run(arguments).await,
         Command::Explain(arguments) => explain::run(arguments).await,
+        Command::Restart(arguments) => restart::run(arguments).await,
         Command::Incidents(arguments) => incidents::run(arguments).await,
         Command::History(arguments) => history::run(arguments).await,
         Command::Ack(arguments) => ack::run(arguments).await,

@@ -4,6 +4,7 @@
 //! as one), `check` (the walk that the `tables` drive) and `build` (names that must exist, and the plan of the core). All of it is pure but
 //! for reading the files themselves and looking at the files and variables that they name.
 
+mod budget;
 mod build;
 mod butler;
 mod chat;

@@ -138,12 +138,23 @@ pub struct Connection {
     pub credentials: Option<Name>,
     /// By what it is logged on to.
     pub auth: Auth,
+    /// Who may start and stop its services; nobody where there is none.
+    pub acting: Option<Acting>,
     /// Whether SMB encryption must be in use.
     pub encryption: Encryption,
     /// How its services are read.
     pub transport: Transport,
     /// How long one check may take.
     pub timeout: Span,
+}
+
+/// Who may start and stop the services of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acting {
+    /// The account, which is used for nothing else.
+    pub account: Name,
+    /// By what it logs on there.
+    pub auth: Auth,
 }
 
 /// By what a host is logged on to.
@@ -196,6 +207,8 @@ pub struct Credential {
     pub file: Option<TicketFile>,
     /// The domain controllers that give its tickets; to be found by the realm where there are none.
     pub kdc: Vec<String>,
+    /// Whether it starts and stops services, and is used for nothing else.
+    pub acting: bool,
 }
 
 /// What stands in place of a password with Kerberos.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use svcwatch_core::glob::Glob;
 
+use super::budget::budget;
 use super::near::nearest;
 use super::problem::{listed, quoted};
 use super::wire;
@@ -46,6 +47,8 @@ pub(crate) enum Form {
     Header,
     /// A password or token.
     Secret,
+    /// So many within so long.
+    Budget,
 }
 
 /// What is wrong with a text, and what to write instead.
@@ -73,6 +76,7 @@ impl Form {
             Self::Path => "the path of a file".into(),
             Self::Variable => "the name of an environment variable".into(),
             Self::Header => "the name of a header".into(),
+            Self::Budget => "a number and a time such as `3/h` or `5/10m`".into(),
         }
     }
 
@@ -116,6 +120,7 @@ impl Form {
             Self::Topic => wire::topic(text),
             Self::Variable => variable(text),
             Self::Header => wire::header(text),
+            Self::Budget => budget(text).map(|_| ()),
         }
     }
 
@@ -127,7 +132,7 @@ impl Form {
             // MS-SCMR 3.1.4.12: a service name has at most 256 characters; a display name too.
             Self::ServiceName | Self::Pattern | Self::PatternOf(_) => (1, 256),
             Self::Address => (1, 253),
-            Self::Listen => (1, 64),
+            Self::Listen | Self::Budget => (1, 64),
             Self::Url | Self::SecretUrl | Self::Link => (1, 2_048),
             Self::Topic => (0, 1_024),
             Self::Mail => (1, 320),

@@ -5,11 +5,10 @@
 
 /// Shapes and the keys that they will have.
 const KEYS: &[(&str, &[&str])] = &[
-    ("config", &["remedy", "templates"]),
+    ("config", &["templates"]),
     ("probe", &["allow"]),
     ("probe_module", &["credentials"]),
-    ("credential", &["acting"]),
-    ("service", &["remedy", "keep_firing_for"]),
+    ("service", &["keep_firing_for"]),
 ];
 
 /// Shapes, keys, and the values that they will have.

@@ -100,6 +100,7 @@ pub fn config(
             port: address.port(),
             credentials: Some(Name::new(ACCOUNT)),
             auth: Auth::Ntlm,
+            acting: None,
             encryption: Encryption::Off,
             transport: Transport::Loopback,
             timeout: pace.timeout,
@@ -115,6 +116,7 @@ pub fn config(
         realm: None,
         file: None,
         kdc: Vec::new(),
+        acting: false,
     };
     let log = LogSettings {
         path: Some(told),
@@ -225,6 +227,7 @@ fn entry(selector: Selector, required: bool) -> EntryPlan {
         instant: false,
         required,
         counted: false,
+        remedy: None,
         recovery: false,
         friendly_name: None,
         severity: None,

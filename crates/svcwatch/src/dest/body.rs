@@ -8,6 +8,7 @@ use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name},
     notice::{GroupSeen, Item, Merged, Notice, ToldEvent},
     observe::{StartType, State},
+    remedy::{Outcome, RemedyTold},
 };
 
 /// The version of the body.
@@ -36,6 +37,7 @@ struct Body<'a> {
     cause: Option<&'a str>,
     cause_kind: Option<&'static str>,
     evidence: Vec<ClueBody<'a>>,
+    remedy: Vec<TryBody<'a>>,
     labels: Labels<'a>,
     incident: Option<Incident<'a>>,
     merged: Vec<MergedBody<'a>>,
@@ -57,6 +59,15 @@ struct Incident<'a> {
 struct ClueBody<'a> {
     kind: &'static str,
     at: Option<String>,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct TryBody<'a> {
+    at: String,
+    plan: &'a str,
+    attempt: u32,
+    outcome: Option<&'static str>,
     text: &'a str,
 }
 
@@ -243,6 +254,7 @@ fn body<'a>(key: &'a DeliveryKey, notice: &'a Notice, context: &Context, lines: 
             .take(lines)
             .map(clue)
             .collect(),
+        remedy: notice.remedy.iter().map(tried).collect(),
         labels: Labels(&notice.labels),
         incident: notice.incident.as_ref().map(|incident| Incident {
             id: incident.id.as_str(),
@@ -263,6 +275,16 @@ fn clue(clue: &Clue) -> ClueBody<'_> {
         kind: clue.kind.as_str(),
         at: clue.at.map(text::rfc3339),
         text: &clue.text,
+    }
+}
+
+fn tried(told: &RemedyTold) -> TryBody<'_> {
+    TryBody {
+        at: text::rfc3339(told.at),
+        plan: told.plan.as_str(),
+        attempt: told.attempt,
+        outcome: told.outcome.map(Outcome::as_str),
+        text: &told.text,
     }
 }
 

@@ -389,6 +389,7 @@ pub fn test_notice(now: Wall) -> Notice {
         service_exit_code: None,
         cause: None,
         evidence: None,
+        remedy: Vec::new(),
         labels: Arc::from([]),
         incident: None,
         merged: Vec::new(),

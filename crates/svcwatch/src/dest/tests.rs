@@ -68,7 +68,7 @@ fn the_webhook_body_of_every_notice() {
 
 #[test]
 fn every_body_has_every_key_in_the_order_of_version_1() {
-    const KEYS: [&str; 28] = [
+    const KEYS: [&str; 29] = [
         "version",
         "key",
         "kind",
@@ -89,6 +89,7 @@ fn every_body_has_every_key_in_the_order_of_version_1() {
         "cause",
         "cause_kind",
         "evidence",
+        "remedy",
         "labels",
         "incident",
         "merged",

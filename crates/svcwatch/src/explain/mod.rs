@@ -15,6 +15,7 @@ use svcwatch_core::{
 };
 
 mod groups;
+mod remedy;
 
 /// How many names of hidden services are written out.
 const NAMES_SHOWN: usize = 10;
@@ -245,6 +246,7 @@ impl Lines {
             ),
         );
         self.recovery(service);
+        remedy::tell(self, service);
         self.rules(service);
         self.state(service, unseen);
         if let Some(incident) = &service.incident {

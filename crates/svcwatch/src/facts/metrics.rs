@@ -2,6 +2,7 @@
 
 use super::{
     Build, causes::CauseMetrics, feeds::FeedMetrics, instant::InstantMetrics, lists::ListMetrics,
+    remedies::RemedyMetrics,
 };
 use crate::dest::sender::Fallbacks;
 use prometheus_client::{
@@ -72,6 +73,7 @@ pub(super) struct Metrics {
     pub(super) instant: InstantMetrics,
     /// Why services were not as expected.
     pub(super) causes: CauseMetrics,
+    pub(super) remedies: RemedyMetrics,
     pub(super) lists: ListMetrics,
     pub(super) accounts_paused: Gauge,
     pub(super) late_acknowledgements: Counter,
@@ -100,6 +102,7 @@ impl Metrics {
             feeds: FeedMetrics::default(),
             instant: InstantMetrics::new(),
             causes: CauseMetrics::new(),
+            remedies: RemedyMetrics::new(),
             lists: ListMetrics::default(),
             accounts_paused: Gauge::default(),
             late_acknowledgements: Counter::default(),
@@ -195,6 +198,7 @@ impl Metrics {
         self.feeds.register(registry);
         self.instant.register(registry);
         self.causes.register(registry);
+        self.remedies.register(registry);
         self.lists.register(registry);
         registry.register(
             "svcwatch_accounts_paused",

@@ -10,6 +10,7 @@ mod feeds;
 mod instant;
 mod lists;
 mod metrics;
+mod remedies;
 mod words;
 
 pub use lists::ListRead;
@@ -113,6 +114,7 @@ impl Facts {
             Fact::LateAnswer { host } => self.late_answer(host),
             Fact::Ear { .. } => self.metrics.instant.note(fact),
             Fact::Explained { .. } => self.metrics.causes.note(fact),
+            Fact::Acting { .. } | Fact::Acted { .. } => self.metrics.remedies.note(fact),
             Fact::AccountPaused { account, paused } => self.account_paused(account, *paused),
             Fact::ShuttingDown { host } => {
                 tracing::info!(host = %host, "host is shutting down");

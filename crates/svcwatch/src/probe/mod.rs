@@ -1,13 +1,14 @@
 //! What reads a host: over the network, by the protocol of the Windows service control manager.
 //!
 //! [`Prober`] keeps one session per host. A check reads the whole list of services in one call and says what it
-//! saw; whether that is good or bad is decided elsewhere. Nothing here starts or stops a service (P8).
+//! saw; whether that is good or bad is decided elsewhere. Nothing but [`hand`] starts or stops a service (P8).
 
 pub mod codes;
 pub mod command_line;
 mod dependents;
 mod ears;
 pub mod events;
+pub mod hand;
 pub mod hello;
 pub mod kerberos;
 mod loopback;

@@ -2,13 +2,15 @@
 
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{Fault, HostFault, HostReading, ServiceConfig};
-use tokio::time::Instant;
+use svcwatch_core::remedy::procedure::{Answer, Step, Verb};
+use tokio::time::{Instant, timeout_at};
 
 use super::dependents::Dependent;
 use super::events::{EventsAsked, EventsFound, NoEvents};
 use super::rpc::{self, Failure, LoggedOn, Uptime};
 #[cfg(windows)]
 use super::scm;
+use super::transport::within;
 #[cfg(windows)]
 use super::wmi;
 use super::{Access, Ours, Transport};
@@ -24,6 +26,40 @@ fn only_on_windows() -> Failure {
         },
         after: rpc::After::Drop,
     }
+}
+
+/// What was opened over one session is used over it alone, so that this is never met.
+#[cfg(windows)]
+fn no_such_session() -> HostFault {
+    HostFault {
+        fault: Fault::ProtocolError,
+        cause: "the service was opened over another session".to_owned(),
+        refusal: None,
+    }
+}
+
+/// WMI only reads here.
+#[cfg(windows)]
+fn wmi_only_reads() -> Failure {
+    Failure {
+        fault: HostFault {
+            fault: Fault::ProtocolError,
+            cause: "by WMI services are only read; to start and stop them the host needs transport: rpc or local"
+                .to_owned(),
+            refusal: None,
+        },
+        after: rpc::After::Drop,
+    }
+}
+
+/// A service that was opened for one control.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// By MS-SCMR.
+    Rpc(svcwatch_wire::scmr::Handle),
+    /// By the Windows API.
+    #[cfg(windows)]
+    Local(scm::Handle),
 }
 
 /// A kept session with one host.
@@ -196,6 +232,82 @@ impl Session {
             Self::Rpc(session) => session.is_over(),
             #[cfg(windows)]
             Self::Local(_) | Self::Wmi(_) => false,
+        }
+    }
+
+    /// Answers a question of a restart; nothing is changed by one.
+    pub(super) async fn question(
+        &mut self,
+        step: &Step,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        match self {
+            Self::Rpc(session) => {
+                within(deadline, "asking about a service", async {
+                    Ok(session.question(step).await)
+                })
+                .await?
+            }
+            #[cfg(windows)]
+            Self::Local(session) => session.question(step, deadline).await,
+            #[cfg(windows)]
+            Self::Wmi(_) => Err(wmi_only_reads()),
+        }
+    }
+
+    /// Opens a service for one control. That this fails, or is answered with a code, means that nothing was sent.
+    pub(super) async fn open_to(
+        &mut self,
+        verb: Verb,
+        name: &Name,
+        deadline: Instant,
+    ) -> Result<Result<Opened, Answer>, Failure> {
+        match self {
+            Self::Rpc(session) => {
+                let opened = within(deadline, "opening a service", async {
+                    Ok(session.open_to(verb, name).await)
+                });
+                Ok(opened.await??.map(Opened::Rpc))
+            }
+            #[cfg(windows)]
+            Self::Local(session) => {
+                let opened = session.open_to(verb, name, deadline).await?;
+                Ok(opened.map(Opened::Local))
+            }
+            #[cfg(windows)]
+            Self::Wmi(_) => Err(wmi_only_reads()),
+        }
+    }
+
+    /// Sends a control, and waits for its answer until `deadline`; says also whether the session can be used on.
+    pub(super) async fn control(
+        &mut self,
+        verb: Verb,
+        opened: Opened,
+        deadline: Instant,
+    ) -> (Answer, bool) {
+        match (self, opened) {
+            (Self::Rpc(session), Opened::Rpc(handle)) => {
+                let Ok(answer) = timeout_at(deadline, session.control(verb, handle)).await else {
+                    let cause = format!("no answer came to the {verb} in time");
+                    return (Answer::Lost { cause }, false);
+                };
+                let usable = !matches!(answer, Answer::Lost { .. });
+                let closed = usable
+                    && matches!(
+                        timeout_at(deadline, session.close_again(handle)).await,
+                        Ok(Ok(()))
+                    );
+                (answer, closed)
+            }
+            #[cfg(windows)]
+            (Self::Local(session), Opened::Local(handle)) => {
+                session.control(verb, handle, deadline).await
+            }
+            #[cfg(windows)]
+            (Self::Rpc(_), Opened::Local(_))
+            | (Self::Local(_), Opened::Rpc(_))
+            | (Self::Wmi(_), _) => (Answer::Fault(no_such_session()), false),
         }
     }
 

@@ -47,6 +47,10 @@ const PAGES: &[(&str, &str)] = &[
     ("moved", include_str!("pages/moved.md")),
     ("paused", include_str!("pages/paused.md")),
     ("protocol_error", include_str!("pages/protocol_error.md")),
+    (
+        "remedy_budget_used",
+        include_str!("pages/remedy_budget_used.md"),
+    ),
     ("restarted", include_str!("pages/restarted.md")),
     ("service_status", include_str!("pages/service_status.md")),
     ("started", include_str!("pages/started.md")),

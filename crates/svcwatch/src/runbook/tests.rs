@@ -53,6 +53,7 @@ fn every_command_of_ours_in_a_page_exists() {
         "check",
         "test",
         "backup",
+        "restart",
         "rules",
     ];
     for (name, source) in PAGES {

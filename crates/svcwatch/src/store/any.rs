@@ -15,6 +15,7 @@ use svcwatch_core::{
         DroppedRow, FeedRow, GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restarts,
         TargetRow, Told,
     },
+    remedy::{ActId, Outcome, RemedyRow, RemedyTold, Scope},
     time::{Span, Wall},
 };
 
@@ -129,6 +130,31 @@ prop_compose! {
         seq in any_number(),
     ) -> DestinationRow {
         DestinationRow { destination, failing_since, last_sent, seq }
+    }
+}
+
+prop_compose! {
+    fn any_try()(
+        (incident, number) in (any_incident_id(), 0_u64..3),
+        (host, service, group, plan) in (any_name(), any_name(), option::of(any_name()), any_name()),
+        (at, ended_at) in (any_wall(), option::of(any_wall())),
+        (attempt, dry_run) in any::<(u32, bool)>(),
+        (outcome, text) in (option::of(select(Outcome::ALL)), any_text()),
+        budgets_told in vec(select(Scope::ALL), 0..3),
+    ) -> RemedyRow {
+        RemedyRow {
+            id: ActId::new(&incident, number), host, service, group, incident, plan, attempt, dry_run, at, ended_at,
+            outcome, text, budgets_told,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_told()(
+        (at, plan, attempt) in (any_wall(), any_name(), any::<u32>()),
+        (outcome, text) in (option::of(select(Outcome::ALL)), any_text()),
+    ) -> RemedyTold {
+        RemedyTold { at, plan, attempt, outcome, text }
     }
 }
 
@@ -285,6 +311,7 @@ prop_compose! {
         details in option::of(any_details()),
         (exit_code, service_exit_code) in any::<(Option<u32>, Option<u32>)>(),
         (cause, evidence) in (option::of(any_text()), option::of(any_evidence())),
+        remedy in vec(any_told(), 0..3),
         labels in vec((any_text(), any_text()), 0..3),
         incident in option::of((any_incident_id(), any_wall())),
         (merged, items) in (vec(any_merged(), 0..3), vec(any_item(), 0..3)),
@@ -294,7 +321,7 @@ prop_compose! {
         Notice {
             kind, event, at, severity, subject, site, display_name, friendly_name, state, previous_state, since,
             start_type, details: details.map(Arc::new), exit_code, service_exit_code, cause,
-            evidence: evidence.map(Arc::new), labels: labels.into(),
+            evidence: evidence.map(Arc::new), remedy, labels: labels.into(),
             incident: incident.map(|(id, opened_at)| IncidentRef { id, opened_at }),
             merged, group: group.map(Arc::new), items, counts, seq,
         }
@@ -366,6 +393,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         any_dropped().prop_map(Record::Dropped),
         any_feed().prop_map(Record::Feed),
         any_group().prop_map(Record::Group),
+        any_try().prop_map(Record::Remedy),
     ]
 }
 

@@ -13,10 +13,12 @@ use std::{
 };
 use svcwatch_core::{
     id::{DeliveryKey, IncidentId, Name, StoreId, Subject},
+    limits,
     record::{
         AccountRow, AttemptRow, DeliveryRow, DeliveryState, DestinationRow, DroppedRow, FeedRow,
         GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restored, TargetRow,
     },
+    remedy::{ActId, RemedyRow},
     silence::{SilenceId, SilenceRow},
     time::Wall,
 };
@@ -46,6 +48,7 @@ struct Tables {
     silences: BTreeMap<SilenceId, SilenceRow>,
     feeds: BTreeMap<Name, FeedRow>,
     groups: BTreeMap<(Name, Name), GroupRow>,
+    remedies: BTreeMap<ActId, RemedyRow>,
 }
 
 impl MemoryStore {
@@ -134,6 +137,7 @@ impl Tables {
                 let key = (row.group.clone(), row.service.clone());
                 self.groups.insert(key, row.clone());
             }
+            Record::Remedy(row) => drop(self.remedies.insert(row.id.clone(), row.clone())),
         }
     }
 
@@ -142,6 +146,27 @@ impl Tables {
         if known.is_none_or(|known| row.record >= known.record) {
             self.feeds.insert(row.destination.clone(), row.clone());
         }
+    }
+
+    /// Tries that still count for something: see [`Restored::remedies`].
+    fn counted_tries(&self) -> Vec<RemedyRow> {
+        let mut rows: Vec<RemedyRow> = self
+            .remedies
+            .values()
+            .filter(|row| self.counts(row))
+            .cloned()
+            .collect();
+        rows.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+        rows
+    }
+
+    fn counts(&self, row: &RemedyRow) -> bool {
+        let newest = self.remedies.values().map(|row| row.at.0).max();
+        let newest = newest.unwrap_or(0);
+        let kept = newest.saturating_sub_unsigned(limits::BUDGET_WITHIN_MAX.0);
+        let incident = self.incidents.get(&row.incident);
+        let open = incident.is_some_and(|(_, incident)| incident.resolved_at.is_none());
+        row.ended_at.is_none() || row.at.0 >= kept || open
     }
 
     fn attempts_of(&self, key: &DeliveryKey) -> Vec<AttemptRow> {
@@ -210,6 +235,7 @@ impl Store for MemoryStore {
                 .cloned()
                 .collect(),
             groups: tables.groups.values().cloned().collect(),
+            remedies: tables.counted_tries(),
             feeds: tables.feeds.values().cloned().collect(),
         })
     }
@@ -347,6 +373,11 @@ impl Store for MemoryStore {
         tables
             .silences
             .retain(|_, row| row.ended_at.is_none_or(|at| at >= before));
+        let old = |row: &&RemedyRow| row.ended_at.is_some_and(|at| at < before);
+        let tries = tables.remedies.values().filter(old);
+        let tries = tries.filter(|row| !tables.counts(row));
+        let tries: Vec<ActId> = tries.map(|row| row.id.clone()).collect();
+        tables.remedies.retain(|id, _| !tries.contains(id));
         tables.deliveries.retain(|_, (_, row)| {
             row.created >= before
                 || matches!(row.state, DeliveryState::Pending | DeliveryState::Sending)

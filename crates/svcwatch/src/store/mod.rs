@@ -11,6 +11,7 @@ mod memory;
 mod notice;
 pub mod query;
 mod record;
+mod remedy;
 mod sqlite;
 mod writer;
 

@@ -3,6 +3,7 @@
 
 use super::evidence::StoredEvidence;
 use super::record::{SubjectParts, event, kind, severity, start_type, state, subject};
+use super::remedy::StoredTold;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, sync::Arc};
 use svcwatch_core::{
@@ -49,6 +50,8 @@ struct StoredNotice<'a> {
     cause: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evidence: Option<StoredEvidence<'a>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    remedy: Vec<StoredTold<'a>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     labels: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -259,6 +262,7 @@ impl<'a> StoredNotice<'a> {
             service_exit_code: notice.service_exit_code,
             cause: notice.cause.as_deref().map(text),
             evidence: notice.evidence.as_deref().map(StoredEvidence::of),
+            remedy: notice.remedy.iter().map(StoredTold::of).collect(),
             labels: notice
                 .labels
                 .iter()
@@ -326,6 +330,7 @@ impl<'a> StoredNotice<'a> {
             service_exit_code: self.service_exit_code,
             cause: self.cause.map(Cow::into_owned),
             evidence: self.evidence.map(|evidence| Arc::new(evidence.used())),
+            remedy: self.remedy.into_iter().map(StoredTold::used).collect(),
             labels: self
                 .labels
                 .into_iter()

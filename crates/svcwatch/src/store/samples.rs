@@ -11,6 +11,7 @@ use svcwatch_core::{
         AttemptRow, BootRow, DeliveryRow, DeliveryState, DroppedRow, HistoryRow, HostRow,
         IncidentRow, LaneRow, Restarts, TargetRow, Told,
     },
+    remedy::{ActId, RemedyRow, Scope},
     silence::{SilenceId, SilenceRow},
     time::{Span, Wall},
 };
@@ -136,6 +137,29 @@ pub(super) fn incident_row(host: &str, name: &str, number: u64) -> IncidentRow {
 }
 
 /// A silence that is not over.
+pub(super) fn remedy_row(host: &str, service: &str, number: u64) -> RemedyRow {
+    let subject = Subject::Service {
+        host: host.into(),
+        service: service.into(),
+    };
+    let incident = IncidentId::new(STORE, &subject, 1);
+    RemedyRow {
+        id: ActId::new(&incident, number),
+        host: host.into(),
+        service: service.into(),
+        group: Some("Web".into()),
+        incident,
+        plan: "Restart".into(),
+        attempt: 1,
+        dry_run: false,
+        at: Wall(5),
+        ended_at: None,
+        outcome: None,
+        text: String::new(),
+        budgets_told: vec![Scope::Service],
+    }
+}
+
 pub(super) fn silence_row(id: &str) -> SilenceRow {
     let globs = |text: &str| vec![Glob::new(text)];
     SilenceRow {
@@ -177,6 +201,7 @@ pub(super) fn notice(host: &str, name: &str, number: u64) -> Notice {
         service_exit_code: None,
         cause: Some("ended by itself".to_owned()),
         evidence: None,
+        remedy: Vec::new(),
         labels: Arc::from([("team".to_owned(), "print \"ops\"\n".to_owned())]),
         incident: Some(IncidentRef {
             id: IncidentId::new(STORE, &service(host, name), number),

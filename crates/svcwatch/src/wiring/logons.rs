@@ -117,6 +117,7 @@ mod tests {
             realm: None,
             file: None,
             kdc: Vec::new(),
+            acting: false,
         }
     }
 

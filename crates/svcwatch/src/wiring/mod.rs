@@ -104,6 +104,19 @@ pub fn access(
     }
 }
 
+/// How a host is reached to act there: as it is read, but logged on to in the way of the acting account.
+pub fn acting_access(
+    connection: &Connection,
+    credential: Option<&Credential>,
+    passwords: Option<Passwords>,
+) -> Access {
+    let mut connection = connection.clone();
+    if let Some(acting) = &connection.acting {
+        connection.auth = acting.auth.clone();
+    }
+    access(&connection, credential, passwords)
+}
+
 /// Destinations with their secrets and templates as they are now.
 pub type DestinationList = Vec<(Name, dest::Settings)>;
 

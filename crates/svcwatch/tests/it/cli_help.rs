@@ -2,13 +2,14 @@
 
 use crate::cli_support::svcwatch;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "run",
     "check",
     "services",
     "test",
     "explain",
+    "restart",
     "incidents",
     "history",
     "ack",

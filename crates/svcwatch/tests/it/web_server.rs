@@ -378,6 +378,7 @@ fn incident(seq: u64, resolved: bool) -> IncidentRow {
         acknowledged: None,
         cause: None,
         evidence: None,
+        remedy: Vec::new(),
         previous_state: Some(State::Running),
         told: true,
         held_until: None,

@@ -20,6 +20,7 @@ mod mqtt;
 mod packages;
 mod prometheus;
 mod reboot;
+mod remedy;
 #[path = "../it/run_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod run_support;

@@ -42,6 +42,7 @@ impl Watch {
             changes: false,
             noise: None,
             counted: false,
+            remedy: None,
             recovery: false,
             instant: false,
             friendly_name: None,

@@ -3,6 +3,8 @@
  *   slow MS       takes so long for each of them, and counts meanwhile
  *   hang          stays in START_PENDING for ever
  *   deaf          runs and does not heed a stop
+ *   stuck         begins to stop when it is told to, and never ends
+ *   fails NUMBER  ends as it starts, with the Win32 code NUMBER
  * Whatever it is, control 200 makes it end as stopped with the Win32 code NUMBER, 201 with NUMBER as its own code, and
  * 202 makes its process end at once with the exit code NUMBER, without a word to the manager, and 203 has it say NUMBER
  * times as fast as it can that it is paused or runs, and then that it has stopped.
@@ -69,7 +71,9 @@ static DWORD WINAPI control(DWORD code, DWORD type, void *data, void *context)
     (void)type, (void)data, (void)context;
     switch (code) {
     case SERVICE_CONTROL_STOP:
-        if (strcmp(how, "deaf") != 0)
+        if (strcmp(how, "stuck") == 0)
+            tell(SERVICE_STOP_PENDING);
+        else if (strcmp(how, "deaf") != 0)
             reach(SERVICE_STOP_PENDING, SERVICE_STOPPED);
         break;
     case SERVICE_CONTROL_PAUSE:
@@ -103,6 +107,11 @@ static void WINAPI service(DWORD count, char **words)
     tell(SERVICE_START_PENDING);
     if (strcmp(how, "hang") == 0)
         Sleep(INFINITE);
+    if (strcmp(how, "fails") == 0) {
+        status.dwWin32ExitCode = number;
+        tell(SERVICE_STOPPED);
+        return;
+    }
     reach(SERVICE_START_PENDING, SERVICE_RUNNING);
 }
 
@@ -189,7 +198,7 @@ int main(int count, char **words)
     SERVICE_STATUS seen;
     const char *what = count > 1 ? words[1] : "";
     if (count >= 3 && (!strcmp(words[2], "obey") || !strcmp(words[2], "slow") || !strcmp(words[2], "hang")
-                       || !strcmp(words[2], "deaf"))) {
+                       || !strcmp(words[2], "deaf") || !strcmp(words[2], "stuck") || !strcmp(words[2], "fails"))) {
         SERVICE_TABLE_ENTRYA table[] = {{words[1], service}, {NULL, NULL}};
         name = words[1], how = words[2], number = count > 3 ? strtoul(words[3], NULL, 0) : 0;
         return ended("dispatcher", StartServiceCtrlDispatcherA(table));

@@ -31,6 +31,7 @@ mod grouped;
 mod heard;
 mod muted;
 mod reasons;
+mod remedied;
 mod restarts;
 mod selection;
 mod stirred;
@@ -68,6 +69,7 @@ fn entry(name: &str) -> EntryPlan {
         instant: false,
         required: true,
         counted: false,
+        remedy: None,
         recovery: false,
         stopped_ok: StoppedOk::Never,
         changes: false,
@@ -239,7 +241,7 @@ impl Story {
                 Effect::StopListening { ear, .. } => {
                     self.ears.retain(|(_, known)| *known != ear);
                 }
-                Effect::Forget { .. } | Effect::Show(_) | Effect::Note(_) => {}
+                Effect::Forget { .. } | Effect::Act(_) | Effect::Show(_) | Effect::Note(_) => {}
             }
         }
     }

@@ -65,6 +65,7 @@ impl Clusters {
             }
             entry.counted = true;
             entry.recovery = false;
+            entry.remedy = None;
             entry.required = false;
             entry.expect = Expect::Either;
             entry.stopped_ok = StoppedOk::Always;
@@ -166,6 +167,14 @@ fn check(build: &mut Build<'_>, item: &Node, path: &str) {
             &format!("{path}.for"),
             "a group with `expect` does not ask for failure actions",
             "write how long a move may take, such as 2m",
+        );
+    }
+    if let Some(written) = item.get("remedy") {
+        build.error(
+            written.at,
+            &format!("{path}.remedy"),
+            "the services of a group with `expect` are moved by their cluster, and not started by svcwatch",
+            "remove this, or the `expect` of the group",
         );
     }
     if let Some(written) = item.get("expect") {

@@ -27,11 +27,23 @@ struct Choice {
 
 /// The accounts that choose hosts, in the order of the file.
 #[derive(Debug, Default)]
-pub(super) struct Choices(Vec<Choice>);
+pub(super) struct Choices {
+    reading: Vec<Choice>,
+    acting: Vec<Choice>,
+}
 
 impl Choices {
-    /// The first account that chooses this host.
+    /// The first account that chooses this host to read it.
     pub(super) fn of(&self, host: &str, labels: &Labels) -> Option<&Name> {
+        Self::first(&self.reading, host, labels)
+    }
+
+    /// The first account that may act on this host.
+    pub(super) fn acting_on(&self, host: &str, labels: &Labels) -> Option<&Name> {
+        Self::first(&self.acting, host, labels)
+    }
+
+    fn first<'a>(choices: &'a [Choice], host: &str, labels: &Labels) -> Option<&'a Name> {
         let named = |choice: &Choice| {
             choice.hosts.is_empty() || choice.hosts.iter().any(|glob| glob.matches(host))
         };
@@ -42,8 +54,7 @@ impl Choices {
                 })
             })
         };
-        let mut fitting = self
-            .0
+        let mut fitting = choices
             .iter()
             .filter(|choice| named(choice) && labelled(choice));
         fitting.next().map(|choice| &choice.account)
@@ -62,8 +73,14 @@ pub(super) fn read(build: &mut Build<'_>) -> (BTreeMap<Name, Credential>, Choice
     let mut count = 0;
     for entry in entries {
         let name = Name::new(&entry.key);
-        build.accounts.insert(name.key().to_owned(), name.clone());
-        if let Some(choice) = choice(&name, entry) {
+        let acting = Fields::new(Some(&entry.value), &CREDENTIAL).switch("acting");
+        let accounts = if acting {
+            &mut build.acting_accounts
+        } else {
+            &mut build.accounts
+        };
+        accounts.insert(name.key().to_owned(), name.clone());
+        if let Some(choice) = choice(&name, entry, acting) {
             count +=
                 choice.hosts.len() + choice.labels.iter().map(|one| one.1.len()).sum::<usize>();
             if count > PATTERNS {
@@ -75,7 +92,11 @@ pub(super) fn read(build: &mut Build<'_>) -> (BTreeMap<Name, Credential>, Choice
                 );
                 break;
             }
-            choices.0.push(choice);
+            if acting {
+                choices.acting.push(choice);
+            } else {
+                choices.reading.push(choice);
+            }
         }
         if let Some(credential) = credential(build, entry) {
             all.insert(name, credential);
@@ -84,7 +105,8 @@ pub(super) fn read(build: &mut Build<'_>) -> (BTreeMap<Name, Credential>, Choice
     (all, choices)
 }
 
-fn choice(account: &Name, entry: &Entry) -> Option<Choice> {
+/// By what an account chooses hosts. One that reads chooses none where it says nothing; one that acts may then act on all.
+fn choice(account: &Name, entry: &Entry, acting: bool) -> Option<Choice> {
     let fields = Fields::new(Some(&entry.value), &CREDENTIAL);
     let labels = fields.get("labels").and_then(Node::entries);
     let choice = Choice {
@@ -96,7 +118,7 @@ fn choice(account: &Name, entry: &Entry) -> Option<Choice> {
             .map(|label| (label.key.to_string(), patterns(&label.value)))
             .collect(),
     };
-    (!choice.hosts.is_empty() || !choice.labels.is_empty()).then_some(choice)
+    (acting || !choice.hosts.is_empty() || !choice.labels.is_empty()).then_some(choice)
 }
 
 fn credential(build: &mut Build<'_>, entry: &Entry) -> Option<Credential> {
@@ -120,6 +142,7 @@ fn credential(build: &mut Build<'_>, entry: &Entry) -> Option<Credential> {
             .get("kdc")
             .map(|node| one_or_many(node).map(|(_, text)| text.to_owned()).collect())
             .unwrap_or_default(),
+        acting: fields.switch("acting"),
     })
 }
 

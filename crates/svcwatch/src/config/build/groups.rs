@@ -1,14 +1,16 @@
 //! Groups: the same services on many hosts.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use svcwatch_core::glob::Glob;
+use svcwatch_core::id::Name;
 use svcwatch_core::plan::{EntryPlan, Labels};
 
-use super::Build;
 use super::clusters::Clusters;
 use super::fields::one_or_many;
 use super::services::entries;
+use super::{Build, remedies};
 use crate::config::problem::{Position, quoted};
 use crate::config::tree::Node;
 
@@ -54,6 +56,7 @@ impl Groups {
         for (index, node) in nodes.iter().enumerate() {
             let path = format!("groups[{index}]");
             let mut services = entries(build, node, (&Labels::default(), false), &path);
+            remedy_of(build, node, &mut services, &path);
             groups.clusters.read(build, index, node, &mut services);
             groups.services.push(services);
             for (member, text) in node.get("hosts").into_iter().flat_map(one_or_many) {
@@ -134,5 +137,33 @@ impl Groups {
                 "look at the names of the hosts",
             );
         }
+    }
+}
+
+/// Gives the services of a group the plan that the group names for them, unless they say something themselves, and lets
+/// all of them count against its budget.
+fn remedy_of(build: &mut Build<'_>, node: &Node, services: &mut [EntryPlan], path: &str) {
+    let name = node.get("name").and_then(Node::scalar);
+    let group = name.map(|name| Name::new(&name.text));
+    let shared = remedies::named(build, node, group.as_ref(), path);
+    let items = node.get("services").and_then(Node::items);
+    for (place, entry) in services.iter_mut().enumerate() {
+        let item = items.and_then(|items| items.get(place));
+        let own = item.and_then(|item| item.get("remedy"));
+        match (&mut entry.remedy, own) {
+            (Some(remedy), _) => Arc::make_mut(remedy).group.clone_from(&group),
+            (None, None) => entry.remedy.clone_from(&shared),
+            (None, Some(_)) => {}
+        }
+    }
+    if let Some(written) = node.get("remedy")
+        && node.get("expect").is_some()
+    {
+        build.error(
+            written.at,
+            &format!("{path}.remedy"),
+            "the services of a group with `expect` are moved by their cluster, and not started by svcwatch",
+            "remove `remedy`, or the `expect` of the group",
+        );
     }
 }

@@ -8,15 +8,15 @@ use svcwatch_core::plan::{EntryPlan, GroupPlan, HostPlan, Labels};
 use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
-use super::Build;
 use super::clusters::settle;
 use super::credentials::{Choices, auth};
 use super::fields::Fields;
 use super::groups::Groups;
 use super::services::{entries, precedence, sorted};
+use super::{Build, remedies};
 use crate::config::butler::account_wanted;
 use crate::config::problem::{Position, quoted};
-use crate::config::settings::{Auth, Connection, Credential, Encryption, Transport};
+use crate::config::settings::{Acting, Auth, Connection, Credential, Encryption, Transport};
 use crate::config::tables::{DEFAULTS, HOST};
 use crate::config::text;
 use crate::config::tree::Node;
@@ -86,6 +86,14 @@ pub(super) fn read(
     }
     run.groups.tell_unused(build);
     run.accountless.tell(build);
+    if let Some((at, path, what)) = build.remedies.powerless() {
+        build.warn(
+            at,
+            &path,
+            what,
+            "write one under `credentials` with `acting: true` that is an administrator there, or let the plan be a `dry_run`",
+        );
+    }
     let counted = run.groups.clusters.plans(build);
     (plans, connections, counted)
 }
@@ -139,11 +147,13 @@ fn host<'tree>(
             Auth::Ntlm
         }
     };
+    let acting = acting(build, run, &fields, (shown, &labels), (node, path));
     let connection = Connection {
         address: address.clone(),
         port: fields.whole("port").unwrap_or(445),
         credentials: account.clone(),
         auth,
+        acting: acting.filter(|_| transport == Transport::Rpc),
         encryption: match fields.word("encryption") {
             "off" => Encryption::Off,
             "preferred" => Encryption::Preferred,
@@ -152,6 +162,7 @@ fn host<'tree>(
         transport,
         timeout: fields.duration("timeout"),
     };
+    let may_act = connection.acting.is_some() || transport == Transport::Local;
     let plan = HostPlan {
         name: Name::new(shown),
         address,
@@ -165,9 +176,31 @@ fn host<'tree>(
         also_known_as: fields.patterns("also_known_as"),
         listed: build.problems.is_list(node.at),
         labels,
-        services: services_of(build, run, node, shown, path),
+        services: services_of(build, run, node, (shown, may_act), path),
     };
     Some((plan, connection))
+}
+
+/// Who may start and stop the services of a host: the first account that is for acting and chooses it. How it logs on is
+/// said by the host's `auth`, as for the account that reads it.
+fn acting(
+    build: &mut Build<'_>,
+    run: &Run<'_>,
+    fields: &Fields<'_>,
+    (shown, labels): (&str, &Labels),
+    (node, path): (&Node, &str),
+) -> Option<Acting> {
+    let account = run.choices.acting_on(shown, labels)?.clone();
+    let credential = run.credentials.get(&account)?;
+    let auth = match auth(fields.word("auth"), shown, credential) {
+        Ok(auth) => auth,
+        Err((what, instead)) => {
+            let what = format!("the account {account}, which may act on it, cannot log on: {what}");
+            build.error(node.at, path, what, instead);
+            Auth::Ntlm
+        }
+    };
+    Some(Acting { account, auth })
 }
 
 /// How a host is read, and with which account: the Windows API takes the one that svcwatch runs as.
@@ -244,7 +277,7 @@ fn services_of(
     build: &mut Build<'_>,
     run: &mut Run<'_>,
     node: &Node,
-    name: &str,
+    (name, may_act): (&str, bool),
     path: &str,
 ) -> Vec<EntryPlan> {
     let mut services = entries(build, node, (&Labels::default(), true), path);
@@ -285,6 +318,11 @@ fn services_of(
     services.extend(from_groups.into_iter().cloned());
     settle(build, (node, path, name), &mut services);
     services.sort_by_key(|entry| precedence(&entry.selector));
+    if may_act {
+        remedies::allow(&mut services);
+    }
+    let at = (node.at, path);
+    build.remedies.check_host(at, &Name::new(name), &services);
     services
 }
 
@@ -336,7 +374,20 @@ fn check_account(build: &mut Build<'_>, node: Option<&Node>, path: &str) {
         return;
     };
     let Some(scalar) = value.scalar() else { return };
-    if !build.accounts.contains_key(&scalar.text.to_lowercase()) {
+    if build
+        .acting_accounts
+        .contains_key(&scalar.text.to_lowercase())
+    {
+        build.error(
+            value.at,
+            &format!("{path}.credentials"),
+            format!(
+                "the account {} is for acting alone (`acting: true`), so no host is read with it",
+                scalar.text
+            ),
+            "name another account here; which hosts it may act on is said by `hosts:` under the account",
+        );
+    } else if !build.accounts.contains_key(&scalar.text.to_lowercase()) {
         let known: Vec<String> = build
             .accounts
             .values()

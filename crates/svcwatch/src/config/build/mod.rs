@@ -10,6 +10,7 @@ mod groups;
 mod hosts;
 mod maintenance;
 mod noise;
+mod remedies;
 mod routes;
 mod services;
 
@@ -29,6 +30,7 @@ use svcwatch_core::time::Span;
 
 use self::fields::{Fields, patterns};
 pub(crate) use self::noise::known_noise;
+use self::remedies::Remedies;
 use super::LoadOptions;
 use super::exec::Program;
 use super::later::{self, Note};
@@ -58,11 +60,15 @@ pub(super) struct Build<'run> {
     need_accounts: bool,
     /// The accounts by their names in lower case.
     accounts: BTreeMap<String, Name>,
+    /// Those that act and read nothing, likewise.
+    acting_accounts: BTreeMap<String, Name>,
     texts: HashMap<String, Arc<str>>,
     /// The links that messages offer.
     links: Arc<[Link]>,
     /// What is taken for noise.
     noise: Arc<Noise>,
+    /// Plans for starting services again.
+    remedies: Remedies,
     /// The schedules by their texts: many hosts share one.
     schedules: HashMap<String, Arc<Occurrences>>,
 }
@@ -342,10 +348,12 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         look: options.look,
         need_accounts: options.accounts,
         accounts: BTreeMap::new(),
+        acting_accounts: BTreeMap::new(),
         texts: HashMap::new(),
         links: chat::links(root),
         schedules: HashMap::new(),
         noise: noise::read(root),
+        remedies: Remedies::read(root),
     };
     let (credentials, choices) = credentials::read(&mut build);
     let (hosts, connections, groups) = hosts::read(&mut build, (&credentials, choices));

@@ -9,8 +9,8 @@ use svcwatch_core::notice::Severity;
 use svcwatch_core::observe::StartType;
 use svcwatch_core::plan::{EntryPlan, Expect, Labels, Selector, StoppedOk};
 
-use super::Build;
 use super::fields::Fields;
+use super::{Build, remedies};
 use crate::config::tables::SERVICE;
 use crate::config::tree::Node;
 
@@ -64,9 +64,22 @@ fn entry(
         (None, _) if by_start => StoppedOk::Exit0,
         (None, _) => StoppedOk::Never,
     };
+    let remedy = mapping.and_then(|node| remedies::named(build, node, None, path));
+    if let Some(written) = fields.get("remedy")
+        && !remedies::is_off(written)
+        && matches!(expect, Expect::Stopped | Expect::Absent)
+    {
+        build.error(
+            written.at,
+            &format!("{path}.remedy"),
+            format!("`remedy` makes no sense beside `expect: {expect}`"),
+            "remove one of them",
+        );
+    }
     Some(EntryPlan {
         required,
         counted: false,
+        remedy,
         recovery: fields.word("for") == RECOVERY,
         stopped_ok,
         changes: fields.word("changes") == "told",

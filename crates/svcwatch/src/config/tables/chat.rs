@@ -125,6 +125,12 @@ macro_rules! by_word {
                 "When a host answers what makes no sense.",
             ),
             optional(
+                "remedy_budget_used",
+                $kind,
+                "",
+                "When a service is not started again because what may be tried was tried.",
+            ),
+            optional(
                 "test",
                 $kind,
                 "",

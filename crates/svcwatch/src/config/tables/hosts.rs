@@ -71,6 +71,12 @@ pub(crate) static CREDENTIAL: Shape = Shape {
             "",
             "The labels that such a host must have, each with a text or pattern.",
         ),
+        optional(
+            "acting",
+            Kind::Switch,
+            "false",
+            "Whether it is the account that starts and stops services; it is used for nothing else then, so no host is read with it. `hosts` and `labels` say on which hosts it may act; on all where it names neither.",
+        ),
     ]],
     one_of: &[],
 };
@@ -299,6 +305,12 @@ pub(crate) static SERVICE: Shape = Shape {
             "Whether the host is asked to tell of its changes at once, besides being read; it is then told without `settle`.",
         ),
         optional(
+            "remedy",
+            Kind::Text(Form::Name),
+            "",
+            "The plan by which it is started again, by its name under `remedy`; `off` where its group names one for all.",
+        ),
+        optional(
             "friendly_name",
             Kind::Text(Form::Line(256)),
             "",
@@ -328,6 +340,12 @@ pub(crate) static GROUP: Shape = Shape {
             Kind::Map(&GROUP_EXPECT),
             "",
             "On how many of the hosts each of the services should run; the group is then a cluster.",
+        ),
+        optional(
+            "remedy",
+            Kind::Text(Form::Name),
+            "",
+            "The plan by which its services are started again, by its name under `remedy`; not for a cluster.",
         ),
     ]],
     one_of: &[],

@@ -8,6 +8,7 @@ mod evidence;
 mod feeds;
 mod hosts;
 mod maintenance;
+mod remedy;
 
 pub(crate) use self::chat::{
     ACCOUNT, LINK, NEWRELIC, RESOLVED_CARD, RESOLVED_CHAT, RESOLVED_MAIL, SLACK, TEAMS,
@@ -21,6 +22,8 @@ pub(crate) use self::hosts::{
     CREDENTIAL, DEFAULTS, GROUP, GROUP_EXPECT, HOST, HOSTS_FROM, SECRET, SERVICE,
 };
 pub(crate) use self::maintenance::WINDOW;
+use self::remedy::REMEDIES;
+pub(crate) use self::remedy::{BUDGET, REMEDY};
 
 use super::shape::{Key, Kind, Shape};
 use super::text::Form;
@@ -135,6 +138,12 @@ pub(crate) static CONFIG: Shape = Shape {
             Kind::Map(&EVIDENCE),
             "",
             "What is found out about why a service is not as expected.",
+        ),
+        optional(
+            "remedy",
+            REMEDIES,
+            "",
+            "Plans for starting services again, by their names; nothing is started of which no plan is named.",
         ),
         optional(
             "noise",

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::super::{Config, LoadOptions, load_text};
+use svcwatch_core::id::Name;
 
 /// The examples of a page.
 fn examples(page: &str) -> Vec<String> {
@@ -35,6 +36,35 @@ fn the_examples_of_logons_are_good() {
     for example in examples {
         load(&example);
     }
+}
+
+#[test]
+fn the_example_of_an_account_that_acts_is_good_and_it_acts_where_the_page_says() {
+    let examples = examples("docs/remedy.md");
+    let [example, plans] = &examples[..] else {
+        panic!("{examples:?}");
+    };
+    let hosts = load(plans).core.hosts;
+    let asked = hosts.iter().map(|host| {
+        let remedies = host.services.iter().filter_map(|entry| {
+            let remedy = entry.remedy.as_ref()?;
+            assert!(remedy.may_act);
+            Some(remedy.plan.name.to_string())
+        });
+        remedies.collect::<Vec<String>>().join(" ")
+    });
+    assert_eq!(asked.collect::<Vec<String>>(), ["restart gently", "gently"]);
+    let config = load(example);
+    let acting = |host: &str| {
+        let connection = &config.connections[&Name::new(host)];
+        connection
+            .acting
+            .as_ref()
+            .map(|acting| acting.account.clone())
+    };
+    assert_eq!(acting("srv01"), Some(Name::new("hands")));
+    assert_eq!(acting("web-1"), Some(Name::new("hands")));
+    assert_eq!(acting("sql-1"), None);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A notice in plain words, for mail, chat and the `text` of a webhook.
 
+mod tries;
+
 use crate::dest::{clean, codes};
 use jiff::{Timestamp, tz::TimeZone};
 use svcwatch_core::{
@@ -110,6 +112,7 @@ pub const fn event(event: ToldEvent) -> &'static str {
         ToldEvent::AccountPaused => "account paused",
         ToldEvent::WrongHost => "another computer answers",
         ToldEvent::ProtocolError => "answers make no sense",
+        ToldEvent::RemedyBudgetUsed => "not started again for now",
         ToldEvent::Test => "test",
     }
 }
@@ -344,6 +347,7 @@ pub fn details(notice: &Notice) -> Vec<String> {
         sentences.push(format!("Cause: {}.", cause.trim_end_matches('.')));
     }
     sentences.extend(found(notice));
+    sentences.extend(notice.remedy.iter().map(tries::sentence));
     if let Some(group) = notice.group.as_deref() {
         sentences.push(format!(
             "Expected on {} of its hosts, seen running on {}: {}.",

@@ -52,17 +52,7 @@ async fn fill(
     handle: Handle,
     config: &mut ServiceConfig,
 ) -> Result<(), Failure> {
-    let mut query = scmr::QueryServiceConfig::new(handle);
-    let mut reply = given(channel.call(&query).await)?;
-    if let Some(small) = reply
-        .as_ref()
-        .filter(|reply| reply.code == Code::INSUFFICIENT_BUFFER)
-        && small.needed > query.buffer_size
-    {
-        query.buffer_size = small.needed;
-        reply = given(channel.call(&query).await)?;
-    }
-    if let Some(found) = reply.and_then(|reply| reply.config) {
+    if let Some(found) = main_part(channel, handle).await? {
         take(config, found);
     }
     if config.start_type == Some(StartType::Automatic)
@@ -90,6 +80,24 @@ async fn fill(
         .and_then(|reply| reply.triggers)
         .map(|triggers| !triggers.is_empty());
     Ok(())
+}
+
+/// The part of the configuration that every host knows, where it gives it.
+pub(super) async fn main_part(
+    channel: &mut Channel,
+    handle: Handle,
+) -> Result<Option<scmr::ServiceConfig>, Failure> {
+    let mut query = scmr::QueryServiceConfig::new(handle);
+    let mut reply = given(channel.call(&query).await)?;
+    if let Some(small) = reply
+        .as_ref()
+        .filter(|reply| reply.code == Code::INSUFFICIENT_BUFFER)
+        && small.needed > query.buffer_size
+    {
+        query.buffer_size = small.needed;
+        reply = given(channel.call(&query).await)?;
+    }
+    Ok(reply.and_then(|reply| reply.config))
 }
 
 /// What the manager does when the service fails. Whether that is done after a stop with an error too is only asked

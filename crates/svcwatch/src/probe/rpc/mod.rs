@@ -5,6 +5,7 @@ pub(super) mod config;
 pub(super) mod dependents;
 mod ear;
 mod events;
+mod hand;
 pub(super) mod reading;
 mod sealed;
 #[cfg(test)]

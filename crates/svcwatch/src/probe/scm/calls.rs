@@ -8,10 +8,11 @@ use windows_sys::Win32::Foundation::{
     ERROR_INSUFFICIENT_BUFFER, ERROR_INVALID_DATA, ERROR_MORE_DATA, GetLastError,
 };
 use windows_sys::Win32::System::Services::{
-    CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, EnumDependentServicesW,
+    CloseServiceHandle, ControlService, ENUM_SERVICE_STATUS_PROCESSW, EnumDependentServicesW,
     EnumServicesStatusExW, OpenSCManagerW, OpenServiceW, QUERY_SERVICE_CONFIGW,
     QueryServiceConfig2W, QueryServiceConfigW, QueryServiceStatusEx, SC_ENUM_PROCESS_INFO,
-    SC_HANDLE, SC_STATUS_PROCESS_INFO, SERVICE_STATE_ALL,
+    SC_HANDLE, SC_STATUS_PROCESS_INFO, SERVICE_CONTROL_STOP, SERVICE_STATE_ALL, SERVICE_STATUS,
+    StartServiceW,
 };
 
 use super::buffer::Buffer;
@@ -148,6 +149,29 @@ impl Handle {
             return Err(last_error());
         }
         room.read().status().ok_or(ERROR_INVALID_DATA)
+    }
+
+    /// Asks this service to stop. What it answers besides is not looked at: its state is asked for afterwards.
+    pub(super) fn stop(&self) -> Result<(), Code> {
+        let mut status = SERVICE_STATUS::default();
+        // SAFETY: the handle is open; the status outlives the call.
+        let ended = unsafe { ControlService(self.0, SERVICE_CONTROL_STOP, &raw mut status) };
+        if ended == 0 {
+            Err(last_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Starts this service, without arguments.
+    pub(super) fn start(&self) -> Result<(), Code> {
+        // SAFETY: the handle is open; no arguments are named.
+        let ended = unsafe { StartServiceW(self.0, 0, ptr::null()) };
+        if ended == 0 {
+            Err(last_error())
+        } else {
+            Ok(())
+        }
     }
 
     /// The services that depend on this one.

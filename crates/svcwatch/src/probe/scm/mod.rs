@@ -16,6 +16,8 @@ mod events;
 #[cfg(any(windows, test))]
 pub(super) mod faults;
 #[cfg(windows)]
+mod hand;
+#[cfg(windows)]
 mod machine;
 #[cfg(windows)]
 mod news;
@@ -30,6 +32,7 @@ mod thread;
 #[cfg(windows)]
 mod watched;
 
+pub(super) use calls::Handle;
 #[cfg(windows)]
 pub(super) use news::Listening;
 #[cfg(windows)]

@@ -210,6 +210,11 @@ impl Session {
         .await
     }
 
+    /// The computer that calls go to.
+    pub(super) fn computer_called(&self) -> &str {
+        &self.access.address
+    }
+
     /// Does something with the manager on a thread of its own.
     pub(super) async fn with_manager<T: Send + 'static>(
         &mut self,

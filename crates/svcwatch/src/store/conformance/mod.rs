@@ -9,7 +9,7 @@ use super::{
     },
     samples::{
         attempt_row, delivery_row, dropped_row, history_row, host_row, incident_row, lane_row,
-        silence_row, target_row,
+        remedy_row, silence_row, target_row,
     },
 };
 use svcwatch_core::{
@@ -19,6 +19,7 @@ use svcwatch_core::{
         AccountRow, Acknowledged, DeliveryState, DestinationRow, DroppedRow, FeedRow, GroupRow,
         HistoryRow, Record, Restored,
     },
+    remedy::{Outcome, RemedyRow},
     time::Wall,
 };
 
@@ -42,6 +43,7 @@ macro_rules! conformance {
             what_never_changes_stays_as_it_was_first_written
             a_start_gives_back_only_what_is_open_or_waits
             what_a_silence_holds_back_comes_back
+            tries_come_back_as_long_as_they_count
             the_last_number_never_goes_back
             history_comes_newest_first_in_pages
             history_of_a_host_is_that_of_all_its_subjects
@@ -220,6 +222,7 @@ fn one_of_each() -> Vec<Record> {
         Record::Silence(silence_row("a1")),
         Record::Feed(feed_row(1)),
         Record::Group(group_row()),
+        Record::Remedy(remedy_row("srv01", "Spooler", 1)),
     ]
 }
 
@@ -255,6 +258,7 @@ pub(super) fn a_start_gives_back_what_was_written(store: &impl Store) {
         deliveries: vec![delivery_row("srv01", "Spooler", 2)],
         silences: vec![silence_row("a1")],
         groups: vec![group_row()],
+        remedies: vec![remedy_row("srv01", "Spooler", 1)],
         feeds: vec![feed_row(1)],
     };
     assert_eq!(restored, expected);
@@ -394,6 +398,42 @@ pub(super) fn what_a_silence_holds_back_comes_back(store: &impl Store) {
     store.commit(&[Record::Incident(owed)]).unwrap();
     while store.expire(Wall(i64::MAX)).unwrap() {}
     assert_eq!(store.load().unwrap().incidents.len(), 1);
+}
+
+pub(super) fn tries_come_back_as_long_as_they_count(store: &impl Store) {
+    const DAY: i64 = 24 * 3_600_000;
+    let at = |number, day: i64, ended: bool| {
+        let mut row = remedy_row("srv01", "Spooler", number);
+        row.at = Wall(day * DAY);
+        row.ended_at = ended.then_some(row.at);
+        row.outcome = ended.then_some(Outcome::Failed);
+        row
+    };
+    let mut open = incident_row("srv01", "Spooler", 9);
+    open.resolved_at = None;
+    let of_open = RemedyRow {
+        incident: open.id.clone(),
+        ..at(1, 1, true)
+    };
+    let under_way = at(2, 2, false);
+    let (old, recent, newest) = (at(3, 3, true), at(4, 9, true), at(5, 12, true));
+    let all = [&newest, &old, &under_way, &recent, &of_open];
+    let mut records: Vec<Record> = all.map(|row| Record::Remedy(row.clone())).into();
+    records.push(Record::Incident(open.clone()));
+    store.commit(&records).unwrap();
+    while store.expire(Wall(i64::MAX)).unwrap() {}
+    let left = [of_open, under_way, recent, newest];
+    assert_eq!(store.load().unwrap().remedies, left);
+    // Each is one row, however often it is written.
+    let ended = RemedyRow {
+        ended_at: Some(Wall(2 * DAY)),
+        outcome: Some(Outcome::Unknown),
+        ..left[1].clone()
+    };
+    open.resolved_at = Some(Wall(DAY));
+    let over = [Record::Remedy(ended), Record::Incident(open)];
+    store.commit(&over).unwrap();
+    assert_eq!(store.load().unwrap().remedies, left[2..]);
 }
 
 pub(super) fn the_last_number_never_goes_back(store: &impl Store) {

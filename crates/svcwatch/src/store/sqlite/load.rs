@@ -3,7 +3,7 @@
 //! There may be millions of targets, and each costs about a microsecond, so they are read in parts on as many threads as
 //! there are cores, up to a few, and what most of them share is made once.
 
-use super::rows;
+use super::{remedies, rows};
 use crate::store::record::counted;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{collections::HashMap, sync::Arc};
@@ -49,6 +49,7 @@ pub(super) fn load(reading: &Connection, store: StoreId) -> rusqlite::Result<Res
             |row| rows::group(row).map(Some),
         )?,
         silences: all(reading, rows::SILENCE, OPEN_SILENCES, rows::silence)?,
+        remedies: remedies::counted(reading)?,
         feeds: all(reading, rows::FEED, "feed ORDER BY destination", |row| {
             rows::feed(row).map(Some)
         })?,

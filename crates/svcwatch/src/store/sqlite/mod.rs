@@ -5,6 +5,7 @@ mod guard;
 mod load;
 mod pool;
 mod read;
+mod remedies;
 mod rows;
 mod schema;
 mod statements;

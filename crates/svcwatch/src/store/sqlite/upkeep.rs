@@ -1,5 +1,6 @@
 //! Old rows go in small chunks, so that no commit waits long for them.
 
+use super::remedies::COUNTED_TRIES;
 use crate::store::record::stored;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use svcwatch_core::time::Wall;
@@ -16,6 +17,11 @@ pub(super) fn expire(connection: &mut Connection, before: Wall) -> rusqlite::Res
     for sql in [HISTORY, DROPPED, INCIDENTS, SILENCES] {
         left = left.saturating_sub(delete(&step, sql, before, left)?);
     }
+    let tries = format!(
+        "DELETE FROM remedy WHERE id IN
+            (SELECT id FROM remedy WHERE ended_at < ?1 AND NOT {COUNTED_TRIES} ORDER BY at LIMIT ?2)"
+    );
+    left = left.saturating_sub(delete(&step, &tries, before, left)?);
     let deliveries = left.min(DELIVERIES_CHUNK);
     delete(&step, ATTEMPTS, before, deliveries)?;
     let deleted = delete(&step, DELIVERIES, before, deliveries)?;

@@ -1,5 +1,6 @@
 //! Writing rows: each by its natural key, so that writing it again changes nothing.
 
+use super::remedies;
 use super::statements::{GROUP, INCIDENT, SILENCE, TARGET};
 use crate::store::evidence::evidence_to_json;
 use crate::store::matcher::matcher_to_json;
@@ -124,6 +125,7 @@ impl Batch<'_> {
             Record::Silence(row) => self.silence(row),
             Record::Feed(row) => self.feed(row),
             Record::Group(row) => self.group(row),
+            Record::Remedy(row) => remedies::write(&self.step, row),
         }
     }
 

@@ -139,6 +139,17 @@ impl WineHost {
         run(self.prefix.wine().args(["sc", "create", name]).args(sets));
     }
 
+    /// Installs the service that does what it is told (`service.c`).
+    pub(crate) fn install(&self, name: &str, how: &str, number: &str) {
+        let program = built("service.c", "service.exe", &["-ladvapi32"]);
+        let to = self.prefix.folder.path().join("drive_c/service.exe");
+        if !to.exists() {
+            fs::copy(program, to).expect("the test service can be copied");
+        }
+        let words = [r"C:\service.exe", "install", name, how, number];
+        run(self.prefix.wine().args(words));
+    }
+
     /// How many threads the host's programs have, services and their manager included.
     pub(crate) fn threads(&self) -> usize {
         let programs = programs(self.prefix.folder.path(), "");

@@ -16,7 +16,7 @@ pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
 pub(super) const MIGRATIONS: &[Migration] = &[
-    form_1, form_2, form_3, form_4, form_5, form_6, form_7, form_8,
+    form_1, form_2, form_3, form_4, form_5, form_6, form_7, form_8, form_9,
 ];
 
 /// The newest form.
@@ -104,6 +104,23 @@ CREATE TABLE details (
     text TEXT NOT NULL UNIQUE
 ) STRICT;
 ALTER TABLE target ADD COLUMN details INTEGER;
+";
+
+/// What was tried to start services again.
+fn form_9(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    step.execute_batch(FORM_9)
+}
+
+const FORM_9: &str = "
+-- text is JSON.
+CREATE TABLE remedy (
+    id TEXT PRIMARY KEY,
+    incident TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    ended_at INTEGER,
+    text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX remedy_at ON remedy (at);
 ";
 
 /// What was found out about incidents.

@@ -36,6 +36,7 @@ fn an_empty_database_becomes_the_newest_form() {
             "incident",
             "lane",
             "meta",
+            "remedy",
             "silence",
             "subject",
             "target"
@@ -159,6 +160,15 @@ fn a_database_of_form_7_keeps_its_incidents() {
     migrate(&mut connection, path(), MIGRATIONS).unwrap();
     let sql = "SELECT seq FROM incident WHERE evidence IS NULL";
     assert_eq!(connection.query_row(sql, [], |row| row.get(0)), Ok(4));
+}
+
+#[test]
+fn a_database_of_form_8_gets_room_for_tries() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection, path(), &MIGRATIONS[..8]).unwrap();
+    migrate(&mut connection, path(), MIGRATIONS).unwrap();
+    let row = "INSERT INTO remedy (id, incident, at, text) VALUES ('a', 'i', 1, '{}')";
+    connection.execute_batch(row).unwrap();
 }
 
 #[test]

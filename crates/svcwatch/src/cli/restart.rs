@@ -124,7 +124,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         },
         by: arguments.by.unwrap_or_else(|| "unknown".to_owned()),
     };
-    let journal = Arc::new(Journal::open(&data).map_err(Failure::not_started)?);
+    let journal = Arc::new(Journal::new(&data));
     let turn = if arguments.dry_run {
         None
     } else {

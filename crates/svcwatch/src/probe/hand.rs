@@ -49,6 +49,7 @@ impl Hand {
                 stirs: None,
                 recorder: None,
                 replay: None,
+                acts: true,
             },
             timeout: Duration::from_millis(timeout.0),
             session: None,

@@ -262,7 +262,7 @@ async fn services_that_hang_are_given_up_and_named() {
     host.start_service("Stuck");
     host.start_service("Deaf");
     let data = tempfile::tempdir().expect("a temporary folder can be made");
-    let journal = Arc::new(Journal::open(data.path()).expect("it is ours"));
+    let journal = Arc::new(Journal::new(data.path()));
     let access = access(host.port(), ADMINISTRATOR, PASSWORD, Encryption::Required);
     let mut hand = Hand::new(Name::new(HOST), access, Span::seconds(30));
     let mut of = async |service: &str| -> Act {

@@ -37,6 +37,8 @@ use crate::probe::{Access, Ours};
 #[derive(Debug)]
 pub(in crate::probe) struct Session {
     access: Access,
+    /// The line in which its calls stand: one at a time for each computer, and one beside it for acting.
+    line: String,
     computer: Option<String>,
     /// Whether it is this computer.
     own: bool,
@@ -63,8 +65,13 @@ impl Session {
     ) -> Result<Self, Failure> {
         const DOING: &str = "opening the service control manager";
         let machine = Machine::at(&access.address);
+        let line = if ours.acts {
+            format!("{} (acting)", access.address)
+        } else {
+            access.address.clone()
+        };
         let asked = machine.clone();
-        let opened = blocking(&access.address, deadline, DOING, move || {
+        let opened = blocking(&line, deadline, DOING, move || {
             let rights = access::MANAGER_CONNECT | access::MANAGER_ENUMERATE;
             let handle = Handle::manager(asked.name(), rights)?;
             // To install services is what only administrators may; nothing is done with it.
@@ -94,6 +101,7 @@ impl Session {
         logon.computer.clone_from(&name);
         Ok(Self {
             access: access.clone(),
+            line,
             computer: name,
             own: machine == Machine::Own,
             manager: Some(Manager {
@@ -211,9 +219,9 @@ impl Session {
     }
 
     /// Does something with the manager on a thread of its own.
-    /// The computer that calls go to.
-    pub(super) fn computer_called(&self) -> &str {
-        &self.access.address
+    /// The line in which its calls stand.
+    pub(super) fn line(&self) -> &str {
+        &self.line
     }
 
     pub(super) async fn with_manager<T: Send + 'static>(
@@ -225,7 +233,7 @@ impl Session {
         let Some(mut manager) = self.manager.take() else {
             return Err(failure(ERROR_INVALID_HANDLE, doing));
         };
-        let done = blocking(&self.access.address, deadline, doing, move || {
+        let done = blocking(&self.line, deadline, doing, move || {
             let done = work(&mut manager);
             (manager, done)
         });

@@ -13,6 +13,7 @@ use crate::{
     dest::clean,
     probe::{Access, Auth, Transport, hand::Hand},
     remedy::{self, Act, Journal, Order, Step, Turn, TurnError},
+    secret::Secret,
     wiring::{self, Logons, Reach},
 };
 use clap::Args;
@@ -123,7 +124,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         },
         by: arguments.by.unwrap_or_else(|| "unknown".to_owned()),
     };
-    let journal = Arc::new(Journal::open(&data).map_err(Failure::not_started)?);
+    let journal = Arc::new(Journal::new(&data));
     let turn = if arguments.dry_run {
         None
     } else {
@@ -160,7 +161,7 @@ fn by_hand(arguments: &Arguments) -> Result<Way, Failure> {
     let host = &arguments.host;
     let local = cfg!(windows) && arguments.user.is_none();
     let (transport, user, password) = if local {
-        (Transport::Local, String::new(), Default::default())
+        (Transport::Local, String::new(), Secret::default())
     } else {
         let user = match &arguments.user {
             Some(user) => user.clone(),
@@ -249,15 +250,12 @@ fn table(act: &Act) -> Table {
 
 /// How it ended, in one line.
 fn sentence(act: &Act) -> String {
-    let mut text = format!("{} on {}", act.text, act.host);
+    let mut parts = vec![format!("{} on {}", act.text, act.host)];
     if let (Some(before), Some(after)) = (act.pid_before, act.pid_after)
         && before != after
     {
-        text.push_str(&format!("; PID {before}, now {after}"));
+        parts.push(format!("PID {before}, now {after}"));
     }
-    for note in &act.notes {
-        text.push_str("; ");
-        text.push_str(note);
-    }
-    clean::line(&text, STEP_CHARACTERS * 8)
+    parts.extend(act.notes.iter().cloned());
+    clean::line(&parts.join("; "), STEP_CHARACTERS * 8)
 }

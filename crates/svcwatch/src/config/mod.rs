@@ -4,6 +4,7 @@
 //! as one), `check` (the walk that the `tables` drive) and `build` (names that must exist, and the plan of the core). All of it is pure but
 //! for reading the files themselves and looking at the files and variables that they name.
 
+mod account;
 mod budget;
 mod build;
 mod butler;
@@ -55,10 +56,10 @@ pub use self::lists::{
 pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
-    Auth, Body, Config, Connection, Credential, DestinationSettings, EmailSettings, Encryption,
-    InfluxdbSettings, LogSettings, MODULE_USUAL, Method, Modules, MqttSettings, MqttTls, Priority,
-    ResolvedMail, RetentionSettings, SmtpSettings, SmtpTls, TicketFile, TopicSettings, Transport,
-    WebhookSettings, usual_modules,
+    Acting, Auth, Body, Config, Connection, Credential, DestinationSettings, EmailSettings,
+    Encryption, InfluxdbSettings, LogSettings, MODULE_USUAL, Method, Modules, MqttSettings,
+    MqttTls, Priority, ResolvedMail, RetentionSettings, SmtpSettings, SmtpTls, TicketFile,
+    TopicSettings, Transport, WebhookSettings, usual_modules,
 };
 pub use self::source::{SecretError, SecretSource};
 pub(crate) use self::web_config::cost as hash_cost;

@@ -10,17 +10,14 @@ use svcwatch_core::id::Name;
 use svcwatch_core::plan::Plan;
 use svcwatch_core::time::{Span, Wall};
 
+pub use super::account::{Acting, Credential, TicketFile};
 use super::chat::{NewRelicSettings, SlackSettings, TeamsSettings, WordingSettings};
 use super::lists::{self, ListSource, ListState};
 use super::problem::{Notes, Warning};
-use super::source::{SecretError, SecretSource, guarded_bytes};
+use super::source::SecretSource;
 use crate::calendar::Calendar;
-use crate::probe::kerberos::{Cache, Keytab, Proof};
 use crate::secret::Secret;
 use crate::template::Link;
-
-/// The most that is read of a keytab or a ticket cache, in bytes.
-const TICKETS_BYTES: usize = 4 * 1024 * 1024;
 
 /// A config that was checked as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,15 +145,6 @@ pub struct Connection {
     pub timeout: Span,
 }
 
-/// Who may start and stop the services of a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acting {
-    /// The account, which is used for nothing else.
-    pub account: Name,
-    /// By what it logs on there.
-    pub auth: Auth,
-}
-
 /// By what a host is logged on to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -190,59 +178,6 @@ pub enum Transport {
     Wmi,
     /// The simulated fleet on this machine; no config can name it.
     Loopback,
-}
-
-/// An account that hosts are read with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    /// `DOMAIN\user`, `user@realm` or `user`.
-    pub user: String,
-    /// Its password, read again at each logon.
-    pub password: Option<SecretSource>,
-    /// The password before this one, where it may still be needed.
-    pub previous: Option<SecretSource>,
-    /// Its realm of Kerberos.
-    pub realm: Option<String>,
-    /// What stands in place of its password with Kerberos.
-    pub file: Option<TicketFile>,
-    /// The domain controllers that give its tickets; to be found by the realm where there are none.
-    pub kdc: Vec<String>,
-    /// Whether it starts and stops services, and is used for nothing else.
-    pub acting: bool,
-}
-
-/// What stands in place of a password with Kerberos.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TicketFile {
-    /// A file of keys.
-    Keytab(PathBuf),
-    /// A cache of tickets.
-    Cache(PathBuf),
-}
-
-impl Credential {
-    /// It was refused: what is remembered of its secrets does not count any more.
-    pub fn forget(&self) {
-        for source in self.password.iter().chain(&self.previous) {
-            source.forget();
-        }
-    }
-}
-
-impl TicketFile {
-    /// Reads it as it is now.
-    pub fn read(&self) -> Result<Proof, SecretError> {
-        let (Self::Keytab(path) | Self::Cache(path)) = self;
-        let bytes = guarded_bytes(path, TICKETS_BYTES)?;
-        let proof = match self {
-            Self::Keytab(_) => Keytab::parse(&bytes).map(|keys| Proof::Keytab(Arc::new(keys))),
-            Self::Cache(_) => Cache::parse(&bytes).map(|cache| Proof::Cache(Arc::new(cache))),
-        };
-        proof.map_err(|error| SecretError {
-            what: format!("{} cannot be used", path.display()),
-            instead: error.to_string(),
-        })
-    }
 }
 
 /// How a destination is reached.

@@ -18,7 +18,7 @@ use super::{Access, Ours, workstation};
 
 /// How long the answer to a control may take. Windows itself waits up to half a minute for a service to answer
 /// (`ServicesPipeTimeout`), and answers only then.
-const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
+const CONTROL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What acts on one host.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ impl Hand {
                 stirs: None,
                 recorder: None,
                 replay: None,
+                acts: true,
             },
             timeout: Duration::from_millis(timeout.0),
             session: None,

@@ -150,6 +150,12 @@ struct Ours {
     recorder: Option<Arc<Recorder>>,
     /// What answers in place of the hosts, where a record does.
     replay: Option<Arc<Record>>,
+    /// Whether they are for acting, and so keep out of the way of those that read the same computer.
+    #[cfg_attr(
+        not(windows),
+        expect(dead_code, reason = "only calls of the Windows API stand in one line")
+    )]
+    acts: bool,
 }
 
 impl Default for Prober {
@@ -172,6 +178,7 @@ impl Prober {
                 listening: scm::Listening::default(),
                 recorder: None,
                 replay: None,
+                acts: false,
             },
         }
     }

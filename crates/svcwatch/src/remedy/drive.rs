@@ -42,7 +42,7 @@ pub async fn restart(
     let mut act = Act::begun(id, at, &order.by, &order.host, &order.asked);
     act.account = hand.account().map(str::to_owned);
     if !order.asked.dry_run {
-        keep(journal, &act, |journal, act| journal.begun(act)).await?;
+        keep(journal, &act, Journal::begun).await?;
     }
     let (mut procedure, mut step) = Procedure::begin(order.asked.clone(), begun.tick);
     let mut steps = Steps::default();
@@ -59,7 +59,7 @@ pub async fn restart(
             match kept.await {
                 Ok(()) => {}
                 Err(error) if controlled => {
-                    tracing::error!(%error, "goes on, because it has begun")
+                    tracing::error!(%error, "a control is not on record; it goes on, because it has begun");
                 }
                 Err(error) => return Err(error),
             }
@@ -76,9 +76,15 @@ pub async fn restart(
     };
     explain(&mut report, hand.account(), hand.administrator());
     finish(&mut act, hand, &steps, service, &report);
-    tell_log(&act, &report);
+    tracing::debug!(
+        id = act.id,
+        host = act.host,
+        by = act.by,
+        text = act.text,
+        "a restart is over"
+    );
     if !order.asked.dry_run
-        && let Err(error) = keep(journal, &act, |journal, act| journal.ended(act)).await
+        && let Err(error) = keep(journal, &act, Journal::ended).await
     {
         tracing::error!(%error, "the end of a restart is not on record");
     }
@@ -90,16 +96,6 @@ fn finish(act: &mut Act, hand: &Hand, steps: &Steps, service: &Name, report: &Re
     act.pid_before = steps.first_process;
     act.pid_after = steps.last_process;
     act.over(rfc3339(clock::wall()), service, report);
-}
-
-fn tell_log(act: &Act, report: &Report) {
-    let (id, host, by) = (&act.id, &act.host, &act.by);
-    let text = &act.text;
-    if report.outcome.is_success() {
-        tracing::debug!(id, host, by, text, "a restart has ended");
-    } else {
-        tracing::debug!(id, host, by, text, "a restart has failed");
-    }
 }
 
 /// Writes to the journal where waiting is allowed.

@@ -72,16 +72,12 @@ enum Line<'a> {
 }
 
 impl Journal {
-    /// The journal in a folder, which is made where it is not there.
-    pub fn open(data: &Path) -> Result<Self, JournalError> {
-        os::make_private_folder(data).map_err(|source| JournalError {
-            path: data.to_owned(),
-            source,
-        })?;
-        Ok(Self {
+    /// The journal in a folder, which is made with the first line where it is not there.
+    pub fn new(data: &Path) -> Self {
+        Self {
             folder: data.to_owned(),
             writing: Mutex::new(()),
-        })
+        }
     }
 
     /// A restart begins.
@@ -109,6 +105,7 @@ impl Journal {
     fn append(&self, path: &Path, line: &Line<'_>) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
+        os::make_private_folder(&self.folder)?;
         let _one = self.writing.lock();
         if fs::metadata(path).is_ok_and(|found| found.len() > BYTES_MAX) {
             fs::rename(path, self.folder.join(OLD_FILE))?;

@@ -1,6 +1,7 @@
 //! Steps and answers in a few words, for the log, the record and the terminal.
 
 use svcwatch_core::{
+    id::Name,
     observe::State,
     remedy::procedure::{Answer, Outcome, Report, Step},
 };
@@ -34,15 +35,11 @@ pub fn step_text(step: &Step) -> Option<String> {
 /// What came of a step.
 pub fn answer_text(step: &Step, answer: &Answer) -> String {
     match answer {
-        Answer::Status(reading) => {
-            let mut text = reading.state.to_string();
-            match (reading.state, reading.pid, reading.exit_code) {
-                (State::Stopped, _, Some(code)) => text.push_str(&format_code(code)),
-                (_, Some(pid), _) => text.push_str(&format!(" (PID {pid})")),
-                _ => {}
-            }
-            text
-        }
+        Answer::Status(reading) => match (reading.state, reading.pid, reading.exit_code) {
+            (State::Stopped, _, Some(code)) => format!("{}{}", reading.state, code_text(code)),
+            (state, Some(pid), _) => format!("{state} (PID {pid})"),
+            (state, None, _) => state.to_string(),
+        },
         Answer::Setup(setup) => {
             let start = setup
                 .start_type
@@ -56,19 +53,20 @@ pub fn answer_text(step: &Step, answer: &Answer) -> String {
         }
         Answer::Dependents(names) if names.is_empty() => "nothing that runs".to_owned(),
         Answer::Dependents(names) => {
-            let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = names.iter().map(Name::as_str).collect();
             names.join(", ")
         }
         Answer::NotOffered => "not told".to_owned(),
         Answer::Done if matches!(step, Step::May { .. }) => "yes".to_owned(),
         Answer::Done => "taken".to_owned(),
-        Answer::Code(code) => format!("refused{}", format_code(*code)),
+        Answer::Code(code) => format!("refused{}", code_text(*code)),
         Answer::Fault(fault) => format!("{}: {}", fault.fault, fault.cause),
         Answer::Lost { cause } => format!("no answer: {cause}"),
     }
 }
 
-fn format_code(code: u32) -> String {
+/// A code behind something else; nothing for none.
+fn code_text(code: u32) -> String {
     match svcwatch_core::cause::exit_meaning(code) {
         _ if code == 0 => String::new(),
         Some(meaning) => format!(", {meaning} ({code})"),

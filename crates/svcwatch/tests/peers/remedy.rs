@@ -129,6 +129,11 @@ fn a_real_service_is_restarted_by_the_command() {
     let events: Vec<_> = events.iter().map(|line| line["event"].as_str()).collect();
     assert_eq!(events, ["begun", "control", "control", "ended"].map(Some));
 
+    slow_and_by_hand(&host, &desk);
+}
+
+/// It starts only where that is wanted, waits for what takes its time, needs no configuration, and waits for its turn.
+fn slow_and_by_hand(host: &WineHost, desk: &Desk) {
     let (code, act) = desk.act(&["lab", "Good", "--unless-running"]);
     assert_eq!(
         (code, &act["outcome"]),
@@ -257,7 +262,7 @@ async fn services_that_hang_are_given_up_and_named() {
     host.start_service("Stuck");
     host.start_service("Deaf");
     let data = tempfile::tempdir().expect("a temporary folder can be made");
-    let journal = Arc::new(Journal::open(data.path()).expect("it is ours"));
+    let journal = Arc::new(Journal::new(data.path()));
     let access = access(host.port(), ADMINISTRATOR, PASSWORD, Encryption::Required);
     let mut hand = Hand::new(Name::new(HOST), access, Span::seconds(30));
     let mut of = async |service: &str| -> Act {

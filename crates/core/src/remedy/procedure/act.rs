@@ -151,11 +151,8 @@ impl Acting {
             service,
             role,
         } = &doing.deed;
-        let of_the_host = match problem.outcome {
-            Outcome::HostGoingDown | Outcome::HostFault => true,
-            Outcome::UnknownOutcome => doing.silent.is_some(),
-            _ => false,
-        };
+        let of_the_host = matches!(problem.outcome, Outcome::HostGoingDown | Outcome::HostFault)
+            || (problem.outcome == Outcome::UnknownOutcome && doing.silent.is_some());
         if of_the_host {
             self.queue.clear();
             self.failed.get_or_insert(problem);

@@ -135,6 +135,10 @@ impl Look {
         }
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it ends most of the functions that may find a problem instead"
+    )]
     fn ask(&mut self, asking: Asking, step: Step) -> Found {
         self.asking = asking;
         Ok(Next::Step(step))
@@ -178,7 +182,13 @@ impl Look {
     fn stuck(asked: &Asked, state: State, how: &str) -> Problem {
         let outcome = match state {
             State::StopPending | State::PausePending => Outcome::StopTimeout,
-            _ => Outcome::StartTimeout,
+            State::Stopped
+            | State::StartPending
+            | State::Running
+            | State::ContinuePending
+            | State::Paused
+            | State::Missing
+            | State::Unknown => Outcome::StartTimeout,
         };
         let why = format!("it is {state} {how}, and nothing was done");
         Problem::new(outcome, &asked.service, why)
@@ -265,7 +275,7 @@ impl Look {
             return self.ask(Asking::Dependency(next.clone()), Step::Query(next));
         }
         let walk = core::mem::replace(&mut self.walk, Walk::new(&asked.service, Vec::new()));
-        Ok(Next::Over(self.deeds(asked, walk.into_left())))
+        Ok(Next::Over(self.deeds(asked, &walk.into_left())))
     }
 
     /// A dependency was read: one that does not run is started, after those that it depends on itself.
@@ -302,7 +312,7 @@ impl Look {
     }
 
     /// What is to be done, in order.
-    fn deeds(&mut self, asked: &Asked, dependencies: Vec<Name>) -> Vec<Deed> {
+    fn deeds(&mut self, asked: &Asked, dependencies: &[Name]) -> Vec<Deed> {
         let deed = |verb, service: &Name, role| Deed {
             verb,
             service: service.clone(),
@@ -349,12 +359,21 @@ fn unexpected(asked: &Asked, asking: &Asking, answer: &Answer) -> Problem {
         | Asking::DependentRights(name)
         | Asking::Dependency(name)
         | Asking::DependencySetup(name) => name,
-        _ => &asked.service,
+        Asking::State
+        | Asking::Pause
+        | Asking::Setup
+        | Asking::Rights
+        | Asking::Dependents(None) => &asked.service,
     };
     match answer {
         Answer::Code(code) => code::refused(None, about, *code),
         Answer::Lost { cause } => Problem::new(Outcome::HostFault, about, cause.clone()),
-        _ => Problem::new(
+        Answer::Status(_)
+        | Answer::Setup(_)
+        | Answer::Dependents(_)
+        | Answer::NotOffered
+        | Answer::Done
+        | Answer::Fault(_) => Problem::new(
             Outcome::HostFault,
             about,
             "the host answered something else than it was asked",

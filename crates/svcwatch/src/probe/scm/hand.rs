@@ -69,7 +69,7 @@ impl Session {
         deadline: Instant,
     ) -> (Answer, bool) {
         let sent = blocking(
-            self.computer_called(),
+            self.line(),
             deadline,
             "waiting for a control",
             move || match verb {

@@ -37,6 +37,8 @@ use crate::probe::{Access, Ours};
 #[derive(Debug)]
 pub(in crate::probe) struct Session {
     access: Access,
+    /// The line in which its calls stand: one at a time for each computer, and one beside it for acting.
+    line: String,
     computer: Option<String>,
     /// Whether it is this computer.
     own: bool,
@@ -64,7 +66,12 @@ impl Session {
         const DOING: &str = "opening the service control manager";
         let machine = Machine::at(&access.address);
         let own = machine == Machine::Own;
-        let opened = blocking(&access.address, deadline, DOING, move || {
+        let line = if ours.acts {
+            format!("{} (acting)", access.address)
+        } else {
+            access.address.clone()
+        };
+        let opened = blocking(&line, deadline, DOING, move || {
             let rights = access::MANAGER_CONNECT | access::MANAGER_ENUMERATE;
             let handle = Handle::manager(machine.name(), rights)?;
             // To install services is what only administrators may; nothing is done with it.
@@ -94,6 +101,7 @@ impl Session {
         logon.computer.clone_from(&name);
         Ok(Self {
             access: access.clone(),
+            line,
             computer: name,
             own,
             manager: Some(Manager {
@@ -210,9 +218,9 @@ impl Session {
         .await
     }
 
-    /// The computer that calls go to.
-    pub(super) fn computer_called(&self) -> &str {
-        &self.access.address
+    /// The line in which its calls stand.
+    pub(super) fn line(&self) -> &str {
+        &self.line
     }
 
     /// Does something with the manager on a thread of its own.
@@ -225,7 +233,7 @@ impl Session {
         let Some(mut manager) = self.manager.take() else {
             return Err(failure(ERROR_INVALID_HANDLE, doing));
         };
-        let done = blocking(&self.access.address, deadline, doing, move || {
+        let done = blocking(&self.line, deadline, doing, move || {
             let done = work(&mut manager);
             (manager, done)
         });

@@ -32,7 +32,7 @@ fn order(service: &str, dry_run: bool) -> Order {
 /// A restart over a hand of its own, on record in the folder.
 async fn done(access: &Access, order: &Order, data: &Path) -> Act {
     let mut hand = Hand::new(order.host.clone(), access.clone(), Span::seconds(5));
-    let journal = Arc::new(Journal::open(data).unwrap());
+    let journal = Arc::new(Journal::new(data));
     let act = restart(&mut hand, order, &journal, |_| ()).await.unwrap();
     hand.end().await;
     act
@@ -158,7 +158,7 @@ async fn a_refused_logon_is_never_tried_again_by_the_same_hand() {
     let data = tempfile::tempdir().unwrap();
     let (host, access) = Host::start(FAMILY, Trick::RefusesLogon).await;
     let mut hand = Hand::new("web-1".into(), access, Span::seconds(5));
-    let journal = Arc::new(Journal::open(data.path()).unwrap());
+    let journal = Arc::new(Journal::new(data.path()));
     for _ in 0..3 {
         let act = restart(&mut hand, &order("Web", false), &journal, |_| ()).await;
         assert_eq!(act.unwrap().outcome.as_deref(), Some("host_fault"));
@@ -200,7 +200,7 @@ async fn a_host_that_never_answers_a_stop_is_given_up_in_time() {
     let data = tempfile::tempdir().unwrap();
     let alone: &[(&str, bool, &[&str])] = &[("Web", true, &[])];
     let (host, access) = Host::start(alone, Trick::SilentAtStop).await;
-    let journal = Arc::new(Journal::open(data.path()).unwrap());
+    let journal = Arc::new(Journal::new(data.path()));
     // Nothing else waits, so the paused clock goes on only where the hand gives an answer up.
     let mut hand = Hand::new("web-1".into(), access, Span::minutes(10));
     let mut given = order("Web", false);
@@ -230,7 +230,7 @@ async fn another_computer_is_left_alone_and_nobody_is_a_fault() {
     let (host, access) = Host::start(FAMILY, Trick::None).await;
     let hand = Hand::new("web-1".into(), access.clone(), Span::seconds(5));
     let mut hand = hand.expecting(Some("WEB-2".to_owned()));
-    let journal = Arc::new(Journal::open(data.path()).unwrap());
+    let journal = Arc::new(Journal::new(data.path()));
     let act = restart(&mut hand, &order("Web", false), &journal, |_| ())
         .await
         .unwrap();
@@ -257,7 +257,7 @@ async fn another_computer_is_left_alone_and_nobody_is_a_fault() {
 async fn what_cannot_be_put_on_record_is_not_done() {
     let data = tempfile::tempdir().unwrap();
     let (host, access) = Host::start(FAMILY, Trick::None).await;
-    let journal = Arc::new(Journal::open(data.path()).unwrap());
+    let journal = Arc::new(Journal::new(data.path()));
     std::fs::create_dir(data.path().join("acts.jsonl")).unwrap();
     let mut hand = Hand::new("web-1".into(), access, Span::seconds(5));
     let error = restart(&mut hand, &order("Web", false), &journal, |_| ()).await;

@@ -1,4 +1,8 @@
 //! A service control manager with services that have habits.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a habit concerns one control, and every other habit obeys it"
+)]
 
 use super::super::*;
 use crate::{

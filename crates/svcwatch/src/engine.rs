@@ -80,10 +80,12 @@ impl Loop {
     pub(crate) async fn happened(&mut self, event: Event) {
         self.push(event);
         for _ in 1..limits::BATCH_EVENTS_MAX {
-            let mut next = pin!(self.parts.performer.next());
             // One look, without a timer: those tick no finer than milliseconds.
-            let Poll::Ready(event) = poll_fn(|look| Poll::Ready(next.as_mut().poll(look))).await
-            else {
+            let there = {
+                let mut next = pin!(self.parts.performer.next());
+                poll_fn(|look| Poll::Ready(next.as_mut().poll(look))).await
+            };
+            let Poll::Ready(event) = there else {
                 return;
             };
             self.push(event);

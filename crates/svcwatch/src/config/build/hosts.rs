@@ -148,17 +148,14 @@ fn host<'tree>(
         }
     };
     let acting = acting(build, run, &fields, (shown, &labels), (node, path));
+    let encryption = encryption(fields.word("encryption"));
     let connection = Connection {
         address: address.clone(),
         port: fields.whole("port").unwrap_or(445),
         credentials: account.clone(),
         auth,
         acting: acting.filter(|_| transport == Transport::Rpc),
-        encryption: match fields.word("encryption") {
-            "off" => Encryption::Off,
-            "preferred" => Encryption::Preferred,
-            _ => Encryption::Required,
-        },
+        encryption,
         transport,
         timeout: fields.duration("timeout"),
     };
@@ -179,6 +176,15 @@ fn host<'tree>(
         services: services_of(build, run, node, (shown, may_act), path),
     };
     Some((plan, connection))
+}
+
+/// How strictly a session is encrypted.
+fn encryption(word: &str) -> Encryption {
+    match word {
+        "off" => Encryption::Off,
+        "preferred" => Encryption::Preferred,
+        _ => Encryption::Required,
+    }
 }
 
 /// Who may start and stop the services of a host: the first account that is for acting and chooses it. How it logs on is

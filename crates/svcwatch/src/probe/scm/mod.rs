@@ -32,6 +32,7 @@ mod thread;
 #[cfg(windows)]
 mod watched;
 
+#[cfg(windows)]
 pub(super) use calls::Handle;
 #[cfg(windows)]
 pub(super) use news::Listening;

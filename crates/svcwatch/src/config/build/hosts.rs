@@ -162,7 +162,6 @@ fn host<'tree>(
         transport,
         timeout: fields.duration("timeout"),
     };
-    let may_act = connection.acting.is_some() || transport == Transport::Local;
     let plan = HostPlan {
         name: Name::new(shown),
         address,
@@ -176,9 +175,14 @@ fn host<'tree>(
         also_known_as: fields.patterns("also_known_as"),
         listed: build.problems.is_list(node.at),
         labels,
-        services: services_of(build, run, node, (shown, may_act), path),
+        services: services_of(build, run, node, (shown, may_act(&connection)), path),
     };
     Some((plan, connection))
+}
+
+/// Whether anybody may start and stop the services of a host.
+fn may_act(connection: &Connection) -> bool {
+    connection.acting.is_some() || connection.transport == Transport::Local
 }
 
 /// Who may start and stop the services of a host: the first account that is for acting and chooses it. How it logs on is

@@ -285,8 +285,7 @@ impl Oracle {
             // Only that a budget was told.
             return;
         }
-        let broken = self
-            .judge_twice(store, row)
+        let broken = Self::judge_twice(store, row)
             .or_else(|| self.judge_reading(row))
             .or_else(|| self.judge_cause(store, row))
             .or_else(|| self.judge_covered(store, window, row))
@@ -299,7 +298,7 @@ impl Oracle {
         self.acts.begun.push(Seen { row, window });
     }
 
-    fn judge_twice(&self, store: &Store, row: &RemedyRow) -> Option<String> {
+    fn judge_twice(store: &Store, row: &RemedyRow) -> Option<String> {
         let open = store.remedies.values().filter(|one| one.outcome.is_none());
         let open: Vec<&RemedyRow> = open.collect();
         let there = open.iter().filter(|one| one.host == row.host).count();
@@ -423,7 +422,7 @@ impl Oracle {
             let entry = host_of(plan, &row.host).and_then(|host| entry_of(host, &row.service))?;
             entry.remedy.as_ref().map(|remedy| Arc::clone(&remedy.plan))
         };
-        let first = plans.first().and_then(|plan| of(plan))?;
+        let first = plans.first().and_then(of)?;
         plans
             .iter()
             .all(|plan| of(plan).as_ref() == Some(&first))

@@ -10,7 +10,7 @@ use crate::{
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use svcwatch_core::{
     effect::ActRequest,
@@ -30,7 +30,7 @@ type Ended = (Outcome, String);
 #[derive(Debug)]
 pub struct Actor {
     data: PathBuf,
-    journal: OnceLock<Arc<Journal>>,
+    journal: Arc<Journal>,
     accounts: Mutex<HashMap<Name, Arc<Logon>>>,
 }
 
@@ -79,8 +79,8 @@ impl Actor {
     /// One that keeps its records in this folder.
     pub fn new(data: PathBuf) -> Self {
         Self {
+            journal: Arc::new(Journal::new(&data)),
             data,
-            journal: OnceLock::new(),
             accounts: Mutex::default(),
         }
     }
@@ -101,7 +101,6 @@ impl Actor {
     ) -> Result<Act, Ended> {
         in_time(request)?;
         let failed = |error: JournalError| (Outcome::Failed, error.to_string());
-        let journal = self.journal().map_err(failed)?;
         let logon = self.logon(&request.host, reach);
         // Others of this account wait until it is known whether its password is right.
         let _alone = if logon.is_proven(clock::now().tick) {
@@ -131,7 +130,7 @@ impl Actor {
         };
         let hand = Hand::new(request.host.clone(), access, timeout);
         let mut hand = hand.expecting(request.computer.clone());
-        let act = Box::pin(restart(&mut hand, &order, &journal, |_| {})).await;
+        let act = Box::pin(restart(&mut hand, &order, &self.journal, |_| {})).await;
         let refused = hand.is_refused();
         let accepted = hand.computer().is_some() && !refused;
         hand.end().await;
@@ -154,14 +153,6 @@ impl Actor {
         let name = account.map_or_else(|| Name::new(""), |(name, _)| name.clone());
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(accounts.entry(name).or_default())
-    }
-
-    fn journal(&self) -> Result<Arc<Journal>, JournalError> {
-        if let Some(journal) = self.journal.get() {
-            return Ok(Arc::clone(journal));
-        }
-        let opened = Arc::new(Journal::open(&self.data)?);
-        Ok(Arc::clone(self.journal.get_or_init(|| opened)))
     }
 
     fn turn(&self, host: &Name) -> Result<Turn, Ended> {

@@ -123,6 +123,7 @@ impl Watch {
                         found: Vec::new(),
                     },
                     Effect::Forget { .. }
+                    | Effect::Act(_)
                     | Effect::Listen { .. }
                     | Effect::StopListening { .. }
                     | Effect::Show(_)

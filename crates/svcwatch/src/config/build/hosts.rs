@@ -148,18 +148,20 @@ fn host<'tree>(
         }
     };
     let acting = acting(build, run, &fields, (shown, &labels), (node, path));
-    let encryption = encryption(fields.word("encryption"));
     let connection = Connection {
         address: address.clone(),
         port: fields.whole("port").unwrap_or(445),
         credentials: account.clone(),
         auth,
         acting: acting.filter(|_| transport == Transport::Rpc),
-        encryption,
+        encryption: match fields.word("encryption") {
+            "off" => Encryption::Off,
+            "preferred" => Encryption::Preferred,
+            _ => Encryption::Required,
+        },
         transport,
         timeout: fields.duration("timeout"),
     };
-    let may_act = connection.acting.is_some() || transport == Transport::Local;
     let plan = HostPlan {
         name: Name::new(shown),
         address,
@@ -173,18 +175,14 @@ fn host<'tree>(
         also_known_as: fields.patterns("also_known_as"),
         listed: build.problems.is_list(node.at),
         labels,
-        services: services_of(build, run, node, (shown, may_act), path),
+        services: services_of(build, run, node, (shown, may_act(&connection)), path),
     };
     Some((plan, connection))
 }
 
-/// How strictly a session is encrypted.
-fn encryption(word: &str) -> Encryption {
-    match word {
-        "off" => Encryption::Off,
-        "preferred" => Encryption::Preferred,
-        _ => Encryption::Required,
-    }
+/// Whether anybody may start and stop the services of a host.
+fn may_act(connection: &Connection) -> bool {
+    connection.acting.is_some() || connection.transport == Transport::Local
 }
 
 /// Who may start and stop the services of a host: the first account that is for acting and chooses it. How it logs on is
@@ -219,27 +217,23 @@ fn transport(
 ) -> (Transport, Option<Name>) {
     match fields.word("transport") {
         "rpc" => (Transport::Rpc, account),
-        word @ ("local" | "wmi") => {
-            let (transport, by) = match word {
-                "local" => (Transport::Local, "by the Windows API"),
-                _ => (Transport::Wmi, "by WMI"),
-            };
+        "local" => {
             if !cfg!(windows) {
                 build.error(
                     node.at,
                     &format!("{path}.transport"),
-                    format!("`{word}` reads {by}, and this is no Windows"),
+                    "`local` reads by the Windows API, and this is no Windows",
                     "write `rpc`, or run svcwatch on Windows",
                 );
             } else if node.get("credentials").is_some() {
                 build.error(
                     node.at,
                     &format!("{path}.credentials"),
-                    format!("with `transport: {word}` a host is read as the account that svcwatch runs as"),
+                    "with `transport: local` a host is read as the account that svcwatch runs as",
                     "remove `credentials`, or write `transport: rpc`",
                 );
             }
-            (transport, None)
+            (Transport::Local, None)
         }
         _ if cfg!(windows) && account.is_none() => (Transport::Local, None),
         _ => (Transport::Rpc, account),

@@ -378,7 +378,6 @@ fn incident(seq: u64, resolved: bool) -> IncidentRow {
         acknowledged: None,
         cause: None,
         evidence: None,
-        remedy: Vec::new(),
         previous_state: Some(State::Running),
         told: true,
         held_until: None,
@@ -409,6 +408,7 @@ fn delivery(seq: u64, destination: &str, state: DeliveryState) -> DeliveryRow {
         service_exit_code: None,
         cause: None,
         evidence: None,
+        remedy: Vec::new(),
         labels: Arc::from([]),
         incident: Some(IncidentRef {
             id: id.clone(),

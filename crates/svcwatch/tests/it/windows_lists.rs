@@ -315,6 +315,7 @@ impl Story {
                     found: Vec::new(),
                 },
                 Effect::Forget { .. }
+                | Effect::Act(_)
                 | Effect::Listen { .. }
                 | Effect::StopListening { .. }
                 | Effect::Show(_)

@@ -128,7 +128,7 @@ impl Watch {
 }
 
 /// A Wine host with a service that runs, and logs that administrators may read.
-fn host() -> WineHost {
+pub(crate) fn host() -> WineHost {
     let host = WineHost::start_with(&Settings {
         extra: vec![LOGS],
         ..Settings::default()
@@ -139,7 +139,7 @@ fn host() -> WineHost {
 }
 
 /// Has the service end as one whose process died, with lines about that in the host's log.
-fn crash(host: &WineHost) {
+pub(crate) fn crash(host: &WineHost) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.expect("the clock is right").as_secs();
     let now = u32::try_from(now).expect("not yet 2106");
@@ -163,7 +163,7 @@ fn crash(host: &WineHost) {
 }
 
 /// The texts of one kind of evidence.
-fn texts<'a>(of: &'a Value, kind: &str) -> Vec<&'a str> {
+pub(crate) fn texts<'a>(of: &'a Value, kind: &str) -> Vec<&'a str> {
     let evidence = of["evidence"].as_array().into_iter().flatten();
     let of_kind = evidence.filter(|clue| clue["kind"] == kind);
     of_kind.filter_map(|clue| clue["text"].as_str()).collect()

@@ -8,6 +8,7 @@ use crate::support::{
     webhook,
     wine::WineHost,
 };
+use crate::{evidence, story};
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
@@ -60,19 +61,28 @@ fn printed(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
+/// The configuration of a svcwatch that watches this host and tells a webhook. `remedy` is what it does about a service.
+fn config(host: &WineHost, hook: u16, remedy: &str) -> String {
+    format!(
+        "listen: 127.0.0.1:0\n\
+         credentials:\n\
+         \x20 ops: {{ user: {ADMINISTRATOR}, password: {{ file: password }} }}\n\
+         \x20 hands: {{ user: {ADMINISTRATOR}, password: {{ file: password }}, acting: true }}\n\
+         defaults: {{ every: 1s, timeout: 20s, settle: 0s, credentials: ops }}\n\
+         hosts: [{{ name: lab, address: 127.0.0.1, port: {}, services: [{{ name: Spooler, remedy: {remedy} }}] }}]\n\
+         evidence: {{ event_log: tell, wait: 20s, deadline: 30s }}\n\
+         remedy: {{ restart: {{ attempts: 3, every: 10s }} }}\n\
+         destinations: {{ hook: {{ type: webhook, url: 'http://127.0.0.1:{hook}/in' }} }}\n",
+        host.port()
+    )
+}
+
 /// A svcwatch that watches this host, and where it listens.
-fn svcwatch(host: &WineHost, folder: &Path) -> (Running, String) {
+fn svcwatch(host: &WineHost, hook: u16, folder: &Path) -> (Running, String) {
     let password = folder.join("password");
     fs::write(&password, PASSWORD).expect("a file can be written");
     fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("it is ours");
-    let config = format!(
-        "listen: 127.0.0.1:0\n\
-         credentials: {{ ops: {{ user: {ADMINISTRATOR}, password: {{ file: password }} }} }}\n\
-         defaults: {{ every: 1s, timeout: 20s, settle: 0s, credentials: ops }}\n\
-         hosts: [{{ name: lab, address: 127.0.0.1, port: {}, services: [Spooler] }}]\n\
-         destinations: {{ out: {{ type: log }} }}\n",
-        host.port()
-    );
+    let config = config(host, hook, "off");
     fs::write(folder.join("svcwatch.yaml"), config).expect("a file can be written");
     let log = folder.join("log");
     let mut running = Running::start(
@@ -126,10 +136,10 @@ fn wait<T>(what: &str, seen: impl Fn() -> String, mut look: impl FnMut() -> Opti
 
 #[test]
 fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
-    let host = WineHost::start();
-    host.start_service("Spooler");
+    let host = evidence::host();
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let (_running, address) = svcwatch(&host, folder.path());
+    let (own_hook, own) = story::webhook();
+    let (_running, address) = svcwatch(&host, own_hook, folder.path());
     let (hook, told) = webhook();
     // The rule alone is told here: with the others beside it, it would be hidden as it should be.
     let alertmanager = Server::alertmanager(hook, "");
@@ -147,7 +157,19 @@ fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
         (answer["data"]["result"][0]["value"][1] == "1").then_some(())
     });
 
-    host.stop_service("Spooler");
+    evidence::crash(&host);
+    let notice = wait("svcwatch tells it", seen, || {
+        let own = own.lock().expect("nobody panicked");
+        let opened = own.iter().find(|message| message.kind == "opened")?;
+        serde_json::from_str::<Value>(opened.body()).ok()
+    });
+    assert_eq!(notice["cause_kind"], "ended_unexpectedly", "{notice:#}");
+    assert_eq!(notice["exit_code"], 1067);
+    let events = evidence::texts(&notice, "event");
+    assert!(
+        events[0].starts_with("System 7034 Service Control Manager: ended unexpectedly"),
+        "{notice:#}"
+    );
     for name in [
         "Shortened",
         "WindowsServerServiceStatus",
@@ -172,7 +194,22 @@ fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
     assert_eq!(status, 200, "{page}");
     assert!(page.contains("<th>State</th><td>stopped</td>"), "{page}");
 
-    host.start_service("Spooler");
+    // From now on svcwatch may do what the runbook would have somebody do.
+    let allowed = config(&host, own_hook, "restart");
+    fs::write(folder.path().join("svcwatch.yaml"), allowed).expect("a file can be written");
+    let seen = || {
+        let own = own.lock().expect("nobody panicked");
+        let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        format!("{}\n{own:#?}\n{log}", seen())
+    };
+    let over = wait("svcwatch has started it again", seen, || {
+        let own = own.lock().expect("nobody panicked");
+        let over = own.iter().find(|message| message.kind == "resolved")?;
+        serde_json::from_str::<Value>(over.body()).ok()
+    });
+    // The end may be told a moment before the try has looked whether the service stays.
+    let outcome = &over["remedy"][0]["outcome"];
+    assert!(*outcome == "started" || outcome.is_null(), "{over:#}");
     for name in [
         "Shortened",
         "WindowsServerServiceStatus",

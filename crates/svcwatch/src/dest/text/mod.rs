@@ -347,7 +347,9 @@ pub fn details(notice: &Notice) -> Vec<String> {
         sentences.push(format!("Cause: {}.", cause.trim_end_matches('.')));
     }
     sentences.extend(found(notice));
-    sentences.extend(notice.remedy.iter().map(tries::sentence));
+    let over = notice.kind == Kind::Resolved;
+    let tries = notice.remedy.iter();
+    sentences.extend(tries.map(|told| tries::sentence(told, over)));
     if let Some(group) = notice.group.as_deref() {
         sentences.push(format!(
             "Expected on {} of its hosts, seen running on {}: {}.",

@@ -8,9 +8,11 @@ use svcwatch_core::{
 };
 
 /// A try to start the service again, in a sentence.
-pub(super) fn sentence(told: &RemedyTold) -> String {
+/// `over` says that the service runs by now.
+pub(super) fn sentence(told: &RemedyTold, over: bool) -> String {
     let plan = clean::name(told.plan.as_str());
     let what = match told.outcome {
+        None if over => "was just being made",
         None => "is under way",
         Some(Outcome::Started) => "started it again",
         Some(Outcome::Failed) => "did not help",
@@ -42,13 +44,16 @@ mod tests {
             .into_iter()
             .chain(Outcome::ALL.iter().copied().map(Some))
         {
-            let said = sentence(&RemedyTold {
-                at: Wall(1_700_000_000_000),
-                plan: "restart".into(),
-                attempt: 2,
-                outcome,
-                text: "Spooler: it says\n<b>why</b>.".to_owned(),
-            });
+            let said = sentence(
+                &RemedyTold {
+                    at: Wall(1_700_000_000_000),
+                    plan: "restart".into(),
+                    attempt: 2,
+                    outcome,
+                    text: "Spooler: it says\n<b>why</b>.".to_owned(),
+                },
+                false,
+            );
             assert!(said.starts_with("Remedy restart, try 2 at "), "{said}");
             assert!(said.ends_with('.') && !said.ends_with(".."), "{said}");
             assert!(!said.contains('\n'), "{said}");

@@ -217,23 +217,27 @@ fn transport(
 ) -> (Transport, Option<Name>) {
     match fields.word("transport") {
         "rpc" => (Transport::Rpc, account),
-        "local" => {
+        word @ ("local" | "wmi") => {
+            let (transport, by) = match word {
+                "local" => (Transport::Local, "by the Windows API"),
+                _ => (Transport::Wmi, "by WMI"),
+            };
             if !cfg!(windows) {
                 build.error(
                     node.at,
                     &format!("{path}.transport"),
-                    "`local` reads by the Windows API, and this is no Windows",
+                    format!("`{word}` reads {by}, and this is no Windows"),
                     "write `rpc`, or run svcwatch on Windows",
                 );
             } else if node.get("credentials").is_some() {
                 build.error(
                     node.at,
                     &format!("{path}.credentials"),
-                    "with `transport: local` a host is read as the account that svcwatch runs as",
+                    format!("with `transport: {word}` a host is read as the account that svcwatch runs as"),
                     "remove `credentials`, or write `transport: rpc`",
                 );
             }
-            (Transport::Local, None)
+            (transport, None)
         }
         _ if cfg!(windows) && account.is_none() => (Transport::Local, None),
         _ => (Transport::Rpc, account),

@@ -193,3 +193,33 @@ fn say<'a>(
         drop(tell.send(whose.clone().event(news)).await);
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that who listens holds while nothing happens, at most: the task, and the wait for an answer in it.
+    const TASK_BYTES_MAX: usize = 1_024;
+    const WAIT_BYTES_MAX: usize = 2_688;
+
+    /// The size of the wait for a change, without making one.
+    fn wait_bytes<F>(_: impl FnOnce(&'static mut Ear) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn who_listens_holds_little_while_nothing_happens() {
+        let (tell, _news) = mpsc::channel(1);
+        let (_stop, stopped) = oneshot::channel();
+        let whose = Whose {
+            host: Name::new("srv01"),
+            service: Name::new("Spooler"),
+            ear: EarId(1),
+        };
+        let task = size_of_val(&listen(Arc::new(Prober::new()), whose, tell, stopped));
+        let wait = wait_bytes(|ear| ear.wait(Box::pin(async {})));
+        println!("a task of {task} bytes, a wait of {wait}");
+        assert!(task <= TASK_BYTES_MAX, "{task}");
+        assert!(wait <= WAIT_BYTES_MAX, "{wait}");
+    }
+}

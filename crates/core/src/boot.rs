@@ -112,6 +112,11 @@ impl Boot {
         self.starting_until = grace_until;
     }
 
+    /// When the first reading after its last boot was taken, as far as this run of ours knows.
+    pub const fn booted_at(&self) -> Option<Tick> {
+        self.booted
+    }
+
     /// A watched service left running; whether so many did within `settle` that the host is shutting down. Without
     /// `settle` that is never so, and what the first reading after a boot shows left with the boot.
     pub fn leaves(&mut self, now: Tick, settle: Span) -> bool {

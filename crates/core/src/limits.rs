@@ -161,6 +161,8 @@ pub const EAR_REFUSED_WAIT: Span = Span::hours(6);
 pub const GATHER_HOSTS_MAX: usize = 5_000;
 /// Services of one host that wait for evidence, at most.
 pub const GATHER_WAITING_PER_HOST: usize = 64;
+/// How long before it is given up a host must have answered, so that what it answered in part still counts.
+pub const GATHER_SPARE: Span = Span(500);
 /// Services about which one host is asked at once, at most.
 pub const GATHERED_AT_ONCE: usize = 16;
 /// Clues of one kind that are kept, at most.

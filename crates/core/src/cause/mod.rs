@@ -110,12 +110,12 @@ pub struct Facts {
     pub exit_code: Option<u32>,
     /// The service's own, where `exit_code` is 1066.
     pub service_exit_code: Option<u32>,
-    /// Whether the process that it last had is gone while the manager counts it as running.
-    pub process_gone: bool,
     /// How it is started.
     pub start_type: Option<StartType>,
     /// The services that it depends on and that do not run.
     pub dependencies_down: Vec<String>,
+    /// Whether its host is shutting down.
+    pub goes_down: bool,
     /// Whether its host booted since it last ran.
     pub rebooted: bool,
     /// What the log says of it, the newest first, of the time of its end.
@@ -128,9 +128,9 @@ impl Default for Facts {
             seen: Seen::Service(State::Unknown),
             exit_code: None,
             service_exit_code: None,
-            process_gone: false,
             start_type: None,
             dependencies_down: Vec::new(),
+            goes_down: false,
             rebooted: false,
             told: Vec::new(),
         }
@@ -144,6 +144,8 @@ pub struct Finding {
     pub cause: Cause,
     /// The facts: lower-case fragments for people, the decisive one first.
     pub because: Vec<String>,
+    /// Whether the decisive one stands in the event log.
+    pub from_log: bool,
 }
 
 impl Finding {
@@ -151,6 +153,7 @@ impl Finding {
         Self {
             cause,
             because: vec![because.into()],
+            from_log: false,
         }
     }
 }
@@ -170,7 +173,12 @@ pub fn find(facts: &Facts) -> Finding {
         }
         Seen::Service(state) => state,
     };
+    let from_log = |finding| Finding {
+        from_log: true,
+        ..finding
+    };
     let mut finding = told(facts)
+        .map(from_log)
         .or_else(|| end(facts, state))
         .unwrap_or_else(|| Finding::new(Cause::Unknown, format!("it is {state}")));
     beside(facts, &mut finding);
@@ -198,12 +206,11 @@ fn of_host(fault: Fault) -> Finding {
 
 /// Rules about events, which say more than any code. Of several the newest counts.
 fn told(facts: &Facts) -> Option<Finding> {
-    // A code that says something else is about a later end than the event.
+    // A code that says something else is about a later end than the event; one of 0 is that of an orderly stop, which no
+    // event undoes.
     let fits = |codes: &[u32]| facts.exit_code.is_none_or(|code| codes.contains(&code));
     facts.told.iter().find_map(|told| match told {
-        Told::Crash { exception }
-            if fits(&[0, Win32::PROCESS_ABORTED, Win32::SERVICE_SPECIFIC]) =>
-        {
+        Told::Crash { exception } if fits(&[Win32::PROCESS_ABORTED, Win32::SERVICE_SPECIFIC]) => {
             let exception = exception.map_or_else(String::new, |exception| {
                 format!(" with exception {}", status_words(exception))
             });
@@ -212,18 +219,18 @@ fn told(facts: &Facts) -> Option<Finding> {
                 format!("the event log says that its process crashed{exception}"),
             ))
         }
-        Told::StartTimeout if fits(&[0, Win32::REQUEST_TIMEOUT]) => Some(Finding::new(
+        Told::StartTimeout if fits(&[Win32::REQUEST_TIMEOUT]) => Some(Finding::new(
             Cause::FailedToStart,
             "the event log says that it did not report in time that it started",
         )),
-        Told::LogonFailure if fits(&[0, Win32::LOGON_FAILED, Win32::NEVER_STARTED]) => {
+        Told::LogonFailure if fits(&[Win32::LOGON_FAILED, Win32::NEVER_STARTED]) => {
             Some(Finding::new(
                 Cause::LogonFailed,
                 "the event log says that its account could not be logged on",
             ))
         }
         Told::DependencyFailure(name)
-            if fits(&[0, Win32::DEPENDENCY_FAILED, Win32::NEVER_STARTED]) =>
+            if fits(&[Win32::DEPENDENCY_FAILED, Win32::NEVER_STARTED]) =>
         {
             Some(Finding::new(
                 Cause::DependencyFailed,
@@ -239,12 +246,6 @@ fn told(facts: &Facts) -> Option<Finding> {
 
 /// Rules about how it ended.
 fn end(facts: &Facts, state: State) -> Option<Finding> {
-    if facts.process_gone {
-        return Some(Finding::new(
-            Cause::EndedUnexpectedly,
-            "its process is gone, though it counts as running",
-        ));
-    }
     if state != State::Stopped {
         return None;
     }
@@ -261,6 +262,10 @@ fn end(facts: &Facts, state: State) -> Option<Finding> {
         Win32::DEPENDENCY_FAILED | Win32::DEPENDENCY_MISSING => said(Cause::DependencyFailed),
         Win32::START_DISABLED => said(Cause::StartDisabled),
         code if codes::is_failed_start(code) => said(Cause::FailedToStart),
+        0 | Win32::NEVER_STARTED if facts.goes_down => Some(Finding::new(
+            Cause::HostRebooted,
+            "its host is shutting down",
+        )),
         0 | Win32::NEVER_STARTED if facts.rebooted => Some(Finding::new(
             Cause::HostRebooted,
             "its host booted since it last ran, and it did not come back",

@@ -5,9 +5,9 @@ fn stopped(exit_code: u32) -> Facts {
         seen: Seen::Service(State::Stopped),
         exit_code: Some(exit_code),
         service_exit_code: None,
-        process_gone: false,
         start_type: Some(StartType::Automatic),
         dependencies_down: Vec::new(),
+        goes_down: false,
         rebooted: false,
         told: Vec::new(),
     }
@@ -32,12 +32,6 @@ fn an_end_without_a_stop_is_unexpected_and_no_crash() {
         finding.because,
         ["exit code 1067 (its process ended unexpectedly)"]
     );
-    let gone = Facts {
-        seen: Seen::Service(State::Running),
-        process_gone: true,
-        ..stopped(0)
-    };
-    assert_eq!(cause(&gone), Cause::EndedUnexpectedly);
 }
 
 #[test]
@@ -111,16 +105,18 @@ fn failed_starts_are_told_apart() {
             Cause::DependencyFailed,
         ),
     ] {
-        let facts = Facts {
+        let facts = |exit_code| Facts {
             told: vec![told.clone()],
+            exit_code,
             ..stopped(0)
         };
-        assert_eq!(cause(&facts), due, "{told:?}");
-        let facts = Facts {
-            exit_code: Some(1067),
-            ..facts
-        };
-        assert_eq!(cause(&facts), Cause::EndedUnexpectedly, "{told:?}");
+        assert_eq!(cause(&facts(None)), due, "{told:?}");
+        assert_eq!(
+            cause(&facts(Some(1067))),
+            Cause::EndedUnexpectedly,
+            "{told:?}"
+        );
+        assert_eq!(cause(&facts(Some(0))), Cause::StoppedCleanly, "{told:?}");
     }
 }
 
@@ -160,6 +156,30 @@ fn what_stopped_with_what_it_depends_on_is_told_so() {
     };
     assert_eq!(cause(&facts), Cause::EndedUnexpectedly);
     assert_eq!(find(&facts).because[1], "RpcSs does not run");
+}
+
+#[test]
+fn a_clean_stop_is_one_whatever_crashed_before() {
+    let facts = Facts {
+        told: vec![Told::Crash { exception: None }],
+        ..stopped(0)
+    };
+    assert_eq!(cause(&facts), Cause::StoppedCleanly);
+}
+
+#[test]
+fn a_host_that_goes_down_explains_orderly_stops_alone() {
+    for (code, due) in [
+        (0, Cause::HostRebooted),
+        (1066, Cause::EndedWithCode),
+        (1067, Cause::EndedUnexpectedly),
+    ] {
+        let facts = Facts {
+            goes_down: true,
+            ..stopped(code)
+        };
+        assert_eq!(cause(&facts), due, "{code}");
+    }
 }
 
 #[test]
@@ -219,7 +239,8 @@ fn what_is_not_known_is_not_made_up() {
         find(&nothing),
         Finding {
             cause: Cause::Unknown,
-            because: vec!["it is stopped".into()]
+            because: vec!["it is stopped".into()],
+            from_log: false,
         }
     );
     // An exit code of a service that does not stand still is that of an earlier end.

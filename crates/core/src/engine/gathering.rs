@@ -12,9 +12,10 @@ use crate::{
     limits,
     notice::Kind,
     observe::State,
+    per_user::NEVER_STARTED,
     planted::{self, Planted},
     policy::Ruling,
-    record::{HistoryRow, IncidentRow, Record},
+    record::{HistoryRow, IncidentRow, Record, TargetRow},
     target::Target,
     time::{Now, Span, Tick, Wall},
 };
@@ -26,11 +27,18 @@ use alloc::{
 };
 
 /// What is known of a host, for the cause of what one of its services does.
-fn circumstances(now: Now, host: &Host) -> Circumstances {
+fn circumstances(now: Now, host: &Host, row: &TargetRow) -> Circumstances {
     let booted = host.boot.grace().is_some_and(|until| now.tick < until);
+    // What is not running since the first reading after the boot did not come back; what ran since then was stopped.
+    // Windows itself says of some that they were not started since the boot.
+    let first = host.boot.booted_at().map(|tick| now.wall_of(tick));
+    let not_since = row.exit_code == Some(NEVER_STARTED)
+        || row.previous_state != Some(State::Running)
+        || first.is_some_and(|first| row.since <= first);
     Circumstances {
         goes_down: host.boot.shutting_down().is_some(),
         booted_at: host.row.boot.booted_at.filter(|_| booted),
+        not_since,
     }
 }
 
@@ -115,12 +123,13 @@ impl Engine {
         }
     }
 
-    fn evidence_of_reading(&self, now: Now, subject: &Subject) -> Option<Evidence> {
+    pub(super) fn evidence_of_reading(&self, now: Now, subject: &Subject) -> Option<Evidence> {
         let host = self.hosts.get(subject.host()?)?;
         match subject {
             Subject::Service { service, .. } => {
                 let target = host.targets.get(host.find(service)?)?;
-                let mut evidence = evidence::of_reading(&target.row, circumstances(now, host));
+                let mut evidence =
+                    evidence::of_reading(&target.row, circumstances(now, host, &target.row));
                 evidence.complete = self.plan.evidence.is_none() || !is_asked_about(target);
                 Some(evidence)
             }
@@ -155,6 +164,7 @@ impl Engine {
         }
         let waiting = Waiting {
             incident: id.clone(),
+            after: GatherId::default(),
             until: now.tick + plan.deadline,
             waits_until,
             held_until,
@@ -183,7 +193,6 @@ impl Engine {
                     service: service.clone(),
                     display_name: target.row.display_name.as_deref().map(ToString::to_string),
                     since: events_since(incident),
-                    process: target.row.pid,
                 })
             });
             step.effects.push(Effect::Gather(GatherRequest {
@@ -191,7 +200,11 @@ impl Engine {
                 gather: asked.gather,
                 services: services.collect(),
                 log: plan.log != LogUse::Off,
-                timeout: asked.until.since(now.tick),
+                timeout: Span(
+                    (asked.until.since(now.tick).0)
+                        .saturating_sub(limits::GATHER_SPARE.0)
+                        .max(limits::GATHER_SPARE.0),
+                ),
             }));
         }
     }
@@ -214,14 +227,14 @@ impl Engine {
         }
         for service in &asked.services {
             let answer = found.iter().find(|one| one.service == *service);
-            self.give_reasons(now, name, service, answer, step);
+            self.give_reasons(now, (name, service), Some(gather), answer, step);
         }
     }
 
     /// Gives up those whose time is over: they are explained by what is known.
     pub(super) fn give_up_gathering(&mut self, now: Now, step: &mut Step) {
         for (host, service) in self.evidence.overdue(now.tick) {
-            self.give_reasons(now, &host, &service, None, step);
+            self.give_reasons(now, (&host, &service), None, None, step);
         }
     }
 
@@ -229,12 +242,12 @@ impl Engine {
     fn give_reasons(
         &mut self,
         now: Now,
-        host: &Name,
-        service: &Name,
+        (host, service): (&Name, &Name),
+        gather: Option<GatherId>,
         answer: Option<&Gathered>,
         step: &mut Step,
     ) {
-        let Some(waiting) = self.evidence.take(host, service) else {
+        let Some(waiting) = self.evidence.take_answered(host, service, gather) else {
             return;
         };
         if answer.is_none() && planted::is(Planted::EvidenceHoldsBack) {
@@ -292,7 +305,7 @@ impl Engine {
         let answer = answer.unwrap_or(&nothing);
         Some(evidence::of_answer(
             &target.row,
-            circumstances(now, host),
+            circumstances(now, host, &target.row),
             &plan,
             answer,
         ))

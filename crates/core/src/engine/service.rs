@@ -80,7 +80,7 @@ impl Engine {
         let muted = target.muted(entry);
         let service = target.row.service.clone();
         let first_look = target.first_look;
-        let ended_anew = entry.remedy.is_some() && target.row.exit_code != code;
+        let ended_anew = target.row.exit_code != code;
         let gone = matches!(seen.changed_from, Some(Some(_))) && target.row.state == State::Missing;
         let cause = cause(target, entry);
         let subject = Subject::Service {
@@ -198,6 +198,12 @@ impl Engine {
                 .of(subject)
                 .map(|incident| incident.row.id.clone()),
         };
+        let cause = match turn {
+            Some(Turn::Opens(_) | Turn::Updates(_)) => self
+                .evidence_of_reading(now, subject)
+                .and_then(|evidence| evidence.sentence()),
+            Some(Turn::Ends(_)) | None => None,
+        };
         let record = self.next_record();
         let (Some(host), Some(service)) = (subject.host(), subject.service()) else {
             return;
@@ -219,7 +225,7 @@ impl Engine {
             exit_code: row.exit_code,
             service_exit_code: row.service_exit_code,
             pid: row.pid,
-            cause: None,
+            cause,
         }));
         if let Some(from) = seen.changed_from {
             let (host, service, to) = (host.clone(), service.clone(), row.state);

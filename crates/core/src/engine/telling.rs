@@ -46,8 +46,9 @@ impl Engine {
         notice.severity = incident.severity;
         notice.cause.clone_from(&incident.cause);
         if let Some(evidence) = &incident.evidence {
+            let evidence = evidence.for_destinations();
             notice.cause = notice.cause.or_else(|| evidence.sentence());
-            notice.evidence = Some(Arc::new(evidence.for_destinations()));
+            notice.evidence = Some(Arc::new(evidence));
         }
         if let (Some(host), Some(service)) = (subject.host(), subject.service()) {
             let key = (host.clone(), service.clone());

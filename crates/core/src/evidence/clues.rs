@@ -22,6 +22,8 @@ pub struct Circumstances {
     pub goes_down: bool,
     /// When it booted, where that was a short while ago.
     pub booted_at: Option<Wall>,
+    /// Whether the service was not seen running since then.
+    pub not_since: bool,
 }
 
 /// The cause of a fault of a whole host.
@@ -30,13 +32,13 @@ pub fn of_fault(fault: Fault) -> Evidence {
         seen: Seen::Host(fault),
         ..Facts::default()
     };
-    found(&facts, Vec::new(), true)
+    found(&facts, Vec::new(), true, true)
 }
 
 /// What the reading alone says about a service.
 pub fn of_reading(row: &TargetRow, host: Circumstances) -> Evidence {
     let facts = facts(row, host);
-    found(&facts, known(row, host), false)
+    found(&facts, known(row, host), false, true)
 }
 
 /// What the reading and the host's answer say about a service.
@@ -47,7 +49,6 @@ pub fn of_answer(
     answer: &Gathered,
 ) -> Evidence {
     let mut facts = facts(row, host);
-    facts.process_gone = answer.process_alive == Some(false) && row.state == State::Running;
     facts.dependencies_down = answer
         .dependencies
         .iter()
@@ -61,7 +62,7 @@ pub fn of_answer(
         .filter_map(|line| line.proves.clone())
         .collect();
     let mut clues = known(row, host);
-    clues.extend(process(row, answer.process_alive));
+    clues.extend(process(&answer.history));
     clues.extend(around(answer));
     clues.extend(changes(&answer.history));
     let told = plan.log == LogUse::Tell;
@@ -74,13 +75,18 @@ pub fn of_answer(
     );
     let lacking = answer.lacking.iter().take(limits::CLUES_OF_A_KIND);
     clues.extend(lacking.map(|why| clue(ClueKind::Lacking, None, why)));
-    found(&facts, clues, true)
+    found(&facts, clues, true, told)
 }
 
-fn found(facts: &Facts, clues: Vec<Clue>, complete: bool) -> Evidence {
+/// The finding with its clues. What the log says may be `told` to destinations, or not.
+fn found(facts: &Facts, clues: Vec<Clue>, complete: bool, told: bool) -> Evidence {
     let finding = cause::find(facts);
-    let because = finding.because.into_iter();
-    let because = because.map(|text| clue(ClueKind::Because, None, &text));
+    let from_log = finding.from_log;
+    let because = finding.because.into_iter().enumerate();
+    let because = because.map(|(place, text)| Clue {
+        told: told || !from_log || place > 0,
+        ..clue(ClueKind::Because, None, &text)
+    });
     Evidence {
         cause: finding.cause,
         clues: because.chain(clues).collect(),
@@ -91,8 +97,6 @@ fn found(facts: &Facts, clues: Vec<Clue>, complete: bool) -> Evidence {
 fn facts(row: &TargetRow, host: Circumstances) -> Facts {
     let seen = if row.hidden {
         Seen::Hidden
-    } else if host.goes_down {
-        Seen::Host(Fault::ShuttingDown)
     } else {
         Seen::Service(row.state)
     };
@@ -101,7 +105,8 @@ fn facts(row: &TargetRow, host: Circumstances) -> Facts {
         exit_code: row.exit_code,
         service_exit_code: row.service_exit_code,
         start_type: row.start_type,
-        rebooted: host.booted_at.is_some(),
+        goes_down: host.goes_down,
+        rebooted: host.booted_at.is_some() && host.not_since,
         ..Facts::default()
     }
 }
@@ -234,14 +239,11 @@ fn actions_in_words(actions: &FailureActions) -> String {
     format!("when it fails its host is to {}", words.join(", then "))
 }
 
-fn process(row: &TargetRow, alive: Option<bool>) -> Option<Clue> {
-    let text = match (alive?, row.state) {
-        (false, State::Stopped | State::Missing) => "its process is gone",
-        (false, _) => "its process is gone, though it does not count as stopped",
-        (true, State::Stopped) => "its process still runs, though it counts as stopped",
-        (true, _) => "its process runs",
-    };
-    Some(clue(ClueKind::Process, None, text))
+/// The process that it had last.
+fn process(history: &[HistoryRow]) -> Option<Clue> {
+    let (at, process) = history.iter().find_map(|row| Some((row.at, row.pid?)))?;
+    let text = format!("its last process was {process}");
+    Some(clue(ClueKind::Process, Some(at), &text))
 }
 
 /// What it depends on, and what depends on it.

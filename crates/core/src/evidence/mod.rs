@@ -86,8 +86,6 @@ pub struct GatherService {
     pub display_name: Option<String>,
     /// From when on events are about this.
     pub since: Wall,
-    /// The process that it had when it was last read with one.
-    pub process: Option<u32>,
 }
 
 /// What a host answered about one service. What was not asked for or not told is empty; why is in `lacking`.
@@ -101,8 +99,6 @@ pub struct Gathered {
     pub dependencies: Vec<(String, Option<State>)>,
     /// What depends on it, with the state.
     pub dependents: Vec<(String, State)>,
-    /// Whether the process that it had when it was last read as running still runs, where that can be seen.
-    pub process_alive: Option<bool>,
     /// The last lines of the event log about it, the newest first.
     pub log: Vec<LogLine>,
     /// Its lines of history, the newest first.
@@ -119,7 +115,6 @@ impl Gathered {
             config: None,
             dependencies: Vec::new(),
             dependents: Vec::new(),
-            process_alive: None,
             log: Vec::new(),
             history: Vec::new(),
             lacking: Vec::new(),
@@ -151,7 +146,7 @@ words! {
         State = "state",
         /// How it ended.
         ExitCode = "exit_code",
-        /// Its process.
+        /// The process that it had last.
         Process = "process",
         /// How it is started.
         StartType = "start_type",

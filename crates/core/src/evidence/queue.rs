@@ -16,6 +16,8 @@ use alloc::{
 pub struct Waiting {
     /// Which.
     pub incident: IncidentId,
+    /// The last asking that had begun before it waited: an answer to that is about something earlier.
+    pub after: GatherId,
     /// When it is given up.
     pub until: Tick,
     /// Until when its opening waits for evidence.
@@ -50,7 +52,8 @@ pub struct Queue {
 
 impl Queue {
     /// Puts an incident of a service last. Whether there was room.
-    pub fn add(&mut self, host: &Name, service: &Name, waiting: Waiting) -> bool {
+    pub fn add(&mut self, host: &Name, service: &Name, mut waiting: Waiting) -> bool {
+        waiting.after = GatherId(self.last);
         let known = self.waiting.contains_key(host);
         if !known && self.waiting.len() >= limits::GATHER_HOSTS_MAX {
             return false;
@@ -74,6 +77,20 @@ impl Queue {
     /// What waits of a service.
     pub fn of(&self, host: &Name, service: &Name) -> Option<&Waiting> {
         self.waiting.get(host)?.get(service)
+    }
+
+    /// Takes what waits of a service for the answer to this asking, or to any.
+    pub fn take_answered(
+        &mut self,
+        host: &Name,
+        service: &Name,
+        gather: Option<GatherId>,
+    ) -> Option<Waiting> {
+        let waiting = self.of(host, service)?;
+        if gather.is_some_and(|gather| gather <= waiting.after) {
+            return None;
+        }
+        self.take(host, service)
     }
 
     /// Takes what waits of a service.

@@ -71,7 +71,7 @@ fn a_reading_alone_says_what_it_can() {
 fn a_host_that_goes_down_or_booted_explains_its_services() {
     let goes_down = Circumstances {
         goes_down: true,
-        booted_at: None,
+        ..Circumstances::default()
     };
     assert_eq!(
         of_reading(&stopped(0), goes_down).cause,
@@ -80,10 +80,19 @@ fn a_host_that_goes_down_or_booted_explains_its_services() {
     let booted = Circumstances {
         goes_down: false,
         booted_at: Some(Wall(5)),
+        not_since: true,
     };
     let evidence = of_reading(&stopped(1077), booted);
     assert_eq!(evidence.cause, Cause::HostRebooted);
     assert_eq!(texts(&evidence, ClueKind::Boot), ["its host was booted"]);
+    let ran_since = Circumstances {
+        not_since: false,
+        ..booted
+    };
+    assert_eq!(
+        of_reading(&stopped(0), ran_since).cause,
+        Cause::StoppedCleanly
+    );
     assert_eq!(
         of_fault(crate::observe::Fault::Timeout).cause,
         Cause::Unreachable
@@ -136,7 +145,6 @@ fn what_depends_and_what_is_lacking_is_said_and_the_log_only_where_it_may() {
             ("Gone".to_string(), None),
         ],
         dependents: vec![("Fax".to_string(), State::Running)],
-        process_alive: Some(false),
         log: vec![LogLine {
             at: Wall(9),
             from: "System 7034 Service Control Manager".to_string(),
@@ -156,7 +164,6 @@ fn what_depends_and_what_is_lacking_is_said_and_the_log_only_where_it_may() {
             "it depends on Gone, which its host does not show"
         ]
     );
-    assert_eq!(texts(&evidence, ClueKind::Process), ["its process is gone"]);
     assert_eq!(
         texts(&evidence, ClueKind::Event),
         ["System 7034 Service Control Manager: ended unexpectedly (Print Spooler · 1)"]
@@ -166,6 +173,20 @@ fn what_depends_and_what_is_lacking_is_said_and_the_log_only_where_it_may() {
         log: LogUse::Store,
         ..PLAN
     };
+    let crashed = Gathered {
+        log: vec![LogLine {
+            proves: Some(Told::Crash { exception: None }),
+            ..answer.log[0].clone()
+        }],
+        ..answer.clone()
+    };
+    let evidence = of_answer(&stopped(1067), Circumstances::default(), &kept, &crashed);
+    assert!(evidence.sentence().unwrap().contains("event log"));
+    let told = evidence.for_destinations().sentence().unwrap();
+    assert!(
+        !told.contains("event log") && told.starts_with("crashed"),
+        "{told}"
+    );
     let evidence = of_answer(&stopped(0), Circumstances::default(), &kept, &answer);
     assert_eq!(texts(&evidence, ClueKind::Event).len(), 1);
     assert_eq!(
@@ -198,6 +219,31 @@ fn a_host_without_end_is_cut() {
         .map(|clue| clue.text.chars().count())
         .max();
     assert_eq!(longest, Some(crate::limits::CLUE_CHARACTERS_MAX + 1));
+}
+
+#[test]
+fn an_answer_about_an_earlier_end_is_not_taken_for_a_later_one() {
+    let (mut queue, host, name) = (Queue::default(), service(1), service(2));
+    let waiting = || Waiting {
+        incident: crate::id::IncidentId("x".into()),
+        after: GatherId(0),
+        until: Tick(10_000),
+        waits_until: None,
+        held_until: None,
+    };
+    queue.add(&host, &name, waiting());
+    let (_, first) = queue.begin(&PLAN, Tick(0)).remove(0);
+    // It ended in another way while its host was being asked.
+    queue.add(&host, &name, waiting());
+    assert!(queue.answered(&host, first.gather).is_some());
+    assert_eq!(queue.take_answered(&host, &name, Some(first.gather)), None);
+    let (_, second) = queue.begin(&PLAN, Tick(1)).remove(0);
+    assert!(queue.answered(&host, second.gather).is_some());
+    assert!(
+        queue
+            .take_answered(&host, &name, Some(second.gather))
+            .is_some()
+    );
 }
 
 /// What may happen to a queue.
@@ -244,7 +290,7 @@ proptest! {
             match step {
                 Move::Add(host, at) => {
                     let key = (service(host), service(at));
-                    let waiting = Waiting { incident: incident.clone(), until: now + PLAN.deadline, waits_until: None, held_until: None };
+                    let waiting = Waiting { incident: incident.clone(), after: GatherId(0), until: now + PLAN.deadline, waits_until: None, held_until: None };
                     if queue.add(&key.0, &key.1, waiting) {
                         open.insert(key, now + PLAN.deadline);
                     }
@@ -260,7 +306,7 @@ proptest! {
                         prop_assert!(queue.answered(&host, GatherId(one.gather.0 + 1_000)).is_none());
                         let one = queue.answered(&host, one.gather).expect("it is the last asking");
                         for name in one.services {
-                            if queue.take(&host, &name).is_some() {
+                            if queue.take_answered(&host, &name, Some(one.gather)).is_some() {
                                 open.remove(&(host.clone(), name));
                             }
                         }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use svcwatch_core::evidence::{EvidencePlan, Late, LogUse};
 use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::StartType;
@@ -176,7 +177,14 @@ fn plan(world: &World, pace: Pace) -> Plan {
         }],
         routes: Vec::new(),
         instant_off: false,
-        evidence: None,
+        evidence: Some(EvidencePlan {
+            wait: Span(500),
+            deadline: Span::seconds(10),
+            hosts_at_once: 16,
+            // Simulated hosts have no event log.
+            log: LogUse::Off,
+            late: Late::Store,
+        }),
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
         groups: Vec::new(),

@@ -17,7 +17,7 @@ use svcwatch_core::{
     record::HistoryRow,
     time::{Span, Wall},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// Asks hosts.
 #[derive(Debug, Clone)]
@@ -94,10 +94,14 @@ impl Gatherer {
         }
         for one in &mut found {
             match Box::pin(self.prober.dependents(host, &one.service, left(deadline))).await {
-                Ok(dependents) => {
-                    let dependents = dependents.into_iter().flatten();
-                    let shown = dependents.take(limits::CLUES_OF_A_KIND);
+                Ok(Some(dependents)) => {
+                    let shown = dependents.into_iter().take(limits::CLUES_OF_A_KIND);
                     one.dependents = shown.map(|other| (other.name, other.state)).collect();
+                }
+                Ok(None) => {
+                    let why = "its host does not tell what depends on it (the right to ask that, \
+                         SERVICE_ENUMERATE_DEPENDENTS, may lack)";
+                    one.lacking.push(why.to_owned());
                 }
                 Err(fault) => {
                     let why = format!("what depends on it cannot be read: {}", fault.cause);
@@ -106,7 +110,9 @@ impl Gatherer {
             }
         }
         if request.log {
-            let access = access.await;
+            let access = timeout_at(deadline, access)
+                .await
+                .unwrap_or_else(|_| Err("the password could not be read in time".to_owned()));
             for (asked, one) in request.services.iter().zip(&mut found) {
                 self.read_log(host, asked, &access, deadline, one).await;
             }
@@ -170,7 +176,13 @@ impl Gatherer {
         };
         match Box::pin(self.prober.events(host, access, &events, left(deadline))).await {
             Ok(found) => {
-                one.log = found.lines.iter().map(lines::told).collect();
+                let shown = asked.display_name.as_deref();
+                let names: Vec<&str> = [Some(asked.service.as_str()), shown]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                let told = found.lines.iter().map(|line| lines::told(line, &names));
+                one.log = told.collect();
                 if found.cut {
                     let why = "there are more lines of the event log about it than were read";
                     one.lacking.push(why.to_owned());

@@ -56,9 +56,14 @@ pub fn arguments_hash(line: &str) -> u64 {
 /// The line with every argument masked that looks like a secret; the executable stays as it is.
 pub fn masked(line: &str) -> String {
     let (run, arguments) = split(line);
-    let mut clean = run.to_owned();
+    format!("{run}{}", masked_text(arguments))
+}
+
+/// Any text with every word masked that looks like a secret.
+pub fn masked_text(text: &str) -> String {
+    let mut clean = String::new();
     let mut announced = false;
-    for word in words(arguments) {
+    for word in words(text) {
         if word.trim().is_empty() {
             clean.push_str(word);
             continue;

@@ -50,6 +50,8 @@ impl Hand {
                 recorder: None,
                 replay: None,
                 acts: true,
+                #[cfg(windows)]
+                listening: super::scm::Listening::default(),
             },
             timeout: Duration::from_millis(timeout.0),
             session: None,

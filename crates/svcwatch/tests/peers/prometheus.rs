@@ -134,6 +134,44 @@ fn wait<T>(what: &str, seen: impl Fn() -> String, mut look: impl FnMut() -> Opti
     }
 }
 
+/// The alerts that a service that stopped leads to.
+const ALERTS: [&str; 3] = [
+    "Shortened",
+    "WindowsServerServiceStatus",
+    "WindowsServiceStopped",
+];
+
+/// The last message of a kind that svcwatch itself told.
+fn last(own: &story::Arrived, kind: &str) -> Option<Value> {
+    let own = own.lock().expect("nobody panicked");
+    let message = own.iter().rev().find(|message| message.kind == kind)?;
+    serde_json::from_str(message.body()).ok()
+}
+
+/// The notice says why, with the exit code and the lines of the event log.
+fn explains_itself(notice: &Value) {
+    assert_eq!(notice["cause_kind"], "ended_unexpectedly", "{notice:#}");
+    assert_eq!(notice["exit_code"], 1067);
+    let events = evidence::texts(notice, "event");
+    assert!(
+        events[0].starts_with("System 7034 Service Control Manager: ended unexpectedly"),
+        "{notice:#}"
+    );
+}
+
+/// The address in an alert leads to a page that knows what is wrong.
+fn leads_to_its_page(alert: &Value, address: &str) {
+    let url = alert["annotations"]["runbook_url"]
+        .as_str()
+        .expect("a link");
+    let path = url
+        .strip_prefix(&format!("http://{address}"))
+        .expect("our own");
+    let (status, page) = ask(address, "GET", path, "").expect("an answer");
+    assert_eq!(status, 200, "{page}");
+    assert!(page.contains("<th>State</th><td>stopped</td>"), "{page}");
+}
+
 #[test]
 fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
     let host = evidence::host();
@@ -158,23 +196,9 @@ fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
     });
 
     evidence::crash(&host);
-    let notice = wait("svcwatch tells it", seen, || {
-        let own = own.lock().expect("nobody panicked");
-        let opened = own.iter().find(|message| message.kind == "opened")?;
-        serde_json::from_str::<Value>(opened.body()).ok()
-    });
-    assert_eq!(notice["cause_kind"], "ended_unexpectedly", "{notice:#}");
-    assert_eq!(notice["exit_code"], 1067);
-    let events = evidence::texts(&notice, "event");
-    assert!(
-        events[0].starts_with("System 7034 Service Control Manager: ended unexpectedly"),
-        "{notice:#}"
-    );
-    for name in [
-        "Shortened",
-        "WindowsServerServiceStatus",
-        "WindowsServiceStopped",
-    ] {
+    let notice = wait("svcwatch tells it", seen, || last(&own, "opened"));
+    explains_itself(&notice);
+    for name in ALERTS {
         let alert = wait(&format!("{name} is told"), seen, || {
             alerts(&told, name, "firing").pop()
         });
@@ -182,17 +206,10 @@ fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
         assert_eq!(alert["labels"]["name"], "spooler");
         assert_eq!(alert["labels"]["severity"], "critical");
     }
-    // The address in the alert leads to a page that knows what is wrong.
-    let alert = alerts(&told, "WindowsServiceStopped", "firing").remove(0);
-    let url = alert["annotations"]["runbook_url"]
-        .as_str()
-        .expect("a link");
-    let path = url
-        .strip_prefix(&format!("http://{address}"))
-        .expect("our own");
-    let (status, page) = ask(&address, "GET", path, "").expect("an answer");
-    assert_eq!(status, 200, "{page}");
-    assert!(page.contains("<th>State</th><td>stopped</td>"), "{page}");
+    leads_to_its_page(
+        &alerts(&told, "WindowsServiceStopped", "firing").remove(0),
+        &address,
+    );
 
     // From now on svcwatch may do what the runbook would have somebody do.
     let allowed = config(&host, own_hook, "restart");
@@ -203,18 +220,12 @@ fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
         format!("{}\n{own:#?}\n{log}", seen())
     };
     let over = wait("svcwatch has started it again", seen, || {
-        let own = own.lock().expect("nobody panicked");
-        let over = own.iter().find(|message| message.kind == "resolved")?;
-        serde_json::from_str::<Value>(over.body()).ok()
+        last(&own, "resolved")
     });
     // The end may be told a moment before the try has looked whether the service stays.
     let outcome = &over["remedy"][0]["outcome"];
     assert!(*outcome == "started" || outcome.is_null(), "{over:#}");
-    for name in [
-        "Shortened",
-        "WindowsServerServiceStatus",
-        "WindowsServiceStopped",
-    ] {
+    for name in ALERTS {
         wait(&format!("{name} is over"), seen, || {
             alerts(&told, name, "resolved").pop()
         });

@@ -3,18 +3,21 @@
 //! A [`Hand`] has one host, the account that may act there, and a session of its own, which is none of those that read.
 //! It carries out single steps and decides nothing. A control is sent once; a refused logon is never tried again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{Fault, HostFault, Refusal};
 use svcwatch_core::remedy::procedure::{Answer, Step, Verb};
-use svcwatch_core::time::Span;
-use tokio::time::Instant;
+use svcwatch_core::time::{Span, Tick};
+use tokio::time::{Instant, timeout_at};
 
 use super::kerberos::Tickets;
 use super::rpc::{After, Failure, LoggedOn};
 use super::session::{Opened, Session};
+use super::turns::{Alone, Tried, Turns};
 use super::{Access, Ours, workstation};
+use crate::clock;
 
 /// How long the answer to a control may take. Windows itself waits up to half a minute for a service to answer
 /// (`ServicesPipeTimeout`), and answers only then.
@@ -35,6 +38,13 @@ pub struct Hand {
     expected: Option<String>,
     computer: Option<String>,
     administrator: Option<bool>,
+    /// The turns of the logons of its account, and with what it logs on.
+    turns: Option<(Arc<Turns>, Tried)>,
+    /// The right to log on while no other does, for the first logon.
+    alone: Option<Alone>,
+    /// When the first logon may not be begun any more.
+    begin_before: Option<Tick>,
+    late: bool,
 }
 
 impl Hand {
@@ -59,7 +69,31 @@ impl Hand {
             expected: None,
             computer: None,
             administrator: None,
+            turns: None,
+            alone: None,
+            begin_before: None,
+            late: false,
         }
+    }
+
+    /// The same, which logs on in these turns; for the first logon it may have the right to do so alone already.
+    #[must_use]
+    pub fn taking_turns(mut self, turns: Arc<Turns>, alone: Option<Alone>) -> Self {
+        self.turns = Some((turns, Tried::of(&self.access)));
+        self.alone = alone;
+        self
+    }
+
+    /// The same, which does not begin at this time or later.
+    #[must_use]
+    pub const fn beginning_before(mut self, tick: Tick) -> Self {
+        self.begin_before = Some(tick);
+        self
+    }
+
+    /// Whether it did not begin, because it was too late.
+    pub const fn is_late(&self) -> bool {
+        self.late
     }
 
     /// The same, for a computer of this name: nothing is done on any other that answers in its place.
@@ -185,8 +219,11 @@ impl Hand {
                 after: After::Drop,
             });
         }
+        let alone = self.admitted(deadline).await?;
         let mut logon = LoggedOn::default();
         let opened = self.log_on(deadline, &mut logon).await;
+        self.learn(opened.as_ref().err(), &logon);
+        drop(alone);
         self.administrator = logon.administrator.or(self.administrator);
         let failure = match opened {
             Ok(session) => {
@@ -217,6 +254,62 @@ impl Hand {
         })
     }
 
+    /// Waits until it may log on, or says why it may not.
+    async fn admitted(&mut self, deadline: Instant) -> Result<Option<Alone>, Failure> {
+        let not = |fault, cause: &str| HostFault {
+            fault,
+            cause: cause.to_owned(),
+            refusal: None,
+        };
+        let begin_before = self.begin_before.take();
+        if begin_before.is_some_and(|before| clock::now().tick >= before) {
+            self.late = true;
+            let fault = not(Fault::Timeout, "it could not be begun soon enough");
+            return Err(self.never(fault));
+        }
+        let Some((turns, tried)) = &self.turns else {
+            return Ok(None);
+        };
+        let alone = match self.alone.take() {
+            Some(alone) => Some(alone),
+            None => timeout_at(deadline, turns.enter(tried))
+                .await
+                .map_err(|_| Failure {
+                    fault: not(
+                        Fault::Timeout,
+                        "other logons of the account did not end in time",
+                    ),
+                    after: After::Drop,
+                })?,
+        };
+        match turns.check(clock::now().tick, tried) {
+            Ok(()) => Ok(alone),
+            Err(fault) => Err(self.never(fault)),
+        }
+    }
+
+    /// No logon is tried any more.
+    fn never(&mut self, fault: HostFault) -> Failure {
+        self.refused = Some(fault.clone());
+        Failure {
+            fault,
+            after: After::Drop,
+        }
+    }
+
+    /// What a logon came to is known to the others of its account before any of them goes on.
+    fn learn(&self, failure: Option<&Failure>, logon: &LoggedOn) {
+        let Some((turns, tried)) = &self.turns else {
+            return;
+        };
+        let now = clock::now().tick;
+        if failure.is_some_and(|failure| failure.fault.fault == Fault::LogonRefused) {
+            turns.refused(now, tried);
+        } else if logon.accepted {
+            turns.accepted(now, tried, &self.access.password);
+        }
+    }
+
     /// The fault where another computer answers.
     fn stranger(&self) -> Option<HostFault> {
         let (expected, computer) = (self.expected.as_deref()?, self.computer.as_deref()?);
@@ -227,7 +320,8 @@ impl Hand {
         })
     }
 
-    /// Logs on, and once more with the second password where the first is wrong.
+    /// Logs on, and once more with the second password where the first is wrong. A second try that fails otherwise says
+    /// nothing of the passwords, so the refusal of the first stands.
     async fn log_on(
         &mut self,
         deadline: Instant,
@@ -241,10 +335,13 @@ impl Hand {
             None => first,
             Some(second) => {
                 let again = Box::pin(Session::open(host, &second, ours, deadline, logon)).await;
-                if again.is_ok() {
+                if logon.accepted {
                     self.access = second;
                 }
-                again
+                match again {
+                    Err(failure) if failure.fault.refusal.is_none() && !logon.accepted => first,
+                    again => again,
+                }
             }
         }
     }

@@ -19,6 +19,7 @@ pub mod seal;
 mod session;
 mod smb;
 mod transport;
+pub mod turns;
 #[cfg(any(windows, test))]
 mod wmi;
 

@@ -15,7 +15,7 @@ const VERSION: u32 = 1;
 pub struct Act {
     /// The version of this record. Fields and values may be added; treat an unknown outcome as a failure.
     pub version: u32,
-    /// Its natural key: when it began and the process that did it.
+    /// Its natural key: when it began, the process that did it, and how many that had begun before.
     pub id: String,
     /// When it began (RFC 3339, UTC, milliseconds).
     pub at: String,

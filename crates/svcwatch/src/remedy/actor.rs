@@ -4,24 +4,30 @@
 use super::{Act, Journal, JournalError, Order, Turn, TurnError, may_act, restart};
 use crate::{
     clock,
-    probe::{Access, hand::Hand},
+    config::{Connection, Credential},
+    probe::{
+        Access,
+        hand::Hand,
+        turns::{Tried, Turns},
+    },
     wiring::{self, Logons, Reach},
 };
 use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use svcwatch_core::{
     effect::ActRequest,
     id::Name,
-    limits::{PROVEN_FOR, REFUSED_WAIT, RESTART_STILL, RESTART_TIME},
+    limits::{RESTART_STILL, RESTART_TIME},
     remedy::{
         Outcome,
         procedure::{self, Aim, Asked},
     },
-    time::{Span, Tick},
 };
+use tokio::time::timeout;
 
 /// How a try ended, and what happened, in one sentence.
 type Ended = (Outcome, String);
@@ -31,48 +37,15 @@ type Ended = (Outcome, String);
 pub struct Actor {
     data: PathBuf,
     journal: Arc<Journal>,
-    accounts: Mutex<HashMap<Name, Arc<Logon>>>,
+    /// The turns of the logons of each account that acts.
+    accounts: Mutex<HashMap<Name, Arc<Turns>>>,
 }
 
-/// What is known of the logons of an account that acts, so that a wrong password does not lock it out: until one was
-/// accepted, and again some time after, its logons take turns, and after a refused one it is left alone for long.
-#[derive(Debug, Default)]
-struct Logon {
-    turn: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Known {
-    accepted: Option<Tick>,
-    refused: Option<Tick>,
-}
-
-impl Logon {
-    fn known(&self) -> Known {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn learn(&self, change: impl FnOnce(&mut Known)) {
-        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// Whether others need not wait for the end of this one.
-    fn is_proven(&self, now: Tick) -> bool {
-        let accepted = self.known().accepted;
-        accepted.is_some_and(|at| now.since(at) < PROVEN_FOR)
-    }
-
-    /// Whether it is left alone.
-    fn check(&self, now: Tick) -> Result<(), Ended> {
-        match self.known().refused {
-            Some(at) if now.since(at) < REFUSED_WAIT => Err((
-                Outcome::Denied,
-                "the acting account was refused a short while ago and is left alone for an hour, so that it is not locked out".to_owned(),
-            )),
-            Some(_) | None => Ok(()),
-        }
-    }
+/// What is ready to act: only the logon is left.
+struct Ready {
+    hand: Hand,
+    /// The turn on the host; none for a dry run, which changes nothing there.
+    turn: Option<Turn>,
 }
 
 impl Actor {
@@ -99,24 +72,11 @@ impl Actor {
         reach: &Reach,
         logons: &Arc<Logons>,
     ) -> Result<Act, Ended> {
-        in_time(request)?;
-        let failed = |error: JournalError| (Outcome::Failed, error.to_string());
-        let logon = self.logon(&request.host, reach);
-        // Others of this account wait until it is known whether its password is right.
-        let _alone = if logon.is_proven(clock::now().tick) {
-            None
-        } else {
-            Some(logon.turn.lock().await)
-        };
-        logon.check(clock::now().tick)?;
-        let (access, timeout) = access_of(&request.host, reach, logons).await?;
-        let turn = if request.dry_run {
-            None
-        } else {
-            Some(self.turn(&request.host)?)
-        };
-        // Reading a secret, or the turns of others, may have taken their time.
-        in_time(request)?;
+        // Reading a secret, the turns of others or the disk may take longer than it may wait.
+        let left = request.begin_before.since(clock::now().tick);
+        let ready = self.make_ready(request, reach, logons);
+        let ready = timeout(Duration::from_millis(left.0), Box::pin(ready)).await;
+        let Ready { mut hand, turn } = ready.map_err(|_| too_late())??;
         let order = Order {
             host: request.host.clone(),
             asked: Asked {
@@ -128,35 +88,75 @@ impl Actor {
             },
             by: format!("remedy {}", request.plan),
         };
-        let hand = Hand::new(request.host.clone(), access, timeout);
-        let mut hand = hand.expecting(request.computer.clone());
         let act = Box::pin(restart(&mut hand, &order, &self.journal, |_| {})).await;
-        let refused = hand.is_refused();
-        let accepted = hand.computer().is_some() && !refused;
+        let (refused, late) = (hand.is_refused(), hand.is_late());
         hand.end().await;
-        let now = clock::now().tick;
-        logon.learn(|known| {
-            known.refused = refused.then_some(now).or(known.refused);
-            known.accepted = accepted.then_some(now).or(known.accepted);
-        });
+        drop(turn);
         if refused {
+            // A program that prints the secret is asked anew.
+            if let Ok((_, Some((_, credential)))) = may_act(reach, &request.host) {
+                credential.forget();
+            }
             let text = act.map_or_else(|error| error.to_string(), |act| act.text);
             return Err((Outcome::Denied, text));
         }
-        drop(turn);
-        act.map_err(failed)
+        if late {
+            return Err(too_late());
+        }
+        act.map_err(|error: JournalError| (Outcome::Failed, error.to_string()))
     }
 
-    /// What is known of the account that acts on a host.
-    fn logon(&self, host: &Name, reach: &Reach) -> Arc<Logon> {
-        let account = may_act(reach, host).ok().and_then(|(_, account)| account);
-        let name = account.map_or_else(|| Name::new(""), |(name, _)| name.clone());
+    /// Makes everything ready, and waits for the turn of its logon. Nothing is sent to the host.
+    async fn make_ready(
+        &self,
+        request: &ActRequest,
+        reach: &Reach,
+        logons: &Arc<Logons>,
+    ) -> Result<Ready, Ended> {
+        let (connection, account) = may_act(reach, &request.host).map_err(|error| {
+            if request.dry_run {
+                let text = format!("would start {}, but {error}", request.service);
+                return (Outcome::DryRun, text);
+            }
+            (Outcome::Denied, error.to_string())
+        })?;
+        let hand = |access| Hand::new(request.host.clone(), access, connection.timeout);
+        let hand = match account {
+            None => hand(wiring::acting_access(connection, None, None)),
+            Some((name, credential)) => {
+                let turns = self.turns_of(name);
+                let read = || read(&turns, connection, (name, credential), logons);
+                let tried = Tried::of(&read().await?);
+                // Others of this account wait until it is known whether its password is right.
+                let alone = turns.enter(&tried).await;
+                // By now it may be another one, or another one of the two may be known to be right.
+                hand(read().await?).taking_turns(turns, alone)
+            }
+        };
+        let hand = hand
+            .expecting(request.computer.clone())
+            .beginning_before(request.begin_before);
+        let turn = if request.dry_run {
+            None
+        } else {
+            Some(self.turn(&request.host).await?)
+        };
+        Ok(Ready { hand, turn })
+    }
+
+    pub(super) fn turns_of(&self, account: &Name) -> Arc<Turns> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(accounts.entry(name).or_default())
+        Arc::clone(accounts.entry(account.clone()).or_default())
     }
 
-    fn turn(&self, host: &Name) -> Result<Turn, Ended> {
-        Turn::take(&self.data, host).map_err(|error| {
+    async fn turn(&self, host: &Name) -> Result<Turn, Ended> {
+        let (data, of) = (self.data.clone(), host.clone());
+        let taken = tokio::task::spawn_blocking(move || Turn::take(&data, &of)).await;
+        let taken = taken.map_err(|_| {
+            let text = "waiting for the turn on the host broke off".to_owned();
+            (Outcome::Failed, text)
+        })?;
+        taken.map_err(|error| {
             let outcome = match error {
                 // Whoever acts there now will have changed what is known.
                 TurnError::Taken { .. } => Outcome::TooLate,
@@ -167,32 +167,22 @@ impl Actor {
     }
 }
 
-/// Whether a try may still be begun.
-fn in_time(request: &ActRequest) -> Result<(), Ended> {
-    if clock::now().tick < request.begin_before {
-        Ok(())
-    } else {
-        let text = "it could not be begun soon enough after it was decided";
-        Err((Outcome::TooLate, text.to_owned()))
-    }
+fn too_late() -> Ended {
+    let text = "it could not be begun soon enough after it was decided";
+    (Outcome::TooLate, text.to_owned())
 }
 
-/// How a host is reached to act there, and how long a question to it may take.
-async fn access_of(
-    host: &Name,
-    reach: &Reach,
+/// How a host is reached with an account to act there, unless the account is left alone.
+pub(super) async fn read(
+    turns: &Turns,
+    connection: &Connection,
+    (name, credential): (&Name, &Credential),
     logons: &Arc<Logons>,
-) -> Result<(Access, Span), Ended> {
-    let (connection, account) =
-        may_act(reach, host).map_err(|error| (Outcome::Denied, error.to_string()))?;
-    let Some((name, credential)) = account else {
-        let access = wiring::acting_access(connection, None, None);
-        return Ok((access, connection.timeout));
-    };
+) -> Result<Access, Ended> {
     let (logons, name, of_account) = (Arc::clone(logons), name.clone(), credential.clone());
     // A secret may lie on a disk that does not answer.
     let read = tokio::task::spawn_blocking(move || logons.read(&name, &of_account)).await;
-    let passwords = match read {
+    let mut passwords = match read {
         Ok(Ok(passwords)) => passwords,
         Ok(Err(error)) => {
             let text = format!("there is no password to act with: {error}");
@@ -203,8 +193,17 @@ async fn access_of(
             return Err((Outcome::Failed, text));
         }
     };
-    let access = wiring::acting_access(connection, Some(credential), Some(passwords));
-    Ok((access, connection.timeout))
+    let access = |passwords| wiring::acting_access(connection, Some(credential), Some(passwords));
+    let tried = Tried::of(&access(passwords.clone()));
+    turns
+        .check(clock::now().tick, &tried)
+        .map_err(|fault| (Outcome::Denied, fault.cause))?;
+    if turns.prefers_second(&tried)
+        && let Some(second) = &mut passwords.second
+    {
+        std::mem::swap(&mut passwords.first, second);
+    }
+    Ok(access(passwords))
 }
 
 /// What the record of a restart says to the engine.

@@ -6,7 +6,10 @@ use super::{
     words::{answer_text, explain, step_text},
 };
 use crate::{clock, dest::text::rfc3339, probe::hand::Hand};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use svcwatch_core::{
     id::Name,
     remedy::procedure::{Answer, Asked, Procedure, Report, Step},
@@ -14,6 +17,9 @@ use svcwatch_core::{
 
 /// Steps that are kept of one restart, at most.
 const STEPS_MAX: usize = 2_000;
+
+/// How many this process has begun.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
 
 /// A restart that is to be carried out.
 #[derive(Debug, Clone)]
@@ -37,7 +43,9 @@ pub async fn restart(
 ) -> Result<Act, JournalError> {
     let service = &order.asked.service;
     let begun = clock::now();
-    let id = format!("{}-{}", begun.wall.0, std::process::id());
+    // Several may begin within one millisecond.
+    let number = BEGUN.fetch_add(1, Ordering::Relaxed);
+    let id = format!("{}-{}-{number}", begun.wall.0, std::process::id());
     let at = rfc3339(begun.wall);
     let mut act = Act::begun(id, at, &order.by, &order.host, &order.asked);
     act.account = hand.account().map(str::to_owned);

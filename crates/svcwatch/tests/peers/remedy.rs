@@ -8,11 +8,16 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use serde_json::Value;
+use svcwatch::clock;
+use svcwatch::config::{self, LoadOptions};
 use svcwatch::probe::Encryption;
 use svcwatch::probe::hand::Hand;
-use svcwatch::remedy::{Act, Journal, Order, Turn, restart};
+use svcwatch::remedy::{Act, Actor, Journal, Order, Turn, restart};
+use svcwatch::wiring::Reach;
+use svcwatch_core::effect::ActRequest;
 use svcwatch_core::id::Name;
 use svcwatch_core::remedy::procedure::{Aim, Asked};
+use svcwatch_core::remedy::{ActId, Outcome as Came};
 use svcwatch_core::time::Span;
 
 use crate::support::samba::{COMPUTER_NAME, Samba, Settings};
@@ -40,6 +45,7 @@ impl Desk {
              data: data\n\
              hosts:\n\
              \x20 - {{ name: lab, address: 127.0.0.1, port: {port}, services: [Spooler] }}\n\
+             \x20 - {{ name: lab2, address: 127.0.0.1, port: {port}, services: [Spooler] }}\n\
              \x20 - {{ name: dead, address: 127.0.0.1, port: 1, services: [Spooler] }}\n\
              \x20 - {{ name: other, address: 127.0.0.1, port: {port}, services: [Spooler] }}\n\
              destinations: {{ out: {{ type: log, path: notices.log }} }}\n"
@@ -338,4 +344,44 @@ fn samba_denies_who_is_no_administrator_and_obeys_who_is() {
         (Some(1), &"disabled".into()),
         "{act:#}"
     );
+}
+
+/// A domain counts wrong passwords for each account, so the one of the account that acts is tried once for all hosts.
+#[tokio::test]
+async fn a_wrong_password_of_the_acting_account_is_tried_once() {
+    let samba = Samba::start(&Settings::default());
+    let desk = Desk::new(samba.port(), ADMINISTRATOR);
+    let config = config::load(&[desk.path("svcwatch.yaml").into()], LoadOptions::default());
+    let reach = Reach::new(&config.expect("it can be loaded"));
+    let (actor, logons) = (Actor::new(desk.path("data").into()), Arc::default());
+    let act = async |host: &str| {
+        let request = ActRequest {
+            act: ActId("one".into()),
+            host: Name::new(host),
+            service: Name::new("Spooler"),
+            computer: None,
+            plan: Name::new("restart"),
+            attempt: 1,
+            dry_run: false,
+            begin_before: clock::now().tick + Span::seconds(30),
+        };
+        Box::pin(actor.act(&request, &reach, &logons)).await
+    };
+    let refusals = || samba.logs().matches("NT_STATUS_WRONG_PASSWORD").count();
+    fs::write(desk.path("password"), "wrong").expect("it is ours");
+    let (outcome, text) = act("lab").await;
+    assert_eq!(outcome, Came::Denied, "{text}");
+    assert!(text.contains("logon_refused"), "{text}");
+    let once = refusals();
+    assert!(once > 0, "{}", samba.logs());
+    for host in ["lab", "lab2", "lab"] {
+        let (outcome, text) = act(host).await;
+        assert_eq!(outcome, Came::Denied);
+        assert!(text.contains("left alone"), "{text}");
+    }
+    assert_eq!(refusals(), once);
+    fs::write(desk.path("password"), PASSWORD).expect("it is ours");
+    let (outcome, text) = act("lab2").await;
+    assert_eq!(outcome, Came::Started, "{text}");
+    assert_eq!(refusals(), once);
 }

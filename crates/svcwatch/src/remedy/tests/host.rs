@@ -1,8 +1,9 @@
 //! A small service control manager on loopback, whose services depend on each other, and which can break off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use svcwatch_wire::pdu::{FAULT_NO_SUCH_OPERATION, Incoming, Server};
 use svcwatch_wire::scmr::{
@@ -48,10 +49,25 @@ struct Service {
     coming: Option<CurrentState>,
 }
 
+/// What the host makes of a logon.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Greeting {
+    /// Accepts it, after so many milliseconds.
+    Accepts(u64),
+    /// Refuses it, after so many milliseconds.
+    Refuses(u64),
+    /// Breaks the connection instead of an answer.
+    Breaks,
+}
+
 /// A host and what was done to it.
 #[derive(Debug)]
 pub(super) struct Host {
     trick: Trick,
+    /// What it makes of the next logons; afterwards of each as its trick says.
+    pub(super) greetings: Mutex<VecDeque<Greeting>>,
+    /// `+` for a logon that begins, `-` for one that ends.
+    pub(super) course: Mutex<String>,
     pub(super) logons: AtomicUsize,
     services: Mutex<BTreeMap<String, Service>>,
     controls: Mutex<Vec<String>>,
@@ -85,6 +101,8 @@ impl Host {
         });
         let host = Arc::new(Self {
             trick,
+            greetings: Mutex::default(),
+            course: Mutex::default(),
             logons: AtomicUsize::new(0),
             services: Mutex::new(services.collect()),
             controls: Mutex::default(),
@@ -130,13 +148,24 @@ impl Host {
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
         Hello::receive(&mut stream).await.ok()?;
         self.logons.fetch_add(1, Ordering::SeqCst);
-        let reply = match self.trick {
-            Trick::RefusesLogon => HelloReply::Refused {
-                status: 0xC000_006D,
-            },
-            _ => HelloReply::Accepted {
+        self.course.lock().unwrap().push('+');
+        let next = self.greetings.lock().unwrap().pop_front();
+        let greeting = next.unwrap_or(match self.trick {
+            Trick::RefusesLogon => Greeting::Refuses(0),
+            _ => Greeting::Accepts(0),
+        });
+        if let Greeting::Accepts(wait) | Greeting::Refuses(wait) = greeting {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        self.course.lock().unwrap().push('-');
+        let reply = match greeting {
+            Greeting::Accepts(_) => HelloReply::Accepted {
                 computer: "WEB-1".into(),
             },
+            Greeting::Refuses(_) => HelloReply::Refused {
+                status: 0xC000_006D,
+            },
+            Greeting::Breaks => return None,
         };
         reply.send(&mut stream).await.ok()?;
         let mut server = Server::new(SERVICE_CONTROL);

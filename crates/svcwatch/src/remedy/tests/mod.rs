@@ -1,5 +1,6 @@
 //! Restarts of services of a host on loopback that obeys, breaks off, denies or lies.
 
+mod actor;
 mod host;
 
 use self::host::{Host, Trick};

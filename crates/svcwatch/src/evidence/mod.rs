@@ -93,21 +93,7 @@ impl Gatherer {
             }
         }
         for one in &mut found {
-            match Box::pin(self.prober.dependents(host, &one.service, left(deadline))).await {
-                Ok(Some(dependents)) => {
-                    let shown = dependents.into_iter().take(limits::CLUES_OF_A_KIND);
-                    one.dependents = shown.map(|other| (other.name, other.state)).collect();
-                }
-                Ok(None) => {
-                    let why = "its host does not tell what depends on it (the right to ask that, \
-                         SERVICE_ENUMERATE_DEPENDENTS, may lack)";
-                    one.lacking.push(why.to_owned());
-                }
-                Err(fault) => {
-                    let why = format!("what depends on it cannot be read: {}", fault.cause);
-                    one.lacking.push(why);
-                }
-            }
+            self.ask_dependents(host, deadline, one).await;
         }
         if request.log {
             let access = timeout_at(deadline, access)
@@ -118,6 +104,25 @@ impl Gatherer {
             }
         }
         found
+    }
+
+    /// What depends on a service.
+    async fn ask_dependents(&self, host: &Name, deadline: Instant, one: &mut Gathered) {
+        match Box::pin(self.prober.dependents(host, &one.service, left(deadline))).await {
+            Ok(Some(dependents)) => {
+                let shown = dependents.into_iter().take(limits::CLUES_OF_A_KIND);
+                one.dependents = shown.map(|other| (other.name, other.state)).collect();
+            }
+            Ok(None) => {
+                let why = "its host does not tell what depends on it (the right to ask that, \
+                     SERVICE_ENUMERATE_DEPENDENTS, may lack)";
+                one.lacking.push(why.to_owned());
+            }
+            Err(fault) => {
+                let why = format!("what depends on it cannot be read: {}", fault.cause);
+                one.lacking.push(why);
+            }
+        }
     }
 
     /// The last lines of history of each of these services.

@@ -33,7 +33,7 @@ differences! {
         "nothing about a host's services depends on where they are read from";
     ACCOUNT "account" [],
         "reads hosts as the Windows account that it runs as",
-        "reads hosts with the account that a second file names; svcwatch's own Windows account comes with the local API in a later version",
+        "reads hosts with the account that a second file names; on Windows a host without an account is read as svcwatch's own Windows account (`transport: local`)",
         "from Linux there is no such account";
     SECTIONS "sections" [27],
         "does not start without certificates, engine, QRS and directories",

@@ -160,13 +160,8 @@ fn links(reader: &mut Reader<'_>, root: &Section<'_>) -> Made {
 /// Where hosts of a Butler file stand that no account is named for, and what to write.
 pub(super) fn account_wanted(problems: &Problems, at: Position) -> Option<String> {
     let file = problems.butler_file(at)?;
-    let windows = if cfg!(windows) {
-        "; svcwatch's own Windows account comes with the local API in a later version"
-    } else {
-        ""
-    };
     Some(format!(
-        "Butler uses its own Windows account, which svcwatch does not have{windows}; write this into a second file:\n\
+        "Butler uses its own Windows account, which svcwatch does not have; write this into a second file:\n\
          \x20   credentials:\n\
          \x20     butler: {{ user: 'DOMAIN\\user', password: {{ file: /etc/svcwatch/butler.password }} }}\n\
          \x20   defaults: {{ credentials: butler }}\n\

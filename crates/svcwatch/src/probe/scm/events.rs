@@ -52,9 +52,7 @@ struct Log(HANDLE);
 impl Log {
     fn open(machine: &Machine, name: &str) -> Result<Self, u32> {
         let (server, name) = (machine.name().map(wide), wide(name));
-        let server = server
-            .as_ref()
-            .map_or(ptr::null(), |server| server.as_ptr());
+        let server = server.as_ref().map_or(ptr::null(), Vec::as_ptr);
         // SAFETY: both are texts with an end, or none, and live until it returns.
         let handle = unsafe { OpenEventLogW(server, name.as_ptr()) };
         if handle.is_null() {
@@ -67,12 +65,14 @@ impl Log {
     /// How many records it has, and the number of the oldest.
     fn size(&self) -> Result<(u32, u32), u32> {
         let (mut count, mut oldest) = (0, 0);
-        // SAFETY: the handle is open, and the numbers are ours.
-        let known = unsafe {
-            GetNumberOfEventLogRecords(self.0, &raw mut count) != 0
-                && GetOldestEventLogRecord(self.0, &raw mut oldest) != 0
-        };
-        if known {
+        // SAFETY: the handle is open, and the number is ours.
+        let counted = unsafe { GetNumberOfEventLogRecords(self.0, &raw mut count) };
+        if counted == 0 {
+            return Err(last_error());
+        }
+        // SAFETY: the handle is open, and the number is ours.
+        let found = unsafe { GetOldestEventLogRecord(self.0, &raw mut oldest) };
+        if found != 0 {
             Ok((count, oldest))
         } else {
             Err(last_error())

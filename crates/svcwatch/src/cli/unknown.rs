@@ -35,8 +35,8 @@ pub(super) async fn refuse(
     if let Some(host) = host {
         let hosts = hosts(client).await?;
         let Some(known) = hosts.iter().find(|known| is(&known.name, host)) else {
-            let names = hosts.iter().map(|known| known.name.as_str()).collect();
-            return Err(sentence(host, "", "hosts", names));
+            let names: Vec<&str> = hosts.iter().map(|known| known.name.as_str()).collect();
+            return Err(sentence(host, "", "hosts", &names));
         };
         if known.is_read {
             return of_service(client, Some(&known.name), service).await;
@@ -67,8 +67,8 @@ async fn of_service(
         return Ok(());
     }
     let on = host.map_or_else(String::new, |host| format!(" on {host}"));
-    let names = services.iter().map(String::as_str).collect();
-    Err(sentence(service, &on, "services", names))
+    let names: Vec<&str> = services.iter().map(String::as_str).collect();
+    Err(sentence(service, &on, "services", &names))
 }
 
 async fn hosts(client: &Client) -> Result<Vec<Known>, ClientError> {
@@ -114,7 +114,7 @@ fn is(known: &str, asked: &str) -> bool {
 }
 
 /// Says that something is not watched, with what was most likely meant. `on` says on which host, where it is one.
-fn sentence(asked: &str, on: &str, kind: &str, names: Vec<&str>) -> Failure {
+fn sentence(asked: &str, on: &str, kind: &str, names: &[&str]) -> Failure {
     let instead = match nearest(asked, names.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
         None if names.is_empty() => format!("there are no {kind}{on} that are"),
@@ -169,7 +169,7 @@ mod tests {
                 "nosuch is not watched; there are no hosts that are",
             ),
         ] {
-            let Failure::Usage(told) = sentence(asked, on, kind, names) else {
+            let Failure::Usage(told) = sentence(asked, on, kind, &names) else {
                 panic!("{asked} is bad usage");
             };
             assert_eq!(told, said);

@@ -75,6 +75,14 @@ pub struct HostView {
     pub labels: Labels,
 }
 
+impl HostView {
+    /// Whether it is read: it was at least once, and has no confirmed fault. The first look at a host that cannot be
+    /// read confirms no fault yet.
+    pub const fn is_up(&self) -> bool {
+        self.fault.is_none() && self.checked_at.is_some() && self.visible.is_some()
+    }
+}
+
 /// A silence as it is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SilenceView {

@@ -35,8 +35,8 @@ Examples:
   svcwatch demo --hosts 5000
   svcwatch demo --speed 5 --listen 127.0.0.1:7500
 
-The hosts are simulated, but everything that looks at them is the real thing: they are read over their real protocol,
-and what svcwatch decides, stores, tells and serves is what it would for real ones. Its data lies in a temporary folder
+The hosts are simulated, but everything that looks at them is the real thing: they are read over their real protocol, \
+and what svcwatch decides, stores, tells and serves is what it would for real ones. Its data lies in a temporary folder \
 that is removed at the end.")]
 pub(super) struct Arguments {
     /// How many hosts, of 60 services each
@@ -168,7 +168,7 @@ fn numbers(app: &App) -> String {
         after = app.board().walk_hosts(after.as_ref(), PIECE, |host| {
             hosts += 1;
             faulty += u32::from(host.fault.is_some());
-            read += u32::from(host.fault.is_none() && host.checked_at.is_some());
+            read += u32::from(host.is_up());
             ControlFlow::Continue(())
         });
         if after.is_none() {

@@ -5,6 +5,7 @@ use super::{
     api::Api,
     failure::Failure,
     output::{self, Table, maybe, plain},
+    unknown,
 };
 use crate::web::items::{HistoryItem, List};
 use clap::Args;
@@ -40,7 +41,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             .as_deref()
             .map(|service| ("service", service)),
     );
-    let list = arguments.api.client()?.history(&filters).await?;
+    let client = arguments.api.client()?;
+    let list = client.history(&filters).await?;
+    if list.items.is_empty() {
+        let (host, service) = (arguments.host.as_deref(), arguments.service.as_deref());
+        unknown::refuse(&client, host, service).await?;
+    }
     if list.items.is_empty() && arguments.output.output == super::Format::Table {
         return Ok(output::print(
             "Nothing has changed since the history begins.\n",

@@ -12,7 +12,7 @@ Examples:
   svcwatch import butler.yaml
   (umask 077; svcwatch import --with-secrets butler.yaml > svcwatch.yaml)
 
-Passwords, keys and addresses that may hold tokens are not printed unless --with-secrets asks for it;
+Passwords, keys and addresses that may hold tokens are not printed unless --with-secrets asks for it; \
 the text then says where each has to be written. Either file tells the same; `run` also takes Butler's own.")]
 pub(super) struct Arguments {
     /// The file of Butler

@@ -5,6 +5,7 @@ use super::{
     api::Api,
     failure::Failure,
     output::{self, Colour, Table, maybe, plain},
+    unknown,
 };
 use crate::web::items::{IncidentItem, List};
 use clap::Args;
@@ -14,7 +15,7 @@ use clap::Args;
 #[command(after_help = "\
 Examples:
   svcwatch incidents
-  svcwatch incidents --host 'web-*' --all --limit 20
+  svcwatch incidents --host srv01 --all --limit 20
   svcwatch incidents -o json")]
 pub(super) struct Arguments {
     /// Those that are over, too
@@ -48,7 +49,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
             .as_deref()
             .map(|service| ("service", service)),
     );
-    let list = arguments.api.client()?.incidents(&filters).await?;
+    let client = arguments.api.client()?;
+    let list = client.incidents(&filters).await?;
+    if list.items.is_empty() {
+        let (host, service) = (arguments.host.as_deref(), arguments.service.as_deref());
+        unknown::refuse(&client, host, service).await?;
+    }
     if list.items.is_empty() && arguments.output.output == super::Format::Table {
         let none = if arguments.all {
             "There are no incidents.\n"

@@ -41,7 +41,7 @@ Examples:
   svcwatch init --host srv01.corp.example --host srv02.corp.example --user 'CORP\\svcwatch' -o svcwatch.yaml
   svcwatch init --from servers.csv --user 'CORP\\svcwatch' --password-file monitor.password > svcwatch.yaml
 
-The list is a CSV file whose first line names its columns: name, and any of address, port, site and labels.
+The list is a CSV file whose first line names its columns: name, and any of address, port, site and labels. \
 Proposed is what runs and starts with Windows by itself; what is left out stands in the file with the reason.
 
 Exit code 1 where a host could not be read; the file is written if one could.")]

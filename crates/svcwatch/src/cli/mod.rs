@@ -28,6 +28,7 @@ mod service;
 mod services;
 mod silence;
 mod test;
+mod unknown;
 mod visible;
 
 use crate::{COMMIT, VERSION};

@@ -24,7 +24,7 @@ use std::{
 };
 use svcwatch_core::{
     id::Name,
-    limits::{RESTART_STILL, RESTART_TIME, RESTART_TIME_MAX},
+    limits::{RESTART_STILL, RESTART_TIME_MAX},
     remedy::procedure::{Aim, Asked, Outcome},
     time::Span,
 };
@@ -43,12 +43,14 @@ Examples:
   svcwatch restart srv01.corp.example Spooler --user 'CORP\\admin' --password-file admin.password
   svcwatch restart -c svcwatch.yaml srv01 Spooler --unless-running -o json
 
-With -c the address of the host and the account come from the configuration: an account with `acting: true`, see
-docs/remedy.md. Services that depend on it and run are stopped first and started again afterwards; what it depends on is
-started first. It asks nothing; --dry-run says what would be done, and does nothing.
+With -c the address of the host and the account come from the configuration: an account with \
+`acting: true`, see docs/remedy.md. Services that depend on it and run are stopped first and started \
+again afterwards; what it depends on is started first. It asks nothing; --dry-run says what would be \
+done, and does nothing.
 
-Exit codes: 0 it runs, 1 it does not or something that depends on it does not, 2 bad usage or no account may act there,
-3 nothing was tried because it could not be put on record.")]
+Exit codes: 0 it runs, or with --dry-run nothing stands in the way; 1 it does not run, something that \
+depends on it does not, or with --dry-run it would not be done; 2 bad usage or no account may act \
+there; 3 nothing was tried because it could not be put on record.")]
 pub(super) struct Arguments {
     /// Its name in the configuration; without one its name or address
     host: String,
@@ -81,10 +83,10 @@ pub(super) struct Arguments {
     /// Only start it: leave it alone where it runs or is paused
     #[arg(long)]
     unless_running: bool,
-    /// How long all of it may take
-    #[arg(long, value_name = "SECONDS", default_value_t = RESTART_TIME.0 / 1_000, value_parser = clap::value_parser!(u64).range(1..=RESTART_TIME_MAX.0 / 1_000))]
-    timeout: u64,
-    /// The folder where it is put on record
+    /// How long all of it may take, such as 90s or 10m
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = time)]
+    timeout: Span,
+    /// The folder where it is put on record; `data` of the configuration if not given, else the usual one, as for `run`
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Who wants it
@@ -92,6 +94,16 @@ pub(super) struct Arguments {
     by: Option<String>,
     #[command(flatten)]
     output: Output,
+}
+
+/// How long all of it may take, as a configuration writes durations.
+fn time(text: &str) -> Result<Span, String> {
+    let span = config::duration(text).map_err(|(what, instead)| format!("{what}; {instead}"))?;
+    if (Span::seconds(1)..=RESTART_TIME_MAX).contains(&span) {
+        Ok(span)
+    } else {
+        Err("it may be between 1s and 1h".to_owned())
+    }
 }
 
 /// How a host is reached, how long a question to it may take, and where what is done there is put on record.
@@ -119,7 +131,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
                 Aim::Restart
             },
             dry_run: arguments.dry_run,
-            time: Span::seconds(arguments.timeout),
+            time: arguments.timeout,
             still: RESTART_STILL,
         },
         by: arguments.by.unwrap_or_else(|| "unknown".to_owned()),
@@ -165,7 +177,12 @@ fn by_hand(arguments: &Arguments) -> Result<Way, Failure> {
     } else {
         let user = match &arguments.user {
             Some(user) => user.clone(),
-            None => ask_user(host)?,
+            None => ask_user(host).map_err(|failure| match failure {
+                Failure::Usage(_) => Failure::usage(format!(
+                    "nothing says with which account to act on {host}; give the configuration with -c FILE, which has one with `acting: true`, or the account with --user"
+                )),
+                other => other,
+            })?,
         };
         let password = password::of(&user, arguments.password_file.clone())?;
         let encryption = arguments.encryption.into();
@@ -258,4 +275,30 @@ fn sentence(act: &Act) -> String {
     }
     parts.extend(act.notes.iter().cloned());
     clean::line(&parts.join("; "), STEP_CHARACTERS * 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time;
+    use svcwatch_core::{
+        limits::{RESTART_TIME, RESTART_TIME_MAX},
+        time::Span,
+    };
+
+    #[test]
+    fn the_time_is_a_duration_within_its_limits() {
+        assert_eq!(time("5m"), Ok(RESTART_TIME), "the default in the help");
+        assert_eq!(time("90s"), Ok(Span::seconds(90)));
+        assert_eq!(time("1h"), Ok(RESTART_TIME_MAX));
+        for (text, said) in [
+            ("90", "write `90s`"),
+            ("0", "between 1s and 1h"),
+            ("999ms", "between 1s and 1h"),
+            ("61m", "between 1s and 1h"),
+            ("soon", "as in `30s`"),
+        ] {
+            let refused = time(text).unwrap_err();
+            assert!(refused.contains(said), "{text}: {refused}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ Examples:
   svcwatch rules --url https://svcwatch.corp.example
   svcwatch rules --inhibit
 
-The first rule is WindowsServerServiceStatus as people know it; the others say what is wrong. Each links to a
+The first rule is WindowsServerServiceStatus as people know it; the others say what is wrong. Each links to a \
 runbook. --inhibit prints a piece of Alertmanager's configuration: a host that cannot be read hides its services.")]
 pub(super) struct Arguments {
     /// The address under which people open svcwatch's runbooks; the web.url of the configuration, if not given

@@ -19,7 +19,7 @@ Examples:
   svcwatch schedule 'at 8:00 am on the last day instance on friday' --next 12
   svcwatch schedule 'every 2 hours after 6:00 before 22:00' --from 2027-01-01T00:00:00Z -o json
 
-Such a text may stand wherever the configuration has `every:`. Everything is in UTC.
+Such a text may stand wherever the configuration has `every:`. Everything is in UTC. \
 A text that is refused ends with exit code 2, and with what to write instead.")]
 pub(super) struct Arguments {
     /// The text

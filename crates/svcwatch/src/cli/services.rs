@@ -38,7 +38,7 @@ Examples:
   svcwatch services srv01 --user 'CORP\\svcwatch' --record srv01.jsonl
   svcwatch services --replay srv01.jsonl
 
-On Windows, without --user, it is read by the Windows API as whoever runs this; `localhost` is this computer.
+On Windows, without --user, it is read by the Windows API as whoever runs this; `localhost` is this computer. \
 The password is taken from --password-file, from SVCWATCH_PASSWORD, or asked for.")]
 pub(super) struct Arguments {
     /// Its name or address

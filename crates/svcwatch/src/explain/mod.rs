@@ -58,7 +58,7 @@ pub fn in_words(
     if let Some(service) = service
         && explained.services.is_empty()
     {
-        let why = if explained.checked_at.is_none() {
+        let why = if explained.checked_at.is_none() || explained.visible.is_none() {
             "the host was not read yet, and only then it is known which services its entries mean"
         } else {
             "no entry of the host selects it, or the host does not have it"
@@ -127,13 +127,17 @@ impl Lines {
                 text::moment(host.since),
                 host.cause.as_deref().unwrap_or("no reason given"),
             ),
-            (None, Some(at)) => format!(
-                "it can be read since {}, last at {}, and shows us {} services",
-                text::moment(host.since),
-                text::moment(at),
-                host.visible
-                    .map_or_else(|| "no".to_owned(), |count| count.to_string()),
-            ),
+            (None, Some(at)) => match host.visible {
+                Some(visible) => format!(
+                    "it can be read since {}, last at {}, and shows us {visible} services",
+                    text::moment(host.since),
+                    text::moment(at),
+                ),
+                None => format!(
+                    "it was tried at {} and was never read yet",
+                    text::moment(at)
+                ),
+            },
             (None, None) => "it was not read since the start".to_owned(),
         };
         self.add("state", state);

@@ -36,6 +36,14 @@ pub enum NotActing {
         /// The host.
         host: Name,
     },
+    /// It is read by WMI, by which nothing is started or stopped.
+    #[error(
+        "{host} has `transport: wmi`, by which services are only read, so nothing was tried; write `transport: rpc` and an account with `acting: true`, or restart it on the host itself"
+    )]
+    ByWmi {
+        /// The host.
+        host: Name,
+    },
     /// No account is for acting there.
     #[error(
         "no account may act on {host}, so nothing was tried; write one under `credentials` with `acting: true`, as `hands: {{ user: 'CORP\\svcwatch-hands', password: {{ file: hands.password }}, acting: true, hosts: ['{host}'] }}`, that is an administrator there"
@@ -57,6 +65,9 @@ pub fn may_act<'a>(reach: &'a Reach, host: &Name) -> Result<MayAct<'a>, NotActin
         .ok_or_else(|| NotActing::NoSuchHost { host: host.clone() })?;
     if connection.transport == Transport::Local {
         return Ok((connection, None));
+    }
+    if connection.transport == Transport::Wmi {
+        return Err(NotActing::ByWmi { host: host.clone() });
     }
     let acting = connection.acting.as_ref();
     let account = acting.and_then(|acting| reach.credentials().get_key_value(&acting.account));

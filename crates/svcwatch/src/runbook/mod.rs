@@ -7,7 +7,7 @@ mod page;
 mod seen;
 
 pub use page::{Around, STYLE, html};
-pub use seen::{SeenNow, found, seen};
+pub use seen::{SeenNow, found, runs_again, seen};
 
 use crate::template::{Failure, Origin, Target, Template};
 use serde_json::Value;

@@ -7,6 +7,8 @@ use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html::push_htm
 /// What stands around a page.
 #[derive(Debug, Clone, Default)]
 pub struct Around<'a> {
+    /// A sentence that stands before all else.
+    pub first: Option<&'a str>,
     /// What svcwatch sees now, as pairs of a word and a value.
     pub seen: &'a [(String, String)],
     /// Why the user's own page was not used.
@@ -29,7 +31,9 @@ pub fn html(markdown: &str, around: &Around<'_>) -> String {
         .position(|event| matches!(event, Event::End(TagEnd::Heading(_))))
         .map_or(0, |place| place.saturating_add(1));
     let (head, rest) = events.split_at(place.min(events.len()));
-    let mut body = String::new();
+    let mut body = around.first.map_or_else(String::new, |sentence| {
+        format!("<p class=\"first\">{}</p>\n", clean::html(sentence))
+    });
     push_html(&mut body, head.iter().cloned());
     body.push_str(&before(around));
     push_html(&mut body, rest.iter().cloned());

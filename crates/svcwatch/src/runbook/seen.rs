@@ -11,6 +11,7 @@ use svcwatch_core::{
     evidence::ClueKind,
     id::{Name, Subject},
     notice::{Kind, Notice, ToldEvent},
+    observe::State,
     record::IncidentRow,
     time::Wall,
     view::HostView,
@@ -22,6 +23,8 @@ const DEPENDENCIES_MAX: usize = 20;
 /// What is seen now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeenNow {
+    /// A sentence that stands before all else, where something is to be known first.
+    pub first: Option<String>,
     /// The variables of the page.
     pub variables: Value,
     /// Pairs of a word and a value, in the order in which people read them. Empty where nothing is known.
@@ -31,6 +34,7 @@ pub struct SeenNow {
 /// What the board shows of a host, and of a service on it.
 pub fn seen(board: &Board, host: &Name, service: Option<&Name>, now: Wall) -> SeenNow {
     let mut pairs = Vec::new();
+    let mut unwatched = Some(host);
     let mut notice = Notice::new(
         Kind::Opened,
         ToldEvent::Stopped,
@@ -42,10 +46,15 @@ pub fn seen(board: &Board, host: &Name, service: Option<&Name>, now: Wall) -> Se
         0,
     );
     if let Some(view) = board.host(host) {
+        unwatched = None;
         notice.site.clone_from(&view.site);
         pairs.extend(of_host(&view, now));
     }
+    let mut first = unwatched.map(|host| not_watched(host, None));
     if let Some(service) = service {
+        if unwatched.is_none() && !board.has_service(host, service) {
+            first = Some(not_watched(host, Some(service)));
+        }
         board.visit_service(host, service, |seen| {
             fill(&mut notice, &seen);
             pairs.extend(of_service(&seen, now));
@@ -55,13 +64,45 @@ pub fn seen(board: &Board, host: &Name, service: Option<&Name>, now: Wall) -> Se
         pairs.extend(dependencies(board, host, needed.unwrap_or_default()));
     }
     SeenNow {
+        first,
         variables: of_notice(&notice, None),
         pairs,
     }
 }
 
-/// What was found out about the last incident of a service, or of a host.
+/// Says that nothing of a host, or of a service on it, is seen.
+fn not_watched(host: &Name, service: Option<&Name>) -> String {
+    let host = clean::name(host.as_str());
+    match service {
+        None => format!("svcwatch does not watch {host}."),
+        Some(service) => format!(
+            "svcwatch does not watch {} on {host}.",
+            clean::name(service.as_str())
+        ),
+    }
+}
+
+/// Says that a service runs again: who is woken by the notice of an incident wants to know that first.
+pub fn runs_again(
+    board: &Board,
+    host: &Name,
+    service: &Name,
+    incident: &IncidentRow,
+    now: Wall,
+) -> Option<String> {
+    incident.resolved_at?;
+    let mut since = None;
+    board.visit_service(host, service, |seen| {
+        let again = seen.state() == State::Running && seen.since() >= incident.opened_at;
+        since = again.then(|| seen.since());
+    });
+    since.map(|since| format!("It runs again since {}.", ago(since, now)))
+}
+
+/// What was found out about the last incident of a service, or of a host. What was found about one that is over says
+/// so, lest it be taken for what is so now.
 pub fn found(incident: &IncidentRow, now: Wall) -> Vec<(String, String)> {
+    let is_over = incident.resolved_at.is_some();
     let stands = match incident.resolved_at {
         None => format!(
             "{}, open since {}",
@@ -85,6 +126,14 @@ pub fn found(incident: &IncidentRow, now: Wall) -> Vec<(String, String)> {
         ("Cause".to_owned(), clean::name(&cause)),
     ];
     let clues = evidence.map_or(&[] as &[_], |evidence| &evidence.clues);
+    let code = clues
+        .iter()
+        .find(|clue| is_over && clue.kind == ClueKind::ExitCode);
+    pairs.extend(code.map(|clue| {
+        let code = clue.text.strip_prefix("exit code ").unwrap_or(&clue.text);
+        ("Exit code then".to_owned(), clean::name(code))
+    }));
+    let head = if is_over { "Found then" } else { "Found" };
     // What the lines above say already is left out, and what the cause says.
     let clues = clues.iter().filter(|clue| {
         !matches!(
@@ -100,10 +149,7 @@ pub fn found(incident: &IncidentRow, now: Wall) -> Vec<(String, String)> {
         let at = clue
             .at
             .map_or_else(String::new, |at| format!("{}: ", text::moment(at)));
-        (
-            "Found".to_owned(),
-            format!("{at}{}", clean::name(&clue.text)),
-        )
+        (head.to_owned(), format!("{at}{}", clean::name(&clue.text)))
     }));
     pairs
 }
@@ -116,7 +162,8 @@ fn of_host(view: &HostView, now: Wall) -> Vec<(String, String)> {
                 .as_deref()
                 .map_or_else(|| fault.to_string(), clean::name)
         ),
-        (None, Some(_)) => "can be read".to_owned(),
+        (None, Some(_)) if view.is_up() => "can be read".to_owned(),
+        (None, Some(_)) => "was not read yet".to_owned(),
         (None, None) => "was not looked at yet".to_owned(),
     };
     let since = view.since.map(|since| ago(since, now));
@@ -136,7 +183,9 @@ fn of_service(seen: &Seen<'_>, now: Wall) -> Vec<(String, String)> {
     let row = seen.row;
     let details = row.details.as_deref();
     let path = details.and_then(|details| details.binary_path.as_deref());
-    let code = row.exit_code.map(|code| match codes::meaning(code) {
+    // The code of a service that runs is about nothing yet.
+    let code = row.exit_code.filter(|_| seen.state() == State::Stopped);
+    let code = code.map(|code| match codes::meaning(code) {
         Some(meaning) => format!("{code}: {meaning}"),
         None => code.to_string(),
     });

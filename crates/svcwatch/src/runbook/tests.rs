@@ -2,7 +2,15 @@ use super::*;
 use crate::board::Board;
 use crate::board::tests::{host, service};
 use std::fs;
-use svcwatch_core::view::View;
+use svcwatch_core::{
+    cause::Cause,
+    evidence::{Clue, ClueKind, Evidence},
+    id::{IncidentId, Name},
+    notice::Severity,
+    observe::{Fault, State},
+    record::IncidentRow,
+    view::View,
+};
 
 fn page(name: &str, host: Option<&str>, service: Option<&str>) -> String {
     Runbooks::default()
@@ -144,6 +152,7 @@ fn what_is_seen_stands_on_the_page_without_arguments() {
     let board = Board::new();
     board.apply(View::Host(host("srv01")));
     let mut view = service("srv01", "Spooler");
+    view.state = State::Stopped;
     view.exit_code = Some(1067);
     view.details = Some(std::sync::Arc::new(
         svcwatch_core::observe::ServiceDetails {
@@ -176,6 +185,122 @@ fn what_is_seen_stands_on_the_page_without_arguments() {
     assert!(page.markdown.contains("srv01"));
     let unknown = super::seen(&board, &"nobody".into(), None, Wall(0));
     assert!(unknown.pairs.is_empty());
+    assert_eq!(
+        unknown.first.as_deref(),
+        Some("svcwatch does not watch nobody.")
+    );
+}
+
+/// An incident of Spooler on srv01: it stopped after ten seconds, with a code and something that was found.
+fn incident(over: Option<Wall>) -> IncidentRow {
+    let clue = |kind, text: &str| Clue {
+        kind,
+        at: None,
+        text: text.to_owned(),
+        told: true,
+    };
+    IncidentRow {
+        id: IncidentId("0123456789abcdef-7".into()),
+        subject: Subject::Service {
+            host: "srv01".into(),
+            service: "Spooler".into(),
+        },
+        seq: 7,
+        event: ToldEvent::Stopped,
+        severity: Severity::Critical,
+        opened_at: Wall(10_000),
+        resolved_at: over,
+        acknowledged: None,
+        cause: None,
+        evidence: Some(std::sync::Arc::new(Evidence {
+            cause: Cause::EndedUnexpectedly,
+            clues: vec![
+                clue(ClueKind::ExitCode, "exit code 1067 (it ended)"),
+                clue(ClueKind::Process, "its process is gone"),
+            ],
+            complete: true,
+        })),
+        previous_state: Some(State::Running),
+        told: true,
+        held_until: None,
+        first_look: false,
+        reminded_at: None,
+        muted: None,
+        untold: None,
+    }
+}
+
+fn value<'a>(pairs: &'a [(String, String)], word: &str) -> Option<&'a str> {
+    let mut pairs = pairs.iter();
+    let (_, value) = pairs.find(|(known, _)| known == word)?;
+    Some(value)
+}
+
+#[test]
+fn what_was_found_about_an_incident_that_is_over_is_not_taken_for_now() {
+    let open = found(&incident(None), Wall(20_000));
+    assert_eq!(value(&open, "Found"), Some("its process is gone"));
+    assert_eq!(value(&open, "Exit code then"), None, "it stands above");
+    let over = found(&incident(Some(Wall(15_000))), Wall(20_000));
+    assert_eq!(value(&over, "Found then"), Some("its process is gone"));
+    assert_eq!(value(&over, "Found"), None);
+    assert_eq!(value(&over, "Exit code then"), Some("1067 (it ended)"));
+}
+
+#[test]
+fn that_it_runs_again_is_said_first_and_its_code_is_about_nothing() {
+    let (host_name, spooler): (Name, Name) = ("srv01".into(), "Spooler".into());
+    let again = |board: &Board, over: Option<i64>| {
+        let incident = incident(over.map(Wall));
+        runs_again(board, &host_name, &spooler, &incident, Wall(75_000))
+    };
+    let board = Board::new();
+    let mut view = service("srv01", "Spooler");
+    view.since = Wall(15_000);
+    view.exit_code = Some(1067);
+    board.apply_all([View::Host(host("srv01")), View::Service(view.clone())]);
+    let sentence = again(&board, Some(16_000)).unwrap();
+    assert!(
+        sentence.starts_with("It runs again since ") && sentence.ends_with("(1 m ago)."),
+        "{sentence}"
+    );
+    let now = seen(&board, &host_name, Some(&spooler), Wall(75_000));
+    assert_eq!(value(&now.pairs, "Exit code"), None, "{:?}", now.pairs);
+    assert_eq!(now.first, None);
+    assert_eq!(again(&board, None), None, "its incident is open");
+    // It ran before the incident and in it: nothing of it is again.
+    view.since = Wall(9_000);
+    board.apply(View::Service(view.clone()));
+    assert_eq!(again(&board, Some(16_000)), None);
+    view.since = Wall(15_000);
+    board.apply(View::Service(view));
+    let mut down = host("srv01");
+    down.fault = Some(Fault::Timeout);
+    board.apply(View::Host(down));
+    assert_eq!(again(&board, Some(16_000)), None, "nobody can see it");
+}
+
+#[test]
+fn a_page_about_what_is_not_watched_begins_with_that() {
+    let board = Board::new();
+    board.apply(View::Host(host("srv01")));
+    let asked = "<b>Spuler".into();
+    let now = seen(&board, &"srv01".into(), Some(&asked), Wall(0));
+    let html = html(
+        "# Title\n\nText\n",
+        &Around {
+            first: now.first.as_deref(),
+            seen: &now.pairs,
+            ..Around::default()
+        },
+    );
+    let begin = html.split_once("<main>\n").unwrap().1;
+    assert!(
+        begin.starts_with(
+            "<p class=\"first\">svcwatch does not watch &lt;b&gt;Spuler on srv01.</p>\n<h1>"
+        ),
+        "{begin}"
+    );
 }
 
 #[test]

@@ -325,8 +325,7 @@ impl HostFilter {
     }
 
     fn takes(&self, host: &HostView) -> bool {
-        let up = host.fault.is_none() && host.checked_at.is_some();
-        self.state.is_none_or(|wanted| wanted == up)
+        self.state.is_none_or(|wanted| wanted == host.is_up())
             && self.fault.takes(host.fault)
             && self.name.takes(Some(host.name.as_str()))
             && self.address.takes(Some(&host.address))

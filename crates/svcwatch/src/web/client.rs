@@ -1,7 +1,7 @@
 //! The other side of the API, for the command line: `incidents`, `history`, `ack`, `silence` and `explain`.
 
 use super::{
-    items::{AckBody, Explanation, HistoryItem, IncidentItem, List},
+    items::{AckBody, Explanation, HistoryItem, HostItem, IncidentItem, List, ServiceItem},
     problem::ProblemBody,
     silences::{EndBody, SilenceBody, SilenceItem},
 };
@@ -134,6 +134,19 @@ impl Client {
         filters: &[(&str, &str)],
     ) -> Result<List<HistoryItem>, ClientError> {
         self.get("api/v1/history", filters).await
+    }
+
+    /// Hosts by their names; `filters` are those of `/api/v1/hosts`.
+    pub async fn hosts(&self, filters: &[(&str, &str)]) -> Result<List<HostItem>, ClientError> {
+        self.get("api/v1/hosts", filters).await
+    }
+
+    /// Services by their hosts and names; `filters` are those of `/api/v1/services`.
+    pub async fn services(
+        &self,
+        filters: &[(&str, &str)],
+    ) -> Result<List<ServiceItem>, ClientError> {
+        self.get("api/v1/services", filters).await
     }
 
     /// Why a host or service is told or not.

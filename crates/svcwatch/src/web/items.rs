@@ -154,12 +154,11 @@ pub struct AckBody {
 
 impl From<&HostView> for HostItem {
     fn from(view: &HostView) -> Self {
-        let up = view.fault.is_none() && view.checked_at.is_some();
         Self {
             name: view.name.as_str().to_owned(),
             address: view.address.clone(),
             site: view.site.as_deref().map(str::to_owned),
-            state: state_of_host(up).to_owned(),
+            state: state_of_host(view.is_up()).to_owned(),
             fault: view.fault.map(|fault| fault.as_str().to_owned()),
             since: view.since.map(rfc3339),
             checked_at: view.checked_at.map(rfc3339),
@@ -285,6 +284,9 @@ mod tests {
         let mut unseen = sample::host("new");
         (unseen.since, unseen.checked_at, unseen.visible) = (None, None, None);
         golden("host_before_the_first_look", &HostItem::from(&unseen));
+        // Its first look failed, and that is not confirmed yet.
+        unseen.checked_at = Some(Wall(2_000));
+        assert_eq!(HostItem::from(&unseen).state, "unknown");
     }
 
     #[test]

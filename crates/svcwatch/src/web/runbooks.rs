@@ -9,7 +9,7 @@ use super::{
 use crate::{
     clock,
     dest::body,
-    runbook::{Around, STYLE, SeenNow, found, html, seen, variables},
+    runbook::{Around, STYLE, SeenNow, found, html, runs_again, seen, variables},
     store::{Store, query::IncidentQuery},
 };
 use axum::{
@@ -56,10 +56,11 @@ pub(super) async fn one(
         let seen = match &host {
             Some(host) => {
                 let mut now = seen(&web.board, host, service.as_ref(), clock::wall());
-                now.pairs.extend(explained(&web, host, service.as_ref()));
+                explain(&web, host, service.as_ref(), &mut now);
                 now
             }
             None => SeenNow {
+                first: None,
                 variables: variables(None, service.as_ref().map(Name::as_str)),
                 pairs: Vec::new(),
             },
@@ -68,6 +69,7 @@ pub(super) async fn one(
         Some(html(
             &found.markdown,
             &Around {
+                first: seen.first.as_deref(),
                 seen: &seen.pairs,
                 fallback: found.fallback.as_deref(),
                 query: &query,
@@ -83,25 +85,30 @@ pub(super) async fn one(
     })
 }
 
-/// What was found out about the last incident of a host, or of a service on it. A store that does not answer keeps no
-/// page back.
-fn explained(web: &Web, host: &Name, service: Option<&Name>) -> Vec<(String, String)> {
+/// Adds what was found out about the last incident of a host, or of a service on it. A store that does not answer keeps
+/// no page back.
+fn explain(web: &Web, host: &Name, service: Option<&Name>, shown: &mut SeenNow) {
     let query = IncidentQuery {
         host: Some(host.clone()),
         service: service.cloned(),
         limit: 1,
         ..IncidentQuery::default()
     };
+    let now = clock::wall();
     match web.store.incidents(&query) {
-        Ok(page) => page
-            .items
-            .first()
-            .map(|read| found(&read.incident, clock::wall()))
-            .unwrap_or_default(),
-        Err(error) => vec![(
+        Ok(page) => {
+            let Some(read) = page.items.first() else {
+                return;
+            };
+            shown.pairs.extend(found(&read.incident, now));
+            let again = service
+                .and_then(|service| runs_again(&web.board, host, service, &read.incident, now));
+            shown.first = shown.first.take().or(again);
+        }
+        Err(error) => shown.pairs.push((
             "Last incident".to_owned(),
             format!("cannot be read: {error}"),
-        )],
+        )),
     }
 }
 

@@ -44,6 +44,30 @@ fn every_help_ends_well_and_has_an_example() {
     }
 }
 
+/// Lines that are broken in the source and broken again for the terminal leave single words on lines of their own.
+#[test]
+fn what_stands_behind_the_options_is_wrapped_once() {
+    const COLUMNS: usize = 100;
+    for command in COMMANDS.iter().chain(&["init", "import", "rules"]) {
+        let mut command = crate::cli_support::command(&[command, "--help"]);
+        let child = command.env("COLUMNS", COLUMNS.to_string()).spawn().unwrap();
+        let help = crate::cli_support::done(child).out;
+        let behind = help.split_once("\nExample").unwrap().1;
+        let lines: Vec<&str> = behind.lines().skip(1).collect();
+        for pair in lines.windows(2) {
+            let [one, next] = pair else { unreachable!() };
+            let Some(word) = next.split(' ').next().filter(|word| !word.is_empty()) else {
+                continue;
+            };
+            let fits = one.chars().count() + 1 + word.chars().count() <= COLUMNS;
+            assert!(
+                one.is_empty() || one.starts_with(' ') || !fits,
+                "{one:?} and {next:?} in {help}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_version_names_the_commit() {
     let done = svcwatch(&["--version"]);
@@ -72,6 +96,9 @@ fn wrong_usage_is_said_and_ends_with_2() {
         (&["schedule", "every 5 minutes", "--from", "noon"], "--from"),
         (&["run"], "svcwatch services HOST"),
         (&["services", "h"], "--user"),
+        (&["restart", "h", "s"], "-c FILE"),
+        (&["restart", "h", "s"], "--user"),
+        (&["restart", "h", "s", "--timeout", "300"], "300s"),
         (&["services", "h", "--user", "u"], "--password-file"),
     ] {
         let done = svcwatch(arguments);

@@ -1,7 +1,11 @@
 //! The command line's client against a real server.
 
-use crate::web_server::{Server, incident_id};
+use crate::{
+    cli_support::svcwatch,
+    web_server::{Server, host_view, incident_id},
+};
 use svcwatch::web::client::{Client, ClientError};
+use svcwatch_core::view::View;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 #[tokio::test]
@@ -116,4 +120,72 @@ async fn something_else_at_the_address_is_said_so() {
         assert!(error.contains(word), "{error}");
         serving.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn an_all_clear_is_never_about_what_nobody_knows() {
+    let server = Server::with_samples().await;
+    let url = server.url();
+    let ask = async |arguments: &[&str]| {
+        let words: Vec<String> = arguments
+            .iter()
+            .copied()
+            .chain(["--api", url.as_str()])
+            .map(str::to_owned)
+            .collect();
+        let done = tokio::task::spawn_blocking(move || {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            svcwatch(&words)
+        });
+        done.await.unwrap()
+    };
+    for (arguments, said) in [
+        (
+            &["incidents", "--host", "srv0"][..],
+            "srv0 is not watched; did you mean ",
+        ),
+        (
+            &["incidents", "--host", "nosuch", "-o", "json"],
+            "nosuch is not watched; the hosts that are: SRV01, srv02, srv03",
+        ),
+        (
+            &["incidents", "--service", "Spoolr"],
+            "Spoolr is not watched; did you mean Spooler?",
+        ),
+        (
+            &["history", "nosuch", "Spooler"],
+            "nosuch is not watched; the hosts",
+        ),
+        (
+            &["history", "srv01", "MSSQL$PRD"],
+            "MSSQL$PRD on SRV01 is not watched; did you mean MSSQL$PROD?",
+        ),
+    ] {
+        let done = ask(arguments).await;
+        assert_eq!(done.code, Some(2), "{arguments:?}: {}", done.err);
+        assert!(done.err.contains(said), "{arguments:?}: {}", done.err);
+        assert_eq!(done.out, "", "{arguments:?}");
+    }
+    // What is watched and has never changed, and what is known from before alone.
+    server.board.apply(View::HostGone("srv02".into()));
+    for (arguments, shown) in [
+        (
+            &["incidents", "--host", "srv03"][..],
+            "No incident is open.",
+        ),
+        (&["history", "srv01", "MSSQL$PROD"], "Nothing has changed"),
+        (&["history", "SRV02"], "running"),
+        (&["incidents", "--host", "srv02", "--all"], "srv02"),
+    ] {
+        let done = ask(arguments).await;
+        assert_eq!(done.code, Some(0), "{arguments:?}: {}", done.err);
+        assert!(done.out.contains(shown), "{arguments:?}: {}", done.out);
+    }
+    // Nobody knows yet which services it has.
+    let mut unread = host_view("srv04");
+    unread.visible = None;
+    server.board.apply(View::Host(unread));
+    let done = ask(&["history", "srv04", "Spooler"]).await;
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    server.stop().await;
 }

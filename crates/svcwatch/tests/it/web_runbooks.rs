@@ -22,6 +22,17 @@ async fn a_page_shows_what_is_seen_and_names_the_service_in_its_commands() {
     ] {
         assert!(page.body.contains(part), "{part} in {}", page.body);
     }
+    assert!(!page.body.contains("does not watch"), "{}", page.body);
+    for (query, said) in [
+        ("host=nosuch", "svcwatch does not watch nosuch."),
+        (
+            "host=srv02&service=Spuler",
+            "svcwatch does not watch Spuler on srv02.",
+        ),
+    ] {
+        let page = server.get(&format!("/runbooks/stopped?{query}")).await;
+        assert!(page.body.contains(said), "{said} in {}", page.body);
+    }
     let style = server.get("/runbooks/style.css").await;
     assert_eq!(
         style.header("content-type"),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
-use svcwatch_core::plan::Labels;
+use svcwatch_core::plan::{HostPlan, Labels};
 
 use super::Build;
 use super::fields::{Fields, one_or_many, patterns};
+use crate::config::problem::{Position, quoted};
 use crate::config::settings::{Auth, Credential, TicketFile};
 use crate::config::tables::CREDENTIAL;
 use crate::config::tree::{Entry, Node};
@@ -19,10 +20,25 @@ const PATTERNS: usize = 1_000;
 #[derive(Debug)]
 struct Choice {
     account: Name,
+    at: Position,
     /// Any of these is its name; empty where the name does not matter.
     hosts: Vec<Glob>,
     /// All of these are among its labels, each with any of these values.
     labels: Vec<(String, Vec<Glob>)>,
+}
+
+impl Choice {
+    fn takes(&self, host: &str, labels: &Labels) -> bool {
+        let named = || self.hosts.is_empty() || self.hosts.iter().any(|glob| glob.matches(host));
+        let labelled = || {
+            self.labels.iter().all(|(name, values)| {
+                labels.iter().any(|(known, value)| {
+                    known == name && values.iter().any(|glob| glob.matches(value))
+                })
+            })
+        };
+        named() && labelled()
+    }
 }
 
 /// The accounts that choose hosts, in the order of the file.
@@ -43,20 +59,30 @@ impl Choices {
         Self::first(&self.acting, host, labels)
     }
 
+    /// Warns of accounts that may act on none of these hosts.
+    pub(super) fn tell_idle(&self, build: &mut Build<'_>, hosts: &[HostPlan]) {
+        if hosts.is_empty() {
+            return;
+        }
+        for choice in &self.acting {
+            let takes = |host: &HostPlan| choice.takes(host.name.as_str(), &host.labels);
+            if !hosts.iter().any(takes) {
+                let name = choice.account.as_str();
+                build.warn(
+                    choice.at,
+                    &format!("credentials.{name}"),
+                    format!(
+                        "the account {} may act on no host that is watched",
+                        quoted(name)
+                    ),
+                    "look at its `hosts` and `labels`, and at the names of the hosts",
+                );
+            }
+        }
+    }
+
     fn first<'a>(choices: &'a [Choice], host: &str, labels: &Labels) -> Option<&'a Name> {
-        let named = |choice: &Choice| {
-            choice.hosts.is_empty() || choice.hosts.iter().any(|glob| glob.matches(host))
-        };
-        let labelled = |choice: &Choice| {
-            choice.labels.iter().all(|(name, values)| {
-                labels.iter().any(|(known, value)| {
-                    known == name && values.iter().any(|glob| glob.matches(value))
-                })
-            })
-        };
-        let mut fitting = choices
-            .iter()
-            .filter(|choice| named(choice) && labelled(choice));
+        let mut fitting = choices.iter().filter(|choice| choice.takes(host, labels));
         fitting.next().map(|choice| &choice.account)
     }
 }
@@ -111,6 +137,7 @@ fn choice(account: &Name, entry: &Entry, acting: bool) -> Option<Choice> {
     let labels = fields.get("labels").and_then(Node::entries);
     let choice = Choice {
         account: account.clone(),
+        at: entry.key_at,
         hosts: fields.patterns("hosts"),
         labels: labels
             .unwrap_or_default()

@@ -86,6 +86,7 @@ pub(super) fn read(
     }
     run.groups.tell_unused(build);
     run.accountless.tell(build);
+    run.choices.tell_idle(build, &plans);
     if let Some((at, path, what)) = build.remedies.powerless() {
         build.warn(
             at,
@@ -182,7 +183,12 @@ fn host<'tree>(
 
 /// Whether anybody may start and stop the services of a host.
 fn may_act(connection: &Connection) -> bool {
-    connection.acting.is_some() || connection.transport == Transport::Local
+    match connection.transport {
+        Transport::Local => true,
+        // By WMI services are only read.
+        Transport::Wmi => false,
+        Transport::Rpc | Transport::Loopback => connection.acting.is_some(),
+    }
 }
 
 /// Who may start and stop the services of a host: the first account that is for acting and chooses it. How it logs on is

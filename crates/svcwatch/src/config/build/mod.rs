@@ -32,6 +32,7 @@ use self::fields::{Fields, patterns};
 pub(crate) use self::noise::known_noise;
 use self::remedies::Remedies;
 use super::LoadOptions;
+use super::duration::duration_text;
 use super::exec::Program;
 use super::later::{self, Note};
 use super::near::nearest;
@@ -328,16 +329,39 @@ fn notices_of(root: &Node) -> NoticePlan {
     }
 }
 
-/// How evidence is gathered.
-fn evidence_of(root: &Node) -> Option<EvidencePlan> {
-    let evidence = Fields::new(root.get("evidence"), &EVIDENCE);
-    evidence.switch("gather").then(|| EvidencePlan {
+/// How evidence is gathered. What is written and cannot be is a warning.
+fn evidence_of(build: &mut Build<'_>) -> Option<EvidencePlan> {
+    let written = build.root.get("evidence");
+    let evidence = Fields::new(written, &EVIDENCE);
+    let gathered = evidence.switch("gather");
+    let plan = EvidencePlan {
         wait: evidence.duration("wait"),
         deadline: evidence.duration("deadline"),
         hosts_at_once: evidence.whole("hosts_at_once").unwrap_or(16),
         log: LogUse::parse(evidence.word("event_log")).unwrap_or(LogUse::Off),
         late: Late::parse(evidence.word("late")).unwrap_or(Late::Store),
-    })
+    };
+    let at = |key| written.and_then(|node| node.get(key).or(Some(node)));
+    if let Some(node) = at("event_log").filter(|_| !gathered && plan.log != LogUse::Off) {
+        build.warn(
+            node.at,
+            "evidence.event_log",
+            "no host is asked for its event log, because `gather` is off",
+            "write `gather: true`, or remove `event_log`",
+        );
+    }
+    if let Some(node) = at("wait").filter(|_| gathered && plan.wait > plan.deadline) {
+        let (wait, deadline) = (duration_text(plan.wait), duration_text(plan.deadline));
+        build.warn(
+            node.at,
+            "evidence.wait",
+            format!(
+                "the first notice may wait {wait} for what is found out, and that is given up after {deadline}"
+            ),
+            "write no longer time than that of `deadline`",
+        );
+    }
+    gathered.then_some(plan)
 }
 
 /// Builds the config; it may be used only where no problem was found.
@@ -364,6 +388,8 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
         &feeds::only_feeds(&destinations),
     );
     let (maintenance, calendar) = maintenance::read(&mut build);
+    let evidence = evidence_of(&mut build);
+    remedies::tell_unused(&mut build);
     let top = Fields::new(Some(root), &CONFIG);
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);
@@ -384,7 +410,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             notices: notices_of(root),
             maintenance,
             instant_off: !top.switch("instant"),
-            evidence: evidence_of(root),
+            evidence,
             groups,
             stuck_after: stuck_after_of(root),
         },

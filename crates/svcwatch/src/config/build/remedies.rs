@@ -1,6 +1,6 @@
 //! `remedy`: plans for starting services again, and who has which.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use svcwatch_core::id::Name;
@@ -18,6 +18,8 @@ use crate::config::tree::Node;
 #[derive(Debug, Default)]
 pub(super) struct Remedies {
     plans: BTreeMap<String, Arc<RemedyPlan>>,
+    /// Those that an entry or a group names.
+    named: BTreeSet<String>,
     /// The first host on which a plan would start services and no account may, and how many there are.
     powerless: Option<(Position, String, Name, usize)>,
 }
@@ -32,6 +34,7 @@ impl Remedies {
         });
         Self {
             plans: plans.collect(),
+            named: BTreeSet::new(),
             powerless: None,
         }
     }
@@ -129,11 +132,33 @@ pub(super) fn named(
         );
         return None;
     };
+    build.remedies.named.insert(name.to_lowercase());
     Some(Arc::new(EntryRemedy {
         plan,
         group: group.cloned(),
         may_act: false,
     }))
+}
+
+/// Warns of plans that nobody names: whoever writes one thinks that something is started again.
+pub(super) fn tell_unused(build: &mut Build<'_>) {
+    let written = build.root.get("remedy").and_then(Node::entries);
+    for entry in written.unwrap_or_default() {
+        if !build.remedies.named.contains(&entry.key.to_lowercase()) {
+            build.warn(
+                entry.key_at,
+                &format!("remedy.{}", entry.key),
+                format!(
+                    "nothing names the plan {}, so it starts nothing",
+                    quoted(&entry.key)
+                ),
+                format!(
+                    "write `remedy: {}` at a group or at an entry of `services`, or remove the plan",
+                    entry.key
+                ),
+            );
+        }
+    }
 }
 
 /// Whether an entry wants none although its group names one.

@@ -14,6 +14,7 @@ use super::*;
 
 mod clusters;
 mod examples;
+mod idle;
 mod schema;
 mod selection;
 mod windows;

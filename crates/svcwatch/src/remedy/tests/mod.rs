@@ -285,7 +285,7 @@ hosts:
         look: false,
         ..LoadOptions::default()
     };
-    let config = config::load_text(text.as_bytes(), Path::new("a.yaml"), options).unwrap();
+    let mut config = config::load_text(text.as_bytes(), Path::new("a.yaml"), options).unwrap();
     let reach = Reach::new(&config);
     let user = |host: &str| {
         let (_, account) = may_act(&reach, &Name::new(host)).unwrap();
@@ -304,4 +304,9 @@ hosts:
             "it is read as before"
         );
     }
+    // Only a configuration on Windows can say so.
+    let web = config.connections.get_mut(&Name::new("web-1")).unwrap();
+    web.transport = Transport::Wmi;
+    let by_wmi = may_act(&Reach::new(&config), &Name::new("web-1")).unwrap_err();
+    assert!(by_wmi.to_string().contains("`transport: wmi`"), "{by_wmi}");
 }

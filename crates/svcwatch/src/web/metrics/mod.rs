@@ -326,17 +326,22 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_was_never_looked_at_is_not_up() {
+    fn a_host_that_was_never_read_is_not_up() {
         let board = Board::new();
         let mut new = host("new");
         new.checked_at = None;
         board.apply(View::Host(new));
+        // The first look at this one failed, and that is not confirmed yet.
+        let mut unread = host("unread");
+        unread.visible = None;
+        board.apply(View::Host(unread));
         board.apply(View::Outbox {
             destination: "duty".into(),
             pending: 3,
         });
         let text = written(board, Format::Classic);
         has(&text, "svcwatch_host_up{host=\"new\"} 0");
+        has(&text, "svcwatch_host_up{host=\"unread\"} 0");
         has(&text, "svcwatch_outbox_pending{destination=\"duty\"} 3");
     }
 

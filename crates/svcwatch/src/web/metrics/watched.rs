@@ -138,8 +138,7 @@ impl Watched {
                         *count += i64::from(*known == fault);
                     }
                 }
-                let up = host.fault.is_none() && host.checked_at.is_some();
-                piece.push((host.name.clone(), up));
+                piece.push((host.name.clone(), host.is_up()));
                 ControlFlow::Continue(())
             });
             for (host, up) in &piece {

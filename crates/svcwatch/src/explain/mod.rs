@@ -127,17 +127,13 @@ impl Lines {
                 text::moment(host.since),
                 host.cause.as_deref().unwrap_or("no reason given"),
             ),
-            (None, Some(at)) => match host.visible {
-                Some(visible) => format!(
-                    "it can be read since {}, last at {}, and shows us {visible} services",
-                    text::moment(host.since),
-                    text::moment(at),
-                ),
-                None => format!(
-                    "it was tried at {} and was never read yet",
-                    text::moment(at)
-                ),
-            },
+            (None, Some(at)) => {
+                let (since, at) = (text::moment(host.since), text::moment(at));
+                host.visible.map_or_else(
+                    || format!("it was tried at {at} and was never read yet"),
+                    |count| format!("it can be read since {since}, last at {at}, and shows us {count} services"),
+                )
+            }
             (None, None) => "it was not read since the start".to_owned(),
         };
         self.add("state", state);

@@ -87,6 +87,7 @@ pub(super) fn read(
     run.groups.tell_unused(build);
     run.accountless.tell(build);
     run.choices.tell_idle(build, &plans);
+    remedies::tell_unused(build);
     if let Some((at, path, what)) = build.remedies.powerless() {
         build.warn(
             at,

@@ -389,7 +389,6 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     );
     let (maintenance, calendar) = maintenance::read(&mut build);
     let evidence = evidence_of(&mut build);
-    remedies::tell_unused(&mut build);
     let top = Fields::new(Some(root), &CONFIG);
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);

@@ -56,6 +56,12 @@ fn events_since(incident: &IncidentRow) -> Wall {
     Wall(incident.opened_at.0.saturating_sub(limits::EVENTS_BEFORE))
 }
 
+/// How long a host may take that is given up after so long: less, so that what it answered in part still counts.
+fn answered_within(left: Span) -> Span {
+    let half = left.0.div_euclid(2);
+    Span(left.0.saturating_sub(limits::GATHER_SPARE.0.min(half)))
+}
+
 impl Engine {
     /// The cause of an incident that opens, as far as it is known. Where its host is asked for more, that is what the
     /// opening waits for a little.
@@ -200,11 +206,7 @@ impl Engine {
                 gather: asked.gather,
                 services: services.collect(),
                 log: plan.log != LogUse::Off,
-                timeout: Span(
-                    (asked.until.since(now.tick).0)
-                        .saturating_sub(limits::GATHER_SPARE.0)
-                        .max(limits::GATHER_SPARE.0),
-                ),
+                timeout: answered_within(asked.until.since(now.tick)),
             }));
         }
     }

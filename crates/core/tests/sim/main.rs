@@ -151,6 +151,10 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         1198,
         "a reminder that waited for a summary was taken for one that is late",
     ),
+    (
+        101,
+        "a host was asked why for longer than until it was given up",
+    ),
 ];
 
 /// Only one test at a time: a planted fault is planted for the whole process.

@@ -72,7 +72,9 @@ impl Oracle {
         if is_new && !first {
             known.seen += 1;
             let told = known.uptime.zip(reading.uptime);
-            let sure = changed && told.is_some_and(|(was, is)| !goes_on(was, is.0, now));
+            // An uptime that did not go down says it only beside processes that all changed.
+            let sure =
+                changed && told.is_some_and(|(was, is)| is.0 < was.0 && !goes_on(was, is.0, now));
             let before = store.hosts.get(host).and_then(|row| row.boot.booted_at);
             known.must_know = sure.then_some((now, before));
         }
@@ -82,6 +84,10 @@ impl Oracle {
         known.booted = booted;
         if let Some(uptime) = reading.uptime {
             known.uptime = Some((uptime.0, now));
+        }
+        if died {
+            // Of what stood still at the first look after a start only the store knew the process, and not any more.
+            known.processes.clear();
         }
         known.processes.extend(processes);
         // It is given time once: until it is not taken for shutting down any more, and can be read.

@@ -209,8 +209,10 @@ impl Engine {
             return;
         };
         step.commit.extend(row.map(Record::Account));
-        if let (Some(fault), Some(_)) = (fault, refusal) {
-            self.park(now, host, fault, step);
+        match (fault, refusal) {
+            (Some(fault), Some(_)) => self.park(now, host, fault, step),
+            (_, None) if logon == Logon::Accepted && believed => self.unpark(host, step),
+            _ => {}
         }
         self.account_changed(now, host, change, step);
         self.pass_logons_on(now);
@@ -228,6 +230,17 @@ impl Engine {
                 cause,
                 refusal: None,
             });
+        }
+    }
+
+    /// A host let us in, whatever it said afterwards: it is not left alone for what it refused before.
+    fn unpark(&mut self, host: &Name, step: &mut Step) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.refused_until = None;
+            host.refusal = None;
+            if host.row.refused_until.take().is_some() {
+                step.commit.push(Record::Host(host.row.clone()));
+            }
         }
     }
 

@@ -22,7 +22,9 @@ use svcwatch_core::{
 struct Known {
     /// When its machine was booted last, as of the last believed reading.
     booted: u64,
-    /// The processes of that reading.
+    /// Whether a reading with a process in it was believed.
+    read: bool,
+    /// The processes that the monitor can know.
     processes: BTreeMap<String, u32>,
     /// The uptime that was read last by this run of the monitor, and when.
     uptime: Option<(u64, u64)>,
@@ -67,14 +69,13 @@ impl Oracle {
         let changed = processes
             .iter()
             .any(|(name, is)| known.processes.get(name).is_some_and(|was| was != is));
-        let first = known.processes.is_empty();
+        let first = !known.read;
+        known.read |= !processes.is_empty();
         let is_new = booted > known.booted;
         if is_new && !first {
             known.seen += 1;
             let told = known.uptime.zip(reading.uptime);
-            // An uptime that did not go down says it only beside processes that all changed.
-            let sure =
-                changed && told.is_some_and(|(was, is)| is.0 < was.0 && !goes_on(was, is.0, now));
+            let sure = changed && told.is_some_and(|(was, is)| !goes_on(was, is.0, now));
             let before = store.hosts.get(host).and_then(|row| row.boot.booted_at);
             known.must_know = sure.then_some((now, before));
         }
@@ -84,10 +85,6 @@ impl Oracle {
         known.booted = booted;
         if let Some(uptime) = reading.uptime {
             known.uptime = Some((uptime.0, now));
-        }
-        if died {
-            // Of what stood still at the first look after a start only the store knew the process, and not any more.
-            known.processes.clear();
         }
         known.processes.extend(processes);
         // It is given time once: until it is not taken for shutting down any more, and can be read.
@@ -104,11 +101,15 @@ impl Oracle {
         known.said_so.get_or_insert(now);
     }
 
-    /// The monitor died: what it knew of uptimes it does not know.
-    pub(crate) fn forget_boots(&mut self) {
-        for known in self.boots.hosts.values_mut() {
+    /// The monitor died: what it knew of uptimes it does not know, and of processes only those of services that it watches.
+    pub(crate) fn forget_boots(&mut self, store: &Store) {
+        for (host, known) in &mut self.boots.hosts {
             known.uptime = None;
             known.processes = known.running.clone();
+            known.processes.retain(|service, _| {
+                (store.targets.get(&(host.clone(), Name::new(service))))
+                    .is_some_and(|row| !row.removed)
+            });
             known.died = true;
             known.must_know = None;
             // Since when a host says that it shuts down is stored by the wall clock, which may have been set meanwhile:

@@ -450,7 +450,7 @@ impl Oracle {
         });
         self.logons.allow(None);
         self.logons.unproven(None);
-        self.forget_boots();
+        self.forget_boots(store);
     }
 }
 

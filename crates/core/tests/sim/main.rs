@@ -155,6 +155,14 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         101,
         "a host was asked why for longer than until it was given up",
     ),
+    (
+        398,
+        "the process of a service that nobody watches was held to be known after the monitor died",
+    ),
+    (
+        1165,
+        "a host that had refused a logon, and took a later one, was taken to refuse again after a restart",
+    ),
 ];
 
 /// Only one test at a time: a planted fault is planted for the whole process.

@@ -10,7 +10,7 @@ use crate::{
     notice::{Kind, Notice, ToldEvent},
     observe::{
         Asked, Fault, HostFault, HostReading, Logon, Observation, Outcome, ProbeId, Reading,
-        Refusal, ServiceConfig, ServiceReading, StartType, State,
+        ServiceConfig, ServiceReading, StartType, State,
     },
     plan::{
         DestinationPlan, EntryPlan, Expect, GroupPlan, HostPlan, Limit, LimitPer, Matcher,
@@ -29,6 +29,7 @@ use alloc::{
 mod boots;
 mod grouped;
 mod heard;
+mod logons;
 mod muted;
 mod reasons;
 mod remedied;
@@ -465,32 +466,5 @@ fn a_destination_that_is_down_gets_everything_in_order_later() {
             (Kind::Opened, ToldEvent::Stopped),
             (Kind::Resolved, ToldEvent::Started)
         ]
-    );
-}
-
-#[test]
-fn three_refusals_are_one_notice_about_the_account() {
-    let mut hosts: Vec<HostPlan> = ["a", "b", "c", "d"]
-        .iter()
-        .map(|name| host(name, &["Spooler"]))
-        .collect();
-    for one in &mut hosts {
-        one.account = Some("ops".into());
-    }
-    let mut planned = plan(hosts);
-    planned.accounts.push("ops".into());
-    let mut story = Story::new(planned);
-    let refused = Outcome::Fault(HostFault {
-        fault: Fault::LogonRefused,
-        cause: "wrong user name or password".to_string(),
-        refusal: Some(Refusal::WrongPassword),
-    });
-    story.pass(Span::minutes(30), &refused);
-    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::AccountPaused)]);
-    assert_eq!(story.told[0].counts, [(ToldEvent::AccountPaused, 4)]);
-    story.pass(Span::hours(2), &list(&[("Spooler", State::Running)]));
-    assert_eq!(
-        story.words().last(),
-        Some(&(Kind::Resolved, ToldEvent::AccountPaused))
     );
 }

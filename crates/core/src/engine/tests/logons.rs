@@ -1,0 +1,71 @@
+//! Logons that are refused, and what is told and kept of that.
+
+use super::{Story, fault, host, list, plan};
+use crate::{
+    notice::{Kind, ToldEvent},
+    observe::{Fault, HostFault, Outcome, Refusal, State},
+    plan::HostPlan,
+    record::{HostRow, Record},
+    time::Span,
+};
+use alloc::{string::ToString, vec::Vec};
+
+/// Hosts of one account.
+fn of_one_account(names: &[&str]) -> Story {
+    let hosts: Vec<HostPlan> = names
+        .iter()
+        .map(|name| HostPlan {
+            account: Some("ops".into()),
+            ..host(name, &["Spooler"])
+        })
+        .collect();
+    let mut planned = plan(hosts);
+    planned.accounts.push("ops".into());
+    Story::new(planned)
+}
+
+fn refused() -> Outcome {
+    Outcome::Fault(HostFault {
+        fault: Fault::LogonRefused,
+        cause: "wrong user name or password".to_string(),
+        refusal: Some(Refusal::WrongPassword),
+    })
+}
+
+/// What is stored of the only host.
+fn stored(story: &Story) -> HostRow {
+    let records = story.steps.iter().flat_map(|step| &step.commit);
+    let rows = records.filter_map(|record| match record {
+        Record::Host(row) => Some(row.clone()),
+        _ => None,
+    });
+    rows.last().expect("a row of the host")
+}
+
+#[test]
+fn three_refusals_are_one_notice_about_the_account() {
+    let mut story = of_one_account(&["a", "b", "c", "d"]);
+    story.pass(Span::minutes(30), &refused());
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::AccountPaused)]);
+    assert_eq!(story.told[0].counts, [(ToldEvent::AccountPaused, 4)]);
+    story.pass(Span::hours(2), &list(&[("Spooler", State::Running)]));
+    assert_eq!(
+        story.words().last(),
+        Some(&(Kind::Resolved, ToldEvent::AccountPaused))
+    );
+}
+
+#[test]
+fn a_host_that_takes_a_logon_again_is_not_held_for_refusing_it() {
+    let mut story = of_one_account(&["a"]);
+    story.pass(Span::minutes(5), &refused());
+    assert!(stored(&story).refused_until.is_some());
+    // It lets us in after its hour, and denies its services.
+    story.pass(Span::hours(2), &fault(Fault::AccessDenied));
+    let row = stored(&story);
+    assert_eq!(row.fault, Some(Fault::AccessDenied));
+    assert_eq!(
+        row.refused_until, None,
+        "a restart would take it for refused"
+    );
+}

@@ -53,6 +53,8 @@ pub const LOGON_SPACING: Span = Span(5);
 pub const PROVEN_FOR: Span = Span::minutes(1);
 /// How long a host that refused a logon is left alone, and how often a paused account is tried.
 pub const REFUSED_WAIT: Span = Span::hours(1);
+/// How long a host is left alone that took a logon and denied its services, as it did before.
+pub const DENIED_WAIT: Span = Span::minutes(5);
 
 /// A drop of the visible services that is told: more than one in so many …
 pub const HIDDEN_ONE_IN: usize = 10;

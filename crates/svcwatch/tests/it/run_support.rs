@@ -120,6 +120,8 @@ impl Host {
         let serving = Arc::clone(&host);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // A reply of several fragments goes out at once, as Windows sends it.
+                stream.set_nodelay(true).expect("it is a TCP connection");
                 let host = Arc::clone(&serving);
                 tokio::spawn(async move { host.serve(stream).await });
             }

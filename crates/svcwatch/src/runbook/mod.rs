@@ -213,9 +213,8 @@ fn of_notice(notice: &Notice, base: Option<&str>) -> Value {
 /// shell the word stays one. PowerShell takes U+2018 to U+201B for quotes too (`about_Quoting_Rules`), and Markdown makes
 /// a quote of a backtick.
 fn argument(name: &str) -> String {
-    let plain = |character: char| {
-        character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.')
-    };
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
     if !name.is_empty() && name.chars().all(plain) {
         return name.to_owned();
     }

@@ -250,8 +250,7 @@ impl Engine {
     /// Leaves a host alone for some minutes that let us in and denied its services once more: it keeps no session, so that
     /// each reading would be one more logon in its log.
     fn rest(&mut self, now: Now, host: &Name, fault: Option<&HostFault>) {
-        let denies =
-            |fault: Fault| matches!(fault, Fault::AccessDenied | Fault::ProtocolError);
+        let denies = |fault: Fault| matches!(fault, Fault::AccessDenied | Fault::ProtocolError);
         let Some(fault) = fault.filter(|fault| denies(fault.fault)) else {
             return;
         };

@@ -43,12 +43,13 @@ fn refused() -> Outcome {
 
 /// What is stored of the only host.
 fn stored(story: &Story) -> HostRow {
-    let records = story.steps.iter().flat_map(|step| &step.commit);
-    let rows = records.filter_map(|record| match record {
-        Record::Host(row) => Some(row.clone()),
-        _ => None,
-    });
-    rows.last().expect("a row of the host")
+    let mut stored = None;
+    for record in story.steps.iter().flat_map(|step| &step.commit) {
+        if let Record::Host(row) = record {
+            stored = Some(row.clone());
+        }
+    }
+    stored.expect("a row of the host")
 }
 
 #[test]

@@ -183,6 +183,9 @@ pub const ACTS_PER_HOST_MAX: usize = 1;
 pub const ACTS_MAX: usize = 16;
 /// How long a try may take until it is given up and nobody knows what it came to. Whoever carries it out ends it before.
 pub const ACT_MAX: Span = Span::minutes(20);
+/// How long the end of an incident waits for the answer of the try that is under way for it, at most. A service runs a
+/// moment before that: until it has proved itself, and until what depends on it runs again.
+pub const ACT_END_WAIT: Span = Span::seconds(30);
 /// The longest pause between two tries for one service, unless its plan asks for a longer one.
 pub const REMEDY_PAUSE_MAX: Span = Span::hours(1);
 /// How often the pause between two tries is doubled, at most.

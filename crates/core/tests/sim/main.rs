@@ -17,6 +17,7 @@ mod changes;
 mod clusters;
 mod happen;
 mod heard;
+mod held;
 mod instant;
 mod item;
 mod last;

@@ -2,6 +2,7 @@
 //! to stderr.
 
 mod ack;
+mod acting;
 mod api;
 mod backup;
 mod check;

@@ -27,6 +27,7 @@ use alloc::{
 };
 
 mod boots;
+mod ended;
 mod grouped;
 mod heard;
 mod logons;

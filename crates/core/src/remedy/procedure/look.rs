@@ -190,7 +190,7 @@ impl Look {
             | State::Missing
             | State::Unknown => Outcome::StartTimeout,
         };
-        let why = format!("it is {state} {how}, and nothing was done");
+        let why = format!("it is {} {how}, and nothing was done", state.still());
         Problem::new(outcome, &asked.service, why)
     }
 

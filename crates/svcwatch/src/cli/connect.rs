@@ -371,12 +371,7 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
             judge(plan, &reading, &configs, &mut found);
             found.trial.computer.clone_from(&found.computer_name);
             found.trial.services = acting::services(plan, &reading, &configs);
-            if job.event_log
-                && let Some(tried) = visible::event_log(&prober, plan, &access).await
-            {
-                found.event_log = Some(tried.is_ok());
-                found.lacks.extend(tried.err());
-            }
+            try_event_log(&prober, &job, &access, &mut found).await;
         }
         Outcome::Fault(fault) => {
             found.fault = Some(format!("{}: {}", fault.fault, fault.cause));
@@ -394,6 +389,16 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
     }
     prober.forget(&plan.name).await;
     (found, None, refusals)
+}
+
+/// Tries the event log of a host where it is wanted.
+async fn try_event_log(prober: &Prober, job: &Job, access: &Access, found: &mut HostFound) {
+    if job.event_log
+        && let Some(tried) = visible::event_log(prober, &job.plan, access).await
+    {
+        found.event_log = Some(tried.is_ok());
+        found.lacks.extend(tried.err());
+    }
 }
 
 /// The services that entries name exactly.

@@ -248,10 +248,9 @@ impl Engine {
     }
 
     /// Leaves a host alone for some minutes that let us in and denied its services once more: it keeps no session, so that
-    /// each reading would be one more logon in its log.
+    /// each reading would be one more logon in its log. One that answers otherwise may be booting, and is read each round.
     fn rest(&mut self, now: Now, host: &Name, fault: Option<&HostFault>) {
-        let denies = |fault: Fault| matches!(fault, Fault::AccessDenied | Fault::ProtocolError);
-        let Some(fault) = fault.filter(|fault| denies(fault.fault)) else {
+        let Some(fault) = fault.filter(|fault| fault.fault == Fault::AccessDenied) else {
             return;
         };
         if let Some(host) = self.hosts.get_mut(host)

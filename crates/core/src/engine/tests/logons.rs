@@ -100,10 +100,12 @@ fn a_host_that_denies_its_services_is_not_logged_on_to_each_round() {
 }
 
 #[test]
-fn a_host_that_times_out_is_tried_each_round() {
-    let mut story = of_one_account(&["a"]);
-    story.pass(Span::minutes(5), &fault(Fault::Timeout));
-    let before = story.steps.len();
-    story.pass(Span::hours(1), &fault(Fault::Timeout));
-    assert!(readings(&story, before) > 100);
+fn a_host_that_may_be_booting_is_tried_each_round() {
+    for answer in [Fault::Timeout, Fault::ProtocolError, Fault::ShuttingDown] {
+        let mut story = of_one_account(&["a"]);
+        story.pass(Span::minutes(5), &fault(answer));
+        let before = story.steps.len();
+        story.pass(Span::hours(1), &fault(answer));
+        assert!(readings(&story, before) > 100, "{answer:?}");
+    }
 }

@@ -204,11 +204,16 @@ static int measure(SC_HANDLE opened, DWORD count, const char *logged, const char
     QueryPerformanceFrequency(&second);
     while (count--) {
         line = length(log), notice = length(file);
+        *stopped_at() = 0;
         if (!stop(opened))
             return ended("stop", FALSE);
-        committed = grows(log, line);
+        /* What was logged before the service stopped is about something else. */
+        do {
+            committed = grows(log, line);
+            line = length(log);
+            stopped = *stopped_at();
+        } while (!stopped || committed < stopped);
         told = grows(file, notice);
-        stopped = *stopped_at();
         printf("%lld %lld\n", (committed - stopped) * 1000000 / second.QuadPart,
                (told - stopped) * 1000000 / second.QuadPart);
         fflush(stdout);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::arguments::Arguments;
 use crate::project::{Failure, Project, Stream, read, run as run_program, tee};
-use crate::{deny, fuzz, package, peers, sim, tidy, tools, windows};
+use crate::{deny, disk, fuzz, package, peers, sim, tidy, tools, windows};
 
 /// The help text.
 pub(crate) const HELP: &str = "\
@@ -146,11 +146,17 @@ pub(crate) fn run(project: &Project, mut arguments: Arguments) -> Result<(), Fai
         let outcome = (step.run)(&project, &mut closing);
         let took = began.elapsed();
         match &outcome {
-            Ok(_) => println!("==== {}: done in {}", step.name, duration(took)),
-            Err(message) => println!(
-                "==== {}: FAILED after {}: {message}",
+            Ok(_) => println!(
+                "==== {}: done in {}, {}",
                 step.name,
-                duration(took)
+                duration(took),
+                disk::shown(&project)
+            ),
+            Err(message) => println!(
+                "==== {}: FAILED after {}, {}: {message}",
+                step.name,
+                duration(took),
+                disk::shown(&project)
             ),
         }
         ended.push(Ended {
@@ -203,7 +209,11 @@ fn surroundings(project: &Project) -> String {
     let compiler = read(project.program("rustc").arg("--version")).unwrap_or_else(|error| error);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let nightly = tools::nightly(project).unwrap_or_else(|| "none".to_owned());
-    format!("{}, {cores} cores, nightly: {nightly}", compiler.trim())
+    format!(
+        "{}, {cores} cores, {}, nightly: {nightly}",
+        compiler.trim(),
+        disk::shown(project)
+    )
 }
 
 /// A step that is one cargo command.

@@ -6,6 +6,7 @@ mod arguments;
 mod bench;
 mod ci;
 mod deny;
+mod disk;
 mod fuzz;
 mod package;
 mod peers;

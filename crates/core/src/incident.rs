@@ -37,6 +37,8 @@ pub struct Incidents {
     /// Incidents that are over and whose end is held back: at most one of a subject, because nothing later of it is
     /// told before.
     owed_ends: BTreeMap<Subject, IncidentRow>,
+    /// Of these, those that wait for what ended them to be answered, with how long. They are as few as tries at once.
+    held_ends: BTreeMap<Subject, Tick>,
 }
 
 impl Incidents {
@@ -171,7 +173,26 @@ impl Incidents {
 
     /// Takes the incident whose end is owed.
     pub fn take_owed_end(&mut self, subject: &Subject) -> Option<IncidentRow> {
+        self.held_ends.remove(subject);
         self.owed_ends.remove(subject)
+    }
+
+    /// Notes that the end of an incident is to be told at this time at the latest.
+    pub fn hold_end(&mut self, row: IncidentRow, until: Tick) {
+        self.held_ends.insert(row.subject.clone(), until);
+        self.owe_end(row);
+    }
+
+    /// The incident of a subject whose end is owed and waits for no mute.
+    pub fn held_end(&self, subject: &Subject) -> Option<&IncidentRow> {
+        self.held_ends.get(subject)?;
+        self.owed_end(subject)
+    }
+
+    /// Subjects whose end has waited for long enough.
+    pub fn due_ends(&self, now: Tick) -> Vec<Subject> {
+        let due = self.held_ends.iter().filter(|(_, until)| **until <= now);
+        due.map(|(subject, _)| subject.clone()).collect()
     }
 
     /// Holds an incident until another time than before.
@@ -219,7 +240,11 @@ impl Incidents {
 
     /// When something is to be done next.
     pub fn deadline(&self) -> Option<Tick> {
-        self.agenda.first().map(|(at, _)| *at)
+        let first = self.agenda.first().map(|(at, _)| *at);
+        first
+            .into_iter()
+            .chain(self.held_ends.values().copied())
+            .min()
     }
 }
 

@@ -53,6 +53,8 @@ pub const LOGON_SPACING: Span = Span(5);
 pub const PROVEN_FOR: Span = Span::minutes(1);
 /// How long a host that refused a logon is left alone, and how often a paused account is tried.
 pub const REFUSED_WAIT: Span = Span::hours(1);
+/// How long a host is left alone that took a logon and denied its services, as it did before.
+pub const DENIED_WAIT: Span = Span::minutes(5);
 
 /// Guests that are known at once, at most: those that are being read, and those whose session is kept.
 pub const GUESTS_MAX: usize = 256;
@@ -190,6 +192,9 @@ pub const ACTS_PER_HOST_MAX: usize = 1;
 pub const ACTS_MAX: usize = 16;
 /// How long a try may take until it is given up and nobody knows what it came to. Whoever carries it out ends it before.
 pub const ACT_MAX: Span = Span::minutes(20);
+/// How long the end of an incident waits for the answer of the try that is under way for it, at most. A service runs a
+/// moment before that: until it has proved itself, and until what depends on it runs again.
+pub const ACT_END_WAIT: Span = Span::seconds(30);
 /// The longest pause between two tries for one service, unless its plan asks for a longer one.
 pub const REMEDY_PAUSE_MAX: Span = Span::hours(1);
 /// How often the pause between two tries is doubled, at most.

@@ -35,6 +35,34 @@ impl State {
             Self::StartPending | Self::StopPending | Self::ContinuePending | Self::PausePending
         )
     }
+
+    /// The state as people say it, behind `it is`.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::StartPending => "starting",
+            Self::StopPending => "stopping",
+            Self::Running => "running",
+            Self::ContinuePending => "continuing",
+            Self::PausePending => "pausing",
+            Self::Paused => "paused",
+            Self::Missing => "not installed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The same of a service that was asked again: it may still be on its way.
+    pub const fn still(self) -> &'static str {
+        match self {
+            Self::StartPending => "still starting",
+            Self::StopPending => "still stopping",
+            Self::ContinuePending => "still continuing",
+            Self::PausePending => "still pausing",
+            Self::Stopped | Self::Running | Self::Paused | Self::Missing | Self::Unknown => {
+                self.in_words()
+            }
+        }
+    }
 }
 
 words! {

@@ -118,6 +118,10 @@ words! {
         GuestsUncounted = "guests_uncounted",
         /// A restart forgets what was tried.
         TriesForgotten = "tries_forgotten",
+        /// The end of an incident is told while the try that ended it is not answered.
+        EndBeforeTry = "end_before_try",
+        /// An end that waited for a try is never told.
+        HeldEndForgotten = "held_end_forgotten",
     }
 }
 

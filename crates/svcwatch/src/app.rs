@@ -142,10 +142,7 @@ impl App {
         let mut performer = Performer::new(reach, destinations, Arc::clone(&logons), &data);
         performer.remember_by(Arc::clone(&store));
         performer.count_fallbacks_in(shown.facts.fallbacks());
-        let readers = (
-            Arc::clone(performer.wanted()),
-            Arc::clone(performer.guests()),
-        );
+        let readers = performer.readers();
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);
         let (orders_in, orders) = mpsc::channel(ORDERS_MAX);
         let running = Loop::new(Parts {

@@ -180,7 +180,7 @@ pub fn find(facts: &Facts) -> Finding {
     let mut finding = told(facts)
         .map(from_log)
         .or_else(|| end(facts, state))
-        .unwrap_or_else(|| Finding::new(Cause::Unknown, format!("it is {state}")));
+        .unwrap_or_else(|| Finding::new(Cause::Unknown, format!("it is {}", state.still())));
     beside(facts, &mut finding);
     finding
 }
@@ -321,7 +321,9 @@ fn exit_words(facts: &Facts, code: u32) -> String {
             service_exit_meaning(own).map_or_else(String::new, |words| format!(" ({words})"));
         return format!("{own} of the service's own{meaning}");
     }
-    let meaning = exit_meaning(code).map_or_else(String::new, |words| format!(" ({words})"));
+    // That there was none is what the cause says.
+    let meaning = exit_meaning(code).filter(|_| code != 0);
+    let meaning = meaning.map_or_else(String::new, |words| format!(" ({words})"));
     format!("{code}{meaning}")
 }
 

@@ -21,7 +21,7 @@ fn cause(facts: &Facts) -> Cause {
 fn a_stop_without_an_error_is_clean() {
     let finding = find(&stopped(0));
     assert_eq!(finding.cause, Cause::StoppedCleanly);
-    assert_eq!(finding.because, ["exit code 0 (no error)"]);
+    assert_eq!(finding.because, ["exit code 0"]);
 }
 
 #[test]

@@ -51,9 +51,12 @@ const fn is_asked_about(target: &Target) -> bool {
         )
 }
 
-/// Since when events of the log are about this end: a little before it was seen, for it was seen only at a round.
-fn events_since(incident: &IncidentRow) -> Wall {
-    Wall(incident.opened_at.0.saturating_sub(limits::EVENTS_BEFORE))
+/// Since when events of the log are about this end: a little before it was seen, for it was seen only at a round. The
+/// incident may have opened long after that.
+fn events_since(incident: &IncidentRow, row: &TargetRow) -> Wall {
+    let opened = incident.opened_at;
+    let seen = row.wrong_since.unwrap_or(opened).min(opened);
+    Wall(seen.0.saturating_sub(limits::EVENTS_BEFORE))
 }
 
 /// How long a host may take that is given up after so long: less, so that what it answered in part still counts.
@@ -198,7 +201,7 @@ impl Engine {
                 Some(GatherService {
                     service: service.clone(),
                     display_name: target.row.display_name.as_deref().map(ToString::to_string),
-                    since: events_since(incident),
+                    since: events_since(incident, &target.row),
                 })
             });
             step.effects.push(Effect::Gather(GatherRequest {

@@ -190,6 +190,9 @@ impl Engine {
         for subject in self.due_together(now, step) {
             self.incident_due(now, &subject, step);
         }
+        for subject in self.incidents.due_ends(now.tick) {
+            self.end_waited(now, &subject, step);
+        }
         if self.first_look.is_over(now.tick) {
             self.tell_first_look(now, step);
         }

@@ -79,7 +79,8 @@ impl Engine {
             self.judge_again(now, subjects, step);
             let owed: Vec<Subject> = self.incidents.owed_ends().cloned().collect();
             for subject in owed {
-                if self.mute_for(&subject).is_none() {
+                let waits = self.incidents.held_end(&subject).is_some();
+                if !waits && self.mute_for(&subject).is_none() {
                     self.tell_owed_end(now, &subject, step);
                 }
             }
@@ -197,24 +198,27 @@ impl Engine {
         true
     }
 
-    /// Tells the end of an incident that a mute held back.
+    /// Tells the end of an incident that was held back, with what was tried for it.
     pub(super) fn tell_owed_end(&mut self, now: Now, subject: &Subject, step: &mut Step) {
         let Some(mut row) = self.incidents.take_owed_end(subject) else {
             return;
         };
         let event = row.untold.take();
         row.muted = None;
+        row.held_until = None;
         let told = Told {
             incident: row.id.clone(),
             opened_at: row.opened_at,
         };
         let (at, severity) = (row.resolved_at, row.severity);
+        let tries = self.tries_for(subject, &row.id);
         step.commit.push(Record::Incident(row));
         let seq = self.bump(subject, step);
         let mut notice = self.end_of(now, subject, &told, seq);
         notice.event = event.unwrap_or(notice.event);
         notice.at = at.unwrap_or(now.wall);
         notice.severity = severity;
+        notice.remedy = tries;
         self.tell_end_to_all(now, &Arc::new(notice), step);
     }
 

@@ -241,7 +241,9 @@ impl Engine {
         }));
         if !told {
             self.not_told(now, subject, row.event, muted.unwrap_or(Why::Settled), step);
-        } else if !self.withholds_end(now, subject, &mut row, event, step) {
+        } else if !self.withholds_end(now, subject, &mut row, event, step)
+            && !self.end_waits(now, subject, &mut row, event)
+        {
             self.tell_end(now, subject, event, step);
         }
         self.first_look.drop_one(subject);

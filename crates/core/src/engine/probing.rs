@@ -213,7 +213,10 @@ impl Engine {
         step.commit.extend(row.map(Record::Account));
         match (fault, refusal) {
             (Some(fault), Some(_)) => self.park(now, host, fault, step),
-            (_, None) if logon == Logon::Accepted && believed => self.unpark(host, step),
+            (_, None) if logon == Logon::Accepted && believed => {
+                self.unpark(host, step);
+                self.rest(now, host, fault);
+            }
             _ => {}
         }
         if let Some(account) = self
@@ -249,6 +252,21 @@ impl Engine {
             if host.row.refused_until.take().is_some() {
                 step.commit.push(Record::Host(host.row.clone()));
             }
+        }
+    }
+
+    /// Leaves a host alone for some minutes that let us in and denied its services once more: it keeps no session, so that
+    /// each reading would be one more logon in its log. One that answers otherwise may be booting, and is read each round.
+    fn rest(&mut self, now: Now, host: &Name, fault: Option<&HostFault>) {
+        let Some(fault) = fault.filter(|fault| fault.fault == Fault::AccessDenied) else {
+            return;
+        };
+        if let Some(host) = self.hosts.get_mut(host)
+            && !host.session_kept
+            && host.row.fault == Some(fault.fault)
+        {
+            host.refused_until = Some(now.tick + limits::DENIED_WAIT);
+            host.refusal = Some(fault.clone());
         }
     }
 

@@ -8,11 +8,12 @@ use super::Engine;
 use crate::{
     effect::{ActRequest, Effect, Fact, Step},
     host::Host,
-    id::{Name, Subject},
+    id::{IncidentId, Name, Subject},
+    limits,
     notice::{Kind, ToldEvent},
     planted::{self, Planted},
     policy::recovery,
-    record::{HistoryRow, Record},
+    record::{HistoryRow, IncidentRow, Record},
     remedy::{
         ActId, EntryRemedy, Outcome, RemedyRow, RemedyTold, Scope,
         decide::{self, BEGUN_WITHIN, Case, Cover, Incident, Known, Ruling, Service},
@@ -288,7 +289,7 @@ impl Engine {
         text: &str,
         step: &mut Step,
     ) {
-        let kept = crate::limits::CAUSE_CHARACTERS_MAX;
+        let kept = limits::CAUSE_CHARACTERS_MAX;
         let text = text.chars().take(kept).collect();
         let Some(row) = self.remedies.end(now, act, outcome, text) else {
             return;
@@ -305,6 +306,10 @@ impl Engine {
             text: row.text.clone(),
         }));
         self.stirred(now, &row.host, step);
+        let waits = self.incidents.held_end(&subject);
+        if waits.is_some_and(|waiting| waiting.id == row.incident) {
+            self.end_waited(now, &subject, step);
+        }
         // That it runs is told by the end of its incident; what was not begun is tried again soon.
         if !matches!(outcome, Outcome::Started | Outcome::TooLate) {
             self.tell_try(now, &row, step);
@@ -320,6 +325,69 @@ impl Engine {
             self.note_muted(&subject, None, None, step);
             self.tell(now, &subject, Kind::Updated, step);
         }
+    }
+
+    /// Holds the end of an incident that was told while a try for it is under way: whether that helped is told with it.
+    /// It is the incident's last row.
+    pub(super) fn end_waits(
+        &mut self,
+        now: Now,
+        subject: &Subject,
+        row: &mut IncidentRow,
+        event: ToldEvent,
+    ) -> bool {
+        let (Some(host), Some(service)) = (subject.host(), subject.service()) else {
+            return false;
+        };
+        let key = (host.clone(), service.clone());
+        let brought = event == ToldEvent::Started && self.remedies.is_under_way(&key, &row.id);
+        if !brought || planted::is(Planted::EndBeforeTry) {
+            return false;
+        }
+        let until = now.tick + limits::ACT_END_WAIT;
+        row.untold = Some(event);
+        row.held_until = Some(now.wall_of(until));
+        self.incidents.hold_end(row.clone(), until);
+        true
+    }
+
+    /// An end that the store knows as owed. One that waited for a try waits on for as long as was left.
+    pub(super) fn restore_end(&mut self, now: Now, row: IncidentRow) {
+        match (row.muted, row.held_until) {
+            (None, Some(until)) => {
+                let until = now.tick_of(until, limits::ACT_END_WAIT);
+                self.incidents.hold_end(row, until);
+            }
+            (Some(_), _) | (None, None) => self.incidents.owe_end(row),
+        }
+    }
+
+    /// What the end of an incident waited for is over: it is told, or held back where a mute covers it by now.
+    pub(super) fn end_waited(&mut self, now: Now, subject: &Subject, step: &mut Step) {
+        let Some(why) = self.mute_for(subject).map(|mute| mute.by.why()) else {
+            if planted::is(Planted::HeldEndForgotten) {
+                self.incidents.take_owed_end(subject);
+            }
+            self.tell_owed_end(now, subject, step);
+            return;
+        };
+        let Some(mut row) = self.incidents.take_owed_end(subject) else {
+            return;
+        };
+        row.muted = Some(why);
+        row.held_until = None;
+        self.not_told(now, subject, row.untold.unwrap_or(row.event), why, step);
+        step.commit.push(Record::Incident(row.clone()));
+        self.incidents.owe_end(row);
+    }
+
+    /// What was tried for an incident, for a notice.
+    pub(super) fn tries_for(&self, subject: &Subject, incident: &IncidentId) -> Vec<RemedyTold> {
+        let (Some(host), Some(service)) = (subject.host(), subject.service()) else {
+            return Vec::new();
+        };
+        let key = (host.clone(), service.clone());
+        self.remedies.told(&key, incident)
     }
 
     /// Gives up tries of which nothing was heard.

@@ -194,7 +194,7 @@ impl Engine {
             let gathered = row.first_look && !row.told;
             let (told, muted) = (row.told, row.muted.is_some());
             if row.resolved_at.is_some() {
-                self.incidents.owe_end(row);
+                self.restore_end(now, row);
                 continue;
             }
             self.incidents.add(now, row, limits::SHUTTING_DOWN_MAX);

@@ -50,10 +50,7 @@ impl Engine {
             notice.cause = notice.cause.or_else(|| evidence.sentence());
             notice.evidence = Some(Arc::new(evidence));
         }
-        if let (Some(host), Some(service)) = (subject.host(), subject.service()) {
-            let key = (host.clone(), service.clone());
-            notice.remedy = self.remedies.told(&key, &incident.id);
-        }
+        notice.remedy = self.tries_for(subject, &incident.id);
         notice.incident = Some(IncidentRef {
             id: incident.id.clone(),
             opened_at: incident.opened_at,

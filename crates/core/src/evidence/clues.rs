@@ -131,10 +131,10 @@ fn clue(kind: ClueKind, at: Option<Wall>, text: &str) -> Clue {
 /// What is known without asking.
 fn known(row: &TargetRow, host: Circumstances) -> Vec<Clue> {
     let mut clues = Vec::new();
-    let before = row
-        .previous_state
-        .map_or_else(String::new, |before| format!(", before that {before}"));
-    let state = format!("it is {}{before}", row.state);
+    let before = row.previous_state.map_or_else(String::new, |before| {
+        format!(", before that {}", before.in_words())
+    });
+    let state = format!("it is {}{before}", row.state.still());
     clues.push(clue(ClueKind::State, Some(row.since), &state));
     if let Some(text) = exit(row) {
         clues.push(clue(ClueKind::ExitCode, None, &text));
@@ -251,7 +251,7 @@ fn around(answer: &Gathered) -> Vec<Clue> {
     let on = answer.dependencies.iter().take(limits::CLUES_OF_A_KIND);
     let on = on.map(|(name, state)| {
         let text = match state {
-            Some(state) => format!("it depends on {name}, which is {state}"),
+            Some(state) => format!("it depends on {name}, which is {}", state.in_words()),
             None => format!("it depends on {name}, which its host does not show"),
         };
         clue(ClueKind::Dependency, None, &text)
@@ -261,7 +261,7 @@ fn around(answer: &Gathered) -> Vec<Clue> {
         clue(
             ClueKind::Dependent,
             None,
-            &format!("{name} depends on it and is {state}"),
+            &format!("{name} depends on it and is {}", state.in_words()),
         )
     });
     on.chain(of).collect()

@@ -146,6 +146,12 @@ impl Tries {
         }
     }
 
+    /// Whether a try for this incident of a service is under way.
+    pub fn is_under_way(&self, key: &Key, incident: &IncidentId) -> bool {
+        let mut tries = self.of(key);
+        tries.any(|one| one.ended.is_none() && one.row.incident == *incident)
+    }
+
     /// Tries that are under way, each with its row.
     pub fn under_way(&self) -> impl Iterator<Item = &RemedyRow> {
         self.under_way

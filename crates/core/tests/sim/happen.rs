@@ -63,6 +63,7 @@ impl World {
             }),
             Item::Sent(sending) => self.sent(&sending),
             Item::Act(request) => self.act_ends(&request),
+            Item::Acted(act, outcome) => self.answer_act(&act, outcome),
             Item::Committed(batch, written, counts) => self.committed(batch, written, counts),
             Item::Up => self.come_up(),
             Item::Quiet => self.quiet(),

@@ -9,6 +9,7 @@ use svcwatch_core::{
     id::{DeliveryKey, Name},
     observe::{Observation, ProbeId},
     pipeline::BatchId,
+    remedy::{ActId, Outcome},
 };
 
 /// How a message fares.
@@ -55,6 +56,8 @@ pub(crate) enum Item {
     Sent(Sending),
     /// A try to start a service ends.
     Act(ActRequest),
+    /// The answer of such a try.
+    Acted(ActId, Outcome),
     /// A commit ended; whether it was written, and whether it counts as written.
     Committed(BatchId, bool, bool),
     /// The monitor comes up.
@@ -85,6 +88,7 @@ impl Item {
             | Self::Rendered(..)
             | Self::Sent(_)
             | Self::Act(_)
+            | Self::Acted(..)
             | Self::Committed(..) => true,
             Self::Happening(_)
             | Self::Asks

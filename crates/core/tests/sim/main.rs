@@ -18,6 +18,7 @@ mod clusters;
 mod guests;
 mod happen;
 mod heard;
+mod held;
 mod instant;
 mod item;
 mod last;

@@ -77,6 +77,8 @@ pub(crate) struct Oracle {
     pub(crate) boots: Boots,
     /// Tries to start services.
     pub(crate) acts: crate::remedies::Acts,
+    /// Ends that wait for tries.
+    pub(crate) held: crate::held::Held,
     /// What the batch that is being written says of changes.
     pub(crate) changes: Written,
     /// When the monitor died.
@@ -148,6 +150,7 @@ impl Oracle {
             }
             Record::Delivery(row) => {
                 if !store.deliveries.contains_key(&row.key) {
+                    self.judge_early_end(store, window, row);
                     self.judge_muted(store, window, row);
                 }
                 self.judge_delivery(store, row);
@@ -218,6 +221,7 @@ impl Oracle {
 
     fn judge_incident(&mut self, store: &Store, window: Window, row: &IncidentRow) {
         self.judge_hold(row);
+        self.judge_wait(window, row);
         let before = store.incidents.get(&row.id);
         let grounds = match before {
             None => self.grounds_of(window, row, true),

@@ -95,6 +95,13 @@ impl Oracle {
             .map_or(Span::ZERO, |known| known.settle);
         let wait = plan.evidence.map_or(Span::ZERO, |plan| plan.wait);
         let held = until.since(row.opened_at);
+        if let Some(ended) = row.resolved_at {
+            if until.since(ended) > limits::ACT_END_WAIT {
+                let sentence = format!("the end of {} is held for too long", row.id);
+                self.broken("policy", sentence);
+            }
+            return;
+        }
         if row.event == ToldEvent::Stopped && held > settle.max(wait) + limits::NIGHT_EVERY {
             let sentence = format!("{} is held for {} ms", row.id, held.0);
             self.broken("policy", sentence);

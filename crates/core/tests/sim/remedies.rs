@@ -210,7 +210,11 @@ impl World {
         };
         let reached = self.acts_on(request, outcome, &mut rng);
         let outcome = if reached { outcome } else { Outcome::Unknown };
-        self.answer_act(&request.act, outcome);
+        let wait = match outcome {
+            Outcome::Started => crate::held::proof(&request.act),
+            _ => 0,
+        };
+        self.later(self.now + wait, Item::Acted(request.act.clone(), outcome));
     }
 
     /// Does what a try does; whether it got there.
@@ -248,7 +252,8 @@ impl World {
         true
     }
 
-    fn answer_act(&mut self, act: &ActId, outcome: Outcome) {
+    /// The monitor is told what a try came to.
+    pub(crate) fn answer_act(&mut self, act: &ActId, outcome: Outcome) {
         self.tell(Event::Acted {
             act: act.clone(),
             outcome,

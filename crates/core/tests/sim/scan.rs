@@ -44,6 +44,7 @@ impl World {
         self.scan_groups(steady);
         self.scan_deliveries(steady);
         self.scan_news();
+        self.scan_ends(steady);
     }
 
     /// Since when the monitor runs with this configuration and with a store that is well.

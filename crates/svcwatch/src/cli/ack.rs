@@ -13,7 +13,7 @@ pub(super) struct Arguments {
     /// The incident, as `svcwatch incidents` lists it
     id: String,
     /// Who takes note
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
+    #[arg(long, value_name = "NAME", env = super::WHO, hide_env_values = true)]
     by: Option<String>,
     /// What others should know
     #[arg(long, value_name = "TEXT", default_value = "")]

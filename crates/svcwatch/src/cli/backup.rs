@@ -15,7 +15,8 @@ Examples:
   svcwatch backup /backup/svcwatch.db
   svcwatch backup --data /var/lib/svcwatch /backup/svcwatch.db
 
-To put a copy back: stop svcwatch, copy the file into the data folder as svcwatch.db, and start it.")]
+To put a copy back: stop svcwatch, remove svcwatch.db-wal and svcwatch.db-shm from the data folder, copy the file there \
+as svcwatch.db, and start it.")]
 pub(super) struct Arguments {
     /// The folder of the store
     #[arg(long, value_name = "DIR")]

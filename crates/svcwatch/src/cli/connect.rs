@@ -1,9 +1,10 @@
 //! `svcwatch check --connect`: logs on to each host and destination and says what is visible and what lacks.
 //!
 //! It must not lock an account out either: of each account one host goes first, and after three that refuse its
-//! password with no success between, the others are not tried.
+//! password with no success between, the others are not tried. The accounts that act come afterwards ([`acting`]).
 
 use super::{
+    acting,
     failure::Failure,
     output::{Colour, Progress, Table, maybe, plain},
     visible,
@@ -12,7 +13,8 @@ use crate::{
     config::{Auth, Config, Connection, Credential},
     dest::sender::Destination,
     explain::ADMINISTRATOR,
-    probe::{Access, Prober},
+    probe::{Access, Prober, turns::Tried},
+    remedy::{Granted, Trial},
     wiring::{self, Logons, Reach},
 };
 use serde::Serialize;
@@ -28,7 +30,7 @@ use svcwatch_core::{
 use tokio::task::JoinSet;
 
 /// Hosts that are read at once, at most.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
 /// What every host and destination answered.
 #[derive(Debug, Serialize)]
@@ -39,7 +41,7 @@ pub(super) struct Connected {
 
 /// What a host let us see.
 #[derive(Debug, Clone, Serialize)]
-struct HostFound {
+pub(super) struct HostFound {
     host: String,
     address: String,
     /// The name by which the computer calls itself.
@@ -56,12 +58,23 @@ struct HostFound {
     administrator: Option<bool>,
     /// Whether it may read the event log there; nothing where that was not tried.
     event_log: Option<bool>,
+    /// What is granted there to what acts; nothing where that was not tried.
+    pub(super) acting: Option<Granted>,
     /// Why it cannot be read.
-    fault: Option<String>,
+    pub(super) fault: Option<String>,
     /// What lacks, each a sentence.
-    lacks: Vec<String>,
+    pub(super) lacks: Vec<String>,
     /// What is good to know, each a sentence.
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
+    /// What is to be tried with what acts there.
+    #[serde(skip)]
+    pub(super) trial: Trial,
+    /// Whether its plan has a remedy that acts.
+    #[serde(skip)]
+    pub(super) remedied: bool,
+    /// What it refused.
+    #[serde(skip)]
+    pub(super) refused: Option<Tried>,
 }
 
 /// What a destination answered.
@@ -177,7 +190,7 @@ async fn check_destination(destination: Arc<Destination>) -> DestinationFound {
     }
 }
 
-fn broken() -> Failure {
+pub(super) fn broken() -> Failure {
     Failure::met("a check broke off, which is a fault of svcwatch itself")
 }
 
@@ -221,6 +234,7 @@ async fn hosts(config: &Config, progress: &Progress) -> Result<Vec<HostFound>, F
     for jobs in by_account.into_values() {
         account(jobs, total, &mut found, progress).await?;
     }
+    acting::try_all((reach, logons), &mut found, progress).await?;
     found.sort_by_cached_key(|host: &HostFound| host.host.to_lowercase());
     Ok(found)
 }
@@ -281,9 +295,13 @@ impl HostFound {
             watched: None,
             administrator: None,
             event_log: None,
+            acting: None,
             fault: None,
             lacks: Vec::new(),
             notes: Vec::new(),
+            trial: acting::trial(&job.plan),
+            remedied: acting::is_remedied(&job.plan),
+            refused: None,
         }
     }
 }
@@ -351,15 +369,15 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
         Outcome::Read(reading) => {
             let configs = configs(&prober, plan, &reading, &mut found).await;
             judge(plan, &reading, &configs, &mut found);
-            if job.event_log
-                && let Some(tried) = visible::event_log(&prober, plan, &access).await
-            {
-                found.event_log = Some(tried.is_ok());
-                found.lacks.extend(tried.err());
-            }
+            found.trial.computer.clone_from(&found.computer_name);
+            found.trial.services = acting::services(plan, &reading, &configs);
+            try_event_log(&prober, &job, &access, &mut found).await;
         }
         Outcome::Fault(fault) => {
             found.fault = Some(format!("{}: {}", fault.fault, fault.cause));
+            if fault.refusal.is_some() {
+                found.refused = Some(Tried::of(&access));
+            }
             if fault.fault == Fault::AccessDenied {
                 found.lacks.push(visible::MEND.to_owned());
             }
@@ -371,6 +389,16 @@ async fn read(job: Job, logons: u8) -> (HostFound, Option<Refusal>, u8) {
     }
     prober.forget(&plan.name).await;
     (found, None, refusals)
+}
+
+/// Tries the event log of a host where it is wanted.
+async fn try_event_log(prober: &Prober, job: &Job, access: &Access, found: &mut HostFound) {
+    if job.event_log
+        && let Some(tried) = visible::event_log(prober, &job.plan, access).await
+    {
+        found.event_log = Some(tried.is_ok());
+        found.lacks.extend(tried.err());
+    }
 }
 
 /// The services that entries name exactly.

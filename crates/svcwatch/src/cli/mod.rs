@@ -2,6 +2,7 @@
 //! to stderr.
 
 mod ack;
+mod acting;
 mod api;
 mod backup;
 mod check;
@@ -42,6 +43,9 @@ const LOGGED: &str = "warn,svcwatch=info";
 
 /// What a demo logs: what happens is told in words on the terminal already.
 const LOGGED_IN_DEMO: &str = "error";
+
+/// The environment variable by which the system says who somebody is.
+const WHO: &str = if cfg!(windows) { "USERNAME" } else { "USER" };
 
 /// The version with the commit.
 static VERSION_TEXT: LazyLock<String> = LazyLock::new(|| format!("{VERSION} (commit {COMMIT})"));

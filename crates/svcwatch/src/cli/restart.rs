@@ -90,7 +90,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Who wants it
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
+    #[arg(long, value_name = "NAME", env = super::WHO, hide_env_values = true)]
     by: Option<String>,
     #[command(flatten)]
     output: Output,

@@ -73,7 +73,7 @@ struct Add {
     #[arg(long, value_name = "TEXT")]
     comment: String,
     /// Who wants it
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
+    #[arg(long, value_name = "NAME", env = super::WHO, hide_env_values = true)]
     author: Option<String>,
     #[command(flatten)]
     api: Api,
@@ -96,7 +96,7 @@ struct End {
     /// The silence, as `svcwatch silence list` shows it
     id: String,
     /// Who ends it
-    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true)]
+    #[arg(long, value_name = "NAME", env = super::WHO, hide_env_values = true)]
     by: Option<String>,
     #[command(flatten)]
     api: Api,

@@ -104,7 +104,8 @@ fn from_systemd(name: &str, folder: Option<PathBuf>) -> Result<Secret, SecretErr
 }
 
 fn from_file(path: &Path) -> Result<Secret, SecretError> {
-    let bytes = guarded_bytes(path, SECRET_BYTES + 3)?;
+    // A mark of UTF-8, a line end, and one byte more by which too long a secret is known.
+    let bytes = guarded_bytes(path, SECRET_BYTES + 6)?;
     cut(bytes, &path.display().to_string())
 }
 
@@ -139,14 +140,16 @@ pub(crate) fn guarded_bytes(path: &Path, most: usize) -> Result<Vec<u8>, SecretE
     Ok(bytes)
 }
 
-/// The secret in what was read; one line end at its end is cut.
+/// The secret in what was read; one line end at its end is cut, and the mark that Windows' editors write in front of
+/// UTF-8.
 pub(super) fn cut(bytes: Vec<u8>, shown: &str) -> Result<Secret, SecretError> {
     let Ok(text) = String::from_utf8(bytes) else {
         return refuse(format!("{shown} is not UTF-8"), "save the secret as UTF-8");
     };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let text = text
         .strip_suffix('\n')
-        .map_or(&*text, |line| line.strip_suffix('\r').unwrap_or(line));
+        .map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     if text.is_empty() {
         return refuse(format!("{shown} is empty"), "write the secret into it");
     }
@@ -269,13 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn one_line_end_is_cut_and_no_more() {
+    fn one_line_end_and_the_mark_of_utf_8_are_cut_and_no_more() {
         for (text, wanted) in [
             ("pass\n", "pass"),
             ("pass\r\n", "pass"),
             ("pass\n\n", "pass\n"),
             (" p ", " p "),
             ("pass\r", "pass\r"),
+            ("\u{feff}pass\r\n", "pass"),
         ] {
             let (_folder, source) = file(text.as_bytes(), 0o600);
             assert_eq!(source.read().unwrap().reveal(), wanted);

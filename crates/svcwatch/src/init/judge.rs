@@ -71,7 +71,7 @@ fn not_running(service: &SeenService) -> String {
         (State::Stopped, Some(code)) => {
             format!("{start} stopped with exit code {code}; add it if it should run")
         }
-        (state, _) => format!("{start} {state}; add it if it should run"),
+        (state, _) => format!("{start} {}; add it if it should run", state.in_words()),
     }
 }
 

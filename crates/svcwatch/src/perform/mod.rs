@@ -100,9 +100,9 @@ impl Performer {
         &self.wanted
     }
 
-    /// The guests, and who waits for them.
-    pub const fn guests(&self) -> &Arc<Guests> {
-        &self.guests
+    /// Who waits for readings beside the rounds, of hosts and of guests.
+    pub fn readers(&self) -> (Arc<Wanted>, Arc<Guests>) {
+        (Arc::clone(&self.wanted), Arc::clone(&self.guests))
     }
 
     /// The destinations that hold now.

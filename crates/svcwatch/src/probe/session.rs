@@ -218,9 +218,9 @@ impl Session {
         match self {
             Self::Rpc(session) => Ok(session.ear_place(host)),
             #[cfg(windows)]
-            Self::Local(_) => {
-                Err("all services of the machine itself are heard, each without a registration")
-            }
+            Self::Local(_) => Err(
+                "by the Windows API all services of the machine itself are heard, each without a registration, and none of another machine",
+            ),
             #[cfg(windows)]
             Self::Wmi(_) => Err("WMI tells of no change by itself"),
         }

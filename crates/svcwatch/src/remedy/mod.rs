@@ -2,7 +2,7 @@
 //!
 //! [`may_act`] says with which account, [`Turn`] that nobody else acts on the same host meanwhile, [`Journal`] keeps what
 //! is done before it is done, and [`restart`] carries it out and gives the [`Act`].
-//! [`Actor`] does all of this for what the engine wants.
+//! [`Actor`] does all of this for what the engine wants; [`Trials`] say beforehand whether it would be let.
 
 mod act;
 mod actor;
@@ -10,6 +10,7 @@ mod drive;
 mod journal;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod turn;
 mod words;
 
@@ -17,6 +18,7 @@ pub use act::{Act, Done, Step};
 pub use actor::Actor;
 pub use drive::{Order, restart};
 pub use journal::{Journal, JournalError};
+pub use trial::{Granted, Lacking, Trial, Trials};
 pub use turn::{Turn, TurnError};
 pub use words::{answer_text, step_text};
 

@@ -36,9 +36,9 @@ pub fn step_text(step: &Step) -> Option<String> {
 pub fn answer_text(step: &Step, answer: &Answer) -> String {
     match answer {
         Answer::Status(reading) => match (reading.state, reading.pid, reading.exit_code) {
-            (State::Stopped, _, Some(code)) => format!("{}{}", reading.state, code_text(code)),
-            (state, Some(pid), _) => format!("{state} (PID {pid})"),
-            (state, None, _) => state.to_string(),
+            (State::Stopped, _, Some(code)) => format!("stopped{}", code_text(code)),
+            (state, Some(pid), _) => format!("{} (PID {pid})", state.in_words()),
+            (state, None, _) => state.in_words().to_owned(),
         },
         Answer::Setup(setup) => {
             let start = setup
@@ -74,16 +74,21 @@ fn code_text(code: u32) -> String {
     }
 }
 
+/// Why a start or stop is denied, and what to do, by whether the account is an administrator there.
+pub(super) fn why_denied(administrator: Option<bool>) -> &'static str {
+    if administrator == Some(true) {
+        ADMINISTRATOR
+    } else {
+        NOT_ADMINISTRATOR
+    }
+}
+
 /// Says what a refusal means, where it was one of the account's rights.
 pub(super) fn explain(report: &mut Report, account: Option<&str>, administrator: Option<bool>) {
     if report.outcome != Outcome::Denied {
         return;
     }
-    let hint = if administrator == Some(true) {
-        ADMINISTRATOR
-    } else {
-        NOT_ADMINISTRATOR
-    };
+    let hint = why_denied(administrator);
     let who = account
         .map(|account| format!(" for {account}"))
         .unwrap_or_default();

@@ -184,18 +184,42 @@ pub fn variables(host: Option<&str>, service: Option<&str>) -> Value {
     of_notice(&notice, None)
 }
 
-/// The variables of a page about a notice.
+/// The variables of a page about a notice: those of templates, and both names as words of commands.
 fn of_notice(notice: &Notice, base: Option<&str>) -> Value {
     let context = crate::dest::Context {
         base_url: base.map(Into::into),
         now: notice.at,
     };
-    crate::template::variables(
+    let mut all = crate::template::variables(
         &DeliveryKey::new(&"runbook".into(), "", "", "", 0),
         notice,
         &context,
         &[],
-    )
+    );
+    if let Value::Object(fields) = &mut all {
+        for (name, of) in [
+            ("hostArgument", notice.subject.host()),
+            ("serviceArgument", notice.subject.service()),
+        ] {
+            let word = of.map_or_else(String::new, |of| argument(of.as_str()));
+            fields.insert(name.to_owned(), word.into());
+        }
+    }
+    all
+}
+
+/// A name as one word of a command, in PowerShell and in a shell of Unix: in single quotes where it needs them, as
+/// `MSSQL$PROD` does, of which both would leave `MSSQL`. A quote in it is doubled: PowerShell keeps one then, and in a
+/// shell the word stays one. PowerShell takes U+2018 to U+201B for quotes too (`about_Quoting_Rules`), and Markdown makes
+/// a quote of a backtick.
+fn argument(name: &str) -> String {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    if !name.is_empty() && name.chars().all(plain) {
+        return name.to_owned();
+    }
+    let quote = |character: char| matches!(character, '\'' | '`' | '\u{2018}'..='\u{201b}');
+    format!("'{}'", name.replace(quote, "''"))
 }
 
 #[cfg(test)]

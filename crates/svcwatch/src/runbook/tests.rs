@@ -81,13 +81,33 @@ fn every_command_of_ours_in_a_page_exists() {
 fn commands_name_the_host_and_the_service() {
     let known = page("stopped", Some("srv01"), Some("MSSQL$PROD"));
     assert!(
-        known.contains(r"sc.exe \\srv01 queryex MSSQL$PROD"),
+        known.contains(r"sc.exe \\srv01 queryex 'MSSQL$PROD'"),
         "{known}"
     );
+    assert!(known.contains("**MSSQL$PROD** on **srv01**"), "{known}");
     let unknown = page("stopped", None, None);
     assert!(
         unknown.contains(r"sc.exe \\HOST queryex SERVICE"),
         "{unknown}"
+    );
+}
+
+#[test]
+fn a_name_is_one_word_of_a_command() {
+    for (name, word) in [
+        ("srv01.corp.example", "srv01.corp.example"),
+        ("", "''"),
+        ("MSSQL$PROD", "'MSSQL$PROD'"),
+        ("a b; calc.exe", "'a b; calc.exe'"),
+        ("a'b", "'a''b'"),
+        ("a\u{2019}; calc.exe", "'a''; calc.exe'"),
+    ] {
+        assert_eq!(argument(name), word);
+    }
+    let page = page("stopped", Some("srv01"), Some("a`; calc.exe; `"));
+    assert!(
+        page.contains(r"sc.exe \\srv01 start 'a''; calc.exe; '''"),
+        "{page}"
     );
 }
 

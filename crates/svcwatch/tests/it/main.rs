@@ -3,6 +3,7 @@
 mod butler_golden;
 mod butler_json;
 mod butler_support;
+mod cli_acting;
 mod cli_bad_input;
 mod cli_butler;
 mod cli_dashboard;

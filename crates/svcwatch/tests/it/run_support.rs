@@ -120,8 +120,7 @@ impl Host {
         let serving = Arc::clone(&host);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let host = Arc::clone(&serving);
-                tokio::spawn(async move { host.serve(stream).await });
+                tokio::spawn(Arc::clone(&serving).serve(stream));
             }
         });
         host
@@ -175,7 +174,8 @@ impl Host {
         passed.then_some(())
     }
 
-    async fn serve(&self, mut stream: TcpStream) -> Option<()> {
+    async fn serve(self: Arc<Self>, mut stream: TcpStream) -> Option<()> {
+        stream.set_nodelay(true).ok()?;
         Hello::receive(&mut stream).await.ok()?;
         let status = *self.refuse.lock().unwrap();
         if status != 0 {

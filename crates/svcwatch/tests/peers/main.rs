@@ -2,6 +2,7 @@
 //!
 //! These need root and the Debian packages that `cargo xtask peers` installs; without them they fail and say so.
 
+mod acting;
 mod cli;
 mod dashboards;
 #[path = "../it/dest_support.rs"]

@@ -12,8 +12,8 @@
  * `service.exe install NAME HOW [NUMBER]`, `start NAME`, `stop NAME`, `pause NAME`, `continue NAME`, `control NAME CODE`,
  * `says NAME STATE` (which sets the state without any process, as Wine alone lets others than the service itself do),
  * `delete NAME` and `keep` (which holds the manager open until its standard input ends) are for the tests, and
- * `measure NAME COUNT FILE` for benchmarks: so often it starts and stops the service, waits each time until FILE has
- * grown, and prints how many microseconds that was after it asked for the stop. */
+ * `measure NAME COUNT LOG FILE` for benchmarks: so often it stops and starts the service, waits each time until LOG and
+ * then FILE have grown, and prints how many microseconds each was after the service told that it stopped. */
 #include <windows.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +24,25 @@ static SERVICE_STATUS status;
 static const char *name, *how;
 static DWORD number;
 
+/* Where the service leaves the time at which it told that it stopped, for whoever measures from then on. */
+static LONGLONG *stopped_at(void)
+{
+    static LONGLONG *place;
+    HANDLE shared;
+    if (!place) {
+        shared = CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, sizeof *place, "Global\\svcwatch-stopped");
+        place = shared ? MapViewOfFile(shared, FILE_MAP_ALL_ACCESS, 0, 0, sizeof *place) : NULL;
+    }
+    return place;
+}
+
 static void tell(DWORD state)
 {
+    LARGE_INTEGER now;
+    if (state == SERVICE_STOPPED && stopped_at()) {
+        QueryPerformanceCounter(&now);
+        *stopped_at() = now.QuadPart;
+    }
     status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
     status.dwCurrentState = state;
     status.dwControlsAccepted =
@@ -162,29 +179,43 @@ static LONGLONG length(HANDLE file)
     return GetFileSizeEx(file, &bytes) ? bytes.QuadPart : -1;
 }
 
-static int measure(SC_HANDLE opened, DWORD count, const char *path)
+static HANDLE reader(const char *path)
 {
-    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                              OPEN_EXISTING, 0, NULL);
-    LARGE_INTEGER asked, grown, second;
-    LONGLONG before;
-    if (file == INVALID_HANDLE_VALUE)
+    return CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, 0,
+                       NULL);
+}
+
+static LONGLONG grows(HANDLE file, LONGLONG before)
+{
+    LARGE_INTEGER now;
+    while (length(file) == before)
+        Sleep(0);
+    QueryPerformanceCounter(&now);
+    return now.QuadPart;
+}
+
+static int measure(SC_HANDLE opened, DWORD count, const char *logged, const char *written)
+{
+    HANDLE log = reader(logged), file = reader(written);
+    LARGE_INTEGER second;
+    LONGLONG line, notice, stopped, committed, told;
+    if (log == INVALID_HANDLE_VALUE || file == INVALID_HANDLE_VALUE || !stopped_at())
         return ended("file", FALSE);
     QueryPerformanceFrequency(&second);
     while (count--) {
-        before = length(file);
-        QueryPerformanceCounter(&asked);
+        line = length(log), notice = length(file);
         if (!stop(opened))
             return ended("stop", FALSE);
-        while (length(file) == before)
-            Sleep(0);
-        QueryPerformanceCounter(&grown);
-        printf("%lld\n", (grown.QuadPart - asked.QuadPart) * 1000000 / second.QuadPart);
+        committed = grows(log, line);
+        told = grows(file, notice);
+        stopped = *stopped_at();
+        printf("%lld %lld\n", (committed - stopped) * 1000000 / second.QuadPart,
+               (told - stopped) * 1000000 / second.QuadPart);
         fflush(stdout);
-        before = length(file);
+        notice = length(file);
         if (!start(opened))
             return ended("start", FALSE);
-        while (length(file) == before)
+        while (length(file) == notice)
             Sleep(5);
         /* What it told is over, and the next stop is one of its own. */
         Sleep(1200);
@@ -239,8 +270,8 @@ int main(int count, char **words)
         return ended(what, ControlService(opened, SERVICE_CONTROL_CONTINUE, &seen));
     if (!strcmp(what, "control"))
         return ended(what, ControlService(opened, strtoul(words[3], NULL, 0), &seen));
-    if (!strcmp(what, "measure") && count > 4)
-        return measure(opened, strtoul(words[3], NULL, 0), words[4]);
+    if (!strcmp(what, "measure") && count > 5)
+        return measure(opened, strtoul(words[3], NULL, 0), words[4], words[5]);
     if (!strcmp(what, "delete"))
         return ended(what, DeleteService(opened));
     return 2;

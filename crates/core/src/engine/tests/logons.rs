@@ -2,6 +2,7 @@
 
 use super::{Story, fault, host, list, plan};
 use crate::{
+    effect::Effect,
     notice::{Kind, ToldEvent},
     observe::{Fault, HostFault, Outcome, Refusal, State},
     plan::HostPlan,
@@ -24,6 +25,14 @@ fn of_one_account(names: &[&str]) -> Story {
     Story::new(planned)
 }
 
+/// How often a host was read meanwhile.
+fn readings(story: &Story, before: usize) -> usize {
+    let effects = story.steps[before..].iter().flat_map(|step| &step.effects);
+    effects
+        .filter(|effect| matches!(effect, Effect::Probe(_)))
+        .count()
+}
+
 fn refused() -> Outcome {
     Outcome::Fault(HostFault {
         fault: Fault::LogonRefused,
@@ -34,12 +43,13 @@ fn refused() -> Outcome {
 
 /// What is stored of the only host.
 fn stored(story: &Story) -> HostRow {
-    let records = story.steps.iter().flat_map(|step| &step.commit);
-    let rows = records.filter_map(|record| match record {
-        Record::Host(row) => Some(row.clone()),
-        _ => None,
-    });
-    rows.last().expect("a row of the host")
+    let mut stored = None;
+    for record in story.steps.iter().flat_map(|step| &step.commit) {
+        if let Record::Host(row) = record {
+            stored = Some(row.clone());
+        }
+    }
+    stored.expect("a row of the host")
 }
 
 #[test]
@@ -68,4 +78,34 @@ fn a_host_that_takes_a_logon_again_is_not_held_for_refusing_it() {
         row.refused_until, None,
         "a restart would take it for refused"
     );
+}
+
+#[test]
+fn a_host_that_denies_its_services_is_not_logged_on_to_each_round() {
+    let mut story = of_one_account(&["a"]);
+    story.pass(Span::minutes(5), &fault(Fault::AccessDenied));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::AccessDenied)]);
+    let before = story.steps.len();
+    story.pass(Span::hours(1), &fault(Fault::AccessDenied));
+    assert!((10..=13).contains(&readings(&story, before)));
+    // It is found when it denies them no more, and read each round from then on.
+    story.pass(Span::minutes(6), &list(&[("Spooler", State::Running)]));
+    assert_eq!(
+        story.words().last(),
+        Some(&(Kind::Resolved, ToldEvent::HostRecovered))
+    );
+    let before = story.steps.len();
+    story.pass(Span::hours(1), &list(&[("Spooler", State::Running)]));
+    assert!(readings(&story, before) > 100);
+}
+
+#[test]
+fn a_host_that_may_be_booting_is_tried_each_round() {
+    for answer in [Fault::Timeout, Fault::ProtocolError, Fault::ShuttingDown] {
+        let mut story = of_one_account(&["a"]);
+        story.pass(Span::minutes(5), &fault(answer));
+        let before = story.steps.len();
+        story.pass(Span::hours(1), &fault(answer));
+        assert!(readings(&story, before) > 100, "{answer:?}");
+    }
 }

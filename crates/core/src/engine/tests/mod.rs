@@ -28,6 +28,7 @@ use alloc::{
 };
 
 mod boots;
+mod ended;
 mod grouped;
 mod heard;
 mod logons;

@@ -155,6 +155,21 @@ fn an_opening_waits_no_longer_than_it_may_and_then_says_what_the_reading_says() 
 }
 
 #[test]
+fn the_log_is_read_from_before_the_end_however_long_it_was_waited() {
+    let mut lab = host("lab", SPOOLER);
+    lab.services[0].for_span = Span::hours(1);
+    let mut story = Story::new(Plan {
+        evidence: Some(EVIDENCE),
+        ..plan(vec![lab])
+    });
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    let ended_after = Wall(1_700_000_000_000) + Span(story.now);
+    story.pass(Span::minutes(62), &ended(&["Spooler"], 1067));
+    let request = story.asked.remove(0);
+    assert!(request.services[0].since < ended_after, "{request:?}");
+}
+
+#[test]
 fn what_comes_late_is_told_where_asked_and_where_it_is_news() {
     let tell = EvidencePlan {
         late: Late::Tell,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A host whose services are to be started again.
-fn remedied(services: &[&str], change: impl FnOnce(&mut RemedyPlan)) -> Plan {
+pub(super) fn remedied(services: &[&str], change: impl FnOnce(&mut RemedyPlan)) -> Plan {
     let mut remedy = RemedyPlan::new(&"restart".into());
     change(&mut remedy);
     let remedy = Arc::new(remedy);
@@ -29,7 +29,7 @@ fn remedied(services: &[&str], change: impl FnOnce(&mut RemedyPlan)) -> Plan {
 }
 
 /// The state and exit code of each service.
-fn are(services: &[(&str, State, u32)]) -> Outcome {
+pub(super) fn are(services: &[(&str, State, u32)]) -> Outcome {
     let line = |(name, state, exit_code): &(&str, State, u32)| ServiceReading {
         name: (*name).to_string(),
         display_name: (*name).to_string(),
@@ -44,11 +44,11 @@ fn are(services: &[(&str, State, u32)]) -> Outcome {
     })
 }
 
-const RUNS: [(&str, State, u32); 1] = [("App", State::Running, 0)];
-const FAILED: [(&str, State, u32); 1] = [("App", State::Stopped, 1_067)];
+pub(super) const RUNS: [(&str, State, u32); 1] = [("App", State::Running, 0)];
+pub(super) const FAILED: [(&str, State, u32); 1] = [("App", State::Stopped, 1_067)];
 
 /// A story in which the service has failed.
-fn failed(change: impl FnOnce(&mut RemedyPlan)) -> Story {
+pub(super) fn failed(change: impl FnOnce(&mut RemedyPlan)) -> Story {
     let mut story = Story::new(remedied(&["App"], change));
     story.pass(Span::minutes(2), &are(&RUNS));
     story.pass(Span::minutes(1), &are(&FAILED));
@@ -79,7 +79,7 @@ fn rows(story: &Story) -> Vec<RemedyRow> {
     rows
 }
 
-fn ends(story: &mut Story, outcome: Came) {
+pub(super) fn ends(story: &mut Story, outcome: Came) {
     let act = acts(story).pop().expect("something was begun").act;
     story.apply(Event::Acted {
         act,
@@ -88,7 +88,7 @@ fn ends(story: &mut Story, outcome: Came) {
     });
 }
 
-fn ruling(story: &Story) -> Option<Ruling> {
+pub(super) fn ruling(story: &Story) -> Option<Ruling> {
     let key = (Name::new("lab"), Name::new("App"));
     story.engine.rule(at(story.now), &key)
 }
@@ -379,7 +379,7 @@ fn one_that_is_never_answered_is_given_up_and_ends_once() {
 }
 
 /// The same engine after it ended just now, with what it had written.
-fn again(story: &Story, plan: Plan) -> Story {
+pub(super) fn again(story: &Story, plan: Plan) -> Story {
     let mut restored = Restored {
         store: StoreId([1; 16]),
         remedies: rows(story),
@@ -395,9 +395,14 @@ fn again(story: &Story, plan: Plan) -> Story {
             incidents = vec![row.clone()];
         } else if let Record::History(row) = record {
             restored.last_record = row.record;
+        } else if let Record::Lane(row) = record {
+            restored.lanes.retain(|known| known.subject != row.subject);
+            restored.lanes.push(row.clone());
+        } else if let Record::Destination(row) = record {
+            restored.destinations = vec![row.clone()];
         }
     }
-    incidents.retain(|row| row.resolved_at.is_none());
+    incidents.retain(|row| row.resolved_at.is_none() || row.untold.is_some());
     restored.targets = vec![targets];
     restored.incidents = incidents;
     let (engine, step) = Engine::restore(restored, &Arc::new(plan), at(story.now));

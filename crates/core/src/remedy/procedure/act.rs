@@ -397,6 +397,7 @@ impl Doing {
             return Came::Step(Step::Wait(self.watch.pause()));
         }
         let state = self.watch.state().unwrap_or(State::Unknown);
+        let is = state.still();
         let seconds = self.watch.still_for(at).0 / 1_000;
         let sent = match self.deed.verb {
             Verb::Stop => "the stop",
@@ -404,7 +405,7 @@ impl Doing {
         };
         if matches!(self.sent, Sent::Lost(_)) {
             let why =
-                format!("no answer came to {sent}, and it is {state} since; it was not sent again");
+                format!("no answer came to {sent}, and it is {is} since; it was not sent again");
             return self.fails(Outcome::UnknownOutcome, why);
         }
         match (self.sent, self.deed.verb, late) {
@@ -419,7 +420,7 @@ impl Doing {
                 };
                 self.fails(
                     Outcome::StopTimeout,
-                    format!("it is {state} {how}, {seconds} s after {sent} or its last progress"),
+                    format!("it is {is} {how}, {seconds} s after {sent} or its last progress"),
                 )
             }
             (_, Verb::Start, late) => {
@@ -430,7 +431,7 @@ impl Doing {
                 };
                 self.fails(
                     Outcome::StartTimeout,
-                    format!("it is {state} {how}, {seconds} s after {sent} or its last progress"),
+                    format!("it is {is} {how}, {seconds} s after {sent} or its last progress"),
                 )
             }
         }

@@ -190,7 +190,7 @@ impl Look {
             | State::Missing
             | State::Unknown => Outcome::StartTimeout,
         };
-        let why = format!("it is {state} {how}, and nothing was done");
+        let why = format!("it is {} {how}, and nothing was done", state.still());
         Problem::new(outcome, &asked.service, why)
     }
 
@@ -272,6 +272,12 @@ impl Look {
 
     fn next_dependency(&mut self, asked: &Asked) -> Found {
         if let Some(next) = self.walk.next()? {
+            // It would be stopped for the service, and what is started for the service needs it.
+            if self.dependents.contains(&next) {
+                let service = &asked.service;
+                let why = format!("they depend on each other: {service}, {next}");
+                return Err(Problem::new(Outcome::DependencyCircle, &next, why));
+            }
             return self.ask(Asking::Dependency(next.clone()), Step::Query(next));
         }
         let walk = core::mem::replace(&mut self.walk, Walk::new(&asked.service, Vec::new()));

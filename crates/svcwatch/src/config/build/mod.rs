@@ -75,6 +75,25 @@ pub(super) struct Build<'run> {
     schedules: HashMap<String, Arc<Occurrences>>,
 }
 
+impl<'run> Build<'run> {
+    /// Over this text, of which only what stands for itself was read.
+    fn new(root: &'run Node, problems: &'run mut Problems, options: LoadOptions) -> Self {
+        Self {
+            root,
+            problems,
+            look: options.look,
+            need_accounts: options.accounts,
+            accounts: BTreeMap::new(),
+            acting_accounts: BTreeMap::new(),
+            texts: HashMap::new(),
+            links: chat::links(root),
+            schedules: HashMap::new(),
+            noise: noise::read(root),
+            remedies: Remedies::read(root),
+        }
+    }
+}
+
 impl Build<'_> {
     fn error(
         &mut self,
@@ -343,19 +362,7 @@ fn evidence_of(build: &mut Build<'_>) -> Option<EvidencePlan> {
 
 /// Builds the config; it may be used only where no problem was found.
 pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
-    let mut build = Build {
-        root,
-        problems,
-        look: options.look,
-        need_accounts: options.accounts,
-        accounts: BTreeMap::new(),
-        acting_accounts: BTreeMap::new(),
-        texts: HashMap::new(),
-        links: chat::links(root),
-        schedules: HashMap::new(),
-        noise: noise::read(root),
-        remedies: Remedies::read(root),
-    };
+    let mut build = Build::new(root, problems, options);
     let (credentials, choices) = credentials::read(&mut build);
     let (hosts, connections, groups) = hosts::read(&mut build, (&credentials, choices));
     let (destination_plans, destinations) = destinations::read(&mut build);

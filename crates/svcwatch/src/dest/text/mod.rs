@@ -39,8 +39,11 @@ fn timestamp(wall: Wall) -> Timestamp {
     Timestamp::from_millisecond(wall.0.clamp(0, last)).unwrap_or_default()
 }
 
-/// A length of time for people, in its two largest units.
+/// A length of time for people, in its two largest units; less than a second in milliseconds.
 pub fn duration(span: Span) -> String {
+    if (1..1_000).contains(&span.0) {
+        return format!("{} ms", span.0);
+    }
     let seconds = span.0 / 1_000;
     let units = [
         (seconds / 86_400, "d"),
@@ -65,17 +68,7 @@ pub fn duration(span: Span) -> String {
 
 /// A state in words.
 pub const fn state(state: State) -> &'static str {
-    match state {
-        State::Stopped => "stopped",
-        State::StartPending => "starting",
-        State::StopPending => "stopping",
-        State::Running => "running",
-        State::ContinuePending => "continuing",
-        State::PausePending => "pausing",
-        State::Paused => "paused",
-        State::Missing => "not installed",
-        State::Unknown => "unknown",
-    }
+    state.in_words()
 }
 
 /// A start type in words.

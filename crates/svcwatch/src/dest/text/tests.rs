@@ -25,7 +25,7 @@ fn durations_show_two_units() {
     assert_eq!(
         shown,
         [
-            "0 s", "0 s", "1 s", "1 m 1 s", "1 h", "1 h 1 m", "1 d 1 h", "10 d"
+            "0 s", "999 ms", "1 s", "1 m 1 s", "1 h", "1 h 1 m", "1 d 1 h", "10 d"
         ]
     );
 }

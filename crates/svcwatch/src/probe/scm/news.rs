@@ -174,21 +174,8 @@ impl Listener {
                     pace.happened();
                 }
             }
-            if let Some(hearing) = &mut ears {
-                let heard = hearing
-                    .listen_to(&listed, now)
-                    .and_then(|()| hearing.hear());
-                match heard {
-                    Ok(true) => pace.happened(),
-                    Ok(false) => {}
-                    Err(code) => {
-                        tracing::info!(host = %self.host, code, "services are listened to anew, because the service control manager lost track");
-                        ears = None;
-                        pace.happened();
-                    }
-                }
-            }
-            if self.look_at(&mut processes) {
+            let ended = self.look_at(&mut processes);
+            if ended || ears.as_ref().is_some_and(Ears::have_news) {
                 pace.happened();
             }
             let all = ears.as_ref().is_some_and(Ears::hear_all);
@@ -204,6 +191,12 @@ impl Listener {
                     pace.happened();
                 }
             }
+            // Registering is a call to the manager, which would hold up the news. What changed in between is in another
+            // reading, a little later.
+            if self.hear(&mut ears, &listed, now) {
+                pace.happened();
+            }
+            let all = ears.as_ref().is_some_and(Ears::hear_all);
             let deaf = (!all).then(|| READ_WHERE_DEAF.saturating_sub(now.duration_since(read)));
             let gone = ears
                 .is_none()
@@ -223,6 +216,19 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// Takes in the news and registers for what comes next; whether there was any.
+    fn hear(&self, ears: &mut Option<Ears>, listed: &Listed, now: Instant) -> bool {
+        let Some(hearing) = ears else {
+            return false;
+        };
+        let heard = hearing.listen_to(listed, now).and_then(|()| hearing.hear());
+        heard.unwrap_or_else(|code| {
+            tracing::info!(host = %self.host, code, "services are listened to anew, because the service control manager lost track");
+            *ears = None;
+            true
+        })
     }
 
     /// Opens the manager; nothing where it is away.
@@ -318,6 +324,12 @@ impl Ears {
             }
         }
         Ok(())
+    }
+
+    /// Whether anything was told that was not taken in.
+    fn have_news(&self) -> bool {
+        let mut ears = self.database.iter().chain(self.services.values());
+        ears.any(Ear::has_news)
     }
 
     /// Takes in what was told and registers anew; whether there was anything. An error means that the manager lost

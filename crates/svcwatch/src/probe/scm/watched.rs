@@ -167,6 +167,13 @@ impl Ear {
         Ok(())
     }
 
+    /// Whether news has come since it was armed that was not taken.
+    pub(super) fn has_news(&self) -> bool {
+        // SAFETY: the place is ours until this value is dropped; news writes its numbers in this thread alone.
+        let heard = unsafe { &(*self.heard).triggered };
+        heard.load(Ordering::Relaxed) != 0
+    }
+
     /// The news that has come since it was armed, once.
     pub(super) fn take(&mut self) -> Option<Told> {
         // SAFETY: the place is ours until this value is dropped; news writes its numbers in this thread alone.

@@ -27,16 +27,16 @@ const SERVICES: &[(&str, bool, &[&str])] = &[
 ];
 
 /// Three hosts that are one computer, and who acts on them.
-struct Stage {
+pub(super) struct Stage {
     data: tempfile::TempDir,
-    host: Arc<Host>,
+    pub(super) host: Arc<Host>,
     actor: Arc<Actor>,
-    config: Config,
+    pub(super) config: Config,
     logons: Arc<Logons>,
 }
 
 impl Stage {
-    async fn new(trick: Trick) -> Self {
+    pub(super) async fn new(trick: Trick) -> Self {
         let data = tempfile::tempdir().unwrap();
         let (host, access) = Host::start(SERVICES, trick).await;
         let text = "
@@ -71,14 +71,14 @@ hosts:
     }
 
     /// Another password, and one that may be tried where it is wrong.
-    fn passwords(&mut self, first: SecretSource, second: Option<&str>) {
+    pub(super) fn passwords(&mut self, first: SecretSource, second: Option<&str>) {
         let hands = self.config.credentials.get_mut(&Name::new("hands"));
         let hands = hands.unwrap();
         hands.password = Some(first);
         hands.previous = second.map(|text| SecretSource::Text(Secret::from(text)));
     }
 
-    fn greets(&self, greetings: &[Greeting]) {
+    pub(super) fn greets(&self, greetings: &[Greeting]) {
         self.host.greetings.lock().unwrap().extend(greetings);
     }
 
@@ -92,7 +92,7 @@ hosts:
         self.begin(request(host, "A")).await.unwrap()
     }
 
-    fn logons(&self) -> usize {
+    pub(super) fn logons(&self) -> usize {
         self.host.logons.load(Ordering::SeqCst)
     }
 
@@ -108,7 +108,7 @@ hosts:
     }
 }
 
-fn text(password: &str) -> SecretSource {
+pub(super) fn text(password: &str) -> SecretSource {
     SecretSource::Text(Secret::from(password))
 }
 

@@ -2,6 +2,7 @@
 
 mod actor;
 mod host;
+mod trial;
 
 use self::host::{Host, Trick};
 use super::*;

@@ -121,6 +121,17 @@ impl Samba {
         logs(self.folder.path())
     }
 
+    /// How often this stands in all that the servers have written to their logs so far.
+    pub(crate) fn logged(&self, words: &str) -> usize {
+        let files = fs::read_dir(self.folder.path().join("log")).expect("there are logs");
+        let count = |file: fs::DirEntry| {
+            let content = fs::read(file.path()).expect("a log can be read");
+            String::from_utf8_lossy(&content).matches(words).count()
+        };
+        let logs = files.flatten().filter(|entry| entry.path().is_file());
+        logs.map(count).sum()
+    }
+
     /// Whether there is a log of a client that calls itself so.
     pub(crate) fn has_log_of(&self, workstation: &str) -> bool {
         let short: String = workstation.to_lowercase().chars().take(15).collect();
@@ -178,6 +189,8 @@ lock directory = {at}/lock
 pid directory = {at}/pid
 ncalrpc dir = {at}/np
 log file = {at}/log/log.%m
+# Nothing of it is thrown away.
+max log size = 0
 printing = bsd
 printcap name = /dev/null
 load printers = no
@@ -255,7 +268,7 @@ fn set_password(configuration: &Path, user: &str, password: &str) {
     run_with_input(&mut command, &format!("{password}\n{password}\n"));
 }
 
-/// The ends of all log files of a server's folder.
+/// The ends of all log files of a server's folder, for the message of a failed test: nothing may be counted in them.
 pub(crate) fn logs(folder: &Path) -> String {
     const SHOWN: usize = 2_000;
     let mut text = String::new();

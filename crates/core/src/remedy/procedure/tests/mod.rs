@@ -194,7 +194,7 @@ fn each_way_to_fail_has_its_word() {
         (Outcome::StopTimeout, "stop B, stop A")
     );
     assert!(
-        report.because.contains("stop_pending without progress"),
+        report.because.contains("still stopping without progress"),
         "{report:?}"
     );
     assert_eq!(report.left_down, [Name::new("B")]);

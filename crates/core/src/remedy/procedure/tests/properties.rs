@@ -122,6 +122,17 @@ fn controls(manager: &Manager, verb: &str) -> Vec<Name> {
         .collect()
 }
 
+#[test]
+fn a_circle_of_which_one_service_is_down_is_left_alone() {
+    let one = |runs, on| (runs, vec![on], true, Habit::Obeys);
+    // S0 needs S1, which is down; S1 needs S2, and S2 needs S0.
+    let made = [one(true, 1), one(false, 2), one(true, 0)];
+    let mut manager = manager(&made, false);
+    let report = manager.run(asked(0, Aim::Restart, false));
+    assert_eq!(report.outcome, Outcome::DependencyCircle, "{report:?}");
+    assert!(manager.controls.is_empty(), "{:?}", manager.controls);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

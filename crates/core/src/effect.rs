@@ -3,6 +3,7 @@
 use crate::{
     cause::Cause,
     evidence::GatherRequest,
+    guest::{Visit, VisitAnswer, VisitRequest},
     hearing::{EarId, Turn},
     id::{DeliveryKey, IncidentId, Name, Subject},
     notice::{Notice, ToldEvent, Why},
@@ -43,6 +44,17 @@ pub enum Effect {
     Forget {
         /// The host.
         host: Name,
+    },
+    /// Read a guest. Answered by exactly one [`crate::event::Event::Visited`].
+    Visit(VisitRequest),
+    /// Close the session with a guest, and forget all of it.
+    Leave(Visit),
+    /// Tell those who asked for a guest what came of it.
+    AnswerVisit {
+        /// Which guest, with which account.
+        visit: Visit,
+        /// What came of it.
+        answer: VisitAnswer,
     },
     /// Ask a host over its kept session to tell of the changes of a service. Answered by
     /// [`crate::event::Event::Heard`], any number of times; the last one is [`crate::hearing::News::Lost`],
@@ -106,9 +118,12 @@ impl Effect {
             | Self::ReadConfig { .. }
             | Self::Gather(_)
             | Self::Forget { .. }
+            | Self::Visit(_)
+            | Self::Leave(_)
             | Self::Listen { .. }
             | Self::StopListening { .. } => true,
             Self::Render { .. }
+            | Self::AnswerVisit { .. }
             | Self::Send { .. }
             | Self::Act(_)
             | Self::Show(_)

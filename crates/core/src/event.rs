@@ -2,6 +2,7 @@
 
 use crate::{
     evidence::{GatherId, Gathered},
+    guest::{Visit, VisitEnded},
     hearing::{EarId, News},
     id::{DeliveryKey, IncidentId, Name},
     observe::{HostFault, Observation, ServiceConfig},
@@ -110,6 +111,10 @@ pub enum Event {
         /// The host.
         host: Name,
     },
+    /// Somebody wants a guest to be read now.
+    Visit(Visit),
+    /// A reading of a guest has ended.
+    Visited(VisitEnded),
     /// The wall clock was set: it differs from the tick by more than before.
     ClockJumped {
         /// By so many milliseconds, forward where positive.

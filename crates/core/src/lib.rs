@@ -37,6 +37,7 @@ pub mod evidence;
 pub mod first_look;
 pub mod glob;
 pub mod group;
+pub mod guest;
 pub mod health;
 pub mod hearing;
 pub mod host;

@@ -56,6 +56,15 @@ pub const REFUSED_WAIT: Span = Span::hours(1);
 /// How long a host is left alone that took a logon and denied its services, as it did before.
 pub const DENIED_WAIT: Span = Span::minutes(5);
 
+/// Guests that are known at once, at most: those that are being read, and those whose session is kept.
+pub const GUESTS_MAX: usize = 256;
+/// Guests that are being read or wait for it at once, at most.
+pub const VISITS_MAX: usize = 32;
+/// How long the session with a guest is kept that nobody asks for.
+pub const GUEST_KEPT: Span = Span::minutes(5);
+/// Guests of one account that are remembered to have refused it, at most; with so many no further one is tried.
+pub const GUESTS_REFUSED_MAX: usize = 256;
+
 /// A drop of the visible services that is told: more than one in so many …
 pub const HIDDEN_ONE_IN: usize = 10;
 /// … and at least so many.

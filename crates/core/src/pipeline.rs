@@ -133,6 +133,8 @@ impl Pipeline {
             | Event::SecretChanged { .. }
             | Event::ClockJumped { .. }
             | Event::ReadNow { .. }
+            | Event::Visit(_)
+            | Event::Visited(_)
             | Event::Stop => {}
         }
         self.waiting.insert(self.arrivals, event);

@@ -3,6 +3,7 @@
 use crate::{
     evidence::EvidencePlan,
     glob::Glob,
+    guest::GuestPlan,
     id::Name,
     noise::Noise,
     notice::{Kind, Severity, ToldEvent},
@@ -39,6 +40,8 @@ pub struct Plan {
     pub evidence: Option<EvidencePlan>,
     /// Services that are counted over several hosts; group and service together are unique.
     pub groups: Vec<Arc<GroupPlan>>,
+    /// Who may be read without being watched.
+    pub guests: GuestPlan,
 }
 
 /// A service that should run on so many of the hosts of a group. Each of these hosts has an entry that counts it

@@ -114,6 +114,8 @@ words! {
         CleanStopRestarted = "clean_stop_restarted",
         /// A service is started again in a maintenance window.
         RemedyInMaintenance = "remedy_in_maintenance",
+        /// What guests refuse does not count.
+        GuestsUncounted = "guests_uncounted",
         /// A restart forgets what was tried.
         TriesForgotten = "tries_forgotten",
         /// The end of an incident is told while the try that ended it is not answered.

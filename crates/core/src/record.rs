@@ -180,8 +180,20 @@ pub struct AccountRow {
     pub next_try: Option<Wall>,
     /// Hosts that refused its password with no success between; one that refused two passwords stands twice.
     pub refused_by: Vec<Name>,
+    /// Guests that refused it: they have no rows of their own.
+    pub left_alone: Vec<LeftAlone>,
     /// Counts incidents of the account.
     pub seq: u64,
+}
+
+/// A guest that refused a logon and is left alone for a while. It is durable as it is of a host: who starts svcwatch again
+/// and again would else have the same wrong password tried again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftAlone {
+    /// The guest.
+    pub guest: Name,
+    /// Until when.
+    pub until: Wall,
 }
 
 /// What is known of a destination.

@@ -9,6 +9,7 @@ use crate::{
     engine::Loop,
     facts::{Build, Facts},
     feed::{Feeds, Surroundings, buffer},
+    guests::Guests,
     lists::Lists,
     os,
     parts::{Order, Parts},
@@ -141,7 +142,7 @@ impl App {
         let mut performer = Performer::new(reach, destinations, Arc::clone(&logons), &data);
         performer.remember_by(Arc::clone(&store));
         performer.count_fallbacks_in(shown.facts.fallbacks());
-        let wanted = Arc::clone(performer.wanted());
+        let readers = performer.readers();
         let (asks_in, asks) = mpsc::channel(ASKS_MAX);
         let (orders_in, orders) = mpsc::channel(ORDERS_MAX);
         let running = Loop::new(Parts {
@@ -156,8 +157,8 @@ impl App {
             orders,
         });
         let runbooks = Arc::clone(&shown.runbooks);
-        let modules = Arc::new(ProbeModules::new(config.modules.clone()));
-        let probes = (wanted, Arc::clone(&modules));
+        let modules = Arc::new(ProbeModules::new(&config));
+        let probes = (readers, Arc::clone(&modules));
         let (web, end_web) = shown.serve(bound, &url, (store, asks_in), probes);
         let usual_url = format!("{}://{address}", access.scheme());
         let exposed = exposed(address) && !options.insecure_listen;
@@ -236,6 +237,9 @@ impl App {
     }
 }
 
+/// Those who read hosts and guests when they are asked to.
+type Readers = (Arc<Wanted>, Arc<Guests>);
+
 /// What is shown and said of what happens.
 struct Shown {
     board: Arc<Board>,
@@ -269,14 +273,14 @@ impl Shown {
         bound: Bound,
         url: &str,
         (store, asks): (Arc<AnyStore>, mpsc::Sender<Ask>),
-        (wanted, modules): (Arc<Wanted>, Arc<ProbeModules>),
+        (readers, modules): (Readers, Arc<ProbeModules>),
     ) -> (JoinHandle<std::io::Result<()>>, oneshot::Sender<()>) {
         let names = Names::new(bound.address(), &host_of(url)).with_scheme(bound.access().scheme());
         let ready = Arc::clone(&self.ready);
         let web = Web::new(&self.board, &self.facts, store, asks, ready);
         let web = web
             .with_runbooks(Arc::clone(&self.runbooks))
-            .with_probes(wanted, modules);
+            .with_probes(readers, modules);
         let (end, ended) = oneshot::channel::<()>();
         let ended = async move { ended.await.unwrap_or_default() };
         (tokio::spawn(web.serve(bound, names, ended)), end)

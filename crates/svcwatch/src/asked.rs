@@ -25,6 +25,7 @@ impl Loop {
                 self.push(Event::EndSilence { id, by });
             }
             Ask::ReadNow { host } => self.push(Event::ReadNow { host }),
+            Ask::Visit(visit) => self.push(Event::Visit(visit)),
             Ask::Explain {
                 host,
                 service,

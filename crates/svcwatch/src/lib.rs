@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod explain;
 pub mod facts;
 pub mod feed;
+pub mod guests;
 pub mod init;
 pub mod lists;
 pub mod os;

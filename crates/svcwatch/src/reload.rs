@@ -192,7 +192,7 @@ impl Reloader {
         };
         let (hosts, destinations) = (config.core.hosts.len(), config.core.destinations.len());
         self.runbooks.set_folder(config.runbooks.clone());
-        self.modules.replace(config.modules.clone());
+        self.modules.replace(&config);
         {
             let mut current = self.lock();
             current.config = Arc::new(config);

@@ -28,6 +28,7 @@ mod telling;
 mod together;
 mod vanished;
 mod views;
+mod visiting;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use crate::{
     evidence,
     first_look::FirstLook,
     group::Groups,
+    guest::Guests,
     host::Host,
     id::{IncidentId, Name, StoreId, Subject},
     incident::Incidents,
@@ -76,6 +78,8 @@ pub struct Engine {
     accounts: BTreeMap<Name, Account>,
     incidents: Incidents,
     groups: Groups,
+    /// Hosts that are read without being watched.
+    guests: Guests,
     outbox: Outbox,
     schedule: Schedule,
     /// Names of services, once for all hosts.
@@ -169,6 +173,8 @@ impl Engine {
             Event::PlanReplaced(plan) => self.replace_plan(now, &plan, &mut step),
             Event::SecretChanged { account } => self.secret_changed(now, &account, &mut step),
             Event::ReadNow { host } => self.schedule.no_later(&host, now.tick),
+            Event::Visit(visit) => self.visit(now, &visit, &mut step),
+            Event::Visited(ended) => self.visited(now, ended, &mut step),
             Event::Stop => self.stopping = true,
         }
         step
@@ -196,6 +202,7 @@ impl Engine {
             self.begin_gathering(now, step);
             self.look_for_remedies(now);
             self.begin_probes(now, step);
+            self.begin_visits(now, step);
         }
         let overdue = self.outbox.take_overdue();
         self.pay_debts(now, overdue, step);
@@ -209,10 +216,14 @@ impl Engine {
     /// When [`Event::Tick`] is due, if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Tick> {
         let logons = self.accounts.values().filter_map(Account::deadline).min();
-        let (probes, sends) = if self.stopping {
-            (None, None)
+        let (probes, visits, sends) = if self.stopping {
+            (None, None, None)
         } else {
-            (self.schedule.deadline(), self.outbox.deadline())
+            (
+                self.schedule.deadline(),
+                self.visits_deadline(),
+                self.outbox.deadline(),
+            )
         };
         let shows = (!self.unshown.is_empty()).then_some(Tick(0));
         [
@@ -224,6 +235,7 @@ impl Engine {
             self.remedies.deadline(),
             self.evidence.deadline(),
             probes,
+            visits,
             sends,
             logons,
         ]

@@ -14,6 +14,16 @@ use crate::{
 };
 use alloc::{format, string::ToString, vec::Vec};
 
+/// The fault of a host or guest whose account is paused.
+pub(super) fn paused(account: &Account) -> HostFault {
+    let why = account.row.paused.map_or("refused", Refusal::as_str);
+    HostFault {
+        fault: Fault::AccountPaused,
+        cause: format!("the account {} is paused ({why})", account.row.account),
+        refusal: None,
+    }
+}
+
 /// Whether a host that is due may be asked.
 enum Permit {
     /// It may, and it may be logged on to.
@@ -93,15 +103,7 @@ impl Engine {
         match gate {
             Gate::Open => Permit::LogOn,
             Gate::Busy => Permit::Later,
-            Gate::Paused => {
-                let why = account.row.paused.map_or("refused", Refusal::as_str);
-                let cause = format!("the account {} is paused ({why})", account.row.account);
-                Permit::No(HostFault {
-                    fault: Fault::AccountPaused,
-                    cause,
-                    refusal: None,
-                })
-            }
+            Gate::Paused => Permit::No(paused(account)),
         }
     }
 
@@ -151,7 +153,7 @@ impl Engine {
     }
 
     /// Lets hosts ask again that waited for another one's logon, a little apart.
-    fn pass_logons_on(&mut self, now: Now) {
+    pub(super) fn pass_logons_on(&mut self, now: Now) {
         let accounts: Vec<Name> = self
             .accounts
             .iter()
@@ -217,7 +219,13 @@ impl Engine {
             }
             _ => {}
         }
-        self.account_changed(now, host, change, step);
+        if let Some(account) = self
+            .hosts
+            .get(host)
+            .and_then(|host| host.plan.account.clone())
+        {
+            self.account_changed(now, &account, change, step);
+        }
         self.pass_logons_on(now);
     }
 
@@ -262,14 +270,14 @@ impl Engine {
         }
     }
 
-    fn account_changed(&mut self, now: Now, host: &Name, change: Change, step: &mut Step) {
-        let Some(account) = self
-            .hosts
-            .get(host)
-            .and_then(|host| host.plan.account.clone())
-        else {
-            return;
-        };
+    /// Tells that an account is paused, or not any more.
+    pub(super) fn account_changed(
+        &mut self,
+        now: Now,
+        account: &Name,
+        change: Change,
+        step: &mut Step,
+    ) {
         let subject = Subject::Account(account.clone());
         match change {
             Change::None => {}
@@ -280,7 +288,7 @@ impl Engine {
                 }));
                 let why = self
                     .accounts
-                    .get(&account)
+                    .get(account)
                     .and_then(|one| one.row.paused)
                     .map_or("", Refusal::as_str);
                 let cause = format!(
@@ -301,7 +309,7 @@ impl Engine {
                     paused: false,
                 }));
                 self.fine(now, &subject, ToldEvent::AccountPaused, step);
-                self.try_all(now, &account, step);
+                self.try_all(now, account, step);
             }
         }
     }

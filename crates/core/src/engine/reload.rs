@@ -42,6 +42,7 @@ impl Engine {
         }
         self.first_look.begin(now, begun);
         self.place_groups(now, plan, step);
+        self.dismiss_guests(step);
         self.end_orphans(now, step);
         let told: Vec<Subject> = self
             .incidents

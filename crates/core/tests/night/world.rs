@@ -10,6 +10,7 @@ use svcwatch_core::{
     effect::{Effect, ProbeRequest, Step},
     engine::Engine,
     event::{Event, Verdict},
+    guest::GuestPlan,
     id::{Name, StoreId},
     notice::Notice,
     observe::{
@@ -143,6 +144,7 @@ fn plan() -> Plan {
         evidence: None,
         maintenance: Vec::new(),
         groups: Vec::new(),
+        guests: GuestPlan::default(),
     }
 }
 
@@ -292,6 +294,9 @@ impl World {
                     self.queue.insert((self.now + 50, self.queued), event);
                 }
                 Effect::Forget { .. }
+                | Effect::Visit(_)
+                | Effect::Leave(_)
+                | Effect::AnswerVisit { .. }
                 | Effect::Gather(_)
                 | Effect::Listen { .. }
                 | Effect::StopListening { .. }

@@ -51,6 +51,8 @@ impl World {
                 let services = self.machines[machine].config(self.now, &services);
                 self.tell(Event::ConfigRead { host, services });
             }
+            Item::Asks => self.asks(),
+            Item::Visit(request, began) => self.visit_returns(&request, began),
             Item::Gathered(request) => self.gathered(&request),
             Item::Stirs(host) => self.stirred(&host),
             Item::StirIsOver(host, heard) => self.judge_stir(&host, heard),

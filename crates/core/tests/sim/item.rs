@@ -5,6 +5,7 @@ use std::sync::Arc;
 use svcwatch_core::{
     effect::{ActRequest, ProbeRequest},
     evidence::GatherRequest,
+    guest::VisitRequest,
     id::{DeliveryKey, Name},
     observe::{Observation, ProbeId},
     pipeline::BatchId,
@@ -45,6 +46,10 @@ pub(crate) enum Item {
     Stirs(Name),
     /// What was heard of a host then has had it read by now.
     StirIsOver(Name, u64),
+    /// Somebody asks for a guest.
+    Asks,
+    /// A reading of a guest comes back.
+    Visit(VisitRequest, u64),
     /// A message was rendered.
     Rendered(DeliveryKey, Arc<[u8]>),
     /// A try ended.
@@ -74,6 +79,7 @@ impl Item {
             Self::Probe(..)
             | Self::LateProbe(_)
             | Self::GiveUp(..)
+            | Self::Visit(..)
             | Self::Config(..)
             | Self::Gathered(_)
             | Self::Stirs(_)
@@ -85,6 +91,7 @@ impl Item {
             | Self::Acted(..)
             | Self::Committed(..) => true,
             Self::Happening(_)
+            | Self::Asks
             | Self::Up
             | Self::Quiet
             | Self::Unmute

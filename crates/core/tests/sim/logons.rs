@@ -141,22 +141,7 @@ impl Oracle {
         let account = planned
             .and_then(|host| host.account.clone())
             .filter(|_| logs_on);
-        if let Some(account) = &account
-            && !self.logons.proven.get(account).copied().unwrap_or(false)
-        {
-            let other = self.logons.begun.iter().find(|(host, begun)| {
-                **host != request.host
-                    && begun.account.as_ref() == Some(account)
-                    && now < begun.alone
-            });
-            if let Some((other, _)) = other {
-                let sentence = format!(
-                    "{} logs on with {account} beside the first logon of {other}",
-                    request.host
-                );
-                self.broken("logons", sentence);
-            }
-        }
+        self.logs_on(&request.host, account.as_ref());
         let begun = Begun {
             probe: request.probe,
             late: now + request.timeout.0 + limits::PROBE_GRACE.0,
@@ -165,6 +150,23 @@ impl Oracle {
         };
         self.logons.begun.insert(request.host.clone(), begun);
         self.logons.last.insert(request.host.clone(), now);
+    }
+
+    /// A host or guest may log on: beside a first logon of the account nobody else does.
+    pub(crate) fn logs_on(&mut self, host: &Name, account: Option<&Name>) {
+        let now = self.now;
+        let proven = |account: &Name| self.logons.proven.get(account).copied().unwrap_or(false);
+        let Some(account) = account.filter(|account| !proven(account)) else {
+            return;
+        };
+        let other = self.logons.begun.iter().find(|(other, begun)| {
+            *other != host && begun.account.as_ref() == Some(account) && now < begun.alone
+        });
+        if let Some((other, _)) = other {
+            let sentence =
+                format!("{host} logs on with {account} beside the first logon of {other}");
+            self.broken("logons", sentence);
+        }
     }
 
     /// A probe came back, or can be given up.

@@ -38,6 +38,9 @@ impl World {
                     self.machines[*machine].session = None;
                 }
             }
+            Effect::Visit(request) => self.begin_visit(request),
+            Effect::Leave(visit) => self.leave(&visit),
+            Effect::AnswerVisit { visit, answer } => self.answered(&visit, &answer),
             Effect::Listen { host, service, ear } => self.listen(&host, &service, ear),
             Effect::StopListening { ear, .. } => self.ears.end(ear),
             Effect::Render {

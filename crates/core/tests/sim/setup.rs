@@ -4,6 +4,7 @@ use crate::rng::Rng;
 use std::sync::Arc;
 use svcwatch_core::{
     glob::Glob,
+    guest::GuestPlan,
     id::{Name, stable_hash},
     later::{Constraint, Field, Occurrences, Rule, Test, steps},
     limits,
@@ -132,6 +133,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
         evidence: None,
         maintenance: crate::mutes::windows(&mut Rng::new(seed, 7), horizon),
         groups: Vec::new(),
+        guests: GuestPlan::default(),
     };
     crate::changes::rules(seed, &mut plan);
     furnished(
@@ -167,6 +169,7 @@ fn furnished(seed: u64, mut setup: Setup) -> Setup {
     crate::instant::with_instant(seed, &mut setup);
     boots(&mut Rng::new(seed, 9), &mut setup);
     crate::reasons::with_reasons(seed, &mut setup);
+    crate::guests::gather(seed, &mut setup);
     setup
 }
 

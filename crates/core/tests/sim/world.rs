@@ -2,6 +2,7 @@
 //! which something happens to the next.
 
 use crate::{
+    guests::Callers,
     instant::Ears,
     item::Item,
     machines::Machine,
@@ -131,6 +132,8 @@ pub(crate) struct World {
     next_scan: u64,
     /// Who tells of changes.
     pub(crate) ears: Ears,
+    /// Who asks for guests.
+    pub(crate) callers: Callers,
     /// Hosts that are asked for reasons, each with until when.
     pub(crate) asked_why: BTreeMap<Name, u64>,
     /// Chance of machines, of destinations, of the store, and of crashes.
@@ -235,6 +238,7 @@ impl World {
             queued: 0,
             next_scan: SCAN,
             ears: Ears::new(seed),
+            callers: Callers::new(seed),
             asked_why: BTreeMap::new(),
             chance: [3, 4, 5, 6].map(|purpose| Rng::new(seed, purpose)),
             events: 0,
@@ -270,6 +274,7 @@ impl World {
             Item::Canary(true),
         );
         self.later(horizon + QUIET, Item::End);
+        self.foresee_guests();
     }
 
     /// Does something at a later time.
@@ -402,6 +407,7 @@ impl World {
         }
         self.say(|| "CRASH".to_string());
         self.ears.clear();
+        self.callers.clear();
         // What was on its way to a destination may arrive, and what was being written may be written.
         let dying: Vec<(u64, u64)> = self
             .queue

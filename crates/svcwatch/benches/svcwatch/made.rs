@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use svcwatch_core::effect::ProbeRequest;
 use svcwatch_core::event::Event;
+use svcwatch_core::guest::GuestPlan;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::{
     HostReading, Logon, Observation, Outcome, Reading, ServiceConfig, ServiceReading, StartType,
@@ -84,6 +85,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         evidence: None,
         maintenance: Vec::new(),
         groups: Vec::new(),
+        guests: GuestPlan::default(),
     }
 }
 

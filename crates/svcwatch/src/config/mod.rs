@@ -12,6 +12,7 @@ mod chat;
 mod check;
 mod duration;
 mod exec;
+mod guests;
 mod later;
 mod lists;
 mod merge;
@@ -57,9 +58,9 @@ pub use self::problem::{ConfigErrors, Difference, Notes, Problem, Warning};
 pub use self::schema::schema;
 pub use self::settings::{
     Acting, Auth, Body, Config, Connection, Credential, DestinationSettings, EmailSettings,
-    Encryption, InfluxdbSettings, LogSettings, MODULE_USUAL, Method, Modules, MqttSettings,
-    MqttTls, Priority, ResolvedMail, RetentionSettings, SmtpSettings, SmtpTls, TicketFile,
-    TopicSettings, Transport, WebhookSettings, usual_modules,
+    Encryption, GuestSettings, InfluxdbSettings, LogSettings, MODULE_USUAL, Method, Module,
+    Modules, MqttSettings, MqttTls, Priority, ResolvedMail, RetentionSettings, SmtpSettings,
+    SmtpTls, TicketFile, TopicSettings, Transport, WebhookSettings, usual_modules,
 };
 pub use self::source::{SecretError, SecretSource};
 pub(crate) use self::web_config::cost as hash_cost;

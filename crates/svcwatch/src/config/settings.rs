@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::plan::Plan;
 use svcwatch_core::time::{Span, Wall};
 
 pub use super::account::{Acting, Credential, TicketFile};
 use super::chat::{NewRelicSettings, SlackSettings, TeamsSettings, WordingSettings};
+pub use super::guests::{GuestSettings, MODULE_USUAL, Module, Modules, usual_modules};
 use super::lists::{self, ListSource, ListState};
 use super::problem::{Notes, Warning};
 use super::source::SecretSource;
@@ -49,6 +49,8 @@ pub struct Config {
     pub web_tls: bool,
     /// What /probe gives of a host, by the name of the module.
     pub modules: Modules,
+    /// Who may be read without being watched, and how.
+    pub guests: GuestSettings,
     /// How long history is kept.
     pub retention: Span,
     /// What works and yet is probably not meant.
@@ -111,17 +113,6 @@ impl Config {
             .map(|(name, _)| name.clone())
             .collect()
     }
-}
-
-/// The services that each module of /probe gives, by its name.
-pub type Modules = BTreeMap<Name, Vec<Glob>>;
-
-/// The module of /probe that is meant where none is named.
-pub const MODULE_USUAL: &str = "default";
-
-/// The modules that are there without being written: the usual one, which gives every service.
-pub fn usual_modules() -> Modules {
-    Modules::from([(Name::new(MODULE_USUAL), vec![Glob::new("*")])])
 }
 
 /// How a host is read.

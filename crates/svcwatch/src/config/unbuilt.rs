@@ -6,8 +6,6 @@
 /// Shapes and the keys that they will have.
 const KEYS: &[(&str, &[&str])] = &[
     ("config", &["templates"]),
-    ("probe", &["allow"]),
-    ("probe_module", &["credentials"]),
     ("service", &["keep_firing_for"]),
 ];
 

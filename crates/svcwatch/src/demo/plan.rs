@@ -4,8 +4,8 @@ use super::Settings;
 use super::cast::Cast;
 use super::world::{Target, World};
 use crate::config::{
-    Auth, Config, Connection, Credential, DestinationSettings, Encryption, LogSettings, Notes,
-    SecretSource, Transport, WordingSettings, usual_modules,
+    Auth, Config, Connection, Credential, DestinationSettings, Encryption, GuestSettings,
+    LogSettings, Notes, SecretSource, Transport, WordingSettings, usual_modules,
 };
 use crate::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use svcwatch_core::evidence::{EvidencePlan, Late, LogUse};
 use svcwatch_core::glob::Glob;
+use svcwatch_core::guest::GuestPlan;
 use svcwatch_core::id::Name;
 use svcwatch_core::observe::StartType;
 use svcwatch_core::plan::{
@@ -138,6 +139,7 @@ pub fn config(
         web_url: None,
         web_config: None,
         modules: usual_modules(),
+        guests: GuestSettings::default(),
         web_tls: false,
         retention: Span::hours(24),
         warnings: Vec::new(),
@@ -188,6 +190,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         notices: NoticePlan::default(),
         maintenance: Vec::new(),
         groups: Vec::new(),
+        guests: GuestPlan::default(),
         stuck_after: StuckAfter {
             start: pace.stuck,
             stop: pace.stuck,

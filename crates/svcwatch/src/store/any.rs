@@ -12,8 +12,8 @@ use svcwatch_core::{
     plan::Wanted,
     record::{
         AccountRow, Acknowledged, AttemptRow, BootRow, DeliveryRow, DeliveryState, DestinationRow,
-        DroppedRow, FeedRow, GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, Record, Restarts,
-        TargetRow, Told,
+        DroppedRow, FeedRow, GroupRow, HistoryRow, HostRow, IncidentRow, LaneRow, LeftAlone,
+        Record, Restarts, TargetRow, Told,
     },
     remedy::{ActId, Outcome, RemedyRow, RemedyTold, Scope},
     time::{Span, Wall},
@@ -117,9 +117,11 @@ prop_compose! {
         paused in option::of(select(Refusal::ALL)),
         (paused_at, next_try) in (option::of(any_wall()), option::of(any_wall())),
         refused_by in vec(any_name(), 0..3),
+        left_alone in vec((any_name(), any_wall()), 0..3),
         seq in any_number(),
     ) -> AccountRow {
-        AccountRow { account, paused, paused_at, next_try, refused_by, seq }
+        let left_alone = left_alone.into_iter().map(|(guest, until)| LeftAlone { guest, until }).collect();
+        AccountRow { account, paused, paused_at, next_try, refused_by, left_alone, seq }
     }
 }
 

@@ -8,7 +8,7 @@ use svcwatch_core::{
     id::{Name, Subject},
     notice::{Kind, Severity, ToldEvent, Why},
     observe::{Fault, Refusal, StartType, State},
-    record::{DeliveryState, Restarts, TargetRow},
+    record::{DeliveryState, LeftAlone, Restarts, TargetRow},
     time::Wall,
 };
 
@@ -227,6 +227,30 @@ pub(super) fn names_to_json(names: &[Name]) -> Result<String, serde_json::Error>
 pub(super) fn names_of_json(json: &str) -> Result<Vec<Name>, serde_json::Error> {
     let names: Vec<Cow<'_, str>> = serde_json::from_str(json)?;
     Ok(names.iter().map(|name| Name::new(name)).collect())
+}
+
+/// Guests that are left alone as JSON; nothing where there are none.
+pub(super) fn left_alone_to_json(
+    guests: &[LeftAlone],
+) -> Result<Option<String>, serde_json::Error> {
+    if guests.is_empty() {
+        return Ok(None);
+    }
+    let pairs: Vec<(&str, i64)> = guests
+        .iter()
+        .map(|one| (one.guest.as_str(), one.until.0))
+        .collect();
+    serde_json::to_string(&pairs).map(Some)
+}
+
+/// Guests that are left alone of JSON.
+pub(super) fn left_alone_of_json(json: &str) -> Result<Vec<LeftAlone>, serde_json::Error> {
+    let pairs: Vec<(Cow<'_, str>, i64)> = serde_json::from_str(json)?;
+    let guest = |(guest, until): (Cow<'_, str>, i64)| LeftAlone {
+        guest: Name::new(&guest),
+        until: Wall(until),
+    };
+    Ok(pairs.into_iter().map(guest).collect())
 }
 
 #[cfg(test)]

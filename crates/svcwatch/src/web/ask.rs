@@ -3,6 +3,7 @@
 use super::{items::Explanation, problem::Problem};
 use std::time::Duration;
 use svcwatch_core::{
+    guest::Visit,
     id::{IncidentId, Name},
     silence::{SilenceId, SilenceRow},
 };
@@ -51,6 +52,8 @@ pub enum Ask {
         /// The host.
         host: Name,
     },
+    /// Read a guest now. What comes of it is given to those who wait for it.
+    Visit(Visit),
     /// Say why a host or a service is told or not.
     Explain {
         /// The host.

@@ -8,6 +8,7 @@ pub mod client;
 mod discovery;
 mod explanation;
 pub mod guard;
+mod guest;
 mod incidents;
 pub mod items;
 pub mod listen;
@@ -26,7 +27,9 @@ pub use listen::{Bound, ListenError, Names, exposed};
 pub use probe::{PROBES_MAX, ProbeModules};
 pub use ready::Readiness;
 
-use crate::{board::Board, facts::Facts, runbook::Runbooks, store::AnyStore, wanted::Wanted};
+use crate::{
+    board::Board, facts::Facts, guests::Guests, runbook::Runbooks, store::AnyStore, wanted::Wanted,
+};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -52,8 +55,11 @@ pub struct Web {
     ready: Arc<Readiness>,
     runbooks: Arc<Runbooks>,
     wanted: Arc<Wanted>,
+    guests: Arc<Guests>,
     modules: Arc<ProbeModules>,
     probes: Arc<Semaphore>,
+    /// Places of guests, apart from those of hosts: who asks for many that do not answer holds up no host.
+    visits: Arc<Semaphore>,
 }
 
 impl Web {
@@ -73,16 +79,23 @@ impl Web {
             ready,
             runbooks: Arc::default(),
             wanted: Arc::default(),
+            guests: Arc::default(),
             modules: Arc::default(),
             probes: Arc::new(Semaphore::new(PROBES_MAX)),
+            visits: Arc::new(Semaphore::new(PROBES_MAX)),
         }
     }
 
     /// With those who read hosts now, and what of a host is given.
     #[must_use]
-    pub fn with_probes(self, wanted: Arc<Wanted>, modules: Arc<ProbeModules>) -> Self {
+    pub fn with_probes(
+        self,
+        (wanted, guests): (Arc<Wanted>, Arc<Guests>),
+        modules: Arc<ProbeModules>,
+    ) -> Self {
         Self {
             wanted,
+            guests,
             modules,
             ..self
         }

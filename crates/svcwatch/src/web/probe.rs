@@ -1,10 +1,11 @@
 //! `/probe`: one host read now, for Prometheus to scrape it as a target of its own. It is an ordinary check out of its
-//! turn: over the session that is kept, with the pacing and pausing of logons, never twice at once. Only hosts that are
-//! watched are read, so that nobody makes svcwatch log on to where they like.
+//! turn: over the session that is kept, with the pacing and pausing of logons, never twice at once. Beside hosts that are
+//! watched only guests are read (`guest`), so that nobody makes svcwatch log on to where they like.
 
 use super::{
     Ask, Web,
     api::{Pairs, parameters},
+    guest::visit,
     metrics::{Packing, Probed, ProbedService},
     pack,
     problem::Problem,
@@ -12,8 +13,9 @@ use super::{
 };
 use crate::{
     board::Board,
-    config::{MODULE_USUAL, Modules, usual_modules},
+    config::{Config, MODULE_USUAL, Module, Modules, usual_modules},
     wanted::Brought,
+    wiring::Doors,
 };
 use axum::{
     extract::State,
@@ -21,17 +23,17 @@ use axum::{
     response::Response,
 };
 use std::{
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 use svcwatch_core::{
-    glob::Glob,
+    guest,
     id::Name,
     limits,
     observe::{Fault, HostReading},
 };
 use tokio::{
-    sync::oneshot,
+    sync::{Semaphore, SemaphorePermit, oneshot},
     time::{Instant, sleep_until, timeout_at},
 };
 
@@ -50,36 +52,64 @@ const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 /// What a probe may be asked.
 const PARAMETERS: [&str; 2] = ["target", "module"];
 
-/// The modules that hold now.
+/// What a probe may be asked for, as it holds now.
 #[derive(Debug)]
 pub struct ProbeModules {
-    current: RwLock<Modules>,
+    current: RwLock<Arc<Offer>>,
+}
+
+/// What a probe may be asked for.
+#[derive(Debug, Default)]
+pub(super) struct Offer {
+    modules: Modules,
+    /// How guests are read.
+    pub(super) doors: Doors,
 }
 
 impl Default for ProbeModules {
+    /// The usual module, and no guests.
     fn default() -> Self {
-        Self::new(usual_modules())
+        Self::of(Offer {
+            modules: usual_modules(),
+            doors: Doors::default(),
+        })
     }
 }
 
 impl ProbeModules {
-    /// These.
-    pub const fn new(modules: Modules) -> Self {
+    /// Those of a configuration.
+    pub fn new(config: &Config) -> Self {
+        Self::of(Offer::new(config))
+    }
+
+    fn of(offer: Offer) -> Self {
         Self {
-            current: RwLock::new(modules),
+            current: RwLock::new(Arc::new(offer)),
         }
     }
 
-    /// From now on these.
-    pub fn replace(&self, modules: Modules) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = modules;
+    /// From now on those of this configuration.
+    pub fn replace(&self, config: &Config) {
+        let offer = Arc::new(Offer::new(config));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = offer;
     }
 
-    /// The services that a module gives.
-    fn services(&self, name: &str) -> Result<Vec<Glob>, Problem> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.get(&Name::new(name)).cloned().ok_or_else(|| {
-            let known: Vec<&str> = current.keys().map(Name::as_str).collect();
+    fn current(&self) -> Arc<Offer> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Offer {
+    fn new(config: &Config) -> Self {
+        Self {
+            modules: config.modules.clone(),
+            doors: Doors::new(config),
+        }
+    }
+
+    fn module(&self, name: &str) -> Result<&Module, Problem> {
+        self.modules.get(&Name::new(name)).ok_or_else(|| {
+            let known: Vec<&str> = self.modules.keys().map(Name::as_str).collect();
             Problem::bad_request(format!(
                 "There is no module {}; use {}, or write one under probe.modules.",
                 quoted(name),
@@ -102,33 +132,32 @@ pub(super) async fn probe(
             "Say which host: /probe?target=HOST, by the name that it has in the config.",
         ));
     };
-    let services = web
-        .modules
-        .services(parameters.text("module").unwrap_or(MODULE_USUAL))?;
+    let offer = web.modules.current();
+    let name = parameters.text("module").unwrap_or(MODULE_USUAL);
+    let module = offer.module(name)?;
     let deadline = begun + wait_of(&headers)?;
-    let Some(watched) = web.board.host(&target) else {
-        // At a start not all hosts are shown yet.
+    let guest = guest::name(target.as_str());
+    let host = |name: &Name| web.board.host(name);
+    let watched = host(&target).or_else(|| host(guest.as_ref()?));
+    let (read, watched) = if let Some(watched) = watched {
+        let _place = place(&web.probes)?;
+        let read = read(&web, &watched.name, deadline).await?;
+        (read, Some(watched.name))
+    } else {
+        // At a start not all hosts are shown yet; and while the store fails nothing that a guest refuses could be kept.
         if let Some(why) = web.ready.why_not() {
             return Err(Problem::unavailable(why));
         }
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            format!(
-                "{} is no host of the config, and others are not logged on to. Write it under hosts, or see /api/v1/hosts for those that are there.",
-                quoted(target.as_str())
-            ),
-        ));
+        let guest = guest.filter(|guest| offer.doors.let_in(guest));
+        let guest = guest.ok_or_else(|| not_let_in(&target))?;
+        let visit = visit(&offer, guest, (name, module))?;
+        let _place = place(&web.visits)?;
+        (super::guest::read(&web, &visit, deadline).await?, None)
     };
-    let Ok(_place) = web.probes.try_acquire() else {
-        return Err(Problem::unavailable(format!(
-            "More than {PROBES_MAX} probes are under way. Scrape less often, or let scrapes begin apart."
-        )));
-    };
-    let read = read(&web, &watched.name, deadline).await?;
     let mut probed = match read {
         Ok(reading) => {
-            let wanted = |name: &str| services.iter().any(|glob| glob.matches(name));
-            let row_of = |name: &Name| row_of(&web.board, &watched.name, name);
+            let wanted = |name: &str| module.services.iter().any(|glob| glob.matches(name));
+            let row_of = |name: &Name| row_of(&web.board, watched.as_ref()?, name);
             Probed {
                 services: ProbedService::all(reading, wanted, row_of),
                 ..Probed::default()
@@ -141,6 +170,26 @@ pub(super) async fn probe(
     };
     probed.took = begun.elapsed();
     Ok(pack(probed.text(), Packing::of(&headers)))
+}
+
+/// A place among the probes that are under way.
+fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Problem> {
+    places.try_acquire().map_err(|_| {
+        Problem::unavailable(format!(
+            "More than {PROBES_MAX} probes are under way. Scrape less often, or let scrapes begin apart."
+        ))
+    })
+}
+
+/// The answer where a target is neither a host of the config nor let in.
+pub(super) fn not_let_in(target: &Name) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        format!(
+            "{} is no host of the config and nothing under probe.allow lets it in, and others are not logged on to. Write it under hosts, or a pattern for it under probe.allow; /api/v1/hosts names the hosts that are there.",
+            quoted(target.as_str())
+        ),
+    )
 }
 
 /// Lets the host be read until it was, or why it was not is known.
@@ -181,7 +230,7 @@ async fn read(
     }
 }
 
-async fn within(deadline: Instant, answer: oneshot::Receiver<Brought>) -> Option<Brought> {
+pub(super) async fn within<T>(deadline: Instant, answer: oneshot::Receiver<T>) -> Option<T> {
     timeout_at(deadline, answer).await.ok()?.ok()
 }
 

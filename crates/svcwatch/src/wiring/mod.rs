@@ -2,9 +2,10 @@
 
 mod destinations;
 mod feeds;
+mod guests;
 mod logons;
 
-pub use self::logons::Logons;
+pub use self::{guests::Doors, logons::Logons};
 
 use crate::{
     config::{self, Config, Connection, Credential, DestinationSettings},
@@ -23,6 +24,7 @@ use svcwatch_core::id::Name;
 pub struct Reach {
     connections: BTreeMap<Name, Connection>,
     credentials: BTreeMap<Name, Credential>,
+    doors: Doors,
 }
 
 impl Reach {
@@ -31,12 +33,18 @@ impl Reach {
         Self {
             connections: config.connections.clone(),
             credentials: config.credentials.clone(),
+            doors: Doors::new(config),
         }
     }
 
     /// How a host is read; nothing where it is not in the configuration.
     pub fn connection(&self, host: &Name) -> Option<&Connection> {
         self.connections.get(host)
+    }
+
+    /// How guests are read.
+    pub const fn doors(&self) -> &Doors {
+        &self.doors
     }
 
     /// The accounts.

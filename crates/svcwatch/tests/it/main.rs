@@ -42,6 +42,7 @@ mod web_access;
 mod web_api;
 mod web_client;
 mod web_guard;
+mod web_guests;
 mod web_metrics;
 mod web_probe;
 mod web_runbooks;

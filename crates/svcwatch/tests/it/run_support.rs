@@ -455,9 +455,9 @@ impl House {
     /// Starts the app; its hosts are simulated.
     pub(crate) async fn start(&self) -> App {
         let mut config = config::load(&[self.config()], LoadOptions::default()).unwrap();
-        for connection in config.connections.values_mut() {
-            connection.transport = Transport::Loopback;
-        }
+        config.guests.transport = Transport::Loopback;
+        let all = config.connections.values_mut();
+        all.for_each(|connection| connection.transport = Transport::Loopback);
         let options = Options {
             data: Some(self.data()),
             store: StoreOptions { ballast: 0 },

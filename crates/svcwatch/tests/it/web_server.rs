@@ -265,7 +265,7 @@ async fn answer(mut questions: mpsc::Receiver<Ask>, store: Arc<AnyStore>, held: 
                 reply.send(SilenceReply::Refused).unwrap();
             }
             // Those of the whole program probe.
-            Ask::ReadNow { .. } => {}
+            Ask::ReadNow { .. } | Ask::Visit(_) => {}
             Ask::Explain { ref host, .. } if *host == Name::new("silent") => {
                 held.lock().unwrap().push(question);
             }

@@ -315,6 +315,9 @@ impl Story {
                     found: Vec::new(),
                 },
                 Effect::Forget { .. }
+                | Effect::Visit(_)
+                | Effect::Leave(_)
+                | Effect::AnswerVisit { .. }
                 | Effect::Act(_)
                 | Effect::Listen { .. }
                 | Effect::StopListening { .. }

@@ -13,6 +13,7 @@ mod evidence;
 #[path = "../it/feed_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod feed_support;
+mod guests;
 mod hostile;
 mod influx;
 mod instant;

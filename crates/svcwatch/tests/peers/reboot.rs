@@ -123,6 +123,9 @@ impl Watch {
                         found: Vec::new(),
                     },
                     Effect::Forget { .. }
+                    | Effect::Visit(_)
+                    | Effect::Leave(_)
+                    | Effect::AnswerVisit { .. }
                     | Effect::Act(_)
                     | Effect::Listen { .. }
                     | Effect::StopListening { .. }

@@ -239,6 +239,9 @@ fn a_boot_grace_goes_on_after_a_restart_of_ours() {
         deliver: true,
         configs: Vec::new(),
         asked: Vec::new(),
+        visits: Vec::new(),
+        answers: Vec::new(),
+        left: Vec::new(),
     };
     again.take(step);
     again.pass(Span::minutes(7), &boot_list(2, None, &LACKS_B));

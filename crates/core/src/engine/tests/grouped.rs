@@ -302,6 +302,9 @@ fn a_restart_forgets_nothing_of_a_group() {
             told: Vec::new(),
             configs: Vec::new(),
             asked: Vec::new(),
+            visits: Vec::new(),
+            answers: Vec::new(),
+            left: Vec::new(),
             deliver: true,
         };
         again.take(step);

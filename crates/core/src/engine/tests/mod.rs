@@ -5,6 +5,7 @@ use crate::{
     effect::{Effect, Step},
     event::{Event, Verdict},
     evidence::GatherRequest,
+    guest::{GuestPlan, Visit, VisitAnswer, VisitRequest},
     hearing::EarId,
     id::{Name, StoreId},
     notice::{Kind, Notice, ToldEvent},
@@ -38,6 +39,7 @@ mod restarts;
 mod selection;
 mod stirred;
 mod told;
+mod visited;
 
 /// An engine with a clock, and a world that answers at once.
 struct Story {
@@ -53,6 +55,12 @@ struct Story {
     configs: Vec<ServiceConfig>,
     /// What hosts are asked for to explain their services, not answered yet.
     asked: Vec<GatherRequest>,
+    /// Guests that are to be read, not answered yet.
+    visits: Vec<VisitRequest>,
+    /// What those are told who asked for guests.
+    answers: Vec<(Visit, VisitAnswer)>,
+    /// Guests whose sessions are to be closed.
+    left: Vec<Visit>,
 }
 
 fn at(milliseconds: u64) -> Now {
@@ -116,6 +124,7 @@ fn plan(hosts: Vec<HostPlan>) -> Plan {
         instant_off: false,
         evidence: None,
         groups: Vec::new(),
+        guests: GuestPlan::default(),
     }
 }
 
@@ -185,6 +194,9 @@ impl Story {
             ears: Vec::new(),
             configs: Vec::new(),
             asked: Vec::new(),
+            visits: Vec::new(),
+            answers: Vec::new(),
+            left: Vec::new(),
         };
         story.take(step);
         story
@@ -243,6 +255,9 @@ impl Story {
                 Effect::StopListening { ear, .. } => {
                     self.ears.retain(|(_, known)| *known != ear);
                 }
+                Effect::Visit(request) => self.visits.push(request),
+                Effect::AnswerVisit { visit, answer } => self.answers.push((visit, answer)),
+                Effect::Leave(visit) => self.left.push(visit),
                 Effect::Forget { .. } | Effect::Act(_) | Effect::Show(_) | Effect::Note(_) => {}
             }
         }

@@ -228,7 +228,7 @@ impl Credential {
 }
 
 /// By what a host is logged on to, or what stands against what is written and what to write instead.
-pub(super) fn auth(
+pub(in crate::config) fn auth(
     wanted: &str,
     host: &str,
     account: &Credential,

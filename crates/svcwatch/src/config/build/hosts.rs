@@ -156,11 +156,7 @@ fn host<'tree>(
         credentials: account.clone(),
         auth,
         acting: acting.filter(|_| transport == Transport::Rpc),
-        encryption: match fields.word("encryption") {
-            "off" => Encryption::Off,
-            "preferred" => Encryption::Preferred,
-            _ => Encryption::Required,
-        },
+        encryption: encryption(&fields),
         transport,
         timeout: fields.duration("timeout"),
     };
@@ -180,6 +176,15 @@ fn host<'tree>(
         services: services_of(build, run, node, (shown, may_act(&connection)), path),
     };
     Some((plan, connection))
+}
+
+/// Whether SMB encryption must be in use.
+pub(super) fn encryption(fields: &Fields<'_>) -> Encryption {
+    match fields.word("encryption") {
+        "off" => Encryption::Off,
+        "preferred" => Encryption::Preferred,
+        _ => Encryption::Required,
+    }
 }
 
 /// Whether anybody may start and stop the services of a host.
@@ -380,7 +385,8 @@ fn the_account<'a>(build: &'a Build<'_>, fields: &Fields<'_>) -> Option<&'a Name
         .filter(|_| meant && accounts.next().is_none())
 }
 
-fn check_account(build: &mut Build<'_>, node: Option<&Node>, path: &str) {
+/// Tells an account that is named and cannot be used to read a host.
+pub(super) fn check_account(build: &mut Build<'_>, node: Option<&Node>, path: &str) {
     let Some(value) = node.and_then(|node| node.get("credentials")) else {
         return;
     };

@@ -7,6 +7,7 @@ mod destinations;
 mod feeds;
 mod fields;
 mod groups;
+mod guests;
 mod hosts;
 mod maintenance;
 mod noise;
@@ -20,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use svcwatch_core::evidence::{EvidencePlan, Late, LogUse};
-use svcwatch_core::glob::Glob;
 use svcwatch_core::id::Name;
 use svcwatch_core::later::Occurrences;
 use svcwatch_core::noise::Noise;
@@ -28,7 +28,8 @@ use svcwatch_core::plan::{NoticePlan, Plan, StuckAfter};
 use svcwatch_core::rhythm::Rhythm;
 use svcwatch_core::time::Span;
 
-use self::fields::{Fields, patterns};
+pub(super) use self::credentials::auth;
+use self::fields::Fields;
 pub(crate) use self::noise::known_noise;
 use self::remedies::Remedies;
 use super::LoadOptions;
@@ -38,7 +39,7 @@ use super::later::{self, Note};
 use super::near::nearest;
 use super::problem::{Notes, Position, Problems, quoted};
 use super::scalar::Plain;
-use super::settings::{Config, Modules, usual_modules};
+use super::settings::Config;
 use super::source::SecretSource;
 use super::tables::{CONFIG, EVIDENCE, NOTICES, SECRET, STORE, STUCK_AFTER, WEB};
 use super::text::{self, Form};
@@ -72,6 +73,25 @@ pub(super) struct Build<'run> {
     remedies: Remedies,
     /// The schedules by their texts: many hosts share one.
     schedules: HashMap<String, Arc<Occurrences>>,
+}
+
+impl<'run> Build<'run> {
+    /// Over this text, of which only what stands for itself was read.
+    fn new(root: &'run Node, problems: &'run mut Problems, options: LoadOptions) -> Self {
+        Self {
+            root,
+            problems,
+            look: options.look,
+            need_accounts: options.accounts,
+            accounts: BTreeMap::new(),
+            acting_accounts: BTreeMap::new(),
+            texts: HashMap::new(),
+            links: chat::links(root),
+            schedules: HashMap::new(),
+            noise: noise::read(root),
+            remedies: Remedies::read(root),
+        }
+    }
 }
 
 impl Build<'_> {
@@ -274,30 +294,6 @@ fn stuck_after_of(root: &Node) -> StuckAfter {
     }
 }
 
-/// The modules of /probe; `default` is always there.
-fn modules(root: &Node) -> Modules {
-    let written = root.get("probe").and_then(|probe| probe.get("modules"));
-    let written = written.and_then(Node::entries).unwrap_or_default();
-    let mut modules = usual_modules();
-    for entry in written {
-        let globs = entry
-            .value
-            .get("services")
-            .map(patterns)
-            .unwrap_or_default();
-        let everything = globs.is_empty();
-        modules.insert(
-            Name::new(&entry.key),
-            if everything {
-                vec![Glob::new("*")]
-            } else {
-                globs
-            },
-        );
-    }
-    modules
-}
-
 /// The file that guards what is served, and whether it asks for encryption; every problem of it is told with its own
 /// place.
 fn web_config(build: &mut Build<'_>, node: &Node) -> Option<(PathBuf, bool)> {
@@ -366,19 +362,7 @@ fn evidence_of(build: &mut Build<'_>) -> Option<EvidencePlan> {
 
 /// Builds the config; it may be used only where no problem was found.
 pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions) -> Config {
-    let mut build = Build {
-        root,
-        problems,
-        look: options.look,
-        need_accounts: options.accounts,
-        accounts: BTreeMap::new(),
-        acting_accounts: BTreeMap::new(),
-        texts: HashMap::new(),
-        links: chat::links(root),
-        schedules: HashMap::new(),
-        noise: noise::read(root),
-        remedies: Remedies::read(root),
-    };
+    let mut build = Build::new(root, problems, options);
     let (credentials, choices) = credentials::read(&mut build);
     let (hosts, connections, groups) = hosts::read(&mut build, (&credentials, choices));
     let (destination_plans, destinations) = destinations::read(&mut build);
@@ -389,6 +373,8 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     );
     let (maintenance, calendar) = maintenance::read(&mut build);
     let evidence = evidence_of(&mut build);
+    let modules = guests::modules(&mut build);
+    let guests = guests::settings(&mut build, &modules);
     let top = Fields::new(Some(root), &CONFIG);
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);
@@ -411,6 +397,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             instant_off: !top.switch("instant"),
             evidence,
             groups,
+            guests: guests::plan(&guests, &modules),
             stuck_after: stuck_after_of(root),
         },
         calendar,
@@ -427,7 +414,8 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
             .map(|url| url.trim_end_matches('/').to_owned()),
         web_config,
         web_tls: web_tls.unwrap_or_default(),
-        modules: modules(root),
+        modules,
+        guests,
         retention: store.duration("retention"),
         warnings: Vec::new(),
         lists: Vec::new(),

@@ -8,6 +8,7 @@ mod evidence;
 mod feeds;
 mod hosts;
 mod maintenance;
+mod probe;
 mod remedy;
 
 pub(crate) use self::chat::{
@@ -22,6 +23,7 @@ pub(crate) use self::hosts::{
     CREDENTIAL, DEFAULTS, GROUP, GROUP_EXPECT, HOST, HOSTS_FROM, SECRET, SERVICE,
 };
 pub(crate) use self::maintenance::WINDOW;
+pub(crate) use self::probe::{MODULE, PROBE};
 use self::remedy::REMEDIES;
 pub(crate) use self::remedy::{BUDGET, REMEDY};
 
@@ -267,36 +269,6 @@ pub(crate) static WEB: Shape = Shape {
             "A file in the form of Prometheus' web configuration: encryption, users and certificates of clients, for every path.",
         ),
     ]],
-    one_of: &[],
-};
-
-/// `probe`.
-pub(crate) static PROBE: Shape = Shape {
-    name: "probe",
-    doc: "What /probe gives.",
-    keys: &[&[optional(
-        "modules",
-        Kind::Named {
-            names: Form::Name,
-            of: &Kind::Map(&MODULE),
-            most: 100,
-        },
-        "",
-        "What is given of a host, by the name that a request says; `default` is given where it says none, and is everything unless it stands here.",
-    )]],
-    one_of: &[],
-};
-
-/// An entry of `probe.modules`.
-pub(crate) static MODULE: Shape = Shape {
-    name: "probe_module",
-    doc: "What is given of a host.",
-    keys: &[&[optional(
-        "services",
-        PATTERNS,
-        "*",
-        "The services, by key names or patterns for them.",
-    )]],
     one_of: &[],
 };
 

@@ -17,7 +17,7 @@ use svcwatch_core::{
     observe::{Refusal, State},
     record::{
         AccountRow, Acknowledged, DeliveryState, DestinationRow, DroppedRow, FeedRow, GroupRow,
-        HistoryRow, Record, Restored,
+        HistoryRow, LeftAlone, Record, Restored,
     },
     remedy::{Outcome, RemedyRow},
     time::Wall,
@@ -174,6 +174,10 @@ fn account_row() -> AccountRow {
         paused_at: Some(Wall(5)),
         next_try: Some(Wall(6)),
         refused_by: vec!["srv01".into(), "SRV02".into()],
+        left_alone: vec![LeftAlone {
+            guest: "guest.corp.example".into(),
+            until: Wall(8),
+        }],
         seq: 2,
     }
 }

@@ -7,8 +7,8 @@ use crate::store::evidence::evidence_of_json;
 use crate::store::matcher::matcher_of_json;
 use crate::store::notice::{details_of_json, notice_of_json};
 use crate::store::record::{
-    TargetFlags, counted, delivery_state, event, fault, muted, names_of_json, refusal,
-    restarts_of_json, result, severity, start_type, state, subject,
+    TargetFlags, counted, delivery_state, event, fault, left_alone_of_json, muted, names_of_json,
+    refusal, restarts_of_json, result, severity, start_type, state, subject,
 };
 use rusqlite::{Connection, Row};
 use std::{collections::HashMap, sync::Arc};
@@ -38,7 +38,7 @@ pub(super) const HOST: &str =
     "coalesce(host_shown, host), computer_name, fault, cause, wrong_since, since, visible, seq,
     visibility_seq, refused_until, removed, listed, booted_at, grace_until, shutting_down_until";
 pub(super) const ACCOUNT: &str =
-    "coalesce(account_shown, account), paused, paused_at, next_try, refused_by, seq";
+    "coalesce(account_shown, account), paused, paused_at, next_try, refused_by, seq, left_alone";
 pub(super) const DESTINATION: &str =
     "coalesce(destination_shown, destination), failing_since, last_sent, seq";
 pub(super) const INCIDENT: &str = concat!(
@@ -195,6 +195,10 @@ pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
         // Without the list the account is only tried at a few more hosts until it is paused.
         refused_by: must(row, 4, names_of_json)?.unwrap_or_default(),
         seq: number(row, 5)?,
+        // Without the list each of them is only tried once more.
+        left_alone: meaning(row, 6, left_alone_of_json)?
+            .and_then(Result::ok)
+            .unwrap_or_default(),
     })
 }
 

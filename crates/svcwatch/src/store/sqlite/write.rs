@@ -6,7 +6,7 @@ use crate::store::evidence::evidence_to_json;
 use crate::store::matcher::matcher_to_json;
 use crate::store::notice::{details_to_json, notice_to_json};
 use crate::store::record::{
-    SubjectParts, TargetFlags, names_to_json, restarts_to_json, shown, stored,
+    SubjectParts, TargetFlags, left_alone_to_json, names_to_json, restarts_to_json, shown, stored,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::{collections::HashMap, sync::Arc};
@@ -259,6 +259,7 @@ impl Batch<'_> {
                 wall(row.next_try),
                 names_to_json(&row.refused_by).map_err(unstorable)?,
                 stored(row.seq),
+                left_alone_to_json(&row.left_alone).map_err(unstorable)?,
             ],
         )
     }
@@ -456,8 +457,8 @@ const HOST: &str = "INSERT OR REPLACE INTO host (host, host_shown, computer_name
         visibility_seq, refused_until, removed, listed, booted_at, grace_until, shutting_down_until)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
-const ACCOUNT: &str = "INSERT OR REPLACE INTO account (account, account_shown, paused, paused_at, next_try, refused_by, seq)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const ACCOUNT: &str = "INSERT OR REPLACE INTO account (account, account_shown, paused, paused_at, next_try, refused_by, seq, left_alone)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 const DESTINATION: &str = "INSERT OR REPLACE INTO destination (destination, destination_shown, failing_since, last_sent, seq)
     VALUES (?1, ?2, ?3, ?4, ?5)";

@@ -16,7 +16,7 @@ pub(super) type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
 /// All steps; the form of a database is the number of steps it has been through.
 pub(super) const MIGRATIONS: &[Migration] = &[
-    form_1, form_2, form_3, form_4, form_5, form_6, form_7, form_8, form_9,
+    form_1, form_2, form_3, form_4, form_5, form_6, form_7, form_8, form_9, form_10,
 ];
 
 /// The newest form.
@@ -105,6 +105,12 @@ CREATE TABLE details (
 ) STRICT;
 ALTER TABLE target ADD COLUMN details INTEGER;
 ";
+
+/// Guests that refused an account.
+fn form_10(step: &Transaction<'_>) -> rusqlite::Result<()> {
+    // JSON: guest and until when. NULL where there are none.
+    step.execute_batch("ALTER TABLE account ADD COLUMN left_alone TEXT")
+}
 
 /// What was tried to start services again.
 fn form_9(step: &Transaction<'_>) -> rusqlite::Result<()> {

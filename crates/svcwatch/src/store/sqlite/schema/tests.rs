@@ -172,6 +172,17 @@ fn a_database_of_form_8_gets_room_for_tries() {
 }
 
 #[test]
+fn a_database_of_form_9_keeps_its_accounts() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection, path(), &MIGRATIONS[..9]).unwrap();
+    let row = "INSERT INTO account (account, refused_by, seq) VALUES ('ops', '[\"h\"]', 3)";
+    connection.execute_batch(row).unwrap();
+    migrate(&mut connection, path(), MIGRATIONS).unwrap();
+    let sql = "SELECT seq FROM account WHERE left_alone IS NULL";
+    assert_eq!(connection.query_row(sql, [], |row| row.get(0)), Ok(3));
+}
+
+#[test]
 fn details_that_nobody_has_go_once_they_are_many() {
     let mut connection = Connection::open_in_memory().unwrap();
     migrate(&mut connection, path(), MIGRATIONS).unwrap();

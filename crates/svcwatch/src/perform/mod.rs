@@ -1,20 +1,27 @@
 //! What the loop has to do outside is done here: one effect, one task with a deadline, one event. A task that breaks
 //! or hangs is answered for, so that each effect has its one answer whatever happens.
 
+mod access;
+
+pub(crate) use self::access::{access_by, note_refusals};
+
+use self::access::access_of;
 use crate::{
     dest::sender::{Destinations, Fallbacks, Senders},
     evidence::Gatherer,
-    probe::{Access, Ears, Prober},
+    guests::{self, Guests},
+    probe::{Ears, Prober},
     remedy::Actor,
     store::AnyStore,
     wanted::Wanted,
-    wiring::{self, Logons, Reach},
+    wiring::{Logons, Reach},
 };
 use std::{collections::HashMap, future::Future, path::Path, sync::Arc, time::Duration};
 use svcwatch_core::{
     effect::{ActRequest, Effect, ProbeRequest},
     event::{Event, Verdict},
     evidence::GatherRequest,
+    guest::{Visit, VisitRequest},
     id::Name,
     limits,
     observe::{Fault, HostFault, Logon, Observation, Outcome},
@@ -47,6 +54,7 @@ pub struct Performer {
     reach: Arc<Reach>,
     logons: Arc<Logons>,
     wanted: Arc<Wanted>,
+    guests: Arc<Guests>,
     tasks: JoinSet<Option<Event>>,
     /// What is answered for a task that breaks.
     instead: HashMap<Id, Option<Event>>,
@@ -69,6 +77,7 @@ impl Performer {
             reach: Arc::new(reach),
             logons,
             wanted: Arc::default(),
+            guests: Arc::default(),
             tasks: JoinSet::new(),
             instead: HashMap::new(),
             stirs,
@@ -89,6 +98,11 @@ impl Performer {
     /// Who waits for readings beside the rounds.
     pub const fn wanted(&self) -> &Arc<Wanted> {
         &self.wanted
+    }
+
+    /// Who waits for readings beside the rounds, of hosts and of guests.
+    pub fn readers(&self) -> (Arc<Wanted>, Arc<Guests>) {
+        (Arc::clone(&self.wanted), Arc::clone(&self.guests))
     }
 
     /// The destinations that hold now.
@@ -114,6 +128,9 @@ impl Performer {
             Effect::Gather(request) => self.gather(request),
             Effect::Act(request) => self.act(request),
             Effect::Forget { host } => self.forget(host),
+            Effect::Visit(request) => self.visit(request),
+            Effect::Leave(visit) => self.leave(visit),
+            Effect::AnswerVisit { visit, answer } => self.guests.give(&visit, answer),
             Effect::Listen { host, service, ear } => {
                 self.ears.begin(&self.prober, host, service, ear);
             }
@@ -232,7 +249,10 @@ impl Performer {
                 match access_of(&reach, &logons, &request.host, request.may_log_on).await {
                     Ok(access) => {
                         let observation = Box::pin(prober.check(&request, &access)).await;
-                        note_refusals(&reach, &logons, &observation);
+                        let connection = reach.connection(&request.host);
+                        if let Some(by) = connection.and_then(|one| reach.credential(one)) {
+                            note_refusals(&logons, by, &observation);
+                        }
                         observation
                     }
                     Err((fault, cause)) => not_read(&request, fault, &cause),
@@ -307,68 +327,35 @@ impl Performer {
         });
     }
 
+    fn visit(&mut self, request: VisitRequest) {
+        let limit = Duration::from_millis(request.timeout.0) + GRACE;
+        let cause = "the reading broke off or did not end within its timeout";
+        let instead = guests::not_read(&request, Fault::Timeout, cause);
+        let (guests, reach, logons) = (
+            Arc::clone(&self.guests),
+            Arc::clone(&self.reach),
+            Arc::clone(&self.logons),
+        );
+        self.spawn(limit, Some(Event::Visited(instead)), async move {
+            let ended = Box::pin(guests.visit(request, &reach, &logons));
+            Some(Event::Visited(ended.await))
+        });
+    }
+
+    fn leave(&mut self, visit: Visit) {
+        let guests = Arc::clone(&self.guests);
+        self.spawn(SHORT, None, async move {
+            guests.leave(&visit).await;
+            None
+        });
+    }
+
     fn forget(&mut self, host: Name) {
         let prober = Arc::clone(&self.prober);
         self.spawn(SHORT, None, async move {
             prober.forget(&host).await;
             None
         });
-    }
-}
-
-/// How a host is reached for this check. The secret is read only where the check may log on, and then each time.
-async fn access_of(
-    reach: &Arc<Reach>,
-    logons: &Arc<Logons>,
-    host: &Name,
-    may_log_on: bool,
-) -> Result<Access, (Fault, String)> {
-    let gone = || {
-        (
-            Fault::Unreachable,
-            "the host is not in the configuration any more".to_owned(),
-        )
-    };
-    let connection = reach.connection(host).ok_or_else(gone)?;
-    let Some((account, credential)) = reach.credential(connection) else {
-        return Ok(wiring::access(connection, None, None));
-    };
-    if !may_log_on {
-        return Ok(wiring::access(connection, Some(credential), None));
-    }
-    let (logons, account, of_account) = (Arc::clone(logons), account.clone(), credential.clone());
-    // A secret may lie on a disk that does not answer.
-    let read = tokio::task::spawn_blocking(move || logons.read(&account, &of_account)).await;
-    match read {
-        Ok(Ok(passwords)) => Ok(wiring::access(
-            connection,
-            Some(credential),
-            Some(passwords),
-        )),
-        Ok(Err(error)) => Err((
-            Fault::LogonRefused,
-            format!("there is no password to log on with: {error}"),
-        )),
-        Err(_) => Err((
-            Fault::LogonRefused,
-            "reading the password broke off".to_owned(),
-        )),
-    }
-}
-
-/// Remembers what a logon said about the secrets of its account: a refused one is read anew, and the one that was
-/// accepted instead is tried first from now on.
-fn note_refusals(reach: &Reach, logons: &Logons, observation: &Observation) {
-    let account = reach
-        .connection(&observation.host)
-        .and_then(|connection| reach.credential(connection));
-    let Some((account, credential)) = account.filter(|_| observation.refusals > 0) else {
-        return;
-    };
-    if observation.logon == Logon::Accepted {
-        logons.second_accepted(account);
-    } else {
-        credential.forget();
     }
 }
 

@@ -1,5 +1,9 @@
 //! When a host may be logged on to, so that a wrong password is tried a few times at most in the whole domain.
 
+mod guest;
+
+pub use guest::Hosts;
+
 use crate::{
     id::Name,
     limits,
@@ -49,6 +53,8 @@ pub struct Account {
     asked: u64,
     /// When one host may try a paused account.
     next_try: Option<Tick>,
+    /// Guests that refused it, each with until when it is left alone.
+    left_alone: BTreeMap<Name, Tick>,
 }
 
 impl Account {
@@ -60,18 +66,28 @@ impl Account {
             paused_at: None,
             next_try: None,
             refused_by: Vec::new(),
+            left_alone: Vec::new(),
             seq: 0,
         };
-        Self::with(row, None)
+        Self::with(row, None, BTreeMap::new())
     }
 
     /// An account as the store knows it: paused stays paused, and what remains of the wait goes on.
     pub fn restored(row: AccountRow, now: Now) -> Self {
         let next_try = row.next_try.map(|at| now.tick_of(at, limits::REFUSED_WAIT));
-        Self::with(row, next_try)
+        let alone = row.left_alone.iter().map(|one| {
+            let until = now.tick_of(one.until, limits::REFUSED_WAIT);
+            (one.guest.clone(), until)
+        });
+        let alone = alone.collect();
+        Self::with(row, next_try, alone)
     }
 
-    const fn with(row: AccountRow, next_try: Option<Tick>) -> Self {
+    const fn with(
+        row: AccountRow,
+        next_try: Option<Tick>,
+        left_alone: BTreeMap<Name, Tick>,
+    ) -> Self {
         Self {
             row,
             proven_until: None,
@@ -80,6 +96,7 @@ impl Account {
             places: BTreeMap::new(),
             asked: 0,
             next_try,
+            left_alone,
         }
     }
 
@@ -242,6 +259,8 @@ impl Account {
     pub fn secret_changed(&mut self, now: Now) {
         self.proven_until = None;
         self.row.refused_by.clear();
+        self.left_alone.clear();
+        self.row.left_alone.clear();
         if self.is_paused() {
             self.next_try = Some(now.tick);
             self.row.next_try = Some(now.wall);

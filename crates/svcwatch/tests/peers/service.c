@@ -188,8 +188,9 @@ static HANDLE reader(const char *path)
 static LONGLONG grows(HANDLE file, LONGLONG before)
 {
     LARGE_INTEGER now;
+    /* Without a pause this alone would keep a core busy; so a time is up to a millisecond too long. */
     while (length(file) == before)
-        Sleep(0);
+        Sleep(1);
     QueryPerformanceCounter(&now);
     return now.QuadPart;
 }

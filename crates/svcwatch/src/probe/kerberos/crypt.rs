@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use aes::{Aes128, Aes256};
+use cts::{CbcCs3, Decrypt, Encrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use smb2::auth::kerberos::crypto::{
@@ -147,17 +149,40 @@ impl fmt::Debug for Cipher {
 }
 
 impl Cipher {
-    /// Encrypts a text of at least a block.
-    pub(crate) fn encrypt(&self, plain: &[u8]) -> Vec<u8> {
-        encrypt_aes_cts(&self.encrypts, &[0; BLOCK], plain)
+    /// Encrypts a text of more than a block; nothing where it is shorter than one.
+    pub(crate) fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        let mut text = plain.to_vec();
+        let (key, start) = (&self.encrypts, &[0; BLOCK]);
+        let done = if key.len() == length(EncryptionType::Aes256CtsHmacSha196) {
+            Encrypt::encrypt(
+                CbcCs3::<Aes256>::new_from_slices(key, start).ok()?,
+                &mut text,
+            )
+        } else {
+            Encrypt::encrypt(
+                CbcCs3::<Aes128>::new_from_slices(key, start).ok()?,
+                &mut text,
+            )
+        };
+        done.is_ok().then_some(text)
     }
 
-    /// Decrypts a text; nothing where it is too short.
+    /// Decrypts a text of more than a block; nothing where it is shorter than one.
     pub(crate) fn decrypt(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        if sealed.len() < BLOCK {
-            return None;
-        }
-        decrypt_aes_cts(&self.encrypts, &[0; BLOCK], sealed).ok()
+        let mut text = sealed.to_vec();
+        let (key, start) = (&self.encrypts, &[0; BLOCK]);
+        let done = if key.len() == length(EncryptionType::Aes256CtsHmacSha196) {
+            Decrypt::decrypt(
+                CbcCs3::<Aes256>::new_from_slices(key, start).ok()?,
+                &mut text,
+            )
+        } else {
+            Decrypt::decrypt(
+                CbcCs3::<Aes128>::new_from_slices(key, start).ok()?,
+                &mut text,
+            )
+        };
+        done.is_ok().then_some(text)
     }
 
     /// The code of a text in parts.
@@ -231,6 +256,25 @@ mod tests {
         assert!(Key::new(18, vec![0; 16]).is_none());
         let shown = format!("{:?}", Key::new(17, vec![7; 16]));
         assert!(!shown.contains("bytes"), "{shown}");
+    }
+
+    #[test]
+    fn the_cipher_of_a_session_is_that_of_single_messages() {
+        for kind in KINDS {
+            let key = Key::new(kind, vec![7; length(spoken(kind).unwrap())]).unwrap();
+            let cipher = key.cipher(24);
+            for size in (BLOCK + 1..5 * BLOCK).chain([4_096, 4_097]) {
+                let text: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
+                let sealed = cipher.encrypt(&text).unwrap();
+                let of_library = encrypt_aes_cts(&cipher.encrypts, &[0; BLOCK], &text);
+                assert_eq!(sealed, of_library, "{kind} {size}");
+                assert_eq!(cipher.decrypt(&sealed), Some(text), "{kind} {size}");
+            }
+            for short in 0..BLOCK {
+                assert_eq!(cipher.encrypt(&vec![1; short]), None);
+                assert_eq!(cipher.decrypt(&vec![1; short]), None);
+            }
+        }
     }
 
     #[test]

@@ -16,6 +16,16 @@ const PLAIN_LINE_BYTES: usize = 48;
 /// Failure actions of one service, at most.
 const ACTIONS_MAX: usize = 256;
 
+/// The buffer that a list of these services needs, in bytes, with some room for a few more.
+pub(super) fn needed(services: &[EnumeratedService]) -> u32 {
+    let text = |text: &str| (text.encode_utf16().count() + 1) * 2;
+    let lines = services
+        .iter()
+        .map(|service| LINE_BYTES + text(&service.name) + text(&service.display_name));
+    let bytes: usize = lines.sum();
+    u32::try_from(bytes + bytes / 8 + 512).unwrap_or(u32::MAX)
+}
+
 /// A buffer that the API has filled, and the address that it had then.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Buffer<'a> {
@@ -285,6 +295,20 @@ mod tests {
         assert_eq!(lines[1].status.win32_exit_code, 1077);
         assert_eq!(Made::new(PLAIN_LINE_BYTES - 8).read().plain_lines(1), None);
         assert_eq!(Made::new(0).read().plain_lines(0), Some(vec![]));
+    }
+
+    #[test]
+    fn the_next_buffer_has_room_for_the_last_list_and_little_more() {
+        let mut made = Made::new(LINE_BYTES * 2);
+        for (line, name) in ["Fax", "Größe"].into_iter().enumerate() {
+            made = made
+                .text(line * LINE_BYTES, name)
+                .text(line * LINE_BYTES + 8, "Telefax");
+        }
+        let used = u32::try_from(made.bytes.len()).unwrap();
+        let lines = made.read().lines(2).unwrap();
+        assert!((used..used * 2 + 512).contains(&needed(&lines)), "{used}");
+        assert!(needed(&[]) > 0);
     }
 
     #[test]

@@ -15,11 +15,12 @@ use windows_sys::Win32::System::Services::{
     StartServiceW,
 };
 
-use super::buffer::Buffer;
+use super::buffer::{self, Buffer};
 use crate::os::windows::wide;
 
-/// The first buffer for a list, in bytes.
+/// The first buffer for a list, in bytes, and the smallest.
 const LIST_BYTES: u32 = 64 * 1024;
+const LIST_BYTES_MIN: u32 = 1024;
 /// The largest one that the call takes (EnumServicesStatusExW, cbBufSize).
 const LIST_BYTES_MAX: u32 = 256 * 1024;
 /// The first buffer for a configuration, and the largest that the calls take (QueryServiceConfigW, cbBufSize).
@@ -73,28 +74,32 @@ impl Handle {
     }
 
     /// All services of this manager that are no drivers. `bytes` is how large a buffer the last list needed, and then
-    /// how large a one this list did.
-    pub(super) fn list(&self, bytes: &mut u32) -> Result<Vec<EnumeratedService>, Code> {
+    /// how large a one this list did; nothing where there was none. The manager sends the whole buffer back, however
+    /// little of it is filled, so that one which is much too large costs more than the list itself.
+    pub(super) fn list(&self, bytes: &mut Option<u32>) -> Result<Vec<EnumeratedService>, Code> {
         let mut found = Vec::new();
         let mut resume = 0;
-        *bytes = (*bytes).clamp(LIST_BYTES, LIST_BYTES_MAX);
+        let mut room = bytes.map_or(LIST_BYTES, |bytes| {
+            bytes.clamp(LIST_BYTES_MIN, LIST_BYTES_MAX)
+        });
         loop {
-            let part = self.list_part(*bytes, &mut resume)?;
+            let part = self.list_part(room, &mut resume)?;
             let read = part.lines.len();
             found.extend(part.lines);
             if !part.more {
+                *bytes = Some(buffer::needed(&found));
                 return Ok(found);
             }
             if found.len() > SERVICES_PER_HOST_MAX {
                 // The caller says that they are too many.
                 return Ok(found);
             }
-            let larger = bytes.saturating_add(part.needed).min(LIST_BYTES_MAX);
-            if read == 0 && larger == *bytes {
+            let larger = room.saturating_add(part.needed).min(LIST_BYTES_MAX);
+            if read == 0 && larger == room {
                 return Err(ERROR_MORE_DATA);
             }
             // A manager that gives no part of a list would else be asked for ever.
-            *bytes = larger;
+            room = larger;
         }
     }
 

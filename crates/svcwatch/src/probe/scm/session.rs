@@ -51,7 +51,8 @@ pub(in crate::probe) struct Session {
 #[derive(Debug)]
 pub(super) struct Manager {
     pub(super) handle: Handle,
-    list_bytes: u32,
+    /// What the last list needed.
+    list_bytes: Option<u32>,
 }
 
 impl Session {
@@ -106,7 +107,7 @@ impl Session {
             own,
             manager: Some(Manager {
                 handle,
-                list_bytes: 0,
+                list_bytes: None,
             }),
             news,
         })

@@ -113,7 +113,7 @@ impl Protection for Keys {
         let (random, rest) = plain.split_at(CONFOUNDER);
         let (text, tail) = rest.split_at_checked(size).ok_or(BadSeal)?;
         let code = self.sends.code(&[random, before, text, after, tail]);
-        let sealed = self.sends.encrypt(&plain);
+        let sealed = self.sends.encrypt(&plain).ok_or(BadSeal)?;
         // The end comes to the front, so that the text stays in its place.
         let (front, end) = sealed.split_at_checked(CONFOUNDER + size).ok_or(BadSeal)?;
         let (random, text) = front.split_at_checked(CONFOUNDER).ok_or(BadSeal)?;

@@ -4,7 +4,7 @@
 
 use super::{
     Ask, Web,
-    api::{Pairs, parameters},
+    api::{Pairs, parameters_of_one},
     guest::visit,
     metrics::{Packing, Probed, ProbedService},
     pack,
@@ -126,7 +126,7 @@ pub(super) async fn probe(
     pairs: Pairs,
 ) -> Result<Response, Problem> {
     let begun = Instant::now();
-    let parameters = parameters(pairs, &PARAMETERS)?;
+    let parameters = parameters_of_one(pairs, &PARAMETERS)?;
     let Some(target) = parameters.name("target") else {
         return Err(Problem::bad_request(
             "Say which host: /probe?target=HOST, by the name that it has in the config.",

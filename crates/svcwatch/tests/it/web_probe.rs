@@ -109,7 +109,7 @@ async fn what_cannot_be_probed_is_said_with_its_reason() {
         ("?target=lab%0aevil", "10", 403, "no host of the config"),
         ("?target=lab&target=lab", "10", 400, "twice"),
         ("?target=lab&module=nothing", "10", 400, "default"),
-        ("?target=lab&auth=x", "10", 400, "no filter"),
+        ("?target=lab&auth=x", "10", 400, "use target or module."),
         (
             "?target=lab",
             "nonsense",

@@ -5,6 +5,7 @@
 mod acting;
 mod cli;
 mod dashboards;
+mod dead;
 #[path = "../it/dest_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod dest_support;

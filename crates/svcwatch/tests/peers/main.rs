@@ -9,6 +9,7 @@ mod dead;
 #[path = "../it/dest_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod dest_support;
+mod event_log;
 mod events;
 mod evidence;
 #[path = "../it/feed_support.rs"]

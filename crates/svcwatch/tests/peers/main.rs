@@ -12,6 +12,7 @@ mod dest_support;
 mod event_log;
 mod events;
 mod evidence;
+mod evidence_whole;
 #[path = "../it/feed_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod feed_support;

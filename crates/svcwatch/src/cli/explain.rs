@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     );
     let of_group = config.core.groups.iter().any(|known| known.group == host);
     if !of_group && !config.core.hosts.iter().any(|known| known.name == host) {
-        return Err(Failure::met(not_watched(&config, &host)));
+        return Err(Failure::usage(not_watched(&config, &host)));
     }
     let logon = logon(&config, &host);
     let list = list(&config, &host);

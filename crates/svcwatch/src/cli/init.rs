@@ -15,7 +15,7 @@ use crate::{
 use clap::{Args, ValueEnum};
 use std::{
     collections::BTreeMap,
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -180,6 +180,14 @@ fn hosts_of(arguments: &Arguments) -> Result<(Vec<Seen>, Vec<String>), Failure> 
     let (mut hosts, mut remarks): (BTreeMap<Name, Seen>, Vec<String>) =
         (BTreeMap::new(), Vec::new());
     if let Some(path) = &arguments.from {
+        // Otherwise a list of the configuration would be spoken of, which this is not.
+        let is_pattern = path.to_str().is_some_and(|path| path.contains(['*', '?']));
+        if !is_pattern && let Err(error) = File::open(path) {
+            return Err(Failure::usage(format!(
+                "--from: {} cannot be read: {error}",
+                path.display()
+            )));
+        }
         let listed = config::read_list(path)?;
         if listed.iter().any(|host| host.credentials.is_some()) {
             remarks.push("The column credentials of the list was not used: all hosts were read with one account.".to_owned());

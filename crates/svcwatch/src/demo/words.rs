@@ -124,7 +124,8 @@ fn of_service(body: &Body) -> String {
             Some("stop_pending") => "is stuck while stopping",
             _ => "is stuck",
         },
-        "missing" => "is not installed",
+        // What else there is to say of it says it once more.
+        "missing" => return "is not installed".to_owned(),
         "hidden" => "is hidden from svcwatch",
         other => return format!("is {}", other.replace('_', " ")),
     };
@@ -268,6 +269,14 @@ mod tests {
         assert_eq!(
             printed(host),
             "06:41:12 CRITICAL  web-03 (oslo) cannot be reached: no answer in time while reading the services"
+        );
+        let missing = json!({
+            "event": "missing", "state": "missing", "severity": "warning", "exit_code": null,
+            "cause": "not installed: the host says that it is not installed (1060)"
+        });
+        assert_eq!(
+            printed(missing),
+            "06:41:12 WARNING   Print Spooler (Spooler) on web-03 (oslo) is not installed"
         );
         let summary = json!({
             "kind": "summary", "severity": "warning", "host": null, "site": null, "service": null,

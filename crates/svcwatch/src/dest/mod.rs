@@ -42,6 +42,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 pub const TIMEOUT_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_mins(1);
 
+/// The page about many things at once.
+const FLEET: &str = "fleet";
+
 /// What is the same for all destinations when a message is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
@@ -64,7 +67,15 @@ impl Context {
         if notice.kind == Kind::Resolved {
             return None;
         }
-        let name = runbook::name_of(notice.event)?;
+        let name = match (notice.kind, notice.event) {
+            // A summary has the event of the worst that it counts, and its page would be about one of many.
+            (Kind::Summary, event)
+                if !matches!(event, ToldEvent::AfterBoot | ToldEvent::Unwatched) =>
+            {
+                FLEET
+            }
+            (_, event) => runbook::name_of(event)?,
+        };
         let about = [
             ("host", notice.subject.host()),
             ("service", notice.subject.service()),

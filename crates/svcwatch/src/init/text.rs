@@ -105,7 +105,8 @@ fn credentials(by: &As) -> String {
         ),
         PasswordAt::NewFile(name) => (
             format!(
-                "# The password is not written here. Put it into this file, beside this one, before you go on:\n#   (umask 077; cat > {name})"
+                "# The password is not written here. Put it into this file, beside this one, before you go on:\n#   {}",
+                how_to_write(name)
             ),
             format!("{{ file: {name} }}"),
         ),
@@ -118,6 +119,18 @@ fn credentials(by: &As) -> String {
         remark.replace('\n', "\n  "),
         word(&by.user)
     )
+}
+
+/// How a password gets into a file that others cannot read.
+fn how_to_write(name: &str) -> String {
+    if cfg!(windows) {
+        // SYSTEM and the administrators by their SIDs: what they are called differs from language to language.
+        format!(
+            "notepad {name}\n#   icacls {name} /inheritance:r /grant '*S-1-5-18:F' '*S-1-5-32-544:F'"
+        )
+    } else {
+        format!("(umask 077; cat > {name})")
+    }
 }
 
 /// What a host is, but for its services.

@@ -65,6 +65,7 @@ mod tests {
             "WindowsServerServiceStatus",
             "WindowsServiceStopped",
             "WindowsServiceRunsUnexpectedly",
+            "WindowsServiceInstalled",
             "WindowsServicePaused",
             "WindowsServiceStuck",
             "WindowsServiceMissing",

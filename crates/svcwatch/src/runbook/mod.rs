@@ -59,6 +59,7 @@ const PAGES: &[(&str, &str)] = &[
     ("svcwatch_absent", include_str!("pages/svcwatch_absent.md")),
     ("svcwatch_feed", include_str!("pages/svcwatch_feed.md")),
     ("svcwatch_late", include_str!("pages/svcwatch_late.md")),
+    ("svcwatch_scrape", include_str!("pages/svcwatch_scrape.md")),
     ("svcwatch_store", include_str!("pages/svcwatch_store.md")),
     ("test", include_str!("pages/test.md")),
     ("unwatched", include_str!("pages/unwatched.md")),

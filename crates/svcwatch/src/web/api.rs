@@ -192,7 +192,7 @@ pub(super) async fn acknowledge(
 
 /// `GET /api/v1/explain`
 pub(super) async fn explain(State(web): State<Web>, pairs: Pairs) -> Answer<Explanation> {
-    let parameters = parameters(pairs, &EXPLAIN_FILTERS)?;
+    let parameters = parameters_of_one(pairs, &EXPLAIN_FILTERS)?;
     let Some(host) = parameters.name("host") else {
         return Err(Problem::bad_request(
             "Say which host: /api/v1/explain?host=HOST&service=SERVICE, where the service may be left out.",
@@ -265,10 +265,20 @@ fn ack_body(body: Result<Bytes, BytesRejection>) -> Result<AckBody, Problem> {
     Ok(body)
 }
 
-pub(super) fn parameters(pairs: Pairs, known: &[&str]) -> Result<Parameters, Problem> {
+/// The parameters of a list.
+fn parameters(pairs: Pairs, known: &[&str]) -> Result<Parameters, Problem> {
+    Parameters::new(read_pairs(pairs)?, known)
+}
+
+/// The parameters of what is no list.
+pub(super) fn parameters_of_one(pairs: Pairs, known: &[&str]) -> Result<Parameters, Problem> {
+    Parameters::of_one(read_pairs(pairs)?, known)
+}
+
+fn read_pairs(pairs: Pairs) -> Result<Vec<(String, String)>, Problem> {
     let Query(pairs) =
         pairs.map_err(|rejection| Problem::bad_request(sentence(&rejection.body_text())))?;
-    Parameters::new(pairs, known)
+    Ok(pairs)
 }
 
 fn sentence(fragment: &str) -> String {

@@ -174,9 +174,13 @@ async fn metrics_text(State(web): State<Web>, headers: HeaderMap) -> Response {
 }
 
 /// Answers with a text of metrics that is whole already.
-fn pack(text: Result<String, fmt::Error>, packing: metrics::Packing) -> Response {
+fn pack(
+    text: Result<String, fmt::Error>,
+    format: metrics::Format,
+    packing: metrics::Packing,
+) -> Response {
     match text {
-        Ok(text) => metrics::whole(text, packing),
+        Ok(text) => metrics::whole(text, format, packing),
         Err(_) => Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "The metrics could not be written, which is a fault of svcwatch itself.",

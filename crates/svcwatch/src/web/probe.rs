@@ -4,15 +4,15 @@
 
 use super::{
     Ask, Web,
-    api::{Pairs, parameters},
+    api::{Pairs, parameters_of_one},
     guest::visit,
-    metrics::{Packing, Probed, ProbedService},
+    metrics::{Format, Packing, Probed, ProbedService},
     pack,
     problem::Problem,
     query::quoted,
 };
 use crate::{
-    board::Board,
+    board::{Board, Row},
     config::{Config, MODULE_USUAL, Module, Modules, usual_modules},
     wanted::Brought,
     wiring::Doors,
@@ -126,7 +126,7 @@ pub(super) async fn probe(
     pairs: Pairs,
 ) -> Result<Response, Problem> {
     let begun = Instant::now();
-    let parameters = parameters(pairs, &PARAMETERS)?;
+    let parameters = parameters_of_one(pairs, &PARAMETERS)?;
     let Some(target) = parameters.name("target") else {
         return Err(Problem::bad_request(
             "Say which host: /probe?target=HOST, by the name that it has in the config.",
@@ -154,22 +154,21 @@ pub(super) async fn probe(
         let _place = place(&web.visits)?;
         (super::guest::read(&web, &visit, deadline).await?, None)
     };
-    let mut probed = match read {
-        Ok(reading) => {
-            let wanted = |name: &str| module.services.iter().any(|glob| glob.matches(name));
-            let row_of = |name: &Name| row_of(&web.board, watched.as_ref()?, name);
-            Probed {
-                services: ProbedService::all(reading, wanted, row_of),
-                ..Probed::default()
-            }
-        }
-        Err(fault) => Probed {
-            fault: Some(fault),
-            ..Probed::default()
-        },
+    let wanted = |name: &str| module.services.iter().any(|glob| glob.matches(name));
+    let rows = rows_of(&web.board, watched.as_ref());
+    let (fault, services) = match read {
+        Ok(reading) => (None, ProbedService::all(reading, wanted, rows)),
+        Err(fault) => (Some(fault), ProbedService::unread(wanted, rows)),
     };
-    probed.took = begun.elapsed();
-    Ok(pack(probed.text(), Packing::of(&headers)))
+    let site = watched.as_ref().and_then(|name| host(name)?.site);
+    let probed = Probed {
+        fault,
+        services,
+        site: site.as_deref().unwrap_or_default().to_owned(),
+        took: begun.elapsed(),
+    };
+    let format = Format::of(&headers);
+    Ok(pack(probed.text(format), format, Packing::of(&headers)))
 }
 
 /// A place among the probes that are under way.
@@ -234,10 +233,17 @@ pub(super) async fn within<T>(deadline: Instant, answer: oneshot::Receiver<T>) -
     timeout_at(deadline, answer).await.ok()?.ok()
 }
 
-fn row_of(board: &Board, host: &Name, service: &Name) -> Option<crate::board::Row> {
-    let mut row = None;
-    board.visit_service(host, service, |seen| row = Some(seen.row.clone()));
-    row
+/// The watched services of a host, sorted by name, as /metrics shows them.
+fn rows_of(board: &Board, host: Option<&Name>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(host) = host {
+        board.visit_services(host, |seen| {
+            let mut row = seen.row.clone();
+            row.muted = seen.muted();
+            rows.push(row);
+        });
+    }
+    rows
 }
 
 /// How long the scraper waits, less what an answer takes.

@@ -27,15 +27,39 @@ pub struct Parameters {
 impl Parameters {
     /// Takes the pairs as they came; `known` are the filters of this list.
     pub fn new(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {
+        Self::taken(pairs, |name| {
+            if known.contains(&name) || name == "limit" || name == "next" {
+                return Ok(());
+            }
+            Err(format!(
+                "There is no filter {}; use {}, limit or next.",
+                quoted(name),
+                known.join(", ")
+            ))
+        })
+    }
+
+    /// Takes the pairs as they came of what is no list; `known` are all parameters that it has.
+    pub fn of_one(pairs: Vec<(String, String)>, known: &[&str]) -> Result<Self, Problem> {
+        Self::taken(pairs, |name| {
+            if known.contains(&name) {
+                return Ok(());
+            }
+            Err(format!(
+                "There is no parameter {}; use {}.",
+                quoted(name),
+                known.join(" or ")
+            ))
+        })
+    }
+
+    fn taken(
+        pairs: Vec<(String, String)>,
+        is_known: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<Self, Problem> {
         let mut values = BTreeMap::new();
         for (name, value) in pairs {
-            if !known.contains(&name.as_str()) && name != "limit" && name != "next" {
-                return Err(Problem::bad_request(format!(
-                    "There is no filter {}; use {}, limit or next.",
-                    quoted(&name),
-                    known.join(", ")
-                )));
-            }
+            is_known(&name).map_err(Problem::bad_request)?;
             if value.chars().count() > VALUE_CHARACTERS_MAX {
                 return Err(Problem::bad_request(format!(
                     "The value of {name} is too long; give at most {VALUE_CHARACTERS_MAX} characters."
@@ -43,7 +67,7 @@ impl Parameters {
             }
             if values.insert(name.clone(), value).is_some() {
                 return Err(Problem::bad_request(format!(
-                    "The filter {name} stands there twice; give it once."
+                    "{name} stands there twice; give it once."
                 )));
             }
         }
@@ -289,6 +313,12 @@ mod tests {
         assert_eq!(
             problem.detail,
             "There is no filter \"hots\"; use host, fault, labels, limit or next."
+        );
+        let pairs = vec![("limit".to_owned(), "5".to_owned())];
+        let problem = Parameters::of_one(pairs, &["host", "service"]).unwrap_err();
+        assert_eq!(
+            problem.detail,
+            "There is no parameter \"limit\"; use host or service."
         );
         let twice = parameters(&[("host", "a"), ("host", "b")]).unwrap_err();
         assert!(twice.detail.contains("twice"), "{twice}");

@@ -2,7 +2,7 @@
 
 use super::{
     Web,
-    api::{Pairs, parameters},
+    api::{Pairs, parameters_of_one},
     problem::Problem,
     query::quoted,
 };
@@ -44,7 +44,7 @@ pub(super) async fn one(
     Path(name): Path<String>,
     pairs: Pairs,
 ) -> Result<Response, Problem> {
-    let parameters = parameters(pairs, &FILTERS)?;
+    let parameters = parameters_of_one(pairs, &FILTERS)?;
     let (host, service) = (parameters.name("host"), parameters.name("service"));
     let named = [("host", &host), ("service", &service)];
     let named = named

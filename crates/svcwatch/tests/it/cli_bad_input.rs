@@ -303,7 +303,7 @@ fn explain_reads_the_configuration_where_nobody_runs() {
         done.out
     );
     let done = svcwatch(&["explain", "-c", arg(&config), "--data", arg(&data), "two"]);
-    assert_eq!(done.code, Some(1), "{}", done.err);
+    assert_eq!(done.code, Some(2), "{}", done.err);
     assert!(
         done.err
             .contains("two is not in the configuration; it has one"),

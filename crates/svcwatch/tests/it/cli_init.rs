@@ -51,9 +51,10 @@ fn without_a_host_that_answers_it_says_so_of_each_and_writes_nothing() {
 #[test]
 fn what_cannot_be_meant_is_said_before_anything_is_read() {
     let folder = tempfile::tempdir().unwrap();
-    let (there, list) = (
+    let (there, list, none) = (
         folder.path().join("there.yaml"),
         folder.path().join("hosts.csv"),
+        folder.path().join("none.csv"),
     );
     fs::write(&there, "precious").unwrap();
     fs::write(&list, "name;site\nsrv01;oslo\n").unwrap();
@@ -72,6 +73,10 @@ fn what_cannot_be_meant_is_said_before_anything_is_read() {
             "the columns are separated by semicolons",
         ),
         (
+            vec!["init", "--from", arg(&none), "--user", "u"],
+            "--from: ",
+        ),
+        (
             vec!["init", "--host", "srv01", "--user", "u"],
             "there is no password for u",
         ),
@@ -80,6 +85,7 @@ fn what_cannot_be_meant_is_said_before_anything_is_read() {
         let done = svcwatch(&arguments);
         assert_eq!(done.code, Some(2), "{arguments:?}: {done:?}");
         assert!(done.err.contains(said), "{arguments:?}: {done:?}");
+        assert!(!done.err.contains("hosts_from"), "{arguments:?}: {done:?}");
     }
     assert_eq!(fs::read_to_string(&there).unwrap(), "precious");
 }

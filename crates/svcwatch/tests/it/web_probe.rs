@@ -24,9 +24,15 @@ fn rarely(host: &Host, receiver: &Receiver, more: &str) -> House {
 
 /// A probe by a scraper that waits so long.
 async fn probe(app: &App, query: &str, timeout: &str) -> (u16, String) {
+    let (status, _, body) = probe_in(app, query, timeout, "text/plain").await;
+    (status, body)
+}
+
+/// A probe by a scraper that waits so long and likes this format; the head of the answer stands between.
+async fn probe_in(app: &App, query: &str, timeout: &str, format: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(app.address()).await.unwrap();
     let request = format!(
-        "GET /probe{query} HTTP/1.0\r\nHost: {}\r\nX-Prometheus-Scrape-Timeout-Seconds: {timeout}\r\n\r\n",
+        "GET /probe{query} HTTP/1.0\r\nHost: {}\r\nAccept: {format}\r\nX-Prometheus-Scrape-Timeout-Seconds: {timeout}\r\n\r\n",
         app.address()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -34,7 +40,7 @@ async fn probe(app: &App, query: &str, timeout: &str) -> (u16, String) {
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, body.to_owned())
+    (status, head.to_ascii_lowercase(), body.to_owned())
 }
 
 fn has(text: &str, line: &str) {
@@ -57,6 +63,11 @@ async fn a_probe_reads_the_host_now_and_gives_all_its_services() {
     assert_eq!(status, 200, "{text}");
     for line in [
         "probe_success 1",
+        "svcwatch_host_up 1",
+        "svcwatch_host_info{site=\"oslo\"} 1",
+        "svcwatch_service_muted{name=\"spooler\"} 0",
+        "svcwatch_service_start{name=\"spooler\",start_type=\"automatic\",trigger=\"\"} 1",
+        "svcwatch_service_expected{name=\"spooler\",expected=\"running\"} 1",
         "windows_service_state{name=\"spooler\",state=\"running\"} 1",
         "windows_service_state{name=\"w3svc\",state=\"stopped\"} 1",
         "windows_service_state{name=\"w3svc\",state=\"running\"} 0",
@@ -72,10 +83,12 @@ async fn a_probe_reads_the_host_now_and_gives_all_its_services() {
         !text.contains("host="),
         "Prometheus gives the host its own label"
     );
-    assert!(
-        !text.contains("windows_service_status{name=\"w3svc\""),
-        "it is not watched"
-    );
+    for of_watched in ["windows_service_status", "svcwatch_service_muted"] {
+        assert!(
+            !text.contains(&format!("{of_watched}{{name=\"w3svc\"")),
+            "it is not watched"
+        );
+    }
     accepted(&promtool(&["check", "metrics"], &text), &text);
 
     let (_, text) = probe(&app, "?target=Lab&module=WEB", "30").await;
@@ -97,6 +110,66 @@ async fn a_probe_reads_the_host_now_and_gives_all_its_services() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_probe_speaks_both_formats() {
+    let (host, receiver) = (Host::start(&["Spooler"]).await, Receiver::start().await);
+    let app = rarely(&host, &receiver, "").start().await;
+    shown(&app, "Spooler", "running").await;
+    for (format, ends) in [
+        ("application/openmetrics-text; version=1.0.0", true),
+        ("text/plain; version=0.0.4", false),
+    ] {
+        let accept = format!("{format},*/*;q=0.1");
+        let (status, head, text) = probe_in(&app, "?target=lab", "30", &accept).await;
+        assert_eq!(status, 200, "{text}");
+        assert!(head.contains(&format!("content-type: {format}")), "{head}");
+        assert_eq!(text.ends_with("\n# EOF\n"), ends, "{text}");
+        assert_eq!(text.matches("# EOF").count(), usize::from(ends), "{text}");
+        has(&text, "probe_success 1");
+    }
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_that_fails_keeps_what_was_seen_of_watched_services() {
+    let host = Host::start(&["Spooler", "W3SVC", "Other"]).await;
+    let receiver = Receiver::start().await;
+    let more = "probe: { modules: { web: { services: [W3*] } } }\n";
+    let services = "services: [Spooler, { name: W3SVC, expect: either, stopped_ok: never }]";
+    let house = House::new(&format!(
+        "{}hosts:\n  - {{ name: Lab, address: 127.0.0.1, port: {}, every: 1d, {services} }}\n{more}",
+        House::head(&receiver),
+        host.address.port()
+    ));
+    let app = house.start().await;
+    shown(&app, "Spooler", "running").await;
+    host.put("W3SVC", STOPPED);
+    assert_eq!(probe(&app, "?target=lab", "30").await.0, 200);
+    host.hold(true);
+    let (status, text) = probe(&app, "?target=lab", "1").await;
+    assert_eq!(status, 200, "{text}");
+    for line in [
+        "probe_success 0",
+        "svcwatch_host_up 0",
+        "windows_service_status{name=\"spooler\",status=\"ok\"} 1",
+        "windows_service_status{name=\"w3svc\",status=\"ok\"} 0",
+        "windows_service_state{name=\"w3svc\",state=\"stopped\"} 1",
+        "svcwatch_service_expected{name=\"w3svc\",expected=\"either\"} 1",
+        "svcwatch_service_state{name=\"w3svc\"} 1",
+    ] {
+        has(&text, line);
+    }
+    assert!(!text.contains("other"), "nobody watches it: {text}");
+    let (_, text) = probe(&app, "?target=lab&module=web", "1").await;
+    has(
+        &text,
+        "windows_service_status{name=\"w3svc\",status=\"ok\"} 0",
+    );
+    assert!(!text.contains("spooler"), "{text}");
+    host.hold(false);
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_probed_is_said_with_its_reason() {
     let (host, receiver) = (Host::start(&["Spooler"]).await, Receiver::start().await);
     let app = rarely(&host, &receiver, "").start().await;
@@ -109,7 +182,7 @@ async fn what_cannot_be_probed_is_said_with_its_reason() {
         ("?target=lab%0aevil", "10", 403, "no host of the config"),
         ("?target=lab&target=lab", "10", 400, "twice"),
         ("?target=lab&module=nothing", "10", 400, "default"),
-        ("?target=lab&auth=x", "10", 400, "no filter"),
+        ("?target=lab&auth=x", "10", 400, "use target or module."),
         (
             "?target=lab",
             "nonsense",

@@ -5,11 +5,14 @@
 mod acting;
 mod cli;
 mod dashboards;
+mod dead;
 #[path = "../it/dest_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod dest_support;
+mod event_log;
 mod events;
 mod evidence;
+mod evidence_whole;
 #[path = "../it/feed_support.rs"]
 #[expect(dead_code, reason = "each test program uses its own part of this")]
 mod feed_support;

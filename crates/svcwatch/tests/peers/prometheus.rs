@@ -1,5 +1,5 @@
 //! The story of the rule that went silent: a real Prometheus scrapes svcwatch with that rule, unchanged, a real service
-//! stops, and a real Alertmanager tells it. And one dead host is one notification.
+//! stops, and a real Alertmanager tells it.
 
 use crate::support::{
     ADMINISTRATOR, PASSWORD,
@@ -9,7 +9,7 @@ use crate::support::{
     wine::WineHost,
 };
 use crate::{evidence, story};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
     fs::{self, File},
     os::unix::fs::PermissionsExt,
@@ -27,10 +27,10 @@ const DEADLINE: Duration = Duration::from_mins(4);
 const SHORTENED: &str = "groups:\n- name: shortened\n  rules:\n  - alert: Shortened\n    expr: windows_service_status{status=\"ok\"} != 1\n    for: 3s\n    labels: { severity: critical }\n";
 
 /// What Alertmanager told, each notification as it came.
-type Told = Arc<Mutex<Vec<Value>>>;
+pub(crate) type Told = Arc<Mutex<Vec<Value>>>;
 
 /// A webhook that keeps what it is told.
-fn webhook() -> (u16, Told) {
+pub(crate) fn webhook() -> (u16, Told) {
     let told = Told::default();
     let kept = Arc::clone(&told);
     let port = webhook::webhook(move |body| {
@@ -52,7 +52,7 @@ fn alerts(told: &Told, name: &str, status: &str) -> Vec<Value> {
         .collect()
 }
 
-fn printed(arguments: &[&str]) -> String {
+pub(crate) fn printed(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_svcwatch"))
         .args(arguments)
         .output()
@@ -118,7 +118,11 @@ fn svcwatch(host: &WineHost, hook: u16, folder: &Path) -> (Running, String) {
     (running, address().expect("it listens"))
 }
 
-fn wait<T>(what: &str, seen: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait<T>(
+    what: &str,
+    seen: impl Fn() -> String,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -228,63 +232,4 @@ fn the_rule_that_went_silent_fires_unchanged_and_reaches_alertmanager() {
             alerts(&told, name, "resolved").pop()
         });
     }
-}
-
-#[test]
-fn a_dead_host_with_forty_services_is_one_notification() {
-    let (hook, told) = webhook();
-    let alertmanager = Server::alertmanager(hook, &printed(&["rules", "--inhibit"]));
-    let alert = |name: &str, service: Option<usize>| {
-        let mut labels = json!({ "alertname": name, "job": "svcwatch", "instance": "w:7467", "host": "srv01", "severity": "critical" });
-        if let Some(number) = service {
-            labels["name"] = json!(format!("service-{number}"));
-        }
-        json!({ "labels": labels, "annotations": {} })
-    };
-    let mut all: Vec<Value> = (0..40)
-        .flat_map(|number| {
-            [
-                alert("WindowsServerServiceStatus", Some(number)),
-                alert("WindowsServiceStopped", Some(number)),
-            ]
-        })
-        .collect();
-    all.push(alert("WindowsHostUnreachable", None));
-    // A service of another host is hidden by nothing but the rule that says more.
-    let mut other = alert("WindowsServiceStopped", Some(1));
-    other["labels"]["host"] = json!("srv02");
-    let mut same = alert("WindowsServerServiceStatus", Some(1));
-    same["labels"]["host"] = json!("srv02");
-    all.extend([other, same]);
-    alertmanager.post("/api/v2/alerts", &Value::Array(all));
-
-    let seen = || format!("{:#?}", told.lock().expect("nobody panicked"));
-    wait("both hosts are told", seen, || {
-        let count = told.lock().expect("nobody panicked").len();
-        (count >= 2).then_some(())
-    });
-    // Longer than the pause between two notifications of a group: what was to come besides has come.
-    thread::sleep(Duration::from_secs(8));
-    let told = told.lock().expect("nobody panicked");
-    let mut names: Vec<(String, String)> = told
-        .iter()
-        .flat_map(|notification| notification["alerts"].as_array().expect("a list"))
-        .map(|alert| {
-            let label = |name: &str| {
-                alert["labels"][name]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned()
-            };
-            (label("host"), label("alertname"))
-        })
-        .collect();
-    names.sort();
-    let wanted = [
-        ("srv01", "WindowsHostUnreachable"),
-        ("srv02", "WindowsServiceStopped"),
-    ];
-    let wanted = wanted.map(|(host, name)| (host.to_owned(), name.to_owned()));
-    assert_eq!(names, wanted, "{told:#?}");
-    assert_eq!(told.len(), 2, "{told:#?}");
 }

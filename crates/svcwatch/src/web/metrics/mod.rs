@@ -149,11 +149,11 @@ impl Metrics {
     }
 }
 
-/// Answers with a text that is whole already, in the classic format.
-pub fn whole(text: String, packing: Packing) -> Response {
+/// Answers with a text of this format that is whole already.
+pub fn whole(text: String, format: Format, packing: Packing) -> Response {
     let mut response = Response::new(pieces::packed(text, packing));
     packing.name_in(response.headers_mut());
-    let media_type = HeaderValue::from_static(Format::Classic.media_type());
+    let media_type = HeaderValue::from_static(format.media_type());
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, media_type);
@@ -276,6 +276,7 @@ mod tests {
             "windows_service_start_mode{host=\"SRV01\",name=\"spooler\",start_mode=\"manual\"} 0",
             "windows_service_info{host=\"SRV01\",name=\"spooler\",display_name=\"Print Spooler\",path_name=\"C:\\\\print spool.exe\",run_as=\"LocalSystem\"} 1",
             "svcwatch_service_muted{host=\"SRV01\",name=\"spooler\"} 0",
+            "svcwatch_service_expected{host=\"SRV01\",name=\"spooler\",expected=\"running\"} 1",
             "svcwatch_service_state{host=\"SRV01\",name=\"spooler\"} 4",
             "svcwatch_service_last_change_timestamp_seconds{host=\"SRV01\",name=\"spooler\"} 1.5",
             "svcwatch_service_exit_code{host=\"SRV01\",name=\"spooler\"} 0",

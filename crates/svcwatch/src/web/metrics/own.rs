@@ -1,15 +1,16 @@
 //! Series of services and hosts that windows_exporter has no names for: since when, with which code, why not.
 
 use super::watched::{Watched, gauge, label, name, number};
-use crate::board::PIECE_ROWS;
+use crate::board::{PIECE_ROWS, Row};
 use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::MetricType,
+    metrics::{MetricType, gauge::ConstGauge},
 };
 use std::{fmt, ops::ControlFlow, sync::Arc};
 use svcwatch_core::{
     id::Name,
     observe::{Fault, State},
+    time::Wall,
 };
 
 /// The number of a state: the service control manager's own from 1 to 7 (MS-SCMR 2.2.47, `dwCurrentState`), and beside
@@ -25,6 +26,23 @@ pub const fn state_number(state: State) -> i64 {
         State::PausePending => 6,
         State::Paused => 7,
         State::Missing => 8,
+    }
+}
+
+/// A time in seconds since 1970.
+pub(super) fn seconds(at: Wall) -> ConstGauge<f64> {
+    // Milliseconds until the year 9999 are exact as a number of 64 bits.
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2 to the 53rd")]
+    let milliseconds = at.0 as f64;
+    ConstGauge::new(milliseconds / 1_000.0)
+}
+
+/// Whether an event starts a service; empty where that could not be read.
+pub(super) const fn trigger(row: &Row) -> &'static str {
+    match row.trigger_start {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "",
     }
 }
 
@@ -45,17 +63,19 @@ impl Watched {
         )?;
         self.services(
             encoder,
+            "svcwatch_service_expected",
+            "Always 1; its label says how a service should be",
+            |metric, host, row| {
+                let labels = [label(host), name(row), ("expected", row.expected.as_str())];
+                gauge(metric, &labels, true)
+            },
+        )?;
+        self.services(
+            encoder,
             "svcwatch_service_last_change_timestamp_seconds",
             "When a service entered its last confirmed state, in seconds since 1970",
             |metric, host, row| {
-                let seconds = prometheus_client::metrics::gauge::ConstGauge::new(
-                    // Milliseconds until the year 9999 are exact as a number of 64 bits.
-                    #[expect(clippy::cast_precision_loss, reason = "exact below 2 to the 53rd")]
-                    {
-                        row.since.0 as f64 / 1_000.0
-                    },
-                );
-                seconds.encode(metric.encode_family(&[label(host), name(row)])?)
+                seconds(row.since).encode(metric.encode_family(&[label(host), name(row)])?)
             },
         )?;
         self.services(
@@ -89,16 +109,11 @@ impl Watched {
             "Always 1; its labels say how a service is started, with delayed starts told apart, and whether an event starts it",
             |metric, host, row| match row.start_type {
                 Some(start) => {
-                    let trigger = match row.trigger_start {
-                        Some(true) => "true",
-                        Some(false) => "false",
-                        None => "",
-                    };
                     let labels = [
                         label(host),
                         name(row),
                         ("start_type", start.as_str()),
-                        ("trigger", trigger),
+                        ("trigger", trigger(row)),
                     ];
                     gauge(metric, &labels, true)
                 }

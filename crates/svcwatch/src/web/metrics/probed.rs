@@ -1,14 +1,19 @@
 //! What /probe says of one host: windows_exporter's series of all services that the host shows, under the names that
-//! /metrics has, and without a label for the host: Prometheus puts its own there.
+//! /metrics has, and without a label for the host: Prometheus puts its own there. Of services that are watched it says
+//! all that the rules ask for, and that also where the host could not be read: so the rules hold for both ways.
 
 use super::{
-    own::state_number,
+    Format,
+    own::{seconds, state_number, trigger},
     watched::{START_MODES, STATES, gauge, number, start_mode},
 };
 use crate::{board::Row, probe::command_line};
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text::encode_registry},
+    encoding::{
+        DescriptorEncoder, EncodeMetric, MetricEncoder,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{MetricType, gauge::ConstGauge},
     registry::Registry,
 };
@@ -38,17 +43,16 @@ pub struct Probed {
     pub fault: Option<Fault>,
     /// Its services.
     pub services: Vec<ProbedService>,
+    /// Where the host is; empty where that is not known.
+    pub site: String,
     /// How long it took.
     pub took: Duration,
 }
 
 impl ProbedService {
-    /// The services of a reading that this wants, sorted by name, each with what the rounds know of it.
-    pub fn all(
-        reading: HostReading,
-        wanted: impl Fn(&str) -> bool,
-        mut row_of: impl FnMut(&Name) -> Option<Row>,
-    ) -> Vec<Self> {
+    /// The services of a reading that this wants, sorted by name, each with what the rounds know of it. `rows` are the
+    /// watched services of the host, sorted by name; those that the reading does not show are as the rounds saw them.
+    pub fn all(reading: HostReading, wanted: impl Fn(&str) -> bool, rows: Vec<Row>) -> Vec<Self> {
         let mut services: Vec<Self> = Vec::with_capacity(reading.services.len());
         for service in reading.services {
             if wanted(&service.name) {
@@ -78,10 +82,39 @@ impl ProbedService {
         services.sort_by(|one, other| one.name.cmp(&other.name));
         // Two lines of one name would be two samples of one series.
         services.dedup_by(|later, first| later.name == first.name);
-        for service in &mut services {
-            service.row = row_of(&service.name);
+        let mut unread = Vec::new();
+        for row in rows {
+            match services.binary_search_by(|service| service.name.cmp(&row.service)) {
+                Ok(place) => {
+                    if let Some(service) = services.get_mut(place) {
+                        service.row = Some(row);
+                    }
+                }
+                Err(_) if wanted(row.service.as_str()) => unread.push(Self::known(row)),
+                Err(_) => {}
+            }
         }
+        services.append(&mut unread);
+        services.sort_by(|one, other| one.name.cmp(&other.name));
         services
+    }
+
+    /// The watched services of a host that could not be read: they keep what was confirmed last.
+    pub fn unread(wanted: impl Fn(&str) -> bool, rows: Vec<Row>) -> Vec<Self> {
+        let wanted = rows.into_iter().filter(|row| wanted(row.service.as_str()));
+        wanted.map(Self::known).collect()
+    }
+
+    /// A service as the rounds know it.
+    fn known(row: Row) -> Self {
+        Self {
+            name: row.service.clone(),
+            display_name: String::new(),
+            state: row.state,
+            pid: row.pid,
+            exit_code: row.exit_code,
+            row: Some(row),
+        }
     }
 
     const fn new(name: Name, display_name: String, reading: Reading) -> Self {
@@ -113,12 +146,15 @@ impl ProbedService {
 }
 
 impl Probed {
-    /// All of it in Prometheus' text format; both formats are the same for gauges alone, but for the end.
-    pub fn text(self) -> Result<String, fmt::Error> {
+    /// All of it as text. Both formats are the same for gauges alone, but for the end.
+    pub fn text(self, format: Format) -> Result<String, fmt::Error> {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));
         let mut text = String::new();
         encode_registry(&mut text, &registry)?;
+        if format == Format::OpenMetrics {
+            encode_eof(&mut text)?;
+        }
         Ok(text)
     }
 
@@ -145,6 +181,14 @@ impl Probed {
         let metric =
             encoder.encode_descriptor("probe_duration_seconds", help, None, MetricType::Gauge)?;
         seconds.encode(metric)?;
+        let help = "1 where the host was read, 0 where it was not";
+        let mut metric =
+            encoder.encode_descriptor("svcwatch_host_up", help, None, MetricType::Gauge)?;
+        metric.encode_gauge(&i64::from(self.fault.is_none()))?;
+        let help = "Always 1; its label says at which site the host is, and is empty where that is not known";
+        let mut metric =
+            encoder.encode_descriptor("svcwatch_host_info", help, None, MetricType::Gauge)?;
+        gauge(&mut metric, &[("site", self.site.as_str())], true)?;
         if let Some(fault) = self.fault {
             let help = "1 for why the host was not read";
             let mut metric =
@@ -152,6 +196,64 @@ impl Probed {
             gauge(&mut metric, &[("fault", fault.as_str())], true)?;
         }
         Ok(())
+    }
+
+    /// What only services have that are watched.
+    fn watched(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        self.each(
+            encoder,
+            "svcwatch_service_muted",
+            "1 where a watched service is not told for a reason that the API gives as muted; none for others",
+            |metric, service| match &service.row {
+                Some(row) => gauge(metric, &[service.name()], row.muted.is_some()),
+                None => Ok(()),
+            },
+        )?;
+        self.each(
+            encoder,
+            "svcwatch_service_expected",
+            "Always 1; its label says how a watched service should be; none for others",
+            |metric, service| match &service.row {
+                Some(row) => {
+                    let labels = [service.name(), ("expected", row.expected.as_str())];
+                    gauge(metric, &labels, true)
+                }
+                None => Ok(()),
+            },
+        )?;
+        self.each(
+            encoder,
+            "svcwatch_service_last_change_timestamp_seconds",
+            "When a watched service entered its last confirmed state, in seconds since 1970; none for others",
+            |metric, service| match &service.row {
+                Some(row) => seconds(row.since).encode(metric.encode_family(&[service.name()])?),
+                None => Ok(()),
+            },
+        )?;
+        self.each(
+            encoder,
+            "svcwatch_service_start",
+            "Always 1; its labels say how a watched service is started, and whether an event starts it; none for others",
+            |metric, service| {
+                let Some(row) = &service.row else { return Ok(()) };
+                let Some(start) = row.start_type else { return Ok(()) };
+                let labels = [
+                    service.name(),
+                    ("start_type", start.as_str()),
+                    ("trigger", trigger(row)),
+                ];
+                gauge(metric, &labels, true)
+            },
+        )?;
+        self.each(
+            encoder,
+            "windows_service_status",
+            "1 where a watched service is as expected, or was when it was last read; none for others",
+            |metric, service| match &service.row {
+                Some(row) => gauge(metric, &[service.name(), ("status", "ok")], row.as_expected),
+                None => Ok(()),
+            },
+        )
     }
 
     fn setup(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -194,15 +296,7 @@ impl Probed {
 impl Collector for Probed {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.own(&mut encoder)?;
-        self.each(
-            &mut encoder,
-            "windows_service_status",
-            "1 where a watched service is as expected; none for others",
-            |metric, service| match &service.row {
-                Some(row) => gauge(metric, &[service.name(), ("status", "ok")], row.as_expected),
-                None => Ok(()),
-            },
-        )?;
+        self.watched(&mut encoder)?;
         self.each(
             &mut encoder,
             "windows_service_state",

@@ -20,6 +20,14 @@ pub(crate) struct Server {
 impl Server {
     /// A Prometheus that scrapes this address each second, with these files of rules, and tells this Alertmanager.
     pub(crate) fn prometheus(scraped: &str, rules: &[&str], alertmanager: &Self) -> Self {
+        let jobs = format!(
+            "scrape_configs: [{{ job_name: svcwatch, static_configs: [{{ targets: ['{scraped}'] }}] }}]\n"
+        );
+        Self::prometheus_with(&jobs, rules, alertmanager)
+    }
+
+    /// The same with these jobs.
+    pub(crate) fn prometheus_with(jobs: &str, rules: &[&str], alertmanager: &Self) -> Self {
         let server = Self::new();
         let files: Vec<String> = rules
             .iter()
@@ -34,7 +42,7 @@ impl Server {
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n\
              rule_files: {files:?}\n\
              alerting: {{ alertmanagers: [{{ static_configs: [{{ targets: ['{}'] }}] }}] }}\n\
-             scrape_configs: [{{ job_name: svcwatch, static_configs: [{{ targets: ['{scraped}'] }}] }}]\n",
+             {jobs}",
             alertmanager.address()
         );
         server.start_prometheus(&config)
@@ -109,13 +117,6 @@ impl Server {
         let (status, body) = ask(&self.address(), "GET", path, "").expect("an answer");
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).expect("JSON")
-    }
-
-    /// Gives it something; fails the test where it is not taken.
-    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) {
-        let (status, said) =
-            ask(&self.address(), "POST", path, &body.to_string()).expect("an answer");
-        assert_eq!(status, 200, "{path}: {said}");
     }
 
     fn path(&self, name: &str) -> PathBuf {

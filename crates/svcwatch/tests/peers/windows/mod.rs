@@ -1,6 +1,7 @@
 //! svcwatch.exe on Wine: the service control manager by the Windows API, and news of it at once.
 
 mod broken;
+mod evidence;
 mod heard;
 mod wmi;
 

@@ -13,6 +13,7 @@ pub mod hello;
 pub mod kerberos;
 mod loopback;
 pub mod record;
+mod reports;
 mod rpc;
 pub(crate) mod scm;
 pub mod seal;

@@ -2,7 +2,7 @@
 
 use crate::{
     cause::Cause,
-    evidence::GatherRequest,
+    evidence::{GatherRequest, Heard},
     guest::{Visit, VisitAnswer, VisitRequest},
     hearing::{EarId, Turn},
     id::{DeliveryKey, IncidentId, Name, Subject},
@@ -249,8 +249,8 @@ pub enum Fact {
         subject: Subject,
         /// The cause.
         cause: Cause,
-        /// Whether its host was asked and answered in time.
-        answered: bool,
+        /// What came of asking its host.
+        heard: Heard,
     },
     /// Something was not told.
     Dropped {

@@ -174,6 +174,13 @@ pub const GATHER_HOSTS_MAX: usize = 5_000;
 pub const GATHER_WAITING_PER_HOST: usize = 64;
 /// How long before it is given up a host must have answered, so that what it answered in part still counts.
 pub const GATHER_SPARE: Span = Span(500);
+/// How long a host that was not asked in time may still be asked after that.
+pub const GATHER_LATE_MAX: Span = Span::minutes(10);
+/// The part of a host's timeout, one in so many, for which its session may be held by who reads its event log: a check that
+/// waits for it still has the rest.
+pub const LOG_HOLDS_ONE_IN: u64 = 2;
+/// Dependencies that the list of services lacks and that are asked for by their names, at most.
+pub const DEPENDENCIES_ASKED_MAX: usize = 64;
 /// Services about which one host is asked at once, at most.
 pub const GATHERED_AT_ONCE: usize = 16;
 /// Clues of one kind that are kept, at most.

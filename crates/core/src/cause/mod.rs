@@ -23,7 +23,7 @@ words! {
     pub enum Cause {
         /// It was stopped and reported no error (exit code 0).
         StoppedCleanly = "stopped_cleanly",
-        /// It ended without having been stopped: 1067, or its process is gone while it counts as running.
+        /// It ended without having been stopped (1067): Windows saw its process end, or we did on our own machine.
         EndedUnexpectedly = "ended_unexpectedly",
         /// An event says that its process crashed.
         Crashed = "crashed",

@@ -115,6 +115,7 @@ impl Engine {
             pid: None,
             cause: Some(sentence.clone()),
         };
+        self.evidence.changed(host, service, &row);
         step.commit.push(Record::History(row));
         if told {
             self.tell_change(now, &subject, seq, sentence, step);

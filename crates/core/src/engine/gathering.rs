@@ -4,8 +4,8 @@ use super::Engine;
 use crate::{
     effect::{Effect, Fact, Step},
     evidence::{
-        self, Circumstances, Evidence, GatherId, GatherRequest, GatherService, Gathered, Late,
-        LogUse, Waiting,
+        self, Circumstances, Evidence, GatherId, GatherRequest, GatherService, Gathered, GivenUp,
+        Heard, Late, LogUse, Waiting,
     },
     host::Host,
     id::{IncidentId, Name, Subject},
@@ -63,6 +63,34 @@ fn events_since(incident: &IncidentRow, row: &TargetRow) -> Wall {
 fn answered_within(left: Span) -> Span {
     let half = left.0.div_euclid(2);
     Span(left.0.saturating_sub(limits::GATHER_SPARE.0.min(half)))
+}
+
+/// What came of asking a host about a service.
+#[derive(Debug, Clone, Copy)]
+enum Came<'a> {
+    /// This answer.
+    Answer(&'a Gathered),
+    /// Nothing, for this reason.
+    Nothing(Heard),
+}
+
+impl Came<'_> {
+    const fn heard(self) -> Heard {
+        match self {
+            Self::Answer(_) => Heard::Answered,
+            Self::Nothing(heard) => heard,
+        }
+    }
+}
+
+/// Why nothing came, for people.
+const fn why_nothing(heard: Heard) -> &'static str {
+    match heard {
+        Heard::Answered | Heard::Silent => "its host did not answer in time when it was asked why",
+        Heard::Queued | Heard::NotAsked => {
+            "its host was not asked why in time, because too many hosts were asked at once"
+        }
+    }
 }
 
 impl Engine {
@@ -175,8 +203,10 @@ impl Engine {
             incident: id.clone(),
             after: GatherId::default(),
             until: now.tick + plan.deadline,
+            late: false,
             waits_until,
             held_until,
+            changes: Vec::new(),
         };
         self.evidence.add(name, service, waiting)
     }
@@ -210,6 +240,7 @@ impl Engine {
                 services: services.collect(),
                 log: plan.log != LogUse::Off,
                 timeout: answered_within(asked.until.since(now.tick)),
+                question: host.plan.timeout,
             }));
         }
     }
@@ -232,14 +263,24 @@ impl Engine {
         }
         for service in &asked.services {
             let answer = found.iter().find(|one| one.service == *service);
-            self.give_reasons(now, (name, service), Some(gather), answer, step);
+            if let Some(waiting) = self.evidence.take_answered(name, service, Some(gather)) {
+                let came = answer.map_or(Came::Nothing(Heard::Silent), Came::Answer);
+                self.give_reasons(now, (name, service), &waiting, came, step);
+            }
         }
     }
 
     /// Gives up those whose time is over: they are explained by what is known.
     pub(super) fn give_up_gathering(&mut self, now: Now, step: &mut Step) {
-        for (host, service) in self.evidence.overdue(now.tick) {
-            self.give_reasons(now, (&host, &service), None, None, step);
+        for given_up in self.evidence.overdue(now.tick) {
+            let GivenUp {
+                host,
+                service,
+                waiting,
+                heard,
+            } = given_up;
+            let came = Came::Nothing(heard);
+            self.give_reasons(now, (&host, &service), &waiting, came, step);
         }
     }
 
@@ -248,21 +289,18 @@ impl Engine {
         &mut self,
         now: Now,
         (host, service): (&Name, &Name),
-        gather: Option<GatherId>,
-        answer: Option<&Gathered>,
+        waiting: &Waiting,
+        came: Came<'_>,
         step: &mut Step,
     ) {
-        let Some(waiting) = self.evidence.take_answered(host, service, gather) else {
-            return;
-        };
-        if answer.is_none() && planted::is(Planted::EvidenceHoldsBack) {
+        if matches!(came, Came::Nothing(_)) && planted::is(Planted::EvidenceHoldsBack) {
             return;
         }
         let subject = Subject::Service {
             host: host.clone(),
             service: service.clone(),
         };
-        let Some(evidence) = self.evidence_of(now, &subject, answer) else {
+        let Some(evidence) = self.evidence_of(now, &subject, came, &waiting.changes) else {
             return;
         };
         let cause = evidence.cause;
@@ -281,12 +319,12 @@ impl Engine {
             incident: row.id.clone(),
             subject: subject.clone(),
             cause,
-            answered: answer.is_some(),
+            heard: came.heard(),
         }));
         if news {
             self.write_cause(now, &row, sentence, step);
         }
-        self.let_go(now, &subject, &waiting, step);
+        self.let_go(now, &subject, waiting, step);
         self.remedy_soon(host);
         let late = self.plan.evidence.map(|plan| plan.late);
         if row.told && news && late == Some(Late::Tell) && !self.withholds(now, &subject, step) {
@@ -298,21 +336,24 @@ impl Engine {
         &self,
         now: Now,
         subject: &Subject,
-        answer: Option<&Gathered>,
+        came: Came<'_>,
+        changes: &[HistoryRow],
     ) -> Option<Evidence> {
         let host = self.hosts.get(subject.host()?)?;
         let target = host.targets.get(host.find(subject.service()?)?)?;
         let plan = self.plan.evidence?;
-        let nothing = Gathered {
-            lacking: vec!["its host did not answer in time when it was asked why".to_string()],
-            ..Gathered::nothing(target.row.service.clone())
+        let found = match came {
+            Came::Answer(answer) => answer.with_changes(changes),
+            Came::Nothing(heard) => Gathered {
+                lacking: vec![why_nothing(heard).to_string()],
+                ..Gathered::nothing(target.row.service.clone()).with_changes(changes)
+            },
         };
-        let answer = answer.unwrap_or(&nothing);
         Some(evidence::of_answer(
             &target.row,
             circumstances(now, host, &target.row),
             &plan,
-            answer,
+            &found,
         ))
     }
 

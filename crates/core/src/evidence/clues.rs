@@ -52,7 +52,9 @@ pub fn of_answer(
     facts.dependencies_down = answer
         .dependencies
         .iter()
-        .filter(|(_, state)| matches!(state, Some(state) if *state != State::Running))
+        .filter(|(_, state)| {
+            matches!(state, Some(state) if ![State::Running, State::Unknown].contains(state))
+        })
         .map(|(name, _)| name.clone())
         .take(limits::CLUES_OF_A_KIND)
         .collect();
@@ -62,7 +64,7 @@ pub fn of_answer(
         .filter_map(|line| line.proves.clone())
         .collect();
     let mut clues = known(row, host);
-    clues.extend(process(&answer.history));
+    clues.extend(process(row, answer));
     clues.extend(around(answer));
     clues.extend(changes(&answer.history));
     let told = plan.log == LogUse::Tell;
@@ -239,10 +241,27 @@ fn actions_in_words(actions: &FailureActions) -> String {
     format!("when it fails its host is to {}", words.join(", then "))
 }
 
-/// The process that it had last.
-fn process(history: &[HistoryRow]) -> Option<Clue> {
-    let (at, process) = history.iter().find_map(|row| Some((row.at, row.pid?)))?;
-    let text = format!("its last process was {process}");
+/// The process that it runs in or ran in last, and what became of it: no more than the host's list of services says, and that
+/// of one that ended unexpectedly Windows itself saw the end.
+fn process(row: &TargetRow, answer: &Gathered) -> Option<Clue> {
+    if let Some(process) = row.pid {
+        let text = format!("it runs in process {process}");
+        return Some(clue(ClueKind::Process, None, &text));
+    }
+    let mut history = answer.history.iter();
+    let (at, process) = history.find_map(|row| Some((row.at, row.pid?)))?;
+    let aborted = row.state == State::Stopped && row.exit_code == Some(Win32::PROCESS_ABORTED);
+    let became = match answer.beside.as_deref() {
+        Some(others @ [_, ..]) => {
+            let shown = others.iter().take(limits::CLUES_OF_A_KIND);
+            let shown: Vec<&str> = shown.map(String::as_str).collect();
+            format!(", which still runs: {} in it", shown.join(", "))
+        }
+        Some([]) | None if aborted => ", which is gone".to_string(),
+        Some([]) => ", in which no service runs any more".to_string(),
+        None => String::new(),
+    };
+    let text = format!("its last process was {process}{became}");
     Some(clue(ClueKind::Process, Some(at), &text))
 }
 
@@ -250,9 +269,15 @@ fn process(history: &[HistoryRow]) -> Option<Clue> {
 fn around(answer: &Gathered) -> Vec<Clue> {
     let on = answer.dependencies.iter().take(limits::CLUES_OF_A_KIND);
     let on = on.map(|(name, state)| {
-        let text = match state {
-            Some(state) => format!("it depends on {name}, which is {}", state.in_words()),
-            None => format!("it depends on {name}, which its host does not show"),
+        let text = match (name.strip_prefix('+'), state) {
+            // Which services a group has is not looked up.
+            (Some(group), _) => {
+                format!("it depends on the group {group}, of which one service must run")
+            }
+            (None, None | Some(State::Unknown)) => {
+                format!("it depends on {name}, which its host does not show")
+            }
+            (None, Some(state)) => format!("it depends on {name}, which is {}", state.in_words()),
         };
         clue(ClueKind::Dependency, None, &text)
     });

@@ -10,7 +10,7 @@ mod queue;
 mod tests;
 
 pub use clues::{Circumstances, of_answer, of_fault, of_reading};
-pub use queue::{Asked, Queue, Waiting};
+pub use queue::{Asked, GivenUp, Queue, Waiting};
 
 use crate::{
     cause::{Cause, Told},
@@ -75,6 +75,8 @@ pub struct GatherRequest {
     pub log: bool,
     /// How long all of it may take.
     pub timeout: Span,
+    /// How long one question may take: as long as a check of this host.
+    pub question: Span,
 }
 
 /// A service about which a host is asked.
@@ -95,8 +97,11 @@ pub struct Gathered {
     pub service: Name,
     /// How it is set up now.
     pub config: Option<ServiceConfig>,
-    /// What it depends on, with the state; no state where the host does not show it.
+    /// What it depends on, services and groups (`+name`), with the state; no state of a group, and none where the host does
+    /// not show it.
     pub dependencies: Vec<(String, Option<State>)>,
+    /// The services that run in the process that it ran in last; nothing where that or the process is not known.
+    pub beside: Option<Vec<String>>,
     /// What depends on it, with the state.
     pub dependents: Vec<(String, State)>,
     /// The last lines of the event log about it, the newest first.
@@ -114,11 +119,37 @@ impl Gathered {
             service,
             config: None,
             dependencies: Vec::new(),
+            beside: None,
             dependents: Vec::new(),
             log: Vec::new(),
             history: Vec::new(),
             lacking: Vec::new(),
         }
+    }
+
+    /// The same with changes, the newest first, that were found while its history was read.
+    #[must_use]
+    pub fn with_changes(&self, changes: &[HistoryRow]) -> Self {
+        let known = |row: &&HistoryRow| self.history.iter().any(|known| known.seq == row.seq);
+        let new = changes.iter().filter(|row| !known(row));
+        Self {
+            history: new.chain(&self.history).cloned().collect(),
+            ..self.clone()
+        }
+    }
+}
+
+words! {
+    /// What came of asking a host why a service is not as expected.
+    pub enum Heard {
+        /// It answered.
+        Answered = "answered",
+        /// It did not answer in time.
+        Silent = "silent",
+        /// It was not asked in time, because too many were asked at once. It still may be.
+        Queued = "queued",
+        /// It was not asked at all, for the same reason.
+        NotAsked = "not_asked",
     }
 }
 

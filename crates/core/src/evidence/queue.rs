@@ -1,10 +1,11 @@
 //! Who is to be asked, who is being asked, and until when.
 
-use super::{EvidencePlan, GatherId};
+use super::{EvidencePlan, GatherId, Heard};
 use crate::{
     id::{IncidentId, Name},
     limits,
-    time::Tick,
+    record::HistoryRow,
+    time::{Span, Tick},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,12 +19,29 @@ pub struct Waiting {
     pub incident: IncidentId,
     /// The last asking that had begun before it waited: an answer to that is about something earlier.
     pub after: GatherId,
-    /// When it is given up.
+    /// When it is explained by what is known, or given up where it was.
     pub until: Tick,
+    /// Whether it was explained by what is known, because its host was not asked in time. It is asked once no other waits.
+    pub late: bool,
     /// Until when its opening waits for evidence.
     pub waits_until: Option<Tick>,
     /// Until when its opening is held for another reason; nothing where it waits for evidence alone.
     pub held_until: Option<Tick>,
+    /// What was found to have changed since it waits, the newest first.
+    pub changes: Vec<HistoryRow>,
+}
+
+/// An incident that is explained by what is known, because its host has not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The host.
+    pub host: Name,
+    /// The service.
+    pub service: Name,
+    /// What waited. It still does where its host may still be asked.
+    pub waiting: Waiting,
+    /// Why there is no answer.
+    pub heard: Heard,
 }
 
 /// What is being asked of a host.
@@ -37,14 +55,37 @@ pub struct Asked {
     pub until: Tick,
 }
 
-/// Who is to be asked and who is being asked: of each host one thing at a time, in the order in which they came.
+/// Hosts in a row, each once.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    order: VecDeque<Name>,
+    /// Those that stand in `order`.
+    queued: BTreeSet<Name>,
+}
+
+impl Row {
+    fn push(&mut self, host: &Name) {
+        if self.queued.insert(host.clone()) {
+            self.order.push_back(host.clone());
+        }
+    }
+
+    fn pop(&mut self) -> Option<Name> {
+        let host = self.order.pop_front()?;
+        self.queued.remove(&host);
+        Some(host)
+    }
+}
+
+/// Who is to be asked and who is being asked: of each host one thing at a time, in the order in which they came; those whose
+/// time is over come after all others.
 #[derive(Debug, Clone, Default)]
 pub struct Queue {
     /// By host and service.
     waiting: BTreeMap<Name, BTreeMap<Name, Waiting>>,
-    order: VecDeque<Name>,
-    /// Those that stand in `order`.
-    queued: BTreeSet<Name>,
+    row: Row,
+    /// Those of which nothing waits any more that could still be answered in time.
+    late: Row,
     asked: BTreeMap<Name, Asked>,
     until: BTreeSet<(Tick, Name)>,
     last: u64,
@@ -64,13 +105,16 @@ impl Queue {
         }
         self.until.insert((waiting.until, host.clone()));
         services.insert(service.clone(), waiting);
-        self.enqueue(host);
+        self.row.push(host);
         true
     }
 
-    fn enqueue(&mut self, host: &Name) {
-        if self.queued.insert(host.clone()) {
-            self.order.push_back(host.clone());
+    /// Keeps a change of a service about which its host is to be asked, or is being asked: its history may be read already.
+    pub fn changed(&mut self, host: &Name, service: &Name, row: &HistoryRow) {
+        let services = self.waiting.get_mut(host);
+        if let Some(waiting) = services.and_then(|services| services.get_mut(service)) {
+            waiting.changes.insert(0, row.clone());
+            waiting.changes.truncate(limits::CLUES_OF_A_KIND);
         }
     }
 
@@ -94,7 +138,7 @@ impl Queue {
     }
 
     /// Takes what waits of a service.
-    pub fn take(&mut self, host: &Name, service: &Name) -> Option<Waiting> {
+    fn take(&mut self, host: &Name, service: &Name) -> Option<Waiting> {
         let services = self.waiting.get_mut(host)?;
         let taken = services.remove(service);
         if services.is_empty() {
@@ -103,29 +147,41 @@ impl Queue {
         taken
     }
 
+    /// The host whose turn it is.
+    fn next(&mut self) -> Option<Name> {
+        while let Some(host) = self.row.pop() {
+            let services = self.waiting.get(&host);
+            if services.is_none_or(|services| services.values().any(|one| !one.late)) {
+                return Some(host);
+            }
+            self.late.push(&host);
+        }
+        self.late.pop()
+    }
+
     /// Hosts that may be asked now, each with the services and until when an answer is waited for.
     pub fn begin(&mut self, plan: &EvidencePlan, now: Tick) -> Vec<(Name, Asked)> {
         let mut begun = Vec::new();
-        let mut passed = VecDeque::new();
+        let mut passed = Vec::new();
         while self.asked.len() < plan.hosts_at_once {
-            let Some(host) = self.order.pop_front() else {
+            let Some(host) = self.next() else {
                 break;
             };
             if self.asked.contains_key(&host) {
-                passed.push_back(host);
+                passed.push(host);
                 continue;
             }
-            self.queued.remove(&host);
             let Some(services) = self.waiting.get(&host) else {
                 continue;
             };
-            let until = services.values().map(|one| one.until).max();
-            let until = until.unwrap_or(now).max(now);
-            let names: Vec<Name> = services
-                .keys()
-                .take(limits::GATHERED_AT_ONCE)
-                .cloned()
-                .collect();
+            let in_time = services.iter().filter(|(_, one)| !one.late);
+            let until = in_time.clone().map(|(_, one)| one.until).max();
+            // Who is asked late has time to answer all the same.
+            let least = until.map_or(plan.deadline, |_| Span(plan.deadline.0.div_euclid(2)));
+            let until = until.unwrap_or(now).max(now + least);
+            let late = services.iter().filter(|(_, one)| one.late);
+            let names = in_time.chain(late).map(|(name, _)| name.clone());
+            let names: Vec<Name> = names.take(limits::GATHERED_AT_ONCE).collect();
             self.last = self.last.saturating_add(1);
             let asked = Asked {
                 gather: GatherId(self.last),
@@ -136,8 +192,9 @@ impl Queue {
             self.asked.insert(host.clone(), asked.clone());
             begun.push((host, asked));
         }
-        passed.append(&mut self.order);
-        self.order = passed;
+        for host in passed {
+            self.row.push(&host);
+        }
         begun
     }
 
@@ -147,31 +204,74 @@ impl Queue {
             return None;
         }
         // Others of the same host may still wait.
-        self.enqueue(host);
+        self.row.push(host);
         self.asked.remove(host)
     }
 
-    /// What is given up now: host and service of each.
-    pub fn overdue(&mut self, now: Tick) -> Vec<(Name, Name)> {
+    /// What is explained now by what is known: who was asked and has not answered in time, and who was not asked in time.
+    pub fn overdue(&mut self, now: Tick) -> Vec<GivenUp> {
         let mut overdue = Vec::new();
         while let Some((at, host)) = self.until.first().cloned() {
             if at > now {
                 break;
             }
             self.until.remove(&(at, host.clone()));
-            if self
-                .asked
-                .get(&host)
-                .is_some_and(|asked| asked.until <= now)
-            {
-                self.asked.remove(&host);
-                self.enqueue(&host);
-            }
-            let late = self.waiting.get(&host).into_iter().flatten();
-            let late = late.filter(|(_, one)| one.until <= now);
-            overdue.extend(late.map(|(service, _)| (host.clone(), service.clone())));
+            self.end_asking(now, &host, &mut overdue);
+            self.end_waiting(now, &host, &mut overdue);
         }
         overdue
+    }
+
+    /// Gives up a host that has not answered in its time.
+    fn end_asking(&mut self, now: Tick, host: &Name, overdue: &mut Vec<GivenUp>) {
+        if self.asked.get(host).is_none_or(|asked| asked.until > now) {
+            return;
+        }
+        let Some(asked) = self.asked.remove(host) else {
+            return;
+        };
+        self.row.push(host);
+        for service in asked.services {
+            if let Some(waiting) = self.take_answered(host, &service, Some(asked.gather)) {
+                overdue.push(GivenUp {
+                    host: host.clone(),
+                    service,
+                    waiting,
+                    heard: Heard::Silent,
+                });
+            }
+        }
+    }
+
+    /// Lets nobody wait without an explanation whose time is over, and nobody at all for ever.
+    fn end_waiting(&mut self, now: Tick, host: &Name, overdue: &mut Vec<GivenUp>) {
+        let asked = self.asked.get(host);
+        let mut over = Vec::new();
+        for (service, one) in self.waiting.get_mut(host).into_iter().flatten() {
+            let is_asked = asked
+                .is_some_and(|asked| asked.gather > one.after && asked.services.contains(service));
+            if one.until > now || (one.late && is_asked) {
+                continue;
+            }
+            let given_up = |waiting: &Waiting, heard| GivenUp {
+                host: host.clone(),
+                service: service.clone(),
+                waiting: waiting.clone(),
+                heard,
+            };
+            if one.late {
+                over.push(given_up(one, Heard::NotAsked));
+                continue;
+            }
+            one.late = true;
+            one.until = now + limits::GATHER_LATE_MAX;
+            self.until.insert((one.until, host.clone()));
+            overdue.push(given_up(one, Heard::Queued));
+        }
+        for one in &over {
+            drop(self.take(&one.host, &one.service));
+        }
+        overdue.append(&mut over);
     }
 
     /// When something is given up next.

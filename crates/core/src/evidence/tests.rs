@@ -137,12 +137,15 @@ fn only_changes_since_it_last_ran_count() {
     );
 }
 
-#[test]
-fn what_depends_and_what_is_lacking_is_said_and_the_log_only_where_it_may() {
-    let answer = Gathered {
+/// An answer with something of everything.
+fn answered() -> Gathered {
+    Gathered {
         dependencies: vec![
             ("RpcSs".to_string(), Some(State::Stopped)),
             ("Gone".to_string(), None),
+            ("+TDI".to_string(), None),
+            ("Odd".to_string(), Some(State::Unknown)),
+            ("Never".to_string(), Some(State::Missing)),
         ],
         dependents: vec![("Fax".to_string(), State::Running)],
         log: vec![LogLine {
@@ -154,14 +157,27 @@ fn what_depends_and_what_is_lacking_is_said_and_the_log_only_where_it_may() {
         }],
         lacking: vec!["the event log was cut".to_string()],
         ..Gathered::nothing("Spooler".into())
-    };
+    }
+}
+
+#[test]
+fn what_depends_and_what_is_lacking_is_said_and_the_log_only_where_it_may() {
+    let answer = answered();
     let evidence = of_answer(&stopped(0), Circumstances::default(), &PLAN, &answer);
     assert_eq!(evidence.cause, Cause::DependencyDown);
+    assert_eq!(
+        texts(&evidence, ClueKind::Because)[0],
+        "RpcSs, Never does not run",
+        "of which nothing is known, nothing is said"
+    );
     assert_eq!(
         texts(&evidence, ClueKind::Dependency),
         [
             "it depends on RpcSs, which is stopped",
-            "it depends on Gone, which its host does not show"
+            "it depends on Gone, which its host does not show",
+            "it depends on the group TDI, of which one service must run",
+            "it depends on Odd, which its host does not show",
+            "it depends on Never, which is not installed",
         ]
     );
     assert_eq!(
@@ -228,8 +244,10 @@ fn an_answer_about_an_earlier_end_is_not_taken_for_a_later_one() {
         incident: crate::id::IncidentId("x".into()),
         after: GatherId(0),
         until: Tick(10_000),
+        late: false,
         waits_until: None,
         held_until: None,
+        changes: vec![],
     };
     queue.add(&host, &name, waiting());
     let (_, first) = queue.begin(&PLAN, Tick(0)).remove(0);
@@ -269,6 +287,120 @@ fn service(at: u8) -> Name {
     Name::new(&alloc::format!("s{at}"))
 }
 
+#[test]
+fn who_was_not_asked_in_time_is_asked_after_all_others() {
+    let mut queue = Queue::default();
+    let waiting = |until: u64| Waiting {
+        incident: crate::id::IncidentId("x".into()),
+        after: GatherId(0),
+        until: Tick(until),
+        late: false,
+        waits_until: None,
+        held_until: None,
+        changes: vec![],
+    };
+    let one = EvidencePlan {
+        hosts_at_once: 1,
+        ..PLAN
+    };
+    let spooler = Name::new("Spooler");
+    for at in 0..3 {
+        queue.add(&service(at), &spooler, waiting(10_000));
+    }
+    let (first, asked) = queue.begin(&one, Tick(0)).remove(0);
+    assert_eq!((&first, asked.until), (&service(0), Tick(10_000)));
+    let overdue = queue.overdue(Tick(10_000));
+    let heard: Vec<_> = overdue
+        .iter()
+        .map(|one| (one.host.clone(), one.heard))
+        .collect();
+    assert_eq!(
+        heard,
+        [
+            (service(0), Heard::Silent),
+            (service(1), Heard::Queued),
+            (service(2), Heard::Queued),
+        ]
+    );
+    // A new one comes first, and whoever is asked late has time to answer.
+    queue.add(&service(3), &spooler, waiting(21_000));
+    let begun = queue.begin(&one, Tick(11_000)).remove(0);
+    assert_eq!((begun.0, begun.1.until), (service(3), Tick(21_000)));
+    assert!(queue.answered(&service(3), begun.1.gather).is_some());
+    let taken = queue.take_answered(&service(3), &spooler, Some(begun.1.gather));
+    assert!(taken.is_some());
+    let begun = queue.begin(&one, Tick(12_000)).remove(0);
+    assert_eq!((begun.0, begun.1.until), (service(1), Tick(22_000)));
+    // Nobody waits for ever.
+    let overdue = queue.overdue(Tick(0) + Span::minutes(11));
+    let heard: Vec<_> = overdue
+        .iter()
+        .map(|one| (one.host.clone(), one.heard))
+        .collect();
+    assert_eq!(
+        heard,
+        [(service(1), Heard::Silent), (service(2), Heard::NotAsked),]
+    );
+    assert_eq!(queue.begin(&one, Tick(700_000)), []);
+    assert_eq!(queue.deadline(), None);
+}
+
+#[test]
+fn what_became_of_the_process_is_said_as_far_as_it_is_known() {
+    let ran = HistoryRow {
+        record: 1,
+        subject: Subject::Fleet,
+        seq: 1,
+        at: Wall(2),
+        from: None,
+        to: Some(State::Running),
+        fault: None,
+        event: None,
+        incident: None,
+        exit_code: None,
+        service_exit_code: None,
+        pid: Some(4711),
+        cause: None,
+    };
+    let told = |exit_code, beside: Option<&[&str]>| {
+        let answer = Gathered {
+            history: vec![ran.clone()],
+            beside: beside.map(|names| names.iter().map(ToString::to_string).collect()),
+            ..Gathered::nothing("Spooler".into())
+        };
+        let host = Circumstances::default();
+        let evidence = of_answer(&stopped(exit_code), host, &PLAN, &answer);
+        texts(&evidence, ClueKind::Process).join("; ")
+    };
+    for (exit_code, beside, due) in [
+        (0, None, ""),
+        (0, Some(&[][..]), ", in which no service runs any more"),
+        (
+            0,
+            Some(&["Fax", "Bits"]),
+            ", which still runs: Fax, Bits in it",
+        ),
+        (1067, None, ", which is gone"),
+        (1067, Some(&[]), ", which is gone"),
+        // That the service says 1067 itself ends no process that it shares.
+        (1067, Some(&["Fax"]), ", which still runs: Fax in it"),
+    ] {
+        let due = alloc::format!("its last process was 4711{due}");
+        assert_eq!(told(exit_code, beside), due);
+    }
+    let hangs = TargetRow {
+        state: State::StopPending,
+        pid: Some(4711),
+        ..stopped(0)
+    };
+    let nothing = Gathered::nothing("Spooler".into());
+    let evidence = of_answer(&hangs, Circumstances::default(), &PLAN, &nothing);
+    assert_eq!(
+        texts(&evidence, ClueKind::Process),
+        ["it runs in process 4711"]
+    );
+}
+
 proptest! {
     /// Never more hosts at once than may be, nobody asked twice at once, and nobody forgotten: who was added is asked or
     /// given up by its time.
@@ -278,11 +410,19 @@ proptest! {
         let incident = crate::id::IncidentId("x".into());
         let mut open: BTreeMap<(Name, Name), Tick> = BTreeMap::default();
         let mut asked: BTreeMap<Name, Asked> = BTreeMap::default();
-        let drop_overdue = |queue: &mut Queue, now: Tick, open: &mut BTreeMap<(Name, Name), Tick>, asked: &mut BTreeMap<Name, Asked>| {
-            for (host, name) in queue.overdue(now) {
-                if queue.take(&host, &name).is_some() {
-                    open.remove(&(host, name));
+        let mut explained: BTreeMap<(Name, Name), Tick> = BTreeMap::default();
+        let drop_overdue = |queue: &mut Queue, now: Tick, open: &mut BTreeMap<(Name, Name), Tick>, asked: &mut BTreeMap<Name, Asked>, explained: &mut BTreeMap<(Name, Name), Tick>| {
+            for one in queue.overdue(now) {
+                let key = (one.host, one.service);
+                let first = explained.insert(key.clone(), now).is_none();
+                // Explained at once, and once more when it is given up for good or has been answered.
+                assert_eq!(one.heard == Heard::NotAsked, !first && one.heard != Heard::Silent);
+                if one.heard != Heard::Queued {
+                    open.remove(&key);
                 }
+            }
+            for (key, until) in &*open {
+                assert!(*until > now || explained.contains_key(key), "not explained in time");
             }
             asked.retain(|_, one| one.until > now);
         };
@@ -290,8 +430,9 @@ proptest! {
             match step {
                 Move::Add(host, at) => {
                     let key = (service(host), service(at));
-                    let waiting = Waiting { incident: incident.clone(), after: GatherId(0), until: now + PLAN.deadline, waits_until: None, held_until: None };
+                    let waiting = Waiting { incident: incident.clone(), after: GatherId(0), until: now + PLAN.deadline, late: false, waits_until: None, held_until: None, changes: vec![] };
                     if queue.add(&key.0, &key.1, waiting) {
+                        explained.remove(&key);
                         open.insert(key, now + PLAN.deadline);
                     }
                 }
@@ -314,13 +455,15 @@ proptest! {
                 }
                 Move::Pass(by) => {
                     now = now + Span(by);
-                    drop_overdue(&mut queue, now, &mut open, &mut asked);
+                    drop_overdue(&mut queue, now, &mut open, &mut asked, &mut explained);
                 }
             }
             prop_assert_eq!(queue.under_way(), asked.len());
         }
         now = now + Span::minutes(1);
-        drop_overdue(&mut queue, now, &mut open, &mut asked);
+        drop_overdue(&mut queue, now, &mut open, &mut asked, &mut explained);
+        now = now + crate::limits::GATHER_LATE_MAX + Span::minutes(1);
+        drop_overdue(&mut queue, now, &mut open, &mut asked, &mut explained);
         prop_assert!(open.is_empty(), "{:?} is forgotten", open);
         prop_assert_eq!(queue.deadline(), None);
     }

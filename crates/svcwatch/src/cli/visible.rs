@@ -49,7 +49,7 @@ pub(super) async fn event_log(
     }
     let asked = EventsAsked::whether_it_may();
     let tried = prober
-        .events(&plan.name, access, &asked, plan.timeout)
+        .events(&plan.name, access, &asked, plan.timeout, plan.timeout)
         .await;
     Some(
         tried

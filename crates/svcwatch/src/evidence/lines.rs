@@ -10,13 +10,10 @@ const DEPENDENCY_FAILURE: u32 = 7001;
 
 /// A line about a service of these names as evidence. Texts that look like secrets are masked.
 pub(super) fn told(line: &EventLine, names: &[&str]) -> LogLine {
-    let meaning = line
-        .meaning()
-        .or_else(|| line.is_of_crash().then_some("its process crashed"));
     LogLine {
         at: Wall(i64::from(line.at).saturating_mul(1_000)),
         from: format!("{} {} {}", line.log, line.id, line.source),
-        meaning: meaning.map(str::to_owned),
+        meaning: line.meaning().map(str::to_owned),
         strings: line
             .strings
             .iter()

@@ -7,13 +7,18 @@ use crate::{
     probe::{Access, Prober, events::EventsAsked},
     store::{AnyStore, Store, ask, query::HistoryQuery},
 };
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
 use svcwatch_core::{
     command_line,
     evidence::{GatherRequest, GatherService, Gathered},
     id::Name,
     limits,
-    observe::{ServiceConfig, State},
+    observe::{Asked, HostReading, ServiceConfig, State},
     record::HistoryRow,
     time::{Span, Wall},
 };
@@ -27,8 +32,39 @@ pub struct Gatherer {
     store: Option<Arc<AnyStore>>,
 }
 
-/// The services of a host with their states, by key name in lower case.
-type States = BTreeMap<String, State>;
+/// What a host said of its services just now.
+#[derive(Debug, Default)]
+struct Around {
+    /// Their states, by key name in lower case; those of drivers and other services that the list lacks, as far as somebody
+    /// depends on them.
+    states: BTreeMap<String, State>,
+    /// The services of each process.
+    processes: BTreeMap<u32, Vec<String>>,
+}
+
+impl Around {
+    fn of(reading: HostReading) -> Self {
+        let mut around = Self::default();
+        for one in reading.services {
+            around
+                .states
+                .insert(one.name.to_lowercase(), one.reading.state);
+            if let Some(process) = one.reading.pid {
+                around.processes.entry(process).or_default().push(one.name);
+            }
+        }
+        for (name, answer) in reading.asked {
+            let state = match answer {
+                Asked::Read(reading) => reading.state,
+                Asked::Missing => State::Missing,
+                // Of what is hidden from us nothing is said.
+                Asked::Hidden => continue,
+            };
+            around.states.insert(name.key().to_owned(), state);
+        }
+        around
+    }
+}
 
 impl Gatherer {
     /// Asks over the sessions of this prober.
@@ -70,45 +106,43 @@ impl Gatherer {
                     .push(format!("its history cannot be read: {why}")),
             }
         }
-        let configs = Box::pin(self.prober.read_config(host, &names, left(deadline))).await;
-        let states = Box::pin(self.prober.look(host, left(deadline))).await;
-        let states: Result<States, String> = states
-            .map(|reading| {
-                let services = reading.services.into_iter();
-                services
-                    .map(|one| (one.name.to_lowercase(), one.reading.state))
-                    .collect()
-            })
-            .map_err(|fault| fault.cause);
+        let question = |deadline| left(deadline).min(request.question);
+        let configs = self.prober.read_config(host, &names, question(deadline));
+        let configs = Box::pin(configs).await;
+        let needed = needed(configs.as_deref().unwrap_or_default());
+        let around = Box::pin(self.prober.look(host, &needed, question(deadline))).await;
+        let around = around.map(Around::of).map_err(|fault| fault.cause);
         for one in &mut found {
             match &configs {
-                Ok(configs) => set_up(one, configs, &states),
+                Ok(configs) => set_up(one, configs, &around),
                 Err(fault) => one
                     .lacking
                     .push(format!("how it is set up cannot be read: {}", fault.cause)),
             }
-            if let Err(why) = &states {
-                one.lacking
-                    .push(format!("the services around it cannot be read: {why}"));
+            match &around {
+                Ok(around) => one.beside = beside(&one.history, around),
+                Err(why) => one
+                    .lacking
+                    .push(format!("the services around it cannot be read: {why}")),
             }
         }
         for one in &mut found {
-            self.ask_dependents(host, deadline, one).await;
+            self.ask_dependents(host, question(deadline), one).await;
         }
         if request.log {
             let access = timeout_at(deadline, access)
                 .await
                 .unwrap_or_else(|_| Err("the password could not be read in time".to_owned()));
             for (asked, one) in request.services.iter().zip(&mut found) {
-                self.read_log(host, asked, &access, deadline, one).await;
+                self.read_log(request, asked, &access, deadline, one).await;
             }
         }
         found
     }
 
     /// What depends on a service.
-    async fn ask_dependents(&self, host: &Name, deadline: Instant, one: &mut Gathered) {
-        match Box::pin(self.prober.dependents(host, &one.service, left(deadline))).await {
+    async fn ask_dependents(&self, host: &Name, within: Span, one: &mut Gathered) {
+        match Box::pin(self.prober.dependents(host, &one.service, within)).await {
             Ok(Some(dependents)) => {
                 let shown = dependents.into_iter().take(limits::CLUES_OF_A_KIND);
                 one.dependents = shown.map(|other| (other.name, other.state)).collect();
@@ -154,7 +188,7 @@ impl Gatherer {
 
     async fn read_log(
         &self,
-        host: &Name,
+        request: &GatherRequest,
         asked: &GatherService,
         access: &Result<Access, String>,
         deadline: Instant,
@@ -179,7 +213,10 @@ impl Gatherer {
             executable,
             since: seconds(asked.since),
         };
-        match Box::pin(self.prober.events(host, access, &events, left(deadline))).await {
+        let hold = Span(request.question.0.div_euclid(limits::LOG_HOLDS_ONE_IN));
+        let (host, within) = (&request.host, left(deadline));
+        let read = self.prober.events(host, access, &events, within, hold);
+        match Box::pin(read).await {
             Ok(found) => {
                 let shown = asked.display_name.as_deref();
                 let names: Vec<&str> = [Some(asked.service.as_str()), shown]
@@ -217,8 +254,28 @@ fn file_name(path: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
+/// The services and drivers that are depended on, each once; groups are none.
+fn needed(configs: &[ServiceConfig]) -> Vec<Name> {
+    let needed: BTreeSet<Name> = configs
+        .iter()
+        .flat_map(|config| config.dependencies.iter().flatten())
+        .filter(|name| !name.is_empty() && !name.starts_with('+'))
+        .map(|name| Name::new(name))
+        .collect();
+    needed
+        .into_iter()
+        .take(limits::DEPENDENCIES_ASKED_MAX)
+        .collect()
+}
+
+/// The services that run in the process that a service ran in last, as far as its history tells which that was.
+fn beside(history: &[HistoryRow], around: &Around) -> Option<Vec<String>> {
+    let process = history.iter().find_map(|row| row.pid)?;
+    Some(around.processes.get(&process).cloned().unwrap_or_default())
+}
+
 /// How a service is set up, and what it depends on.
-fn set_up(one: &mut Gathered, configs: &[ServiceConfig], states: &Result<States, String>) {
+fn set_up(one: &mut Gathered, configs: &[ServiceConfig], around: &Result<Around, String>) {
     let Some(config) = configs
         .iter()
         .find(|config| Name::new(&config.name) == one.service)
@@ -227,11 +284,12 @@ fn set_up(one: &mut Gathered, configs: &[ServiceConfig], states: &Result<States,
             .push("its host does not tell how it is set up".to_owned());
         return;
     };
-    if let Ok(states) = states {
+    if let Ok(around) = around {
         let needed = config.dependencies.iter().flatten();
+        let state = |name: &str| around.states.get(&name.to_lowercase()).copied();
         one.dependencies = needed
             .take(limits::CLUES_OF_A_KIND)
-            .map(|name| (name.clone(), states.get(&name.to_lowercase()).copied()))
+            .map(|name| (name.clone(), state(name)))
             .collect();
     }
     one.config = Some(config.clone());
@@ -240,25 +298,100 @@ fn set_up(one: &mut Gathered, configs: &[ServiceConfig], states: &Result<States,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use svcwatch_core::{
+        id::Subject,
+        observe::{Reading, ServiceReading},
+    };
+
+    fn line(name: &str, state: State, pid: Option<u32>) -> ServiceReading {
+        ServiceReading {
+            name: name.to_owned(),
+            display_name: String::new(),
+            reading: reading(state, pid),
+        }
+    }
+
+    fn reading(state: State, pid: Option<u32>) -> Reading {
+        Reading {
+            state,
+            pid,
+            exit_code: Some(0),
+            service_exit_code: Some(0),
+            checkpoint: 0,
+            wait_hint: Span::ZERO,
+        }
+    }
 
     #[test]
     fn what_it_depends_on_is_told_with_its_state() {
         let mut one = Gathered::nothing("Spooler".into());
+        let needs = ["RPCSS", "Hidden", "HTTP", "Gone", "+TDI", ""];
         let configs = [ServiceConfig {
             name: "spooler".to_owned(),
-            dependencies: Some(vec!["RPCSS".to_owned(), "Gone".to_owned()]),
+            dependencies: Some(needs.map(str::to_owned).to_vec()),
             ..ServiceConfig::default()
         }];
-        let states = Ok(States::from([("rpcss".to_owned(), State::Running)]));
-        set_up(&mut one, &configs, &states);
+        let ask: Vec<String> = needed(&configs).iter().map(ToString::to_string).collect();
+        assert_eq!(ask, ["Gone", "Hidden", "HTTP", "RPCSS"]);
+        let around = Ok(Around::of(HostReading {
+            services: vec![line("RpcSs", State::Running, Some(4))],
+            asked: vec![
+                ("Hidden".into(), Asked::Hidden),
+                ("HTTP".into(), Asked::Read(reading(State::Stopped, None))),
+                ("Gone".into(), Asked::Missing),
+            ],
+            uptime: None,
+        }));
+        set_up(&mut one, &configs, &around);
         let due = [
-            ("RPCSS".to_owned(), Some(State::Running)),
-            ("Gone".to_owned(), None),
+            ("RPCSS", Some(State::Running)),
+            ("Hidden", None),
+            ("HTTP", Some(State::Stopped)),
+            ("Gone", Some(State::Missing)),
+            ("+TDI", None),
+            ("", None),
         ];
-        assert_eq!(one.dependencies, due);
+        assert_eq!(
+            one.dependencies,
+            due.map(|(name, state)| (name.to_owned(), state))
+        );
         let mut other = Gathered::nothing("Fax".into());
-        set_up(&mut other, &configs, &states);
+        set_up(&mut other, &configs, &around);
         assert_eq!(other.lacking, ["its host does not tell how it is set up"]);
+    }
+
+    #[test]
+    fn who_runs_in_its_last_process_is_found() {
+        let row = |pid| HistoryRow {
+            record: 1,
+            subject: Subject::Fleet,
+            seq: 1,
+            at: Wall(1),
+            from: None,
+            to: None,
+            fault: None,
+            event: None,
+            incident: None,
+            exit_code: None,
+            service_exit_code: None,
+            pid,
+            cause: None,
+        };
+        let around = Around::of(HostReading {
+            services: vec![
+                line("Fax", State::Running, Some(8)),
+                line("Bits", State::StartPending, Some(8)),
+                line("Spooler", State::Stopped, None),
+            ],
+            ..HostReading::default()
+        });
+        let found = |pids: &[Option<u32>]| {
+            let rows: Vec<HistoryRow> = pids.iter().map(|pid| row(*pid)).collect();
+            beside(&rows, &around)
+        };
+        assert_eq!(found(&[None, Some(8), Some(9)]).unwrap(), ["Fax", "Bits"]);
+        assert_eq!(found(&[Some(9), Some(8)]).unwrap(), [""; 0]);
+        assert_eq!(found(&[None]), None);
     }
 
     #[test]

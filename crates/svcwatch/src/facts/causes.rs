@@ -6,7 +6,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family},
     registry::Registry,
 };
-use svcwatch_core::{cause::Cause, effect::Fact};
+use svcwatch_core::{cause::Cause, effect::Fact, evidence::Heard};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByCause {
@@ -18,6 +18,7 @@ struct ByCause {
 pub(super) struct CauseMetrics {
     explained: Family<ByCause, Counter>,
     unanswered: Counter,
+    unasked: Counter,
 }
 
 impl CauseMetrics {
@@ -31,6 +32,7 @@ impl CauseMetrics {
         Self {
             explained,
             unanswered: Counter::default(),
+            unasked: Counter::default(),
         }
     }
 
@@ -45,23 +47,32 @@ impl CauseMetrics {
             "Of those, how many hosts did not answer in time",
             self.unanswered.clone(),
         );
+        registry.register(
+            "svcwatch_evidence_unasked",
+            "Incidents of services whose hosts were not asked why in time, because too many were asked at once",
+            self.unasked.clone(),
+        );
     }
 
-    /// An incident is explained as far as it will be.
+    /// An incident is explained. One whose host may still be asked is counted by its cause only once it was, or will not be.
     pub(super) fn note(&self, fact: &Fact) {
         let Fact::Explained {
             incident,
             subject,
             cause,
-            answered,
+            heard,
         } = fact
         else {
             return;
         };
         let word = cause.as_str();
-        self.explained.get_or_create(&ByCause { cause: word }).inc();
-        if !answered {
-            self.unanswered.inc();
+        match heard {
+            Heard::Queued => self.unasked.inc(),
+            Heard::Silent => self.unanswered.inc(),
+            Heard::Answered | Heard::NotAsked => 0,
+        };
+        if *heard != Heard::Queued {
+            self.explained.get_or_create(&ByCause { cause: word }).inc();
         }
         let host = subject.host().map(name);
         let service = subject.service().map(name);
@@ -70,7 +81,7 @@ impl CauseMetrics {
             host = host.as_ref().map(tracing::field::display),
             service = service.as_ref().map(tracing::field::display),
             cause = word,
-            answered,
+            heard = heard.as_str(),
             "incident was looked into"
         );
     }

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use svcwatch_wire::even::{Bounds, Ended, EventRecord, Step, kind};
 use thiserror::Error;
 
+use super::reports::Report;
+
 /// The logs that are read: that of the service control manager, and that of services themselves.
 pub(super) const LOGS: [&str; 2] = ["System", "Application"];
 
@@ -13,10 +15,6 @@ pub(super) const LOGS: [&str; 2] = ["System", "Application"];
 const MANAGER: &str = "Service Control Manager";
 const MANAGER_EVENTS: std::ops::RangeInclusive<u32> = 7000..=7045;
 
-/// Who reports that a process crashed, and the number of the event. Its first string is the file of the process; where
-/// several services share one, with the name of the service behind it.
-const CRASHES: &str = "Application Error";
-const CRASH_EVENT: u32 = 1000;
 /// The file that many services share.
 const SHARED: &str = "svchost.exe";
 
@@ -133,23 +131,24 @@ impl EventLine {
         self.source.eq_ignore_ascii_case(MANAGER) && MANAGER_EVENTS.contains(&self.id)
     }
 
-    /// Whether the reporter of crashes reported it.
+    /// Whether it says that a process had just crashed.
     pub fn is_of_crash(&self) -> bool {
-        self.source.eq_ignore_ascii_case(CRASHES) && self.id == CRASH_EVENT
+        Report::of(&self.source, self.id).is_some_and(|report| report.proves_crash)
     }
 
-    /// The exception of a crash, where the report names it: its seventh string, in hexadecimal.
+    /// The exception of a crash, where the report names it: the seventh string of `Application Error` 1000, in hexadecimal.
     pub fn exception(&self) -> Option<u32> {
         let text = self.strings.get(6).filter(|_| self.is_of_crash())?;
         u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
     }
 
-    /// What it says, where the service control manager reported it: to be read behind the name of the service.
+    /// What it says, where the service control manager reported it or it is a report about a process: to be read behind the
+    /// name of the service.
     pub fn meaning(&self) -> Option<&'static str> {
-        MEANINGS
-            .get(&self.id)
-            .filter(|_| self.is_of_manager())
-            .copied()
+        if self.is_of_manager() {
+            return MEANINGS.get(&self.id).copied();
+        }
+        Report::of(&self.source, self.id).map(|report| report.words)
     }
 }
 
@@ -271,18 +270,18 @@ impl<'a> Sieve<'a> {
                     .iter()
                     .any(|string| self.names.contains(&string.to_lowercase()));
         }
-        if record.source.eq_ignore_ascii_case(CRASHES) {
-            return record.code() == CRASH_EVENT && self.crashed(record);
+        if let Some(report) = Report::of(&record.source, record.code()) {
+            return self.ran(report.file(&record.strings));
         }
         self.sources.contains(&record.source.to_lowercase())
     }
 
-    /// Whether a report of a crash is about the process of the service.
-    fn crashed(&self, record: &EventRecord) -> bool {
-        let (Some(file), Some(ours)) = (record.strings.first(), &self.asked.executable) else {
+    /// Whether the service runs in this file, of which a report is.
+    fn ran(&self, file: Option<String>) -> bool {
+        let (Some(file), Some(ours)) = (file, &self.asked.executable) else {
             return false;
         };
-        let (file, ours) = (file.to_lowercase(), ours.to_lowercase());
+        let ours = ours.to_lowercase();
         let shared = format!("{ours}_{}", self.asked.service.to_lowercase());
         file == shared || (file == ours && ours != SHARED)
     }
@@ -379,10 +378,45 @@ mod tests {
         assert!(!kept(&record(MANAGER, 7046, &["Print Spooler"])));
         assert!(!kept(&record("Other", 7034, &["Print Spooler"])));
         assert!(!kept(&record(MANAGER, 7009, &["30000", "Other"])));
-        assert!(kept(&record(CRASHES, 1000, &["SPOOLSV.EXE", "1"])));
-        assert!(kept(&record(CRASHES, 1000, &["spoolsv.exe_Spooler"])));
-        assert!(!kept(&record(CRASHES, 1000, &["spoolsv.exe_Fax"])));
-        assert!(!kept(&record(CRASHES, 1001, &["spoolsv.exe"])));
+        let crashes = "Application Error";
+        assert!(kept(&record(crashes, 1000, &["SPOOLSV.EXE", "1"])));
+        assert!(kept(&record(crashes, 1000, &["spoolsv.exe_Spooler"])));
+        assert!(!kept(&record(crashes, 1000, &["spoolsv.exe_Fax"])));
+        assert!(!kept(&record(crashes, 1001, &["spoolsv.exe"])));
+    }
+
+    #[test]
+    fn a_report_about_a_process_is_of_the_service_that_runs_its_file() {
+        let exception = |file: &str| {
+            let text = format!(
+                "Application: {file}\r\nFramework Version: v4.0.30319\r\nDescription: The process was terminated due to an unhandled exception.\r\nException Info: System.IO.IOException\r\n"
+            );
+            record(".NET Runtime", 1026, &[&text])
+        };
+        assert!(kept(&exception("SpoolSv.exe")));
+        assert!(!kept(&exception("other.exe")));
+        assert!(!kept(&record(".NET Runtime", 1026, &["spoolsv.exe"])));
+        assert!(!kept(&record(".NET Runtime", 1026, &[])));
+        assert!(!kept(&record(
+            ".NET Runtime",
+            1022,
+            &["Application: spoolsv.exe"]
+        )));
+        let told = line("Application", &exception("spoolsv.exe"));
+        assert!(told.is_of_crash() && told.exception().is_none());
+        assert!(told.meaning().unwrap().contains(".NET"));
+        assert!(told.strings[0].starts_with("Application: spoolsv.exe  Framework Version:"));
+
+        let kept_report = |file| {
+            let strings = ["", "0", "APPCRASH", "Not available", "0", file, "10.0"];
+            record("Windows Error Reporting", 1001, &strings)
+        };
+        assert!(kept(&kept_report("spoolsv.exe")));
+        assert!(kept(&kept_report("spoolsv.exe_Spooler")));
+        assert!(!kept(&kept_report("other.exe")));
+        let told = line("Application", &kept_report("spoolsv.exe"));
+        assert!(!told.is_of_crash(), "it may be of long ago");
+        assert!(told.meaning().is_some());
     }
 
     #[test]

@@ -11,8 +11,10 @@ pub mod events;
 pub mod hand;
 pub mod hello;
 pub mod kerberos;
+mod logs;
 mod loopback;
 pub mod record;
+mod reports;
 mod rpc;
 pub(crate) mod scm;
 pub mod seal;
@@ -37,7 +39,6 @@ use svcwatch_core::time::Span;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use self::events::{EventsAsked, EventsFound, NoEvents};
 pub use crate::config::Encryption;
 use crate::secret::Secret;
 pub use dependents::{DEPENDENTS_MAX, Dependent};
@@ -265,16 +266,23 @@ impl Prober {
         }
     }
 
-    /// Reads a host's services once more, over the kept session only. A failure ends the session, and the next check opens
-    /// another.
-    pub async fn look(&self, host: &Name, timeout: Span) -> Result<HostReading, HostFault> {
+    /// Reads a host's services once more, over the kept session only, and asks for those of `ask` that the list lacks, as it
+    /// lacks drivers; not by WMI, which tells drivers apart from services. A failure ends the session, and the next check
+    /// opens another.
+    pub async fn look(
+        &self,
+        host: &Name,
+        ask: &[Name],
+        timeout: Span,
+    ) -> Result<HostReading, HostFault> {
         let deadline = Instant::now() + Duration::from_millis(timeout.0);
         let slot = self.slot(host);
         let mut kept = timeout_at(deadline, slot.lock())
             .await
             .map_err(|_| busy())?;
         let mut session = kept.take().ok_or_else(no_session)?;
-        match Box::pin(session.check(&[], deadline)).await {
+        let ask = if session.opens_drivers() { ask } else { &[] };
+        match Box::pin(session.check(ask, deadline)).await {
             Ok(reading) => {
                 *kept = Some(session);
                 Ok(reading)
@@ -317,31 +325,6 @@ impl Prober {
         if let Some(session) = over {
             session.end().await;
         }
-    }
-
-    /// Reads the last lines of a host's event logs about a service, over the kept session only: the account proves itself
-    /// once more with what it logs on with, for the calls are sealed on their own. Where there are none it is said why.
-    pub async fn events(
-        &self,
-        host: &Name,
-        access: &Access,
-        asked: &EventsAsked,
-        timeout: Span,
-    ) -> Result<EventsFound, NoEvents> {
-        let deadline = Instant::now() + Duration::from_millis(timeout.0);
-        let slot = self.slot(host);
-        let mut kept = timeout_at(deadline, slot.lock())
-            .await
-            .map_err(|_| NoEvents::Timeout)?;
-        let Some(mut session) = kept.take().filter(|session| session.is_for(access)) else {
-            return Err(NoEvents::NoSession);
-        };
-        let read = Box::pin(session.events(asked, access, &self.ours, deadline));
-        let (found, usable) = read.await;
-        if usable {
-            *kept = Some(session);
-        }
-        found
     }
 
     /// Ends the session with a host that is not watched any more, politely.

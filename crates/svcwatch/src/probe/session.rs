@@ -62,6 +62,33 @@ pub(super) enum Opened {
     Local(scm::Handle),
 }
 
+/// Where the event log of a host is read while others use its session.
+#[derive(Debug)]
+pub(super) enum LogPlace {
+    /// On a pipe of its own.
+    Rpc(rpc::LogPlace),
+    /// By the Windows API, on the computer of this address.
+    #[cfg(windows)]
+    Local(String),
+}
+
+impl LogPlace {
+    /// Reads the last lines of the host's event logs.
+    pub(super) async fn events(
+        self,
+        asked: &EventsAsked,
+        access: &Access,
+        ours: &Ours,
+        deadline: Instant,
+    ) -> Result<EventsFound, NoEvents> {
+        match self {
+            Self::Rpc(place) => place.events(asked, access, ours, deadline).await,
+            #[cfg(windows)]
+            Self::Local(address) => scm::read_events(&address, asked, deadline).await,
+        }
+    }
+}
+
 /// A kept session with one host.
 #[derive(Debug)]
 pub(super) enum Session {
@@ -145,6 +172,15 @@ impl Session {
         }
     }
 
+    /// Whether drivers are found by their names as services are.
+    pub(super) const fn opens_drivers(&self) -> bool {
+        match self {
+            Self::Rpc(_) => true,
+            #[cfg(windows)]
+            Self::Local(_) | Self::Wmi(_) => matches!(self, Self::Local(_)),
+        }
+    }
+
     /// Reads the configuration of services; those that do not exist are left out.
     pub(super) async fn read_config(
         &mut self,
@@ -186,7 +222,19 @@ impl Session {
         }
     }
 
-    /// Reads the last lines of the host's event logs, and says whether the session can be used on.
+    /// Where the event log can be read beside everything else; nothing where whoever reads it needs the session for that.
+    pub(super) fn log_place(&self) -> Option<LogPlace> {
+        match self {
+            Self::Rpc(session) => session.log_place().map(LogPlace::Rpc),
+            #[cfg(windows)]
+            Self::Local(session) => Some(LogPlace::Local(session.address().to_owned())),
+            #[cfg(windows)]
+            Self::Wmi(_) => None,
+        }
+    }
+
+    /// Reads the last lines of the host's event logs where there is no place beside, and says whether the session can be
+    /// used on.
     pub(super) async fn events(
         &mut self,
         asked: &EventsAsked,
@@ -197,7 +245,10 @@ impl Session {
         match self {
             Self::Rpc(session) => session.events(asked, access, ours, deadline).await,
             #[cfg(windows)]
-            Self::Local(session) => (session.events(asked, deadline).await, true),
+            Self::Local(session) => {
+                let found = scm::read_events(session.address(), asked, deadline);
+                (found.await, true)
+            }
             #[cfg(windows)]
             Self::Wmi(_) => {
                 let why = "it is read by WMI, which svcwatch reads no event log by";

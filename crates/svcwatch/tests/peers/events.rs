@@ -31,7 +31,13 @@ fn asked(since: u32) -> EventsAsked {
 async fn events(prober: &Prober, access: &Access, since: u32) -> Result<EventsFound, NoEvents> {
     read(prober.check(&request(&[]), access).await);
     let found = prober
-        .events(&Name::new(HOST), access, &asked(since), Span::seconds(30))
+        .events(
+            &Name::new(HOST),
+            access,
+            &asked(since),
+            Span::seconds(30),
+            Span::ZERO,
+        )
         .await;
     // Whatever came of it, the services can be read over the same session.
     let mut kept = request(&[]);
@@ -127,7 +133,7 @@ async fn a_wrong_proof_is_refused_and_the_session_stays() {
     };
     let host = Name::new(HOST);
     let refused = prober
-        .events(&host, &stale, &asked(0), Span::seconds(30))
+        .events(&host, &stale, &asked(0), Span::seconds(30), Span::ZERO)
         .await;
     assert!(
         matches!(refused, Err(NoEvents::ProofRefused(_))),
@@ -135,7 +141,7 @@ async fn a_wrong_proof_is_refused_and_the_session_stays() {
         samba.logs()
     );
     let found = prober
-        .events(&host, &good, &asked(0), Span::seconds(30))
+        .events(&host, &good, &asked(0), Span::seconds(30), Span::ZERO)
         .await;
     assert!(found.is_ok(), "{found:?}\n{}", samba.logs());
 }
@@ -145,7 +151,13 @@ async fn no_session_is_opened_for_a_log() {
     let samba = with_logs();
     let access = access(samba.port(), ADMINISTRATOR, PASSWORD, Encryption::Required);
     let none = Prober::new()
-        .events(&Name::new(HOST), &access, &asked(0), Span::seconds(30))
+        .events(
+            &Name::new(HOST),
+            &access,
+            &asked(0),
+            Span::seconds(30),
+            Span::ZERO,
+        )
         .await;
     assert_eq!(none, Err(NoEvents::NoSession));
 }

@@ -130,7 +130,7 @@ async fn every_proof_seals_calls_too(domain: &Domain) {
         let host = Name::new(HOST);
         for _ in 0..2 {
             let told = prober
-                .events(&host, &access, &asked, Span::seconds(30))
+                .events(&host, &access, &asked, Span::seconds(30), Span::ZERO)
                 .await;
             assert_eq!(
                 told,

@@ -1,17 +1,17 @@
 //! Stories of reasons: hosts that are asked why a service is not as expected.
 
-use super::{Story, host, list, plan, reading};
+use super::{Story, config, host, list, plan, reading};
 use crate::{
     cause::{Cause, Told},
     event::Event,
     evidence::{ClueKind, Evidence, EvidencePlan, Gathered, Late, LogLine, LogUse},
     notice::{Kind, ToldEvent},
-    observe::{HostReading, Outcome, ServiceReading, State},
+    observe::{HostReading, Outcome, ServiceConfig, ServiceReading, StartType, State},
     plan::{HostPlan, Plan},
     record::Record,
     time::{Span, Wall},
 };
-use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+use alloc::{collections::BTreeMap, string::ToString, sync::Arc, vec, vec::Vec};
 
 const SPOOLER: &[&str] = &["Spooler"];
 
@@ -53,10 +53,15 @@ fn ended(names: &[&str], exit_code: u32) -> Outcome {
 /// Lets a service run, then end with 1067, and nothing more than that happen.
 fn stops(story: &mut Story) {
     story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    ends(story, 1067);
+}
+
+/// Lets a service end, and nothing more than that happen.
+fn ends(story: &mut Story, exit_code: u32) {
     let begun = story.asked.len();
     let end = story.now + 60_000;
     while story.asked.len() == begun && story.now < end {
-        story.pass(Span(100), &ended(&["Spooler"], 1067));
+        story.pass(Span(100), &ended(SPOOLER, exit_code));
     }
 }
 
@@ -218,6 +223,51 @@ fn a_host_that_never_answers_is_given_up_and_that_is_said() {
     );
 }
 
+/// The clues of one kind that were told of the first opening.
+fn told(story: &Story, kind: ClueKind) -> Vec<&str> {
+    let clues = &story.told[0].evidence.as_ref().unwrap().clues;
+    let of_kind = clues.iter().filter(|clue| clue.kind == kind);
+    of_kind.map(|clue| clue.text.as_str()).collect()
+}
+
+#[test]
+fn a_change_that_is_found_only_after_the_end_is_part_of_the_evidence() {
+    let disabled = ServiceConfig {
+        start_type: Some(StartType::Disabled),
+        account: Some(r"CORP\other".to_string()),
+        ..config(&"Spooler".into())
+    };
+    let change =
+        r"start type: now disabled, before manual; account: now CORP\other, before LocalSystem";
+    // The reading that saw the end asks how it is set up, or who asks why finds it first, or its history says it already.
+    for (by_reading, by_history) in [(true, false), (false, false), (true, true)] {
+        let mut story = asking(EVIDENCE, Span::ZERO, &[("srv01", SPOOLER)]);
+        story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+        if by_reading {
+            story.configs.push(disabled.clone());
+        }
+        ends(&mut story, 0);
+        let records = story.steps.iter().flat_map(|step| &step.commit).rev();
+        let history = records.filter_map(|record| {
+            if let Record::History(row) = record
+                && by_history
+            {
+                Some(row.clone())
+            } else {
+                None
+            }
+        });
+        let found = Gathered {
+            config: Some(disabled.clone()),
+            history: history.collect(),
+            ..Gathered::nothing("Spooler".into())
+        };
+        answer(&mut story, vec![found]);
+        assert_eq!(told(&story, ClueKind::Changed), [change]);
+        assert!(told(&story, ClueKind::Because).contains(&"its start is disabled"));
+    }
+}
+
 #[test]
 fn what_is_over_before_its_host_answers_is_not_told() {
     let mut story = asking(EVIDENCE, Span::seconds(3), &[("srv01", &["Spooler"])]);
@@ -336,4 +386,51 @@ fn four_hundred_ends_at_once_are_explained_in_turns_and_slow_no_round() {
         .filter(|effect| matches!(effect, crate::effect::Effect::Probe(_)))
         .count();
     assert!(rounds >= 400 * 4 && read <= rounds, "{rounds}");
+}
+
+#[test]
+fn who_is_not_asked_in_time_is_told_apart_and_asked_later() {
+    let names: Vec<alloc::string::String> = (0..40).map(|at| alloc::format!("h{at}")).collect();
+    let hosts: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), SPOOLER)).collect();
+    let mut story = asking(EVIDENCE, Span::ZERO, &hosts);
+    story.pass(Span::minutes(1), &list(&[("Spooler", State::Running)]));
+    let (end, stopped) = (story.now + 300_000, ended(SPOOLER, 1067));
+    let mut begun = vec![];
+    while story.now < end {
+        story.pass(Span(200), &stopped);
+        begun.resize(story.asked.len(), story.now);
+        // Each host takes 4 s, so that the last of them is asked long after its time.
+        while begun
+            .first()
+            .is_some_and(|begun| begun + 4_000 <= story.now)
+        {
+            begun.remove(0);
+            answer(&mut story, vec![crashed("Spooler")]);
+            begun.resize(story.asked.len(), story.now);
+        }
+    }
+    let mut last = BTreeMap::new();
+    let mut early = 0;
+    for record in story.steps.iter().flat_map(|step| &step.commit) {
+        if let Record::Incident(row) = record
+            && let Some(evidence) = &row.evidence
+        {
+            let lacking = evidence
+                .clues
+                .iter()
+                .filter(|clue| clue.kind == ClueKind::Lacking);
+            for clue in lacking {
+                assert!(!clue.text.contains("did not answer"), "{clue:?}");
+                assert!(clue.text.contains("was not asked"), "{clue:?}");
+                early += 1;
+            }
+            last.insert(row.id.clone(), evidence.cause);
+        }
+    }
+    assert!(early > 0, "some were explained before they were asked");
+    assert_eq!(last.len(), 40);
+    assert!(
+        last.values().all(|cause| *cause == Cause::Crashed),
+        "{last:?}"
+    );
 }

@@ -83,6 +83,11 @@ impl Listeners {
         *self.over.borrow()
     }
 
+    /// Says when the session is over.
+    pub(super) fn session(&self) -> watch::Receiver<bool> {
+        self.over.subscribe()
+    }
+
     /// One more that listens over this session.
     pub(super) fn begin(&mut self, channel: &Channel, host: &Name, access: &Access) -> EarPlace {
         if let (Some(pipe), false) = (channel.sibling(), self.echoes) {

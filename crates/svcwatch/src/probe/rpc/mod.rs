@@ -23,6 +23,7 @@ use svcwatch_wire::scmr::{
     CloseServiceHandle, Code, Enumeration, EnumerationError, Handle, OpenScManager, OpenService,
     QueryServiceStatusEx, access,
 };
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::loopback::LoopbackPipe;
@@ -33,6 +34,7 @@ use super::{Access, Auth, Ours, Transport, codes};
 pub(super) use channel::CallError;
 use channel::Channel;
 pub(super) use ear::{Ear, EarPlace};
+pub(super) use events::LogPlace;
 pub(super) use uptime::Uptime;
 
 /// The pipe of the service control manager (MS-SCMR 2.1.2).
@@ -141,6 +143,8 @@ pub(super) struct Session {
     /// Whether the host knows the list with processes.
     with_processes: bool,
     listeners: ear::Listeners,
+    /// Whose turn it is to read the event log.
+    log_turns: Arc<Semaphore>,
 }
 
 impl Session {
@@ -169,6 +173,7 @@ impl Session {
             list_bytes: None,
             with_processes: true,
             listeners: ear::Listeners::default(),
+            log_turns: Arc::new(Semaphore::new(1)),
         })
     }
 

@@ -26,7 +26,7 @@ use crate::probe::events::{EventsAsked, EventsFound, LOGS, NoEvents, Sieve, Take
 const RPC_SERVER_UNAVAILABLE: u32 = 1722;
 
 /// Reads the lines, until `deadline`.
-pub(super) async fn read(
+pub(in crate::probe) async fn read(
     address: &str,
     asked: &EventsAsked,
     deadline: Instant,

@@ -35,6 +35,8 @@ mod watched;
 #[cfg(windows)]
 pub(super) use calls::Handle;
 #[cfg(windows)]
+pub(super) use events::read as read_events;
+#[cfg(windows)]
 pub(super) use news::Listening;
 #[cfg(windows)]
 pub(super) use session::Session;

@@ -27,9 +27,8 @@ use super::calls::{Code, Handle};
 use super::machine::Machine;
 use super::news::{Listed, News};
 use super::thread::{blocking, close_apart};
-use super::{buffer::Buffer, events, faults};
+use super::{buffer::Buffer, faults};
 use crate::os;
-use crate::probe::events::{EventsAsked, EventsFound, NoEvents};
 use crate::probe::rpc::{After, Failure, LoggedOn, config, reading};
 use crate::probe::{Access, Ours};
 
@@ -113,13 +112,9 @@ impl Session {
         })
     }
 
-    /// Reads the last lines of the computer's event logs about a service.
-    pub(in crate::probe) async fn events(
-        &mut self,
-        asked: &EventsAsked,
-        deadline: Instant,
-    ) -> Result<EventsFound, NoEvents> {
-        events::read(&self.access.address, asked, deadline).await
+    /// The computer, whose event log is read apart from the session ([`super::read_events`]).
+    pub(in crate::probe) fn address(&self) -> &str {
+        &self.access.address
     }
 
     /// Whether it was opened in the way that is asked for now.

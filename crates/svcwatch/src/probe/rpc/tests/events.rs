@@ -10,14 +10,18 @@ use svcwatch_wire::pdu::secure::SecureServer;
 use svcwatch_wire::pdu::{FAULT_ACCESS_DENIED, Incoming, SERVICE_CONTROL, Server};
 use svcwatch_wire::scmr::{
     Code, EnumServicesStatusEx, EnumServicesStatusExReply, Handle, OpenScManager,
-    OpenScManagerReply, Reply, Request,
+    OpenScManagerReply, OpenService, OpenServiceReply, Reply, Request,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use svcwatch_core::evidence::{GatherId, GatherRequest, GatherService};
+use svcwatch_core::time::Wall;
+
 use super::acceptor::Acceptor;
 use super::host::{MANAGER, services};
 use super::*;
+use crate::evidence::Gatherer;
 use crate::probe::events::{EventsAsked, EventsFound, NoEvents};
 use crate::probe::hello::{Hello, Reply as HelloReply};
 use crate::probe::{Auth, Transport};
@@ -114,6 +118,13 @@ async fn serve(mut stream: TcpStream, odd: Odd) -> Option<()> {
 }
 
 fn of_manager(operation: u16, stub: &[u8]) -> Vec<u8> {
+    if operation == OpenService::OPNUM {
+        return OpenServiceReply {
+            handle: None,
+            code: Code::SERVICE_DOES_NOT_EXIST,
+        }
+        .encode();
+    }
     if operation == EnumServicesStatusEx::OPNUM {
         let request = EnumServicesStatusEx::decode(stub).unwrap();
         return EnumServicesStatusExReply::whole(&services(), request.buffer_size).encode();
@@ -215,7 +226,7 @@ async fn events(access: &Access, since: u32) -> (Result<EventsFound, NoEvents>, 
     let host = Name::new("web-1");
     assert_eq!(listed(&prober.check(&request(true, &[]), access).await), 81);
     let found = prober
-        .events(&host, access, &asked(since), Span(5_000))
+        .events(&host, access, &asked(since), Span(5_000), Span(5_000))
         .await;
     let kept = prober.sessions();
     if kept == 1 {
@@ -287,9 +298,77 @@ async fn a_host_that_never_answers_costs_the_time_that_it_was_given_and_the_sess
     let prober = Prober::new();
     prober.check(&request(true, &[]), &access).await;
     let found = prober
-        .events(&Name::new("web-1"), &access, &asked(0), Span(300))
+        .events(
+            &Name::new("web-1"),
+            &access,
+            &asked(0),
+            Span(300),
+            Span(5_000),
+        )
         .await;
     assert_eq!((found, prober.sessions()), (Err(NoEvents::Timeout), 0));
+}
+
+/// A host is asked why its services are not as expected, for far longer than a check may take.
+fn why(services: &[&str], log: bool) -> GatherRequest {
+    let services = services.iter().map(|name| GatherService {
+        service: Name::new(name),
+        display_name: None,
+        since: Wall(0),
+    });
+    GatherRequest {
+        host: Name::new("web-1"),
+        gather: GatherId(1),
+        services: services.collect(),
+        log,
+        timeout: Span(9_500),
+        question: Span(2_000),
+    }
+}
+
+#[tokio::test]
+async fn a_check_is_on_time_although_a_log_does_not_answer() {
+    let access = start(Odd::Deaf).await;
+    let prober = Arc::new(Prober::new());
+    prober.check(&request(true, &[]), &access).await;
+    // All of it over one pipe, so that the check has to wait for the log.
+    let gatherer = Gatherer::new(Arc::clone(&prober));
+    let known = access.clone();
+    let asking = tokio::spawn(async move {
+        let access = async { Ok(known) };
+        gatherer.gather(&why(&["Spooler"], true), access).await
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for _ in 0..2 {
+        let seen = prober.check(&request(true, &[]), &access).await;
+        assert_eq!(listed(&seen), 81);
+    }
+    let found = asking.await.unwrap();
+    let lacking = found[0].lacking.join("; ");
+    assert!(lacking.contains("not read in time"), "{lacking}");
+}
+
+#[tokio::test]
+async fn drivers_that_a_service_depends_on_are_asked_for_by_name() {
+    let (_host, access) = Host::start(Trick::Depends).await;
+    let prober = Arc::new(Prober::new());
+    prober.check(&request(true, &[]), &access).await;
+    let nobody = async { Err("it is not asked".to_owned()) };
+    let gatherer = Gatherer::new(Arc::clone(&prober));
+    let found = gatherer.gather(&why(&["Spooler"], false), nobody).await;
+    let due = [
+        ("Service7", Some(State::Running)),
+        ("Missing", Some(State::Missing)),
+        ("Hidden", None),
+        // The list lacks it, as lists of services lack drivers.
+        ("Http", Some(State::Running)),
+        ("+TDI", None),
+    ];
+    assert_eq!(
+        found[0].dependencies,
+        due.map(|(name, state)| (name.to_owned(), state))
+    );
+    assert_eq!(prober.sessions(), 1);
 }
 
 #[tokio::test]

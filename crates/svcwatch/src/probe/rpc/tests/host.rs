@@ -58,6 +58,8 @@ pub(super) enum Trick {
     NoServerService,
     /// Never says how long it runs.
     DeafServerService,
+    /// Its services depend on other services, drivers and a group.
+    Depends,
 }
 
 /// How a host tells of changes.
@@ -413,7 +415,9 @@ fn about_a_service(trick: Trick, operation: u16, stub: &[u8]) -> Vec<u8> {
             .encode()
         }
         QueryServiceConfig::OPNUM => {
+            let needed = ["Service7", "Missing", "Hidden", "Http", "+TDI"];
             let config = ServiceConfig {
+                dependencies: (trick == Trick::Depends).then(|| needed.map(str::to_owned).to_vec()),
                 service_type: 0xd0,
                 start_type: 2,
                 binary_path: Some(r"C:\spoolsv.exe -x".into()),

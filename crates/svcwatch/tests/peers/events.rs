@@ -1,6 +1,8 @@
 //! The last lines of event logs, from Samba, over a session whose calls are sealed once more by RPC.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use svcwatch::probe::events::{EventLine, EventsAsked, EventsFound, Level, NoEvents};
 use svcwatch::probe::{Access, Encryption, Prober};
@@ -8,6 +10,7 @@ use svcwatch::secret::Secret;
 use svcwatch_core::id::Name;
 use svcwatch_core::time::Span;
 
+use crate::support::bridge::Bridge;
 use crate::support::eventlog::{event, with_logs, write};
 use crate::support::{ADMINISTRATOR, PASSWORD, USER};
 use crate::{HOST, access, read, request};
@@ -144,6 +147,46 @@ async fn a_wrong_proof_is_refused_and_the_session_stays() {
         .events(&host, &good, &asked(0), Span::seconds(30), Span::ZERO)
         .await;
     assert!(found.is_ok(), "{found:?}\n{}", samba.logs());
+}
+
+#[tokio::test]
+async fn a_log_that_never_answers_holds_up_no_check_and_costs_no_session() {
+    let samba = with_logs();
+    // Whoever takes the pipe of the event log gets no further than the kernel's queue.
+    let deaf = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = deaf.local_addr().expect("it is bound").port();
+    let pipe = samba.configuration().with_file_name("np/np/eventlog");
+    let bridge = Bridge::start(&pipe, port);
+    let prober = Arc::new(Prober::new());
+    let access = access(samba.port(), ADMINISTRATOR, PASSWORD, Encryption::Required);
+    read(prober.check(&request(&[]), &access).await);
+    let mut kept = request(&[]);
+    kept.may_log_on = false;
+    for round in 0..2 {
+        let (reader, account) = (Arc::clone(&prober), access.clone());
+        let reading = tokio::spawn(async move {
+            let (host, asked) = (Name::new(HOST), asked(0));
+            let (long, none) = (Span::seconds(4), Span::ZERO);
+            reader.events(&host, &account, &asked, long, none).await
+        });
+        let end = Instant::now() + Duration::from_secs(10);
+        while bridge.pipes() == 0 {
+            assert!(Instant::now() < end, "{round}: {}", samba.logs());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        while !reading.is_finished() {
+            let begun = Instant::now();
+            read(prober.check(&kept, &access).await);
+            let took = begun.elapsed();
+            assert!(took < Duration::from_secs(1), "{round}: {took:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let found = reading.await.expect("it does not panic");
+        assert_eq!(found, Err(NoEvents::Timeout), "{round}");
+        assert_eq!(prober.sessions(), 1, "{round}");
+        assert!(bridge.pipes() <= 1, "{round}");
+    }
+    read(prober.check(&kept, &access).await);
 }
 
 #[tokio::test]

@@ -242,6 +242,38 @@ fn an_end_is_told_with_its_cause_and_the_lines_of_the_log() {
 }
 
 #[test]
+fn a_start_type_that_was_changed_before_the_end_is_told_with_it() {
+    let host = host();
+    let mut watch = Watch::start(&host, ADMINISTRATOR, "{ wait: 20s, deadline: 30s }");
+    watch.until("how it is set up is known", |watch| {
+        let (_, services) = watch.get("/api/v1/services")?;
+        (!services.contains("\"start_type\":null")).then_some(())
+    });
+    // As when somebody switches a service off for good: nobody looks at how it is set up between the two.
+    let mut control = host.control();
+    control.set_start("Spooler", 4);
+    let service = control.open("Spooler");
+    control.stop(service);
+    let told = watch.opened();
+    assert_eq!(told["cause_kind"], "stopped_cleanly", "{told:#}");
+    let changed = texts(&told, "changed");
+    assert!(
+        matches!(changed[..], [one] if one.starts_with("start type: now disabled, before ")),
+        "{told:#}"
+    );
+    assert!(
+        texts(&told, "because").contains(&"its start is disabled"),
+        "{told:#}"
+    );
+    // Nobody else runs in it, and the state says no more.
+    let process = texts(&told, "process");
+    assert!(
+        matches!(process[..], [one] if one.ends_with(", in which no service runs any more")),
+        "{told:#}"
+    );
+}
+
+#[test]
 fn what_is_only_kept_is_not_told_and_who_may_not_read_says_so() {
     let host = host();
     let mut watch = Watch::start(

@@ -68,6 +68,59 @@ impl Reply for SetServiceStatusReply {
     }
 }
 
+/// The right to change how a service is set up (`SERVICE_CHANGE_CONFIG`, MS-SCMR 3.1.4).
+const CHANGE_CONFIG: u32 = 0x2;
+
+/// `RChangeServiceConfigW` (MS-SCMR 3.1.4.11), of which only the start type is used.
+#[derive(Debug)]
+struct ChangeStart {
+    service: Handle,
+    start_type: u32,
+}
+
+impl Request for ChangeStart {
+    const OPNUM: u16 = 11;
+    type Reply = ChangeStartReply;
+
+    fn encode(&self) -> Vec<u8> {
+        // SERVICE_NO_CHANGE for the type and the error control, and no pointer to anything else.
+        let words = [u32::MAX, self.start_type, u32::MAX];
+        let words = words.into_iter().chain([0; 9]);
+        let words = words.flat_map(u32::to_le_bytes);
+        self.service.0.into_iter().chain(words).collect()
+    }
+
+    fn decode(_: &[u8]) -> Result<Self, WireError> {
+        Err(WireError::BadValue {
+            what: "a call that only tests send",
+            value: u32::from(Self::OPNUM),
+        })
+    }
+}
+
+/// The answer to it: behind the tag, which is not asked for, stands the code.
+#[derive(Debug)]
+struct ChangeStartReply(Code);
+
+impl Reply for ChangeStartReply {
+    fn encode(&self) -> Vec<u8> {
+        [[0; 4], self.0.0.to_le_bytes()].concat()
+    }
+
+    fn decode(stub: &[u8]) -> Result<Self, WireError> {
+        let code = stub.last_chunk().ok_or(WireError::Truncated {
+            what: "a code",
+            need: 4,
+            have: stub.len(),
+        })?;
+        Ok(Self(Code(u32::from_le_bytes(*code))))
+    }
+
+    fn code(&self) -> Code {
+        self.0
+    }
+}
+
 /// A connection to the service control manager itself.
 #[derive(Debug)]
 pub(crate) struct Control {
@@ -176,6 +229,21 @@ impl Control {
     fn say(&mut self, status: &SetServiceStatus) {
         let reply = self.call(status);
         assert_eq!(reply.0, Code::SUCCESS, "Wine believes it");
+    }
+
+    /// Changes how a service is started (MS-SCMR 2.2.15, dwStartType).
+    pub(crate) fn set_start(&mut self, name: &str, start_type: u32) {
+        let opened = self.call(&OpenService {
+            manager: self.manager,
+            name: name.to_owned(),
+            access: CHANGE_CONFIG,
+        });
+        let service = opened.handle.expect("the service is there");
+        let reply = self.call(&ChangeStart {
+            service,
+            start_type,
+        });
+        assert_eq!(reply.0, Code::SUCCESS, "Wine changes it");
     }
 
     /// Asks a service to stop; gives when that was asked.

@@ -13,8 +13,9 @@ use crate::windows::sign;
 /// The path of the machine gets our folder, and the event log forgets us with the program. The old version is removed last, over the new one, so that what both have stays:
 /// the service among it, which would have to be installed anew otherwise, with its account's password. An old version that
 /// goes because a new one comes leaves the service alone, and only a service that starts with the machine is started again.
-/// A versioned file without its version here would not be replaced.
-const ADDED: [&str; 11] = [
+/// A versioned file without its version here would not be replaced. 14393 is the build of Windows 10 1607 and Server 2016. What
+/// was looked up in the registry before the user agreed would be forgotten afterwards, were it not named as safe.
+const ADDED: [&str; 12] = [
     "CREATE TABLE `Environment` (`Environment` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL LOCALIZABLE, \
      `Value` CHAR(255) LOCALIZABLE, `Component_` CHAR(72) NOT NULL PRIMARY KEY `Environment`)",
     "INSERT INTO `Environment` (`Environment`, `Name`, `Value`, `Component_`) \
@@ -30,18 +31,36 @@ const ADDED: [&str; 11] = [
     "UPDATE `InstallExecuteSequence` SET `Condition` = 'VersionNT AND SERVICESTART = \"#2\"' \
      WHERE `Action` = 'StartServices'",
     "UPDATE `File` SET `Version` = '{file_version}', `Language` = '1033' WHERE `File` = 'svcwatch.exe'",
-    "INSERT INTO `LaunchCondition` (`Condition`, `Description`) VALUES ('Installed OR VersionNT64 >= 603', \
+    "UPDATE `Property` SET `Value` = \
+     'WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED;SERVICESTART;WINDOWSBUILD' \
+     WHERE `Property` = 'SecureCustomProperties'",
+    "INSERT INTO `LaunchCondition` (`Condition`, `Description`) \
+     VALUES ('Installed OR (VersionNT64 AND WINDOWSBUILD >= 14393)', \
      'svcwatch needs 64-bit Windows 10 1607 or Windows Server 2016, or later.')",
 ];
 
 /// What must stand in the tables of every installer: a table, and a line of it with tabs between its fields.
-const HELD: [(&str, &str); 9] = [
+const HELD: [(&str, &str); 14] = [
     (
         "Property",
         "UpgradeCode\t{B3D27C1A-5F0E-4C2B-9B57-3E7F0A6C1D42}",
     ),
     ("Property", "ALLUSERS\t1"),
     ("Property", "ARPPRODUCTICON\tsvcwatch.ico"),
+    (
+        "Property",
+        "SecureCustomProperties\tWIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED;SERVICESTART;WINDOWSBUILD",
+    ),
+    ("AppSearch", "SERVICESTART\tServiceStart"),
+    ("AppSearch", "WINDOWSBUILD\tWindowsBuild"),
+    (
+        "RegLocator",
+        "WindowsBuild\t2\tSOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\tCurrentBuildNumber\t18",
+    ),
+    (
+        "LaunchCondition",
+        "Installed OR (VersionNT64 AND WINDOWSBUILD >= 14393)\tsvcwatch needs 64-bit Windows 10 1607 or Windows Server 2016, or later.",
+    ),
     ("Environment", "Path\t=-*PATH\t[~];[INSTALLDIR]\tProgram"),
     ("InstallExecuteSequence", "RemoveExistingProducts\t\t6700"),
     (

@@ -2,6 +2,7 @@
 
 mod imports;
 mod pe;
+mod resources;
 pub(crate) mod sign;
 
 use std::path::PathBuf;
@@ -93,7 +94,7 @@ pub(crate) fn build(project: &Project, release: bool) -> Result<String, String> 
     let exe = exe(project, release)?;
     let bytes = std::fs::read(&exe).map_err(|error| format!("{}: {error}", exe.display()))?;
     let imports = imports::check(&pe::imports(&bytes)?)?;
-    pe::has_resources(&bytes)?;
+    let carried = resources::check(&bytes, env!("CARGO_PKG_VERSION"), texts(project)?)?;
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if release && size > RELEASE_BYTES_MAX {
         return Err(format!(
@@ -103,11 +104,22 @@ pub(crate) fn build(project: &Project, release: bool) -> Result<String, String> 
     }
     let signed = sign::sign(project, &exe)?;
     Ok(format!(
-        "{}, {:.1} MB, built in {}, {imports}, {signed}",
+        "{}, {:.1} MB, built in {}, {carried}, {imports}, {signed}",
         exe.strip_prefix(&project.root).unwrap_or(&exe).display(),
         megabytes(size),
         duration(took),
     ))
+}
+
+/// How many texts of the event log there are.
+fn texts(project: &Project) -> Result<usize, String> {
+    let path = project.root.join("packaging/windows/messages.mc");
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text
+        .lines()
+        .filter(|line| line.starts_with("MessageId="))
+        .count())
 }
 
 /// Bytes in millions, to a tenth.

@@ -1,9 +1,7 @@
-//! What an exe asks of Windows: its table of imports, and whether it carries resources (PE Format, "Optional Header
-//! Data Directories", "The .idata Section").
+//! What an exe asks of Windows: its table of imports (PE Format, "Optional Header Data Directories", "The .idata Section").
 
-/// The directory entry of imports, and that of resources.
+/// The directory entry of imports.
 const IMPORTS: usize = 1;
-const RESOURCES: usize = 2;
 /// The directory entry of imports that are looked up at their first use.
 const DELAYED_IMPORTS: usize = 13;
 
@@ -17,8 +15,8 @@ pub(super) struct Import {
 }
 
 /// A 64-bit exe.
-struct Image<'a> {
-    bytes: &'a [u8],
+pub(super) struct Image<'a> {
+    pub(super) bytes: &'a [u8],
     /// Where the data directories begin.
     directories: usize,
     /// Where the sections are: address, length, place in the file.
@@ -26,7 +24,7 @@ struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, String> {
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, String> {
         let header = number(bytes, 0x3c, 4)?;
         if bytes.get(header..header.saturating_add(4)) != Some(b"PE\0\0") {
             return Err("the file is no program of Windows".to_owned());
@@ -54,13 +52,13 @@ impl<'a> Image<'a> {
     }
 
     /// The address of a directory; none where the exe has no such one.
-    fn directory(&self, which: usize) -> Result<Option<usize>, String> {
+    pub(super) fn directory(&self, which: usize) -> Result<Option<usize>, String> {
         let address = number(self.bytes, self.directories + which * 8, 4)?;
         Ok((address != 0).then_some(address))
     }
 
     /// The place in the file of an address in memory.
-    fn place(&self, address: usize) -> Result<usize, String> {
+    pub(super) fn place(&self, address: usize) -> Result<usize, String> {
         self.sections
             .iter()
             .find(|(start, length, _)| (*start..start + length).contains(&address))
@@ -99,7 +97,7 @@ impl<'a> Image<'a> {
 }
 
 /// A little-endian number of at most four bytes.
-fn number(bytes: &[u8], at: usize, length: usize) -> Result<usize, String> {
+pub(super) fn number(bytes: &[u8], at: usize, length: usize) -> Result<usize, String> {
     let part = bytes
         .get(at..at.saturating_add(length))
         .ok_or_else(|| format!("the file ends before {at:#x}"))?;
@@ -145,24 +143,16 @@ pub(super) fn imports(bytes: &[u8]) -> Result<Vec<Import>, String> {
     Ok(found)
 }
 
-/// Refuses an exe without resources: its version, icon and messages stand there.
-pub(super) fn has_resources(bytes: &[u8]) -> Result<(), String> {
-    match Image::new(bytes)?.directory(RESOURCES)? {
-        Some(_) => Ok(()),
-        None => Err("the exe carries no resources: no version, no icon".to_owned()),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn put(bytes: &mut [u8], at: usize, value: u32) {
+    pub(in crate::windows) fn put(bytes: &mut [u8], at: usize, value: u32) {
         bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
     }
 
     /// An exe of one section at 0x1000, in the file at 0x200, which imports one function by name and one by number.
-    fn made() -> Vec<u8> {
+    pub(in crate::windows) fn made() -> Vec<u8> {
         let mut bytes = vec![0; 0x400];
         put(&mut bytes, 0x3c, 0x40);
         bytes[0x40..0x44].copy_from_slice(b"PE\0\0");
@@ -192,7 +182,6 @@ mod tests {
             functions: vec!["#7".to_owned(), "Sleep".to_owned()],
         };
         assert_eq!(imports(&made()), Ok(vec![import]));
-        assert!(has_resources(&made()).is_err());
     }
 
     #[test]

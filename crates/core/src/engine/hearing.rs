@@ -263,12 +263,17 @@ impl Engine {
         let heard = hearing.hears(service);
         let among =
             hearing.ears.len() < limits::EARS_PER_HOST_MAX || hearing.ears.contains_key(service);
+        // One that was asked for counts itself.
+        let asked = hearing
+            .ears
+            .get(service)
+            .is_some_and(|ear| ear.id.is_some());
         match &heard {
             Hears::Soon if !among => by_readings(format!(
                 "no more than {} services of a host are heard at once",
                 limits::EARS_PER_HOST_MAX
             )),
-            Hears::Soon if self.ears >= limits::EARS_MAX => by_readings(format!(
+            Hears::Soon if !asked && self.ears >= limits::EARS_MAX => by_readings(format!(
                 "no more than {} services are heard at once",
                 limits::EARS_MAX
             )),

@@ -1,5 +1,7 @@
 //! What differs between operating systems: one file for each, and no other place asks which one it is.
 
+#[cfg(any(windows, test))]
+mod event_text;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]

@@ -33,6 +33,13 @@ const BREAKS: u64 = 3;
 /// How many threads a host may begin and keep for reasons of its own.
 const THREADS_OF_ITS_OWN: usize = 3;
 
+/// How many threads of ours come and go with what is asked meanwhile: fewer than one for each session that broke.
+const PASSING_THREADS: usize = 2;
+
+/// What a host that vanishes without a word has before its session is given up: the minute between two signs of life, and how
+/// long one is waited for (docs/instant.md).
+const GIVEN_UP: Duration = Duration::from_secs(80);
+
 /// How often a service changes as fast as it can, and how long nothing follows that.
 const CHANGES: usize = 1_000;
 const QUIET: Duration = Duration::from_secs(5);
@@ -154,6 +161,15 @@ fn fetch(address: SocketAddr, path: &str) -> String {
     answer
 }
 
+/// Our own threads and open descriptors: svcwatch runs in this process, and so does nothing else but the story.
+fn own() -> (usize, usize) {
+    let count = |what: &str| {
+        let entries = fs::read_dir(format!("/proc/self/{what}"));
+        entries.expect("Linux tells of us").count()
+    };
+    (count("task"), count("fd"))
+}
+
 /// The processes that a process has begun.
 fn children(of: u32) -> Vec<Pid> {
     let list = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
@@ -164,12 +180,18 @@ fn children(of: u32) -> Vec<Pid> {
 
 /// Ends the processes that serve our sessions, as a host that goes down in the middle of a blocked call.
 fn end_sessions(host: &WineHost) {
-    for child in children(host.samba().process_id()) {
+    signal_sessions(host, Signal::KILL);
+}
+
+fn signal_sessions(host: &WineHost, signal: Signal) -> Vec<Pid> {
+    let sessions = children(host.samba().process_id());
+    for child in &sessions {
         // One that has ended meanwhile is as good as ended by us.
-        if let Err(error) = kill_process(child, Signal::KILL) {
+        if let Err(error) = kill_process(*child, signal) {
             println!("{error}");
         }
     }
+    sessions
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,10 +245,24 @@ async fn a_session_that_breaks_is_listened_to_anew_and_leaks_nothing() {
     let watch = Watch::begin(host.port(), "Spooler", "1h").await;
     watch.wait_listening(1).await;
     let threads = host.threads();
+    let before = own();
     for round in 1..=BREAKS {
         end_sessions(&host);
         watch.wait_listening(1 + round).await;
     }
+    let nothing_left = || {
+        let now = own();
+        now.0 <= before.0 + PASSING_THREADS && now.1 <= before.1
+    };
+    watch
+        .wait("we keep nothing of the broken sessions", async |_| {
+            nothing_left()
+        })
+        .await;
+    println!(
+        "our threads and descriptors: {before:?} before, {:?} after",
+        own()
+    );
     let lost = watch
         .metric("svcwatch_instant_events_total{event=\"lost\"}")
         .await;
@@ -250,6 +286,47 @@ async fn a_session_that_breaks_is_listened_to_anew_and_leaks_nothing() {
         "threads of the host: {threads} before, {} after",
         host.threads()
     );
+    watch.app.stop().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_vanishes_without_a_word_is_noticed_by_the_echo() {
+    let host = WineHost::start();
+    host.start_service("Spooler");
+    let watch = Watch::begin(host.port(), "Spooler", "1h").await;
+    watch.wait_listening(1).await;
+    let checks = "svcwatch_checks_total{result=\"ok\"}";
+    let before = watch.metric(checks).await;
+    // What serves our session answers nothing any more, and its connection stays; others would be served.
+    let begun = Instant::now();
+    let silent = signal_sessions(&host, Signal::STOP);
+    assert!(!silent.is_empty(), "somebody serves our session");
+    let lost = "svcwatch_instant_events_total{event=\"lost\"}";
+    watch
+        .wait("the session is given up", async |watch| {
+            watch.metric(lost).await >= 1
+        })
+        .await;
+    let took = begun.elapsed();
+    println!("the session was given up after {took:?}");
+    assert!(took <= GIVEN_UP + Duration::from_secs(5), "{took:?}");
+    // Readings are an hour apart, so it is this one; and what it logs on for is heard again.
+    watch
+        .wait("the host was read", async |watch| {
+            watch.metric(checks).await > before
+        })
+        .await;
+    watch.wait_listening(2).await;
+    let mut control = host.control();
+    let spooler = control.open("Spooler");
+    let begun = control.stop(spooler);
+    let told = watch.told_after(begun, 1).await;
+    assert!(told <= SLOWEST, "{told:?}");
+    for one in silent {
+        if let Err(error) = kill_process(one, Signal::KILL) {
+            println!("{error}");
+        }
+    }
     watch.app.stop().await.expect("it ends");
 }
 

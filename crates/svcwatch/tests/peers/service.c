@@ -11,10 +11,12 @@
  *
  * `service.exe install NAME HOW [NUMBER]`, `start NAME`, `stop NAME`, `pause NAME`, `continue NAME`, `control NAME CODE`,
  * `says NAME STATE` (which sets the state without any process, as Wine alone lets others than the service itself do),
- * `delete NAME` and `keep` (which holds the manager open until its standard input ends) are for the tests, and
+ * `delete NAME`, `handles PROGRAM` (which says how many handles the process of that program has) and `keep` (which holds the manager open until its standard input ends) are for the tests, and
  * `measure NAME COUNT LOG FILE` for benchmarks: so often it stops and starts the service, waits each time until LOG and
  * then FILE have grown, and prints how many microseconds each was after the service told that it stopped. */
 #include <windows.h>
+#include <tlhelp32.h>
+#include <winternl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +175,46 @@ static BOOL stop(SC_HANDLE opened)
     return ControlService(opened, SERVICE_CONTROL_STOP, &seen) || GetLastError() == ERROR_BROKEN_PIPE;
 }
 
+/* The process of a program, or 0. */
+static DWORD process_of(const char *program)
+{
+    PROCESSENTRY32 entry = {.dwSize = sizeof entry};
+    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+    BOOL more = Process32First(all, &entry);
+    while (more && _stricmp(entry.szExeFile, program) != 0)
+        more = Process32Next(all, &entry);
+    CloseHandle(all);
+    return more ? entry.th32ProcessID : 0;
+}
+
+/* What NtQuerySystemInformation tells of all handles. GetProcessHandleCount is always 0 in Wine. */
+#define SYSTEM_HANDLES 16
+struct handle_entry {
+    ULONG owner;
+    UCHAR type, flags;
+    USHORT value;
+    void *object;
+    ULONG access;
+};
+struct handle_list {
+    ULONG count;
+    struct handle_entry entries[];
+};
+
+static int handles(const char *program)
+{
+    static ULONGLONG place[1 << 17];
+    const struct handle_list *list = (const void *)place;
+    DWORD process = process_of(program);
+    ULONG at, used, count = 0;
+    if (!process || NtQuerySystemInformation(SYSTEM_HANDLES, place, sizeof place, &used))
+        return ended("handles", FALSE);
+    for (at = 0; at < list->count; at++)
+        count += list->entries[at].owner == process;
+    printf("%lu\n", count);
+    return 0;
+}
+
 static LONGLONG length(HANDLE file)
 {
     LARGE_INTEGER bytes;
@@ -263,6 +305,8 @@ int main(int count, char **words)
     }
     if (!strcmp(what, "says") && count > 3)
         return says(manager, words[2], strtoul(words[3], NULL, 0));
+    if (!strcmp(what, "handles"))
+        return handles(words[2]);
     opened = OpenServiceA(manager, words[2], SERVICE_ALL_ACCESS);
     if (!opened)
         return ended("open", FALSE);

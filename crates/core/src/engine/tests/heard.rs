@@ -218,6 +218,74 @@ fn there_are_bounds_and_they_are_told() {
     assert!(story.ears.iter().any(|(name, _)| *name == "S08".into()));
 }
 
+/// Hosts of which as many services each are to be heard as may be.
+fn many(numbers: core::ops::Range<usize>) -> Plan {
+    let names: Vec<String> = (0..limits::EARS_PER_HOST_MAX)
+        .map(|number| alloc::format!("S{number}"))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut hosts = Vec::new();
+    for number in numbers {
+        let mut host = host(&alloc::format!("srv{number:03}"), &names);
+        for entry in &mut host.services {
+            entry.instant = true;
+        }
+        hosts.push(host);
+    }
+    plan(hosts)
+}
+
+/// Why only readings show services, each with its host.
+fn by_readings(story: &Story, hosts: core::ops::Range<usize>) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for number in hosts {
+        let name = Name::new(&alloc::format!("srv{number:03}"));
+        let explained = story.engine.explain(at(story.now), &name, None);
+        for service in explained.expect("it is watched").services {
+            if let Some(Hears::ByReadings { cause }) = service.hears {
+                found.push((number, cause));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_more_are_heard_in_all_than_may_be_and_those_beyond_say_so() {
+    const HOSTS: usize = limits::EARS_MAX / limits::EARS_PER_HOST_MAX;
+    let states =
+        ["S0", "S1", "S2", "S3", "S4", "S5", "S6", "S7"].map(|name| (name, State::Running));
+    let running = list(&states);
+    let mut story = Story::new(many(0..HOSTS + 1));
+    story.pass(Span::minutes(2), &running);
+    assert_eq!(story.ears.len(), 2_000);
+    let beyond = by_readings(&story, 0..HOSTS + 1);
+    let last = beyond.first().expect("one host is too many").0;
+    let cause = "no more than 2000 services are heard at once".to_string();
+    assert_eq!(beyond, vec![(last, cause); limits::EARS_PER_HOST_MAX]);
+    // What they come to is told all the same.
+    let mut stopped = states;
+    stopped[3].1 = State::Stopped;
+    story.pass_each(Span::minutes(1), |host| {
+        let beyond = Name::new(host) == Name::new(&alloc::format!("srv{last:03}"));
+        if beyond {
+            list(&stopped)
+        } else {
+            running.clone()
+        }
+    });
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+    story.pass(Span::minutes(1), &running);
+
+    // Another host that goes makes room for them.
+    let left = if last == 0 { 0..HOSTS } else { 1..HOSTS + 1 };
+    story.apply(Event::PlanReplaced(Arc::new(many(left.clone()))));
+    assert_eq!(story.counted(), Some(1_992));
+    story.pass(Span::minutes(1), &running);
+    assert_eq!(story.ears.len(), 2_000);
+    assert_eq!(by_readings(&story, left), []);
+}
+
 #[test]
 fn a_reload_ends_it_all_and_begins_it_again() {
     let mut story = Story::new(instant(&["Spooler"]));

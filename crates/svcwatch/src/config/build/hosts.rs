@@ -272,10 +272,16 @@ fn every<'tree>(
     let own = address
         .and_then(Node::scalar)
         .is_some_and(|address| os::is_this_computer(&address.text));
-    if !given && own && transport == Transport::Local {
-        return EVERY_WHERE_HEARD.into();
+    match where_heard(given, own, transport) {
+        Some(every) => every.into(),
+        None => build.rhythm(fields, "every", &every_path(node, path)),
     }
-    build.rhythm(fields, "every", &every_path(node, path))
+}
+
+/// How often a computer is read that tells of changes by itself; nothing for one that does not, and where it is written
+/// how often.
+fn where_heard(given: bool, own: bool, transport: Transport) -> Option<Span> {
+    (!given && own && transport == Transport::Local).then_some(EVERY_WHERE_HEARD)
 }
 
 /// The path of the rhythm that a host has: its own, or that of the defaults.
@@ -448,4 +454,21 @@ fn labels_of(node: &Node, shared: &Labels) -> Labels {
     let mut all: BTreeMap<String, String> = shared.iter().cloned().collect();
     all.extend(own);
     all.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_computer_alone_is_read_each_five_minutes_unless_it_is_written_how_often() {
+        let five = Some(Span::minutes(5));
+        assert_eq!(where_heard(false, true, Transport::Local), five);
+        assert_eq!(where_heard(true, true, Transport::Local), None);
+        assert_eq!(where_heard(false, false, Transport::Local), None);
+        // Nothing of it is heard by these, though it is the same computer.
+        for transport in [Transport::Rpc, Transport::Wmi, Transport::Loopback] {
+            assert_eq!(where_heard(false, true, transport), None, "{transport:?}");
+        }
+    }
 }

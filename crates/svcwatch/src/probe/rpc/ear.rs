@@ -36,8 +36,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How often an idle session is asked for a sign of life, and for how long it is waited for. It also keeps firewalls
 /// between from forgetting the connection.
-const ECHO_EVERY: Duration = Duration::from_mins(1);
-const ECHO_WITHIN: Duration = Duration::from_secs(20);
+pub(super) const ECHO_EVERY: Duration = Duration::from_mins(1);
+pub(super) const ECHO_WITHIN: Duration = Duration::from_secs(20);
 
 /// `RPC_S_UNKNOWN_IF`, `RPC_S_PROCNUM_OUT_OF_RANGE` and `ERROR_NOT_SUPPORTED` (MS-ERREF 2.2).
 const NOT_OFFERED: [Code; 5] = [
@@ -106,7 +106,7 @@ impl Listeners {
 }
 
 /// Asks for a sign of life as long as somebody listens. Who gives none is as good as gone.
-async fn echo(pipe: SmbPipe, over: watch::Sender<bool>) {
+pub(super) async fn echo(pipe: SmbPipe, over: watch::Sender<bool>) {
     let mut ended = over.subscribe();
     while timeout(ECHO_EVERY, ended.wait_for(|over| *over))
         .await

@@ -70,6 +70,9 @@ const KNOWN: &[(u32, Fault, &str)] = &[
 /// Codes after which another connection may well answer: the handle or the connection is no good any more.
 const REOPENED: &[u32] = &[6, 64, 1722, 1726, 1727];
 
+/// `ERROR_SERVICE_NOTIFY_CLIENT_LAGGING` (MS-ERREF 2.2).
+const LAGGING: u32 = 1294;
+
 /// The fault of a host whose answer was an error code.
 pub(in crate::probe) fn fault(code: u32, doing: &str) -> HostFault {
     let Some((_, fault, words)) = KNOWN.iter().find(|(known, ..)| *known == code) else {
@@ -99,6 +102,13 @@ pub(in crate::probe) fn after(code: u32) -> After {
     }
 }
 
+/// Whether a code means that the manager lost track of who listens, or is not there any more, so that all is to be opened
+/// again: there were more changes than it could tell of (`ERROR_SERVICE_NOTIFY_CLIENT_LAGGING`), or what was open is no
+/// good any more.
+pub(super) fn lost_track(code: u32) -> bool {
+    code == LAGGING || after(code) == After::Reopen
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +129,17 @@ mod tests {
             "nothing answers under its address (error 1722 while listing services)"
         );
         assert_eq!((after(6), after(5)), (After::Reopen, After::Drop));
+    }
+
+    #[test]
+    fn who_listens_opens_the_manager_again_where_it_lost_track_and_only_then() {
+        for code in [1294, 6, 64, 1722, 1726, 1727] {
+            assert!(lost_track(code), "{code}");
+        }
+        // One service refuses it, is to be deleted, is registered already, or the manager tells of nothing at all.
+        for code in [0, 5, 1060, 1072, 1242, 120] {
+            assert!(!lost_track(code), "{code}");
+        }
     }
 
     #[test]

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use svcwatch_core::id::Name;
 use svcwatch_wire::scmr::access;
-use windows_sys::Win32::Foundation::{
-    ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOTIFY_CLIENT_LAGGING,
-};
+use windows_sys::Win32::Foundation::ERROR_SERVICE_MARKED_FOR_DELETE;
 use windows_sys::Win32::System::Services::{
     SERVICE_NOTIFY_CONTINUE_PENDING, SERVICE_NOTIFY_CREATED, SERVICE_NOTIFY_DELETE_PENDING,
     SERVICE_NOTIFY_DELETED, SERVICE_NOTIFY_PAUSE_PENDING, SERVICE_NOTIFY_PAUSED,
@@ -25,7 +23,6 @@ use super::pace::Pace;
 use super::pulse::{Pulse, watch_over};
 use super::watched::{Bell, Ear, Process};
 use crate::probe::Stirs;
-use crate::probe::rpc::After;
 
 /// Services that are heard at once, at most, and processes that are held on to.
 const EARS_MAX: usize = 1_000;
@@ -393,8 +390,7 @@ impl Ears {
     }
 }
 
-/// Whether a code means that the manager lost track of us, or is not there any more.
+/// The code once more where it means that the manager lost track of us, or is not there any more.
 fn lost(code: Code) -> Option<Code> {
-    let anew = code == ERROR_SERVICE_NOTIFY_CLIENT_LAGGING || faults::after(code) == After::Reopen;
-    anew.then_some(code)
+    faults::lost_track(code).then_some(code)
 }

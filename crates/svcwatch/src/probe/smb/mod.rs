@@ -141,6 +141,17 @@ impl SmbPipe {
         .await
     }
 
+    /// A pipe over a connection that a test made, with nobody logged on.
+    #[cfg(test)]
+    pub(super) fn over(connection: Connection) -> Self {
+        Self {
+            connection,
+            tap: Arc::default(),
+            tree: TreeId(0),
+            file: FileId::SENTINEL,
+        }
+    }
+
     /// Another pipe in the same session, which is not open yet.
     pub(super) fn sibling(&self) -> Self {
         Self {

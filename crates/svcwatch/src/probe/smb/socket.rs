@@ -40,7 +40,7 @@ pub(super) struct Handshake {
 }
 
 /// What the two halves of the socket and the logon share.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tap {
     ask_for_encryption: bool,
     handshake: Mutex<Option<Handshake>>,

@@ -15,6 +15,8 @@ const ENVIRONMENT: &str = r"HKLM\System\CurrentControlSet\Control\Session Manage
 const SOURCE: &str = r"HKLM\System\CurrentControlSet\Services\EventLog\Application\svcwatch";
 /// Where the service is kept.
 const SERVICE: &str = r"HKLM\System\CurrentControlSet\Services\svcwatch";
+/// Where Windows says which one it is.
+const WINDOWS: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 /// What lies in the folder once it is installed.
 const FILES: [&str; 5] = [
     "LICENSE-APACHE",
@@ -284,4 +286,34 @@ fn an_older_version_is_refused_and_changes_nothing() {
     assert_eq!(machine.products(), products);
     assert!(machine.is_later());
     assert_eq!(machine.files(), FILES);
+}
+
+#[test]
+fn a_windows_that_is_too_old_is_refused_and_gets_nothing() {
+    let machine = Machine::start();
+    let is_build = |number: &str| {
+        let words = [
+            "add",
+            WINDOWS,
+            "/v",
+            "CurrentBuildNumber",
+            "/d",
+            number,
+            "/f",
+        ];
+        machine.told("reg", &words);
+    };
+    // Windows 8.1, which says of itself to an installer what Windows 10 says; then the last build before 1607.
+    for number in ["9600", "14392"] {
+        is_build(number);
+        assert_eq!(machine.installer("/i", &machine.now), REFUSED, "{number}");
+        assert!(machine.products().is_empty() && machine.files().is_empty());
+    }
+    is_build("14393");
+    assert_eq!(machine.installer("/i", &machine.now), 0);
+    assert_eq!(machine.files(), FILES);
+    // What is installed can be removed whatever has become of Windows.
+    is_build("9600");
+    assert_eq!(machine.installer("/x", &machine.now), 0);
+    assert!(machine.products().is_empty());
 }

@@ -42,7 +42,7 @@ impl Windows {
             "bcryptprimitives.dll",
             &["-shared", "-ladvapi32"],
         );
-        let service = built("service.c", "service.exe", &["-ladvapi32"]);
+        let service = built("service.c", "service.exe", &["-ladvapi32", "-lntdll"]);
         let folder = copy_prefix("wine-prefix-10", |prefix| {
             run(wine(prefix).args(["winecfg", "-v", "win10"]));
             let system = prefix.join("drive_c/windows/system32");

@@ -141,7 +141,7 @@ impl WineHost {
 
     /// Installs the service that does what it is told (`service.c`).
     pub(crate) fn install(&self, name: &str, how: &str, number: &str) {
-        let program = built("service.c", "service.exe", &["-ladvapi32"]);
+        let program = built("service.c", "service.exe", &["-ladvapi32", "-lntdll"]);
         let to = self.prefix.folder.path().join("drive_c/service.exe");
         if !to.exists() {
             fs::copy(program, to).expect("the test service can be copied");

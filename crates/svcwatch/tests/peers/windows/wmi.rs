@@ -45,7 +45,7 @@ fn services_are_listed_and_watched_by_wmi() {
     let watch = Watch::start_with(
         windows,
         "{ name: obedient, instant: true }, later",
-        "1s, transport: wmi",
+        "every: 1s, settle: 0s, transport: wmi",
     );
     let later = watch.until(1);
     assert_eq!(words(&later), ("opened", "missing", "later"));

@@ -3,6 +3,7 @@
 mod acceptor;
 mod dependents;
 mod ears;
+mod echo;
 mod events;
 pub(super) mod host;
 mod uptime;

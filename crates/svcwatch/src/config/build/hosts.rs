@@ -160,18 +160,20 @@ fn host<'tree>(
         transport,
         timeout: fields.duration("timeout"),
     };
+    let tells = tells_by_itself(build, node, transport);
     let plan = HostPlan {
         name: Name::new(shown),
         address,
         site: fields.text("site").map(|site| build.shared(site)),
         account,
-        every: every(build, run, node, &fields, (transport, path)),
+        every: every(build, run, node, &fields, (tells, path)),
         timeout: fields.duration("timeout"),
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
         boot_grace: fields.duration("boot_grace"),
         also_known_as: fields.patterns("also_known_as"),
         listed: build.problems.is_list(node.at),
+        tells_by_itself: tells,
         labels,
         services: services_of(build, run, node, (shown, may_act(&connection)), path),
     };
@@ -256,23 +258,28 @@ fn transport(
     }
 }
 
-/// When a host is read. This computer tells of changes by itself, so that it need not be read often.
+/// Whether it is this computer, which tells of changes by itself where it is read by the Windows API.
+fn tells_by_itself(build: &Build<'_>, node: &Node, transport: Transport) -> bool {
+    let address = node.get("address").or_else(|| node.get("name"));
+    let own = address
+        .and_then(Node::scalar)
+        .is_some_and(|address| os::is_this_computer(&address.text));
+    own && transport == Transport::Local && build.may_tell()
+}
+
+/// When a host is read. One that tells of changes by itself need not be read often.
 fn every<'tree>(
     build: &mut Build<'_>,
     run: &Run<'tree>,
     node: &'tree Node,
     fields: &Fields<'tree>,
-    (transport, path): (Transport, &str),
+    (tells, path): (bool, &str),
 ) -> Rhythm {
     let given = [Some(node), run.defaults]
         .into_iter()
         .flatten()
         .any(|node| node.get("every").is_some());
-    let address = node.get("address").or_else(|| node.get("name"));
-    let own = address
-        .and_then(Node::scalar)
-        .is_some_and(|address| os::is_this_computer(&address.text));
-    if !given && own && transport == Transport::Local {
+    if !given && tells {
         return EVERY_WHERE_HEARD.into();
     }
     build.rhythm(fields, "every", &every_path(node, path))

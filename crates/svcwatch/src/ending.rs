@@ -30,7 +30,7 @@ impl Loop {
         let settled = match shown {
             Some(Ok(())) => self.sent(begun + SETTLE_WITHIN, until).await,
             Some(Err(error)) => Err(error),
-            None => Ok(store_takes_nothing()),
+            None => store_takes_nothing(),
         };
         ended(feeds).await;
         settled
@@ -43,7 +43,7 @@ impl Loop {
         }
         self.parts.performer.abort();
         let settled = self.within(until, true).await;
-        settled.unwrap_or_else(|| Ok(store_takes_nothing()))
+        settled.unwrap_or_else(store_takes_nothing)
     }
 
     /// Carries until nothing is to be written any more and, unless it is broken off, nothing is under way; nothing where
@@ -70,11 +70,17 @@ impl Loop {
     }
 }
 
-fn store_takes_nothing() {
+/// Said where the last records could not be written in time, which is no failure: the next start decides them anew.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands in the place of what the end came to"
+)]
+fn store_takes_nothing() -> Result<(), StoreError> {
     tracing::error!(
         error = "the store takes nothing",
         "what was decided last is not written, and is decided anew at the next start"
     );
+    Ok(())
 }
 
 async fn ended(feeds: JoinHandle<()>) {

@@ -57,8 +57,13 @@ impl Heap {
     fn text(&self) -> String {
         let start: PWSTR = self.0.cast();
         let mut length = 0;
-        // SAFETY: Windows made it with a zero at its end, before which this stops.
-        while unsafe { *start.add(length) } != 0 {
+        loop {
+            // SAFETY: Windows made it with a zero at its end, beyond which this does not go.
+            let place = unsafe { start.add(length) };
+            // SAFETY: the place is in the text.
+            if unsafe { *place } == 0 {
+                break;
+            }
             length += 1;
         }
         // SAFETY: so many characters were just read, and it lives as long as this value.
@@ -197,8 +202,10 @@ fn named(sid: &Sid) -> Option<String> {
 
 fn token(access: u32) -> io::Result<OwnedHandle> {
     let mut raw = ptr::null_mut();
+    // SAFETY: it takes nothing, and gives a name for this process that need not be closed.
+    let process = unsafe { GetCurrentProcess() };
     // SAFETY: it names this process; the place for the answer outlives the call.
-    checked(unsafe { OpenProcessToken(GetCurrentProcess(), access, &raw mut raw) })?;
+    checked(unsafe { OpenProcessToken(process, access, &raw mut raw) })?;
     // SAFETY: the handle was just opened for us, and nobody else closes it.
     Ok(unsafe { OwnedHandle::from_raw_handle(raw) })
 }

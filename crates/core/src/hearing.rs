@@ -66,13 +66,18 @@ words! {
     }
 }
 
-/// How changes of a service that is to be heard at once come to us.
+/// How changes of a service come to us, where that is more than by rounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hears {
     /// The host tells of them, since then.
     AtOnce {
         /// Since when.
         since: Wall,
+    },
+    /// The host tells of all changes by itself, and nobody asks it to.
+    ByItself {
+        /// How long a notice is held after that.
+        held: Span,
     },
     /// The host is being asked to, or will be after its next reading.
     Soon,

@@ -140,6 +140,8 @@ pub struct HostPlan {
     pub also_known_as: Vec<Glob>,
     /// Whether a list of hosts names it, and not the configuration itself: that a list lets go of it is told.
     pub listed: bool,
+    /// Whether it tells of all its changes at once without being asked to: the computer that svcwatch runs on.
+    pub tells_by_itself: bool,
     /// Labels of the host; those of a service come on top.
     pub labels: Labels,
     /// Which services are watched, in the order of precedence: exact key names, display names, globs, start types,
@@ -148,7 +150,7 @@ pub struct HostPlan {
 }
 
 impl HostPlan {
-    /// Whether changes of a service are to be heard at once.
+    /// Whether a service is to be told at once.
     pub fn hears(&self) -> bool {
         self.services.iter().any(|entry| entry.instant)
     }

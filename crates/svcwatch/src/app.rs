@@ -6,6 +6,7 @@ use crate::{
     board::Board,
     clock,
     config::Config,
+    ending::END_WITHIN,
     engine::Loop,
     facts::{Build, Facts},
     feed::{Feeds, Surroundings, buffer},
@@ -23,7 +24,7 @@ use crate::{
     },
     wiring::{self, Logons, Reach},
 };
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use svcwatch_core::{engine::Engine, id::Name, pipeline::Pipeline, record::Restored};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -33,8 +34,6 @@ use tokio::{
 
 /// Orders that wait for the loop, at most.
 const ORDERS_MAX: usize = 16;
-/// How long the parts may take to end after the loop has.
-const END_WITHIN: Duration = Duration::from_secs(10);
 /// Open files beside one connection for each host: the store, the API, destinations.
 const FILES_BESIDE_HOSTS: u64 = 1_000;
 
@@ -213,28 +212,35 @@ impl App {
 
     /// Waits until the loop ends by itself, which it does only where the store cannot be written any more at all.
     pub async fn ended(&mut self) -> Result<(), StoreError> {
-        let Some(running) = &mut self.running else {
-            return Ok(());
-        };
-        let ended = running.await.unwrap_or(Err(StoreError::WriterGone));
-        self.running = None;
-        ended
+        ended(&mut self.running).await
     }
 
-    /// Begins nothing new, lets what is under way settle, writes it down, and ends.
+    /// Begins nothing new, lets what is under way settle for a few seconds, writes it down, and ends. The loop and the API
+    /// end beside each other.
     pub async fn stop(mut self) -> Result<(), StoreError> {
         self.watching.abort();
-        // A loop that has ended already takes no orders.
-        drop(self.orders.send(Order::Stop).await);
-        let ended = self.ended().await;
         if self.end_web.send(()).is_err() {
             tracing::debug!("the API has ended before");
         }
-        if timeout(END_WITHIN, self.web).await.is_err() {
+        // A loop that has ended already takes no orders.
+        drop(self.orders.send(Order::Stop).await);
+        let (ended, answered) =
+            tokio::join!(ended(&mut self.running), timeout(END_WITHIN, &mut self.web));
+        if answered.is_err() {
+            self.web.abort();
             tracing::debug!("answers that were under way are broken off");
         }
         ended
     }
+}
+
+async fn ended(running: &mut Option<JoinHandle<Result<(), StoreError>>>) -> Result<(), StoreError> {
+    let Some(task) = running else {
+        return Ok(());
+    };
+    let ended = task.await.unwrap_or(Err(StoreError::WriterGone));
+    *running = None;
+    ended
 }
 
 /// Those who read hosts and guests when they are asked to.

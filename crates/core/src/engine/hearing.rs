@@ -131,11 +131,9 @@ impl Engine {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        let wanted = if silent || host.hearing.is_none() {
-            Vec::new()
-        } else {
-            wanted(host)
-        };
+        // One that tells by itself knows no registrations.
+        let nobody = silent || host.hearing.is_none() || host.plan.tells_by_itself;
+        let wanted = if nobody { Vec::new() } else { wanted(host) };
         let kept = host.session_kept && host.is_in_sight();
         let Some(hearing) = &mut host.hearing else {
             return;
@@ -248,15 +246,24 @@ impl Engine {
 
     /// How changes of a service come to us; nothing where they are not to be heard at once.
     pub(super) fn hears(&self, host: &Host, target: &Target) -> Option<Hears> {
-        if !is_instant(host, target) {
+        let (instant, by_itself) = (is_instant(host, target), host.plan.tells_by_itself);
+        if !instant && !by_itself {
             return None;
         }
-        let hearing = host.hearing.as_ref()?;
         let service = &target.row.service;
         let by_readings = |cause: String| Some(Hears::ByReadings { cause });
         if self.plan.instant_off {
             return by_readings("`instant: off` stands in the configuration".into());
         }
+        if by_itself {
+            let held = if instant {
+                Span::ZERO
+            } else {
+                host.plan.settle
+            };
+            return Some(Hears::ByItself { held });
+        }
+        let hearing = host.hearing.as_ref()?;
         if !target.is_seen() {
             return by_readings("it is not installed".into());
         }
@@ -277,7 +284,10 @@ impl Engine {
                 "no more than {} services are heard at once",
                 limits::EARS_MAX
             )),
-            Hears::AtOnce { .. } | Hears::Soon | Hears::ByReadings { .. } => Some(heard),
+            Hears::AtOnce { .. }
+            | Hears::ByItself { .. }
+            | Hears::Soon
+            | Hears::ByReadings { .. } => Some(heard),
         }
     }
 

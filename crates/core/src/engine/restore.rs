@@ -247,6 +247,7 @@ fn unplanned(name: &Name) -> HostPlan {
         boot_grace: Span::ZERO,
         also_known_as: Vec::new(),
         listed: false,
+        tells_by_itself: false,
         labels: Arc::from([]),
         services: Vec::new(),
     }

@@ -124,6 +124,7 @@ fn plan() -> Plan {
             boot_grace: Span::minutes(10),
             also_known_as: Vec::new(),
             listed: false,
+            tells_by_itself: false,
             labels: Arc::from([]),
             services: SERVICES.iter().map(|service| entry(service)).collect(),
         })

@@ -64,6 +64,7 @@ fn plan() -> Plan {
             boot_grace: Span(0),
             also_known_as: Vec::new(),
             listed: false,
+            tells_by_itself: false,
             labels: Arc::from([]),
             services: vec![entry.clone()],
         })

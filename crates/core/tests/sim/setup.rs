@@ -251,6 +251,7 @@ fn host(
         settle: Span(rng.pick(&[3 * SECOND, 3 * SECOND, 0])),
         boot_grace: Span::ZERO,
         also_known_as: Vec::new(),
+        tells_by_itself: false,
         listed: stable_hash(&format!("{entries:?}{at}"), 3).is_multiple_of(2),
         labels: Arc::from([]),
         services: entries,

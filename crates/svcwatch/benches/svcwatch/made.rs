@@ -71,6 +71,7 @@ pub(crate) fn plan(hosts: usize, services: usize) -> Plan {
         settle: Span::ZERO,
         also_known_as: Vec::new(),
         listed: false,
+        tells_by_itself: false,
         labels: Arc::from([]),
         services: entries.clone(),
     });

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     clock, config,
-    init::{self, As, PasswordAt, Seen, SeenService},
+    init::{self, Account, As, PasswordAt, Seen, SeenService},
+    os,
     probe::{Access, Auth, Encryption, Prober, Transport},
     secret::Secret,
 };
@@ -44,10 +45,17 @@ Examples:
 The list is a CSV file whose first line names its columns: name, and any of address, port, site and labels. \
 Proposed is what runs and starts with Windows by itself; what is left out stands in the file with the reason.
 
+On Windows, without --user, hosts are read by the Windows API as whoever runs this; without --host and --from it is \
+this computer that is read.
+
 Exit code 1 where a host could not be read; the file is written if one could.")]
 pub(super) struct Arguments {
     /// A host, by its name or address
-    #[arg(long, value_name = "HOST", required_unless_present = "from")]
+    #[cfg_attr(
+        not(windows),
+        arg(long, value_name = "HOST", required_unless_present = "from")
+    )]
+    #[cfg_attr(windows, arg(long, value_name = "HOST"))]
     host: Vec<String>,
     /// A list of hosts
     #[arg(long, value_name = "FILE.csv")]
@@ -87,28 +95,27 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::usage(there_already(path)));
     }
     let How::Rpc = arguments.transport;
-    let (hosts, remarks) = hosts_of(&arguments)?;
-    let who = hosts.first().map_or("the hosts", |host| host.name.as_str());
-    let user = match &arguments.user {
-        Some(user) => user.clone(),
-        None => super::services::ask_user(who)?,
+    let by_api = by_api(&arguments)?;
+    let (mut hosts, remarks) = hosts_of(&arguments)?;
+    let (account, way) = if by_api {
+        for host in &mut hosts {
+            host.own = os::is_this_computer(host.address.as_ref().unwrap_or(&host.name));
+        }
+        (None, Way::Api)
+    } else {
+        let who = hosts.first().map_or("the hosts", |host| host.name.as_str());
+        let (account, password) = account_of(&arguments, who)?;
+        let way = Way::Smb {
+            user: account.user.clone(),
+            password,
+            encryption: arguments.encryption.into(),
+        };
+        (Some(account), way)
     };
-    let password = password::of(&user, arguments.password_file.clone())?;
-    let by = As {
-        user: user.clone(),
-        password: password_at(arguments.password_file.as_deref()),
-        encryption: match arguments.encryption {
-            When::Required => None,
-            When::Preferred => Some("preferred"),
-            When::Off => Some("off"),
-        },
-        remarks,
-    };
+    let by = As { account, remarks };
     let look = Look {
-        user,
-        password,
+        way,
         port: arguments.port,
-        encryption: arguments.encryption.into(),
         timeout: Span::seconds(arguments.timeout),
     };
     let seen = look.all(hosts).await?;
@@ -136,6 +143,48 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::Told)
+    }
+}
+
+/// Whether hosts are read by the Windows API, as whoever runs this: on Windows, where no account is named.
+fn by_api(arguments: &Arguments) -> Result<bool, Failure> {
+    let nobody = arguments.user.is_none() && arguments.password_file.is_none();
+    if cfg!(windows) && nobody {
+        return Ok(true);
+    }
+    if arguments.host.is_empty() && arguments.from.is_none() {
+        return Err(Failure::usage(
+            "no host is named, and this computer is read as whoever runs this; leave --user and --password-file away, or name hosts with --host or --from",
+        ));
+    }
+    Ok(false)
+}
+
+/// The account that hosts are logged on to with, and its password.
+fn account_of(arguments: &Arguments, who: &str) -> Result<(Account, Secret), Failure> {
+    let user = match &arguments.user {
+        Some(user) => user.clone(),
+        None => super::services::ask_user(who)?,
+    };
+    let password = password::of(&user, arguments.password_file.clone())?;
+    let account = Account {
+        user,
+        password: password_at(arguments.password_file.as_deref()),
+        encryption: match arguments.encryption {
+            When::Required => None,
+            When::Preferred => Some("preferred"),
+            When::Off => Some("off"),
+        },
+    };
+    Ok((account, password))
+}
+
+/// This computer, among the hosts.
+fn this_computer() -> Seen {
+    Seen {
+        name: os::computer_name().unwrap_or_else(|| "localhost".to_owned()),
+        address: Some("localhost".to_owned()),
+        ..Seen::new()
     }
 }
 
@@ -212,6 +261,10 @@ fn hosts_of(arguments: &Arguments) -> Result<(Vec<Seen>, Vec<String>), Failure> 
             ..Seen::new()
         });
     }
+    if arguments.from.is_none() && arguments.host.is_empty() {
+        let own = this_computer();
+        hosts.insert(Name::new(&own.name), own);
+    }
     if hosts.is_empty() {
         return Err(Failure::usage(
             "the list names no host; write hosts into it",
@@ -236,11 +289,40 @@ enum How {
 /// How hosts are looked at.
 #[derive(Debug, Clone)]
 struct Look {
-    user: String,
-    password: Secret,
+    way: Way,
     port: u16,
-    encryption: Encryption,
     timeout: Span,
+}
+
+/// In which way.
+#[derive(Debug, Clone)]
+enum Way {
+    /// Over SMB, with an account.
+    Smb {
+        user: String,
+        password: Secret,
+        encryption: Encryption,
+    },
+    /// By the Windows API, as whoever runs this.
+    Api,
+}
+
+impl Way {
+    /// The transport, and the user with its password.
+    fn parts(&self) -> (Transport, String, Secret) {
+        match self {
+            Self::Smb {
+                user,
+                password,
+                encryption,
+            } => {
+                let encryption = *encryption;
+                let transport = Transport::Smb { encryption };
+                (transport, user.clone(), password.clone())
+            }
+            Self::Api => (Transport::Local, String::new(), Secret::default()),
+        }
+    }
 }
 
 impl Look {
@@ -291,14 +373,13 @@ impl Look {
     /// Looks at one host, and gives how it refused the account if it did.
     async fn one(&self, mut host: Seen) -> (Seen, Option<Refusal>) {
         let name = Name::new(&host.name);
+        let (transport, user, password) = self.way.parts();
         let access = Access {
             address: host.address.clone().unwrap_or_else(|| host.name.clone()),
             port: host.port.unwrap_or(self.port),
-            transport: Transport::Smb {
-                encryption: self.encryption,
-            },
-            user: self.user.clone(),
-            password: self.password.clone(),
+            transport,
+            user,
+            password,
             second_password: None,
             auth: Auth::Ntlm,
         };

@@ -1,14 +1,17 @@
 //! `svcwatch run`.
 
 use super::{failure::Failure, output};
-#[cfg(windows)]
-use crate::os;
 use crate::{
     VERSION,
     app::{App, Options},
     config::{self, Accept, Config, ListOptions, LoadOptions},
     os::{Signal, Signals},
     store::{StoreError, StoreOptions},
+};
+#[cfg(windows)]
+use crate::{
+    app::data_folder,
+    os::{self, windows::folder},
 };
 use clap::Args;
 use std::{net::SocketAddr, path::PathBuf};
@@ -43,6 +46,10 @@ pub(super) struct Arguments {
     /// Take lists of hosts that lost more than a fifth of their hosts, or all, as they are now
     #[arg(long)]
     accept: bool,
+    /// Whether the service control manager started it
+    #[cfg(windows)]
+    #[arg(skip)]
+    as_service: bool,
 }
 
 #[cfg(windows)]
@@ -51,14 +58,53 @@ impl Arguments {
     pub(super) const fn has_no_config(&self) -> bool {
         self.config.is_empty()
     }
+
+    /// The same, started by the service control manager.
+    pub(super) fn for_service(self) -> Self {
+        Self {
+            as_service: true,
+            ..self
+        }
+    }
+
+    /// Whether nobody but administrators and ourselves may write what is read and run by. Where others may, a service does not
+    /// start, because what stands there would run as it; who runs it by hand in the usual folder is warned.
+    fn guard(&self, paths: &[PathBuf]) -> Result<(), Failure> {
+        let ours = folder::own_account().map_err(|error| {
+            Failure::not_started(format!("the own account cannot be read: {error}"))
+        })?;
+        for path in paths {
+            if !self.as_service && !folder::is_in_usual_folder(path) {
+                continue;
+            }
+            match folder::check(path, std::slice::from_ref(&ours)) {
+                Ok(()) => {}
+                Err(error) if self.as_service => return Err(Failure::not_started(error)),
+                Err(error) => output::complain(&format!("warning: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for the files of the configuration, and the folders that they are in.
+    fn guard_config(&self) -> Result<(), Failure> {
+        for file in &self.config {
+            let file = std::path::absolute(file)?;
+            let folder = file.parent().map(std::path::Path::to_path_buf);
+            let both: Vec<PathBuf> = [file].into_iter().chain(folder).collect();
+            self.guard(&both)?;
+        }
+        Ok(())
+    }
 }
 
-/// What is watched where nothing is named: the services of this machine that start by themselves.
+/// What is watched where nothing is named: the services of this machine that start by themselves. Who stands before it
+/// wants to see a stop when it happens, and not after `settle`.
 #[cfg(windows)]
 fn without_config() -> Result<Config, Failure> {
     let name = os::windows::computer_name().unwrap_or_else(|| "localhost".to_owned());
     let text = format!(
-        "hosts:\n  - {{ name: '{}', address: localhost, services: [{{ start: automatic }}, {{ start: automatic_delayed }}] }}\n\
+        "hosts:\n  - {{ name: '{}', address: localhost, services: [{{ start: automatic, instant: true }}, {{ start: automatic_delayed, instant: true }}] }}\n\
          destinations:\n  console: {{ type: log }}\n",
         name.replace('\'', "''")
     );
@@ -75,6 +121,8 @@ fn without_config() -> Result<Config, Failure> {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let files = arguments.config.clone();
+    #[cfg(windows)]
+    arguments.guard_config()?;
     let lists = ListOptions {
         data: arguments.data.clone(),
         accept: if arguments.accept {
@@ -89,6 +137,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         load_with(files, LoadOptions::default(), lists).await?
     };
+    #[cfg(windows)]
+    {
+        let data = data_folder(arguments.data.clone(), config.data.clone())?;
+        arguments.guard(&[std::path::absolute(data)?])?;
+    }
     for warning in &config.warnings {
         output::complain(&format!("warning: {warning}"));
     }

@@ -55,6 +55,14 @@ pub(super) struct Install {
     pub(super) password_file: Option<PathBuf>,
 }
 
+#[cfg(windows)]
+impl Install {
+    /// Whether nothing was said of how it is to be.
+    const fn is_empty(&self) -> bool {
+        self.config.is_empty() && self.data.is_none() && self.account.is_none()
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Status {
     #[command(flatten)]
@@ -88,12 +96,17 @@ mod on_windows {
         config::LoadOptions,
         os::windows::{
             event_log::{self, Message},
+            folder::{self, FolderError},
             install::{self, Account, Installation, Seen},
             service,
         },
     };
     use serde::Serialize;
-    use std::{io, path::Path, process::ExitCode};
+    use std::{
+        io,
+        path::{Path, PathBuf},
+        process::ExitCode,
+    };
     use svcwatch_core::observe::State;
 
     /// There is no such service.
@@ -146,7 +159,73 @@ mod on_windows {
         }
     }
 
+    /// Who may be in the folder of config and data, and what is looked at besides.
+    struct Places {
+        account: Option<String>,
+        files: Vec<PathBuf>,
+        data: Option<PathBuf>,
+    }
+
+    impl Places {
+        /// Makes the folder of data and takes it over, and looks whether others may write where the config is. Gives what will
+        /// keep the service from starting.
+        fn prepare(&self) -> Result<Vec<String>, String> {
+            let account = match &self.account {
+                Some(name) => folder::account(name)
+                    .map_err(|error| format!("there is no account {name}: {error}"))?,
+                None => None,
+            };
+            let told = |error: FolderError| error.to_string();
+            let usual = crate::os::data_folder().filter(|_| {
+                let here = self.data.iter().chain(&self.files);
+                self.data.is_none()
+                    || here
+                        .into_iter()
+                        .any(|path| folder::is_in_usual_folder(path))
+            });
+            let new = self.data.clone().filter(|data| !data.exists());
+            for folder in usual.iter().chain(&new) {
+                folder::take_over(folder, account.as_ref()).map_err(told)?;
+            }
+            let mut lacks = Vec::new();
+            let folders = self.files.iter().filter_map(|file| file.parent());
+            let files = self.files.iter().map(PathBuf::as_path);
+            for path in files.chain(folders).chain(self.data.as_deref()) {
+                if let Err(error) = folder::check(path, account.as_slice()) {
+                    lacks.push(told(error));
+                }
+            }
+            Ok(lacks)
+        }
+    }
+
     async fn install(arguments: Install) -> Result<(), Failure> {
+        let installed = blocking(install::account_of_installed).await?;
+        let as_it_is = arguments.is_empty();
+        let absolute = |path: &PathBuf| std::path::absolute(path);
+        let places = Places {
+            account: arguments.account.clone().or_else(|| installed.clone()),
+            files: arguments
+                .config
+                .iter()
+                .map(absolute)
+                .collect::<Result<_, _>>()?,
+            data: arguments.data.as_ref().map(absolute).transpose()?,
+        };
+        let prepared = blocking(move || Ok(places.prepare())).await?;
+        for lack in prepared.map_err(Failure::met)? {
+            output::complain(&format!("warning: the service will not start: {lack}"));
+        }
+        if installed.is_some() {
+            let sentence = "svcwatch is a service already and stays as it was set up; its folder belongs to administrators and the service alone now";
+            if as_it_is {
+                output::complain(sentence);
+                return Ok(());
+            }
+            return Err(Failure::met(format!(
+                "{sentence}; to set it up anew, run `svcwatch service uninstall` first"
+            )));
+        }
         let mut words = vec![
             quoted(&std::env::current_exe()?),
             "service".to_owned(),
@@ -255,7 +334,7 @@ mod on_windows {
     /// Runs as the service that the manager started.
     pub(in crate::cli) fn serve(arguments: run_command::Arguments) -> ExitCode {
         let work = move || {
-            let done = crate::cli::with_runtime(run_command::run(arguments));
+            let done = crate::cli::with_runtime(run_command::run(arguments.for_service()));
             match done {
                 Ok(()) => {
                     event_log::write(Message::Stopped, "svcwatch has ended as it was told to");

@@ -166,6 +166,7 @@ fn plan(world: &World, pace: Pace) -> Plan {
         boot_grace: pace.boot_grace,
         also_known_as: Vec::new(),
         listed: false,
+        tells_by_itself: false,
         labels: Arc::from([]),
         services: entries(world, host),
     });

@@ -6,7 +6,6 @@ use crate::{
 };
 use svcwatch_core::{
     engine::{self, Engine, LaneExplained, ServiceExplained},
-    hearing::Hears,
     id::Name,
     notice::Why,
     plan::{Expect, LimitPer, StoppedOk},
@@ -15,6 +14,7 @@ use svcwatch_core::{
 };
 
 mod groups;
+mod hearing;
 mod remedy;
 
 /// How many names of hidden services are written out.
@@ -370,17 +370,7 @@ impl Lines {
             );
         }
         if let Some(hears) = &service.hears {
-            let text = match hears {
-                Hears::AtOnce { since } => format!(
-                    "the host tells of its changes at once since {}; each is read before it is told",
-                    text::moment(*since)
-                ),
-                Hears::Soon => "its changes are to be heard at once: the host is asked to tell of them after its next reading".to_owned(),
-                Hears::ByReadings { cause } => {
-                    format!("its changes are to be heard at once, but only readings show them: {cause}")
-                }
-            };
-            self.add("instant", text);
+            self.add("instant", hearing::words(hears));
         }
         if let Some(severity) = service.severity {
             self.add(

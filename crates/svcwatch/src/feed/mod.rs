@@ -18,11 +18,7 @@ use crate::{
     store::{AnyStore, Writer},
 };
 use buffer::Item;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Instant};
 use svcwatch_core::{
     id::{Name, Subject},
     observe::{ServiceDetails, StartType, State},
@@ -33,12 +29,9 @@ use svcwatch_core::{
 };
 use tokio::{
     task::{AbortHandle, JoinSet},
-    time::timeout,
+    time::timeout_at,
 };
 use worker::Feed;
-
-/// How long feeds may take to send what they have when the program ends.
-const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// One service at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -363,20 +356,24 @@ impl Feeds {
         }
     }
 
-    /// Sends what there is, as far as that is quick, and writes down how far each feed is.
-    pub async fn stop(self) {
-        let mut ends = JoinSet::new();
-        let mut tasks = Vec::new();
-        for feed in self.all.into_values() {
-            tasks.push(feed.abort_handle());
-            ends.spawn(feed.stop(self.durable));
-        }
-        let all = async { while ends.join_next().await.is_some() {} };
-        if timeout(END_WITHIN, all).await.is_err() {
-            tasks.iter().for_each(AbortHandle::abort);
-            tracing::debug!(
-                "a feed did not send all it had; its transitions are sent at the next start"
-            );
+    /// Takes nothing more in from now on. What it gives sends what there is, as far as that is done until then, and writes
+    /// down how far each feed is.
+    pub fn end(&mut self, until: Instant) -> impl Future<Output = ()> + Send + 'static {
+        let (all, durable) = (std::mem::take(&mut self.all), self.durable);
+        async move {
+            let mut ends = JoinSet::new();
+            let mut tasks = Vec::new();
+            for feed in all.into_values() {
+                tasks.push(feed.abort_handle());
+                ends.spawn(feed.stop(durable));
+            }
+            let all = async { while ends.join_next().await.is_some() {} };
+            if timeout_at(until.into(), all).await.is_err() {
+                tasks.iter().for_each(AbortHandle::abort);
+                tracing::debug!(
+                    "a feed did not send all it had; its transitions are sent at the next start"
+                );
+            }
         }
     }
 }

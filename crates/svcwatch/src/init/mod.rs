@@ -30,6 +30,8 @@ pub struct Seen {
     pub site: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Whether it is the computer that svcwatch runs on, read by the Windows API.
+    pub own: bool,
     /// The name by which the computer calls itself.
     pub computer_name: Option<String>,
     /// Its services, or why they could not be read, in one sentence.
@@ -45,6 +47,7 @@ impl Seen {
             port: None,
             site: None,
             labels: BTreeMap::new(),
+            own: false,
             computer_name: None,
             services: Ok(Vec::new()),
         }
@@ -90,14 +93,21 @@ pub enum PasswordAt {
 /// As whom and how the hosts were read.
 #[derive(Debug, Clone)]
 pub struct As {
+    /// The account that they were logged on to with; none where they were read by the Windows API, as whoever asked.
+    pub account: Option<Account>,
+    /// Remarks for the head of the file, each a sentence.
+    pub remarks: Vec<String>,
+}
+
+/// An account that hosts are logged on to with.
+#[derive(Debug, Clone)]
+pub struct Account {
     /// The user.
     pub user: String,
     /// Where its password stands.
     pub password: PasswordAt,
     /// `preferred` or `off`, where encryption was not required.
     pub encryption: Option<&'static str>,
-    /// Remarks for the head of the file, each a sentence.
-    pub remarks: Vec<String>,
 }
 
 /// A service that is to be watched.

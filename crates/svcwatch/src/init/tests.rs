@@ -114,11 +114,31 @@ fn estate() -> Vec<Seen> {
 
 fn by(password: PasswordAt) -> As {
     As {
-        user: "CORP\\svc'watch".to_owned(),
-        password,
-        encryption: Some("off"),
+        account: Some(Account {
+            user: "CORP\\svc'watch".to_owned(),
+            password,
+            encryption: Some("off"),
+        }),
         remarks: Vec::new(),
     }
+}
+
+#[test]
+fn the_machine_itself_needs_no_account() {
+    let own = Seen {
+        address: Some("localhost".to_owned()),
+        own: true,
+        ..host("SRV01", vec![service("Spooler", State::Running, AUTO)])
+    };
+    let by = As {
+        account: None,
+        remarks: Vec::new(),
+    };
+    let text = write(&[own], &by, Wall(1_790_000_000_000));
+    assert!(!text.contains("credentials"), "{text}");
+    let host = "  - name: SRV01\n    address: localhost\n    transport: local\n    services:\n";
+    assert!(text.contains(host), "{text}");
+    assert!(text.contains("- Spooler  # "), "{text}");
 }
 
 #[test]

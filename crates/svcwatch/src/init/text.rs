@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use svcwatch_core::time::Wall;
 
-use super::{As, Group, PasswordAt, Proposal, Proposed, Seen, propose};
+use super::{Account, As, Group, PasswordAt, Proposal, Proposed, Seen, propose};
 use crate::VERSION;
 use crate::dest::clean;
 use crate::dest::text::moment;
@@ -21,7 +21,7 @@ pub fn write(seen: &[Seen], by: &As, at: Wall) -> String {
     let proposal = propose(seen);
     let parts = [
         head(seen, by, at),
-        credentials(by),
+        by.account.as_ref().map_or_else(own_account, credentials),
         hosts(seen, &proposal),
         groups(seen, &proposal),
         destinations(),
@@ -90,7 +90,14 @@ fn head(seen: &[Seen], by: &As, at: Wall) -> String {
     lines.concat() + "\n"
 }
 
-fn credentials(by: &As) -> String {
+/// What is said where there are no credentials.
+fn own_account() -> String {
+    "# Hosts are read by the Windows API, as whoever runs svcwatch: `init` and `check` as you, the service as LocalSystem\n\
+     # unless `svcwatch service install` was given an --account.\n\n"
+        .to_owned()
+}
+
+fn credentials(by: &Account) -> String {
     let (remark, password) = match &by.password {
         PasswordAt::File(path) => (
             "# The password stays in the file that it was read from; only its owner may read that."
@@ -142,6 +149,7 @@ fn keys(host: &Seen) -> Vec<String> {
             .map(|text| format!("address: {}", word(text))),
     );
     keys.extend(host.port.map(|port| format!("port: {port}")));
+    keys.extend(host.own.then(|| "transport: local".to_owned()));
     keys.extend(
         host.site
             .as_ref()

@@ -9,7 +9,8 @@ pub mod windows;
 
 #[cfg(unix)]
 pub use unix::{
-    Signals, data_folder, is_this_computer, make_private_folder, raise_open_files, stamp, tick,
+    Signals, computer_name, data_folder, is_this_computer, make_private_folder, raise_open_files,
+    stamp, tick,
 };
 #[cfg(windows)]
 pub use windows::{

@@ -75,6 +75,11 @@ pub const fn is_this_computer(_address: &str) -> bool {
     false
 }
 
+/// The name of this computer. It is not asked for here: only Windows has services of its own.
+pub const fn computer_name() -> Option<String> {
+    None
+}
+
 /// Makes a folder, and those above it, that its owner alone can enter.
 pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)

@@ -58,6 +58,8 @@ pub struct Performer {
     tasks: JoinSet<Option<Event>>,
     /// What is answered for a task that breaks.
     instead: HashMap<Id, Option<Event>>,
+    /// Those of the tasks that read hosts, and what ends them.
+    readings: HashMap<Id, AbortHandle>,
     /// Hosts that say that something has happened there.
     stirs: mpsc::Receiver<Name>,
     /// Those that listen to services that are heard at once.
@@ -69,6 +71,8 @@ impl Performer {
     pub fn new(reach: Reach, destinations: Destinations, logons: Arc<Logons>, data: &Path) -> Self {
         let (stirs_in, stirs) = mpsc::channel(STIRS_MAX);
         let prober = Arc::new(Prober::new().that_hears(stirs_in));
+        #[cfg(windows)]
+        prober.hear(!reach.is_silent());
         Self {
             gatherer: Gatherer::new(Arc::clone(&prober)),
             prober,
@@ -80,6 +84,7 @@ impl Performer {
             guests: Arc::default(),
             tasks: JoinSet::new(),
             instead: HashMap::new(),
+            readings: HashMap::new(),
             stirs,
             ears: Ears::default(),
         }
@@ -112,6 +117,8 @@ impl Performer {
 
     /// From now on hosts are reached so; what is under way goes on with the old one.
     pub fn replace_reach(&mut self, reach: Reach) {
+        #[cfg(windows)]
+        self.prober.hear(!reach.is_silent());
         self.reach = Arc::new(reach);
     }
 
@@ -188,29 +195,43 @@ impl Performer {
     /// The next event; waits for ever where nothing is under way.
     pub async fn next(&mut self) -> Event {
         loop {
-            let ended = tokio::select! {
-                ended = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => ended,
-                Some(host) = self.stirs.recv() => return Event::Stirred { host },
-                news = self.ears.next() => return news,
-            };
-            let (id, event) = match ended {
-                None => continue,
-                Some(Ok((id, event))) => {
-                    self.instead.remove(&id);
-                    (id, event)
-                }
-                Some(Err(error)) => (error.id(), self.instead.remove(&error.id()).flatten()),
-            };
-            tracing::trace!(task = %id, "a task has ended");
-            if let Some(event) = event {
+            if let Some(event) = self.one().await {
                 return event;
             }
         }
     }
 
+    /// The next event, or the end of a task that has none.
+    pub async fn one(&mut self) -> Option<Event> {
+        let ended = tokio::select! {
+            ended = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => ended,
+            Some(host) = self.stirs.recv() => return Some(Event::Stirred { host }),
+            news = self.ears.next() => return Some(news),
+        };
+        let (id, event) = match ended? {
+            Ok((id, event)) => {
+                self.instead.remove(&id);
+                (id, event)
+            }
+            Err(error) => (error.id(), self.instead.remove(&error.id()).flatten()),
+        };
+        self.readings.remove(&id);
+        tracing::trace!(task = %id, "a task has ended");
+        event
+    }
+
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.tasks.is_empty()
+    }
+
+    /// Breaks off whatever reads hosts or listens to them; nothing of it is answered.
+    pub fn give_up_readings(&mut self) {
+        self.ears.abort();
+        for (id, task) in self.readings.drain() {
+            self.instead.insert(id, None);
+            task.abort();
+        }
     }
 
     /// Breaks off what is under way.
@@ -220,7 +241,16 @@ impl Performer {
         self.tasks.abort_all();
     }
 
-    fn spawn<F>(&mut self, limit: Duration, instead: Option<Event>, work: F)
+    /// Reads a host, as long as the program does not end.
+    fn spawn_reading<F>(&mut self, limit: Duration, instead: Option<Event>, work: F)
+    where
+        F: Future<Output = Option<Event>> + Send + 'static,
+    {
+        let task = self.spawn(limit, instead, work);
+        self.readings.insert(task.id(), task);
+    }
+
+    fn spawn<F>(&mut self, limit: Duration, instead: Option<Event>, work: F) -> AbortHandle
     where
         F: Future<Output = Option<Event>> + Send + 'static,
     {
@@ -229,6 +259,7 @@ impl Performer {
             .tasks
             .spawn(async move { timeout(limit, work).await.unwrap_or(late) });
         self.instead.insert(task.id(), instead);
+        task
     }
 
     fn probe(&mut self, request: ProbeRequest) {
@@ -244,7 +275,7 @@ impl Performer {
             Arc::clone(&self.logons),
             Arc::clone(&self.wanted),
         );
-        self.spawn(limit, Some(Event::Observed(instead)), async move {
+        self.spawn_reading(limit, Some(Event::Observed(instead)), async move {
             let observation =
                 match access_of(&reach, &logons, &request.host, request.may_log_on).await {
                     Ok(access) => {
@@ -278,7 +309,7 @@ impl Performer {
             services: Err(late),
         };
         let prober = Arc::clone(&self.prober);
-        self.spawn(limit, Some(instead), async move {
+        self.spawn_reading(limit, Some(instead), async move {
             let services = Box::pin(prober.read_config(&host, &services, span)).await;
             Some(Event::ConfigRead { host, services })
         });
@@ -297,7 +328,7 @@ impl Performer {
             Arc::clone(&self.reach),
             Arc::clone(&self.logons),
         );
-        self.spawn(limit, Some(instead), async move {
+        self.spawn_reading(limit, Some(instead), async move {
             let access = async {
                 let access = access_of(&reach, &logons, &request.host, true).await;
                 access.map_err(|(_, cause)| cause)
@@ -336,7 +367,7 @@ impl Performer {
             Arc::clone(&self.reach),
             Arc::clone(&self.logons),
         );
-        self.spawn(limit, Some(Event::Visited(instead)), async move {
+        self.spawn_reading(limit, Some(Event::Visited(instead)), async move {
             let ended = Box::pin(guests.visit(request, &reach, &logons));
             Some(Event::Visited(ended.await))
         });
@@ -344,7 +375,7 @@ impl Performer {
 
     fn leave(&mut self, visit: Visit) {
         let guests = Arc::clone(&self.guests);
-        self.spawn(SHORT, None, async move {
+        self.spawn_reading(SHORT, None, async move {
             guests.leave(&visit).await;
             None
         });
@@ -352,7 +383,7 @@ impl Performer {
 
     fn forget(&mut self, host: Name) {
         let prober = Arc::clone(&self.prober);
-        self.spawn(SHORT, None, async move {
+        self.spawn_reading(SHORT, None, async move {
             prober.forget(&host).await;
             None
         });

@@ -61,7 +61,7 @@ impl Hand {
                 replay: None,
                 acts: true,
                 #[cfg(windows)]
-                listening: super::scm::Listening::default(),
+                listening: Arc::default(),
             },
             timeout: Duration::from_millis(timeout.0),
             session: None,

@@ -68,7 +68,7 @@ pub enum Transport {
 /// From now on the services of this computer are not read any more: it shuts down, and they end one after another.
 #[cfg(windows)]
 pub(crate) fn machine_goes_down() {
-    scm::GOES_DOWN.store(true, std::sync::atomic::Ordering::Relaxed);
+    scm::GOES_DOWN.begins();
 }
 
 /// Takes the names of hosts where something has just happened, so that they are read at once.
@@ -147,7 +147,7 @@ struct Ours {
     stirs: Option<Stirs>,
     /// Those that listen to this computer.
     #[cfg(windows)]
-    listening: scm::Listening,
+    listening: Arc<scm::Listening>,
     /// What takes down the exchange, where one is asked for.
     recorder: Option<Arc<Recorder>>,
     /// What answers in place of the hosts, where a record does.
@@ -177,7 +177,7 @@ impl Prober {
                 tickets: Tickets::default(),
                 stirs: None,
                 #[cfg(windows)]
-                listening: scm::Listening::default(),
+                listening: Arc::default(),
                 recorder: None,
                 replay: None,
                 acts: false,
@@ -190,6 +190,13 @@ impl Prober {
     pub fn that_hears(mut self, stirs: Stirs) -> Self {
         self.ours.stirs = Some(stirs);
         self
+    }
+
+    /// Whether this computer is listened to from now on. Where it is not any more, all who listen to it end at once; where
+    /// it is again, they begin with its next reading.
+    #[cfg(windows)]
+    pub fn hear(&self, hears: bool) {
+        self.ours.listening.hear(hears);
     }
 
     /// The same, with everything taken down that its host is asked and answers. Only for one host.

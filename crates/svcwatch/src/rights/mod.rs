@@ -9,6 +9,7 @@ mod sddl;
 mod sid;
 #[cfg(test)]
 mod tests;
+pub mod writers;
 
 pub use entry::{Entry, Kind};
 pub use sddl::Descriptor;

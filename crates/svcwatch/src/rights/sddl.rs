@@ -71,6 +71,8 @@ impl<'a> Text<'a> {
 pub struct Descriptor {
     /// What stands before the list of who may do what: the owner and the group, with their marks.
     before: String,
+    /// Whose the object is, where the text says it.
+    pub owner: Option<Sid>,
     /// `D:` and the flags of that list.
     head: String,
     /// Who may do what, in order.
@@ -94,6 +96,7 @@ impl Descriptor {
         }
         let mut reader = Reader { rest: whole };
         let (mut before, mut lists, mut after) = (String::new(), None, String::new());
+        let mut owner = None;
         let mut seen = String::new();
         while !reader.rest.text.is_empty() {
             let part = reader.rest;
@@ -118,7 +121,8 @@ impl Descriptor {
                     reader.flags()?;
                     reader.entries()?;
                 }
-                _ => reader.sid()?,
+                'O' => owner = Some(reader.sid()?),
+                _ => drop(reader.sid()?),
             }
             let kept = part.part(0, length(&reader)).text;
             if lists.is_some() {
@@ -130,6 +134,7 @@ impl Descriptor {
         let (head, entries) = lists.ok_or(RightsError::NoList)?;
         Ok(Self {
             before,
+            owner,
             head,
             entries,
             after,
@@ -191,7 +196,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn sid(&mut self) -> Result<(), RightsError> {
+    fn sid(&mut self) -> Result<Sid, RightsError> {
         let here = self.rest;
         let length = if here.text.to_ascii_uppercase().starts_with("S-") {
             let rest = here.text.get(2..).unwrap_or_default();
@@ -200,15 +205,14 @@ impl<'a> Reader<'a> {
         } else {
             2
         };
-        let sid = here.part(0, length);
-        if Sid::read(sid.text).is_none() {
-            return Err(here.wrong(&format!(
+        let sid = Sid::read(here.part(0, length).text).ok_or_else(|| {
+            here.wrong(&format!(
                 "`{}` is neither a SID nor two letters that stand for one",
                 here.shown()
-            )));
-        }
+            ))
+        })?;
         self.rest = here.rest(length);
-        Ok(())
+        Ok(sid)
     }
 
     /// The flags of a list.

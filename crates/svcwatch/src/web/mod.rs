@@ -28,7 +28,8 @@ pub use probe::{PROBES_MAX, ProbeModules};
 pub use ready::Readiness;
 
 use crate::{
-    board::Board, facts::Facts, guests::Guests, runbook::Runbooks, store::AnyStore, wanted::Wanted,
+    board::Board, ending::ANSWERS_WITHIN, facts::Facts, guests::Guests, runbook::Runbooks,
+    store::AnyStore, wanted::Wanted,
 };
 use axum::{
     Router,
@@ -39,11 +40,8 @@ use axum::{
     routing::{delete, get, post},
 };
 use problem::Problem;
-use std::{fmt, future::Future, io, sync::Arc, time::Duration};
+use std::{fmt, future::Future, io, sync::Arc};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-
-/// How long answers that are under way may still take when svcwatch ends.
-const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// All that the answers are made of.
 #[derive(Debug, Clone)]
@@ -130,7 +128,7 @@ impl Web {
                 if stopped.await.is_err() {
                     std::future::pending::<()>().await;
                 }
-                tokio::time::sleep(END_WITHIN).await;
+                tokio::time::sleep(ANSWERS_WITHIN).await;
             } => Ok(()),
         }
     }

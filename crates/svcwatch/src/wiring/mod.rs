@@ -25,6 +25,7 @@ pub struct Reach {
     connections: BTreeMap<Name, Connection>,
     credentials: BTreeMap<Name, Credential>,
     doors: Doors,
+    silent: bool,
 }
 
 impl Reach {
@@ -34,12 +35,18 @@ impl Reach {
             connections: config.connections.clone(),
             credentials: config.credentials.clone(),
             doors: Doors::new(config),
+            silent: config.core.instant_off,
         }
     }
 
     /// How a host is read; nothing where it is not in the configuration.
     pub fn connection(&self, host: &Name) -> Option<&Connection> {
         self.connections.get(host)
+    }
+
+    /// Whether nothing is to be heard at once.
+    pub const fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// How guests are read.

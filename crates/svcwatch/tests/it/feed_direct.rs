@@ -3,7 +3,10 @@
 
 use crate::feed_support::{AT, Answer, Database};
 use crate::run_support::eventually;
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use svcwatch::{
     board::Board,
     dest::{Settings, sender::Destinations},
@@ -149,6 +152,12 @@ fn given_up(facts: &Facts) -> String {
     line.expect("it is there").to_owned()
 }
 
+/// Lets the feeds send what they have, and ends them.
+async fn ended(mut feeds: Feeds) {
+    let until = Instant::now() + Duration::from_secs(3);
+    feeds.end(until).await;
+}
+
 /// What happens while the database is down: `a` stops and starts long before the end, `b` stops shortly before it.
 fn outage(feeds: &mut Feeds, store: &AnyStore) {
     round(
@@ -226,7 +235,7 @@ async fn transitions_of_readings_that_were_given_up_are_sent_again_before_what_c
         "{}",
         given_up(&facts)
     );
-    feeds.stop().await;
+    ended(feeds).await;
     assert_eq!(
         store.load().expect("a memory").feeds[0].record,
         3,
@@ -262,7 +271,7 @@ async fn a_service_that_is_not_watched_any_more_is_unknown_from_then_on() {
     }
     // What is gone gives nothing any more.
     round(&mut feeds, &store, "a", None, 5);
-    feeds.stop().await;
+    ended(feeds).await;
     assert_eq!(database.lines().len(), 2);
 }
 
@@ -307,7 +316,7 @@ async fn a_feed_that_comes_back_gets_what_happened_meanwhile() {
         Some((4, State::Paused, State::Running)),
         4,
     );
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let known = database.lines().len();
     assert!(
         database.lines().iter().all(|line| !line.contains("PAUSED")),
@@ -323,6 +332,6 @@ async fn a_feed_that_comes_back_gets_what_happened_meanwhile() {
             .then_some(())
     })
     .await;
-    feeds.stop().await;
+    ended(feeds).await;
     assert_eq!(store.load().expect("a memory").feeds[0].record, 4);
 }

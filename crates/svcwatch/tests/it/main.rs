@@ -29,6 +29,7 @@ mod feed_influxdb;
 mod feed_story;
 mod feed_support;
 mod prometheus_rules;
+mod run_end;
 mod run_lists;
 mod run_secrets;
 mod run_silences;

@@ -61,6 +61,7 @@ impl Watch {
             boot_grace: Span::minutes(10),
             also_known_as: Vec::new(),
             listed: false,
+            tells_by_itself: false,
             labels: Arc::from([]),
             services: vec![entry("PlugPlay"), entry("Spooler")],
         };

@@ -322,6 +322,9 @@ int main(int count, char **words)
         return ended(what, ControlService(opened, strtoul(words[3], NULL, 0), &seen));
     if (!strcmp(what, "measure") && count > 5)
         return measure(opened, strtoul(words[3], NULL, 0), words[4], words[5]);
+    if (!strcmp(what, "automatic"))
+        return ended(what, ChangeServiceConfigA(opened, SERVICE_NO_CHANGE, SERVICE_AUTO_START, SERVICE_NO_CHANGE, NULL,
+                                                NULL, NULL, NULL, NULL, NULL, NULL));
     if (!strcmp(what, "delete"))
         return ended(what, DeleteService(opened));
     return 2;

@@ -308,3 +308,39 @@ fn a_reload_ends_it_all_and_begins_it_again() {
     story.apply(Event::PlanReplaced(Arc::new(plan(Vec::new()))));
     assert_eq!((story.ears.len(), story.counted()), (0, Some(0)));
 }
+
+#[test]
+fn a_machine_that_tells_by_itself_is_asked_for_nothing_and_instant_is_told_without_being_held() {
+    let mut own = instant(&["Spooler"]);
+    own.hosts = vec![{
+        let mut host = host("srv01", &["Spooler", "Later"]);
+        host.services[0].instant = true;
+        host.tells_by_itself = true;
+        Arc::new(host)
+    }];
+    let mut story = Story::new(own.clone());
+    let states = |spooler, later| list(&[("Spooler", spooler), ("Later", later)]);
+    story.pass(Span::minutes(2), &states(State::Running, State::Running));
+    assert_eq!((story.ears.len(), story.counted()), (0, None));
+    let held = |held| Some(Hears::ByItself { held });
+    assert_eq!(story.hears("Spooler"), held(Span::ZERO));
+    assert_eq!(story.hears("Later"), held(Span::seconds(3)));
+
+    let stir = |story: &mut Story, outcome: &Outcome| {
+        story.apply(Event::Stirred {
+            host: "srv01".into(),
+        });
+        story.pass(Span(10), outcome);
+    };
+    stir(&mut story, &states(State::Running, State::Stopped));
+    assert_eq!(story.words(), [], "it is held");
+    stir(&mut story, &states(State::Stopped, State::Stopped));
+    assert_eq!(story.words(), [(Kind::Opened, ToldEvent::Stopped)]);
+
+    own.instant_off = true;
+    story.apply(Event::PlanReplaced(Arc::new(own)));
+    assert!(matches!(
+        story.hears("Later"),
+        Some(Hears::ByReadings { .. })
+    ));
+}

@@ -103,6 +103,7 @@ fn host(name: &str, services: &[&str]) -> HostPlan {
         boot_grace: Span::minutes(10),
         also_known_as: Vec::new(),
         listed: false,
+        tells_by_itself: false,
         labels: Arc::from([]),
         services: services.iter().map(|name| entry(name)).collect(),
     }

@@ -160,18 +160,20 @@ fn host<'tree>(
         transport,
         timeout: fields.duration("timeout"),
     };
+    let tells = tells_by_itself(build, node, transport);
     let plan = HostPlan {
         name: Name::new(shown),
         address,
         site: fields.text("site").map(|site| build.shared(site)),
         account,
-        every: every(build, run, node, &fields, (transport, path)),
+        every: every(build, run, node, &fields, (tells, path)),
         timeout: fields.duration("timeout"),
         host_for: fields.duration("host_for"),
         settle: fields.duration("settle"),
         boot_grace: fields.duration("boot_grace"),
         also_known_as: fields.patterns("also_known_as"),
         listed: build.problems.is_list(node.at),
+        tells_by_itself: tells,
         labels,
         services: services_of(build, run, node, (shown, may_act(&connection)), path),
     };
@@ -256,32 +258,36 @@ fn transport(
     }
 }
 
-/// When a host is read. This computer tells of changes by itself, so that it need not be read often.
+/// Whether it is this computer, which tells of changes by itself where it is read by the Windows API.
+fn tells_by_itself(build: &Build<'_>, node: &Node, transport: Transport) -> bool {
+    let address = node.get("address").or_else(|| node.get("name"));
+    let own = address
+        .and_then(Node::scalar)
+        .is_some_and(|address| os::is_this_computer(&address.text));
+    is_heard(own, transport, build.may_tell())
+}
+
+/// Whether a computer tells of changes, where that is not switched off.
+fn is_heard(own: bool, transport: Transport, may_tell: bool) -> bool {
+    own && transport == Transport::Local && may_tell
+}
+
+/// When a host is read. One that tells of changes by itself need not be read often.
 fn every<'tree>(
     build: &mut Build<'_>,
     run: &Run<'tree>,
     node: &'tree Node,
     fields: &Fields<'tree>,
-    (transport, path): (Transport, &str),
+    (tells, path): (bool, &str),
 ) -> Rhythm {
     let given = [Some(node), run.defaults]
         .into_iter()
         .flatten()
         .any(|node| node.get("every").is_some());
-    let address = node.get("address").or_else(|| node.get("name"));
-    let own = address
-        .and_then(Node::scalar)
-        .is_some_and(|address| os::is_this_computer(&address.text));
-    match where_heard(given, own, transport) {
-        Some(every) => every.into(),
-        None => build.rhythm(fields, "every", &every_path(node, path)),
+    if !given && tells {
+        return EVERY_WHERE_HEARD.into();
     }
-}
-
-/// How often a computer is read that tells of changes by itself; nothing for one that does not, and where it is written
-/// how often.
-fn where_heard(given: bool, own: bool, transport: Transport) -> Option<Span> {
-    (!given && own && transport == Transport::Local).then_some(EVERY_WHERE_HEARD)
+    build.rhythm(fields, "every", &every_path(node, path))
 }
 
 /// The path of the rhythm that a host has: its own, or that of the defaults.
@@ -461,14 +467,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_computer_alone_is_read_each_five_minutes_unless_it_is_written_how_often() {
-        let five = Some(Span::minutes(5));
-        assert_eq!(where_heard(false, true, Transport::Local), five);
-        assert_eq!(where_heard(true, true, Transport::Local), None);
-        assert_eq!(where_heard(false, false, Transport::Local), None);
+    fn this_computer_alone_tells_and_is_read_each_five_minutes() {
+        assert!(is_heard(true, Transport::Local, true));
+        assert!(!is_heard(true, Transport::Local, false), "switched off");
+        assert!(!is_heard(false, Transport::Local, true), "another one");
         // Nothing of it is heard by these, though it is the same computer.
         for transport in [Transport::Rpc, Transport::Wmi, Transport::Loopback] {
-            assert_eq!(where_heard(false, true, transport), None, "{transport:?}");
+            assert!(!is_heard(true, transport, true), "{transport:?}");
         }
+        assert_eq!(EVERY_WHERE_HEARD, Span::minutes(5));
     }
 }

@@ -95,6 +95,11 @@ impl<'run> Build<'run> {
 }
 
 impl Build<'_> {
+    /// Whether hosts may tell of changes by themselves.
+    fn may_tell(&self) -> bool {
+        Fields::new(Some(self.root), &CONFIG).switch("instant")
+    }
+
     fn error(
         &mut self,
         at: Position,

@@ -240,7 +240,7 @@ pub(crate) static CONFIG: Shape = Shape {
             "instant",
             Kind::Switch,
             "true",
-            "Whether hosts may tell of changes by themselves; off ends all that `instant: true` of services began.",
+            "Whether hosts may tell of changes by themselves; off ends all that `instant: true` of services began, and on Windows what the machine itself tells.",
         ),
         optional(
             "runbooks",

@@ -12,8 +12,8 @@ use std::{
 };
 use windows_sys::Win32::{
     Foundation::{
-        ERROR_FILE_NOT_FOUND, ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_NOT_ACTIVE,
-        ERROR_SUCCESS,
+        ERROR_FILE_NOT_FOUND, ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_DOES_NOT_EXIST,
+        ERROR_SERVICE_NOT_ACTIVE, ERROR_SUCCESS,
     },
     System::{
         Registry::{HKEY_LOCAL_MACHINE, REG_DWORD, REG_EXPAND_SZ, RegDeleteKeyW, RegSetKeyValueW},
@@ -24,12 +24,15 @@ use windows_sys::Win32::{
             SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, SERVICE_CONFIG_PRESHUTDOWN_INFO,
             SERVICE_CONTROL_STOP, SERVICE_DESCRIPTIONW, SERVICE_ERROR_NORMAL,
             SERVICE_FAILURE_ACTIONS_FLAG, SERVICE_FAILURE_ACTIONSW, SERVICE_PRESHUTDOWN_INFO,
-            SERVICE_QUERY_STATUS, SERVICE_RUNNING, SERVICE_START, SERVICE_STATUS, SERVICE_STOP,
-            SERVICE_STOPPED, SERVICE_WIN32_OWN_PROCESS, StartServiceW,
+            SERVICE_QUERY_CONFIG, SERVICE_QUERY_STATUS, SERVICE_RUNNING, SERVICE_START,
+            SERVICE_STATUS, SERVICE_STOP, SERVICE_STOPPED, SERVICE_WIN32_OWN_PROCESS,
+            StartServiceW,
         },
     },
 };
 
+/// The system's own account, as services name it.
+const SYSTEM: &str = "LocalSystem";
 /// What stands in the list of services.
 const DESCRIPTION: &str = "Tells that a Windows service stopped, and why.";
 /// After how many milliseconds it is started again where it fails: the first, the second, and each further time.
@@ -81,6 +84,20 @@ fn failed(code: Code) -> io::Error {
 fn opened(access: u32) -> io::Result<Handle> {
     let manager = Handle::manager(None, SC_MANAGER_CONNECT).map_err(failed)?;
     manager.service(NAME, access).map_err(failed)
+}
+
+/// The account of the service where it is installed already. It is an error where nobody may install here.
+pub fn account_of_installed() -> io::Result<Option<String>> {
+    let rights = SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE;
+    let manager = Handle::manager(None, rights).map_err(failed)?;
+    match manager.service(NAME, SERVICE_QUERY_CONFIG) {
+        Ok(service) => {
+            let account = service.account().map_err(failed)?;
+            Ok(Some(account.unwrap_or_else(|| SYSTEM.to_owned())))
+        }
+        Err(ERROR_SERVICE_DOES_NOT_EXIST) => Ok(None),
+        Err(code) => Err(failed(code)),
+    }
 }
 
 /// Installs it: started with the machine, and again where it fails. Gives what could not be set, which leaves it usable.

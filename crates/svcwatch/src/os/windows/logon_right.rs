@@ -51,7 +51,7 @@ fn checked(status: NTSTATUS) -> io::Result<()> {
 }
 
 /// The SID of an account, aligned as Windows wants it.
-fn sid_of(account: &str) -> io::Result<Vec<u64>> {
+pub(super) fn sid_of(account: &str) -> io::Result<Vec<u64>> {
     // `.\name` means this computer, which the call does not know.
     let account = wide(account.strip_prefix(r".\").unwrap_or(account));
     let (mut sid_bytes, mut domain_units) = (64_u32, 256_u32);

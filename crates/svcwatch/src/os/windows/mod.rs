@@ -1,17 +1,19 @@
 //! Windows.
 
 pub mod event_log;
+pub mod folder;
 pub mod install;
 mod logon_right;
+mod security;
 pub mod service;
 
+use self::security::Made;
 use super::{Signal, Stamp};
 use std::{
     env, io,
     net::IpAddr,
     os::windows::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
-    ptr,
     sync::LazyLock,
     time::{Instant, UNIX_EPOCH},
 };
@@ -20,11 +22,8 @@ use tokio::signal::windows::{
     CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
 };
 use windows_sys::Win32::{
-    Foundation::{ERROR_ALREADY_EXISTS, LocalFree},
-    Security::{
-        Authorization::{ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1},
-        SECURITY_ATTRIBUTES,
-    },
+    Foundation::ERROR_ALREADY_EXISTS,
+    Security::SECURITY_ATTRIBUTES,
     Storage::FileSystem::CreateDirectoryW,
     System::SystemInformation::{
         COMPUTER_NAME_FORMAT, ComputerNameDnsFullyQualified, ComputerNameDnsHostname,
@@ -116,31 +115,16 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     if let Some(above) = folder.parent().filter(|above| !above.is_dir()) {
         std::fs::create_dir_all(above)?;
     }
-    let text = wide(PRIVATE);
-    let mut descriptor = ptr::null_mut();
-    // SAFETY: the text ends with a zero; the place for the answer outlives the call.
-    let ended = unsafe {
-        ConvertStringSecurityDescriptorToSecurityDescriptorW(
-            text.as_ptr(),
-            SDDL_REVISION_1,
-            &raw mut descriptor,
-            ptr::null_mut(),
-        )
-    };
-    if ended == 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let descriptor = Made::of(PRIVATE)?;
     let attributes = SECURITY_ATTRIBUTES {
         nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or(0),
-        lpSecurityDescriptor: descriptor,
+        lpSecurityDescriptor: descriptor.raw(),
         bInheritHandle: 0,
     };
     let path: Vec<u16> = folder.as_os_str().encode_wide().chain([0]).collect();
     // SAFETY: the path ends with a zero; the attributes and what they point at outlive the call.
     let made = unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) };
     let error = io::Error::last_os_error();
-    // SAFETY: the descriptor was made for us, is used by nobody any more, and is freed as its maker asks.
-    unsafe { LocalFree(descriptor) };
     let exists = error.raw_os_error() == i32::try_from(ERROR_ALREADY_EXISTS).ok();
     if made != 0 || (exists && folder.is_dir()) {
         Ok(())
@@ -190,7 +174,11 @@ impl Signals {
             _ = self.interrupt.recv() => Signal::Stop,
             _ = self.broken.recv() => Signal::Stop,
             _ = self.closed.recv() => Signal::Stop,
-            _ = self.shut_down.recv() => Signal::Stop,
+            _ = self.shut_down.recv() => {
+                // As for the service: from now on the services of this machine stop, and nobody is to be told of that.
+                crate::probe::machine_goes_down();
+                Signal::Stop
+            }
             () = service::stop_asked().notified() => Signal::Stop,
         }
     }

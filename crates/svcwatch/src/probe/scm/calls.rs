@@ -219,6 +219,12 @@ impl Handle {
         })
     }
 
+    /// The account that this service runs as.
+    pub(crate) fn account(&self) -> Result<Option<String>, Code> {
+        self.config(|buffer| buffer.config())
+            .map(|config| config.start_name)
+    }
+
     /// A piece of how this service is set up, read by `take`.
     pub(super) fn config2<T>(
         &self,

@@ -10,6 +10,8 @@ pub(crate) mod calls;
 #[cfg(windows)]
 mod dependents;
 #[cfg(any(windows, test))]
+mod down;
+#[cfg(any(windows, test))]
 mod ends;
 #[cfg(windows)]
 mod events;
@@ -43,5 +45,4 @@ pub(super) use session::Session;
 
 /// Whether this computer shuts down.
 #[cfg(windows)]
-pub(super) static GOES_DOWN: std::sync::atomic::AtomicBool =
-    std::sync::atomic::AtomicBool::new(false);
+pub(super) static GOES_DOWN: down::Down = down::Down::new();

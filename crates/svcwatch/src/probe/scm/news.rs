@@ -3,7 +3,7 @@
 //! too late the next reading finds.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use svcwatch_core::id::Name;
@@ -49,31 +49,63 @@ pub(super) type Listed = Vec<(String, Option<u32>)>;
 /// Those that listen, by the name of this computer among the hosts. They outlive the sessions that services are read
 /// in: who lost the manager has the computer read as soon as it is back, which no round would for long.
 #[derive(Debug, Default)]
-pub(in crate::probe) struct Listening(Mutex<BTreeMap<Name, Arc<News>>>);
+pub(in crate::probe) struct Listening(Mutex<Listeners>);
+
+#[derive(Debug, Default)]
+struct Listeners {
+    all: BTreeMap<Name, Arc<News>>,
+    /// Whether nobody is to listen.
+    silent: bool,
+}
 
 impl Listening {
-    /// The one for a host, begun where there is none.
-    pub(super) fn begin(&self, host: &Name, stirs: &Stirs) -> Result<Arc<News>, String> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = all.get(host) {
-            return Ok(Arc::clone(known));
+    fn lock(&self) -> MutexGuard<'_, Listeners> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one for a host, begun where there is none; nothing where nobody is to listen.
+    pub(super) fn begin(&self, host: &Name, stirs: &Stirs) -> Result<Option<Arc<News>>, String> {
+        let mut listeners = self.lock();
+        if listeners.silent {
+            return Ok(None);
+        }
+        if let Some(known) = listeners.all.get(host) {
+            return Ok(Some(Arc::clone(known)));
         }
         let news = Arc::new(News::start(host.clone(), stirs.clone())?);
-        all.insert(host.clone(), Arc::clone(&news));
-        Ok(news)
+        listeners.all.insert(host.clone(), Arc::clone(&news));
+        Ok(Some(news))
     }
 
     /// Does not listen for a host any more: it is not watched, or is read in another way.
     pub(in crate::probe) fn end(&self, host: &Name) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(all.remove(host));
+        if let Some(news) = self.lock().all.remove(host) {
+            news.end();
+        }
+    }
+
+    /// Whether there may be those that listen; where not, all end now.
+    pub(in crate::probe) fn hear(&self, hears: bool) {
+        let mut listeners = self.lock();
+        listeners.silent = !hears;
+        if !hears {
+            while let Some((_, news)) = listeners.all.pop_first() {
+                news.end();
+            }
+        }
+    }
+
+    /// Whether somebody may listen and nobody does, or the other way round, for a session that was opened with `news`.
+    pub(super) fn differs(&self, news: Option<&Arc<News>>) -> bool {
+        news.is_some_and(|news| news.has_ended()) || (news.is_none() && !self.lock().silent)
     }
 }
 
-/// The thread that listens, as long as this value lives.
+/// The thread that listens, as long as this value lives and was not ended.
 #[derive(Debug)]
 pub(super) struct News {
-    listed: mpsc::Sender<Listed>,
+    /// None once it was ended.
+    listed: Mutex<Option<mpsc::Sender<Listed>>>,
     bell: Arc<Bell>,
     ends: Arc<Mutex<Ends>>,
     /// Says to who watches over the thread that it is wanted.
@@ -102,7 +134,7 @@ impl News {
             .map_err(|error| format!("the system gives no thread: {error}"))?;
         tokio::spawn(watch_over(host, stirs, pulse, Arc::downgrade(&alive)));
         Ok(Self {
-            listed,
+            listed: Mutex::new(Some(listed)),
             bell,
             ends,
             _alive: alive,
@@ -117,17 +149,29 @@ impl News {
     /// Listens to the services of this list from now on.
     pub(super) fn listen_to(&self, listed: Listed) {
         // A thread that has ended is as good as one that hears nothing: the computer is read all the same.
-        drop(self.listed.send(listed));
+        drop(self.sender().as_ref().map(|sender| sender.send(listed)));
         self.bell.ring();
+    }
+
+    /// Does not listen any more.
+    fn end(&self) {
+        // The thread ends where nobody can send a list any more.
+        drop(self.sender().take());
+        self.bell.ring();
+    }
+
+    fn has_ended(&self) -> bool {
+        self.sender().is_none()
+    }
+
+    fn sender(&self) -> MutexGuard<'_, Option<mpsc::Sender<Listed>>> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for News {
     fn drop(&mut self) {
-        // The thread ends where nobody can send a list any more.
-        let (nobody, _) = mpsc::channel();
-        self.listed = nobody;
-        self.bell.ring();
+        self.end();
     }
 }
 

@@ -1,7 +1,6 @@
 //! A kept connection with one service control manager.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use svcwatch_core::id::Name;
@@ -25,7 +24,7 @@ use windows_sys::Win32::System::Services::{
 
 use super::calls::{Code, Handle};
 use super::machine::Machine;
-use super::news::{Listed, News};
+use super::news::{Listed, Listening, News};
 use super::thread::{blocking, close_apart};
 use super::{buffer::Buffer, faults};
 use crate::os;
@@ -45,6 +44,8 @@ pub(in crate::probe) struct Session {
     manager: Option<Manager>,
     /// What is heard at once; of this computer alone.
     news: Option<Arc<News>>,
+    /// Those that listen, where somebody wants news of this computer.
+    listening: Option<Arc<Listening>>,
 }
 
 #[derive(Debug)]
@@ -86,13 +87,14 @@ impl Session {
         let opened = opened.await;
         // Also where the manager is away: who listens says when it is back. Not at once with the first call, which
         // Wine's side of the protocol does not stand.
-        let news = ours.stirs.as_ref().filter(|_| own).and_then(|stirs| {
-            ours.listening
-                .begin(host, stirs)
-                .inspect_err(
-                    |error| tracing::warn!(%host, error, "changes are found by reading alone"),
-                )
-                .ok()
+        let stirs = ours.stirs.as_ref().filter(|_| own);
+        let listening = stirs.map(|_| Arc::clone(&ours.listening));
+        let news = stirs.and_then(|stirs| {
+            let begun = ours.listening.begin(host, stirs);
+            begun.unwrap_or_else(|error| {
+                tracing::warn!(%host, error, "changes are found by reading alone");
+                None
+            })
         });
         let (handle, administrator) = opened?.map_err(|code| failure(code, DOING))?;
         logon.accepted = true;
@@ -109,6 +111,7 @@ impl Session {
                 list_bytes: None,
             }),
             news,
+            listening,
         })
     }
 
@@ -117,9 +120,13 @@ impl Session {
         &self.access.address
     }
 
-    /// Whether it was opened in the way that is asked for now.
+    /// Whether it was opened in the way that is asked for now, and listens where it is to.
     pub(in crate::probe) fn is_for(&self, access: &Access) -> bool {
-        (&self.access.address, self.access.transport) == (&access.address, access.transport)
+        let listening = self.listening.as_ref();
+        let as_wanted = !listening.is_some_and(|all| all.differs(self.news.as_ref()));
+        let same =
+            (&self.access.address, self.access.transport) == (&access.address, access.transport);
+        same && as_wanted
     }
 
     /// The name of the computer, where it is known.
@@ -133,15 +140,11 @@ impl Session {
         ask: &[Name],
         deadline: Instant,
     ) -> Result<HostReading, Failure> {
-        if self.machine_goes_down() {
-            return Err(failure(
-                ERROR_SHUTDOWN_IN_PROGRESS,
-                "reading the list of services",
-            ));
-        }
+        const DOING: &str = "reading the list of services";
+        super::GOES_DOWN.refuses(self.own, DOING)?;
         let ask = ask.to_vec();
         let ends = self.news.as_deref().map(News::ends);
-        let read = self.with_manager(deadline, "reading the list of services", move |manager| {
+        let read = self.with_manager(deadline, DOING, move |manager| {
             let before = ends
                 .as_ref()
                 .map(|ends| ends.lock().unwrap_or_else(PoisonError::into_inner).before());
@@ -164,13 +167,7 @@ impl Session {
             Ok((reading, running))
         });
         let (reading, listed) = read.await?;
-        // What ended while it was read may be the first that the shutdown ended.
-        if self.machine_goes_down() {
-            return Err(failure(
-                ERROR_SHUTDOWN_IN_PROGRESS,
-                "reading the list of services",
-            ));
-        }
+        super::GOES_DOWN.refuses(self.own, DOING)?;
         if reading.services.len() > SERVICES_PER_HOST_MAX {
             return Err(Failure {
                 fault: HostFault {
@@ -190,10 +187,6 @@ impl Session {
     /// How long this computer runs, suspended or not; of another one that is not known.
     pub(in crate::probe) fn uptime(&self) -> Option<Span> {
         self.own.then(os::windows::uptime)
-    }
-
-    fn machine_goes_down(&self) -> bool {
-        self.own && super::GOES_DOWN.load(Ordering::Relaxed)
     }
 
     /// Reads the configuration of services; those that do not exist are left out.

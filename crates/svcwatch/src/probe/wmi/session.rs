@@ -1,7 +1,6 @@
 //! A kept connection with WMI of one computer.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::Ordering;
 
 use svcwatch_core::id::Name;
 use svcwatch_core::limits::{ASKED_MAX, SERVICES_PER_HOST_MAX};
@@ -92,11 +91,7 @@ impl Session {
         let work = move |connection: &mut WMIConnection| list(connection, &ask);
         let listed = self.worker.ask(deadline, LISTING, work).await?;
         let (reading, computer) = listed.map_err(|trouble| failure(&trouble, LISTING))?;
-        // What ended while it was read may be the first that the shutdown ended.
-        if self.own && scm::GOES_DOWN.load(Ordering::Relaxed) {
-            let cause = "this computer is shutting down".to_owned();
-            return Err(dropped(Fault::ShuttingDown, cause));
-        }
+        scm::GOES_DOWN.refuses(self.own, LISTING)?;
         if reading.services.len() > SERVICES_PER_HOST_MAX {
             let cause = format!("the host lists more than {SERVICES_PER_HOST_MAX} services");
             return Err(dropped(Fault::ProtocolError, cause));

@@ -24,7 +24,7 @@ const PASSING_HANDLES: usize = 2;
 
 impl Watch {
     /// The threads of svcwatch.exe.
-    fn threads(&self) -> Vec<String> {
+    pub(super) fn threads(&self) -> Vec<String> {
         let tasks = format!("/proc/{}/task", self.running.id());
         let tasks = fs::read_dir(tasks).expect("it runs").flatten();
         let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm"));
@@ -56,7 +56,7 @@ impl Watch {
     }
 
     /// Waits until the last notice about a service tells of this.
-    fn until_last(&self, service: &str, event: &str) {
+    pub(super) fn until_last(&self, service: &str, event: &str) {
         let last = || {
             let told = self.told();
             let last = told.iter().rfind(|notice| notice["service"] == service);

@@ -1,19 +1,19 @@
 //! svcwatch.exe on Wine: the service control manager by the Windows API, and news of it at once.
 
+mod alone;
 mod broken;
 mod evidence;
+mod guarded;
 mod heard;
 mod wmi;
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::process::{Running, free_port, wait_until};
+use crate::support::process::{Running, wait_until};
 use crate::support::windows::Windows;
 
 /// How the machine is read where nothing else is asked for: seldom, so that what is told quickly was heard. Wine does not
@@ -196,67 +196,6 @@ fn what_happens_to_services_is_told_at_once() {
     assert_eq!(words(&watch.at_once(7)), ("opened", "paused", "pausing"));
     watch.windows.service(&["continue", "pausing"]);
     assert_eq!(words(&watch.at_once(8)), ("resolved", "started", "pausing"));
-}
-
-#[test]
-fn without_a_config_the_machine_itself_is_watched() {
-    let windows = Windows::start();
-    let log = windows.drive().join("svcwatch.log");
-    let listen = format!("127.0.0.1:{}", free_port());
-    let words = ["run", "--data", r"C:\own", "--listen", &listen];
-    let mut running = windows.start_svcwatch(&words, &log);
-    let read = || fs::read_to_string(&log).unwrap_or_default();
-    // Two services of Wine start by themselves, and run.
-    let seen = || {
-        ["Eventlog", "PlugPlay"]
-            .iter()
-            .all(|name| read().contains(&format!("service={name} to=running")))
-    };
-    running.wait_until("its services are seen", seen, read);
-    let said = read();
-    assert!(said.contains("watches 1 host"), "{said}");
-    assert!(said.contains("tells   console"), "{said}");
-    let metrics = answer(&listen, "/metrics");
-    let line = r#"name="eventlog",status="ok"} 1"#;
-    assert!(metrics.to_lowercase().contains(line), "{metrics}");
-    let services = answer(&listen, "/api/v1/services");
-    assert!(services.contains(r#""Eventlog""#), "{services}");
-
-    // What is not heard the machine is read for, seldom.
-    let services: Value = serde_json::from_str(body(&services)).expect("JSON");
-    let name = find(&services, "host").expect("each service has a host");
-    let explained = answer(&listen, &format!("/api/v1/explain?host={name}"));
-    assert!(explained.contains("every 5 m;"), "{explained}");
-}
-
-/// What stands behind the header of an answer.
-fn body(answer: &str) -> &str {
-    answer.split_once("\r\n\r\n").expect("a header ends").1
-}
-
-/// The first text that stands under this key, wherever it is.
-fn find<'value>(value: &'value Value, key: &str) -> Option<&'value str> {
-    match value {
-        Value::Object(fields) => {
-            let own = fields.get(key).and_then(Value::as_str);
-            own.or_else(|| fields.values().find_map(|value| find(value, key)))
-        }
-        Value::Array(items) => items.iter().find_map(|value| find(value, key)),
-        _ => None,
-    }
-}
-
-/// What is served under a path.
-fn answer(listen: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(listen).expect("it listens");
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {listen}\r\n\r\n");
-    stream
-        .write_all(request.as_bytes())
-        .expect("it can be asked");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("it answers");
-    assert!(text.starts_with("HTTP/1.0 200"), "{path}: {text}");
-    text
 }
 
 #[test]

@@ -62,8 +62,13 @@ pub const GUESTS_MAX: usize = 256;
 pub const VISITS_MAX: usize = 32;
 /// How long the session with a guest is kept that nobody asks for.
 pub const GUEST_KEPT: Span = Span::minutes(5);
-/// Guests of one account that are remembered to have refused it, at most; with so many no further one is tried.
+/// How long a guest is left alone that did not answer, so that it does not take up the places of others.
+pub const GUEST_SILENT_WAIT: Span = Span::minutes(1);
+/// Guests of one account that are remembered to have refused its password, at most; with so many no further one is tried.
 pub const GUESTS_REFUSED_MAX: usize = 256;
+/// Guests of one account that are left alone for other reasons, at most; with more the one is forgotten that would be
+/// asked again first.
+pub const GUESTS_RESTING_MAX: usize = 1_024;
 
 /// A drop of the visible services that is told: more than one in so many …
 pub const HIDDEN_ONE_IN: usize = 10;

@@ -116,6 +116,14 @@ words! {
         RemedyInMaintenance = "remedy_in_maintenance",
         /// What guests refuse does not count.
         GuestsUncounted = "guests_uncounted",
+        /// While an account is proven any number of guests are logged on to at once.
+        GuestsAtOnce = "guests_at_once",
+        /// A guest that refused a logon is logged on to again as soon as somebody asks for it.
+        GuestsNotLeftAlone = "guests_not_left_alone",
+        /// A logon at a guest that was not answered counts for nothing.
+        GuestsUnansweredForgotten = "guests_unanswered_forgotten",
+        /// What one guest says of the account is believed at once.
+        GuestsBelieved = "guests_believed",
         /// A restart forgets what was tried.
         TriesForgotten = "tries_forgotten",
         /// The end of an incident is told while the try that ended it is not answered.

@@ -152,6 +152,14 @@ impl Schedule {
         self.places.contains_key(host)
     }
 
+    /// Whether the last check of a host got no answer.
+    pub fn is_dead(&self, host: &Name) -> bool {
+        let place = self.places.get(host).copied();
+        place
+            .and_then(|place| self.slot(place))
+            .is_some_and(|slot| slot.dead)
+    }
+
     /// Removes a host. An answer that still comes is late.
     pub fn remove(&mut self, host: &Name) {
         let Some(place) = self.places.remove(host) else {

@@ -13,7 +13,7 @@ use std::{
 };
 use svcwatch_core::{
     effect::ProbeRequest,
-    guest::{Met, Visit, VisitAnswer, VisitEnded, VisitRequest},
+    guest::{Full, Met, Visit, VisitAnswer, VisitEnded, VisitRequest},
     id::Name,
     observe::{Fault, HostFault, HostReading, Logon, Observation, Outcome, ProbeId},
 };
@@ -29,7 +29,7 @@ pub enum Found {
     /// It may not be read.
     NotAllowed,
     /// There is no room for it now.
-    TooMany,
+    TooMany(Full),
 }
 
 /// The sessions with guests, and who waits for which of them.
@@ -39,6 +39,8 @@ pub struct Guests {
     /// are no more accounts than configurations name.
     probers: Mutex<BTreeMap<Name, Arc<Prober>>>,
     waiting: Mutex<BTreeMap<Visit, Waiting>>,
+    /// What was said last of each account that no guest can be logged on to with.
+    unusable: Mutex<BTreeMap<Name, String>>,
 }
 
 #[derive(Debug, Default)]
@@ -78,8 +80,14 @@ impl Guests {
             (VisitAnswer::Read, Some(reading)) => Found::Reading(reading),
             (VisitAnswer::Fault(fault), _) => Found::Fault(fault),
             (VisitAnswer::NotAllowed, _) => Found::NotAllowed,
-            (VisitAnswer::TooMany | VisitAnswer::Read, _) => Found::TooMany,
+            (VisitAnswer::TooMany(full), _) => Found::TooMany(full),
+            // What was read is there wherever it is said that it was.
+            (VisitAnswer::Read, _) => Found::TooMany(Full::Readings),
         };
+        if let Found::Fault(fault) = &found {
+            let (guest, account, cause) = (&visit.guest, &visit.account, &fault.cause);
+            tracing::debug!(guest = %guest, account = %account, fault = %fault.fault, cause, "a guest is answered for");
+        }
         for reply in replies {
             // Who asked may be gone.
             drop(reply.send(found.clone()));
@@ -105,10 +113,11 @@ impl Guests {
         let (access, credential) = match access {
             Ok(access) => access,
             Err((fault, cause)) => {
-                tracing::warn!(guest = %visit.guest, account = %visit.account, error = cause, "a guest cannot be logged on to");
+                self.say_unusable(visit, &cause);
                 return not_read(&request, fault, &cause);
             }
         };
+        self.unusable().remove(&visit.account);
         let check = ProbeRequest {
             host: visit.guest.clone(),
             probe: ProbeId::default(),
@@ -122,6 +131,17 @@ impl Guests {
         let observation = Box::pin(prober.check(&check, &access)).await;
         note_refusals(logons, (&visit.account, credential), &observation);
         self.met(request.visit, observation)
+    }
+
+    /// Says why no guest can be logged on to with an account: once, and not at every scrape.
+    fn say_unusable(&self, visit: &Visit, cause: &str) {
+        let (guest, account) = (&visit.guest, &visit.account);
+        let before = self.unusable().insert(account.clone(), cause.to_owned());
+        if before.as_deref() == Some(cause) {
+            tracing::debug!(guest = %guest, account = %account, error = cause, "a guest cannot be logged on to");
+        } else {
+            tracing::warn!(guest = %guest, account = %account, error = cause, "a guest cannot be logged on to");
+        }
     }
 
     /// Keeps what was read for those who wait for it, and says how it ended.
@@ -172,6 +192,10 @@ impl Guests {
 
     fn probers(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Prober>>> {
         self.probers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unusable(&self) -> MutexGuard<'_, BTreeMap<Name, String>> {
+        self.unusable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<Visit, Waiting>> {

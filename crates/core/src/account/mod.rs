@@ -2,7 +2,7 @@
 
 mod guest;
 
-pub use guest::Hosts;
+pub use guest::{Hosts, Rest};
 
 use crate::{
     id::Name,
@@ -53,8 +53,8 @@ pub struct Account {
     asked: u64,
     /// When one host may try a paused account.
     next_try: Option<Tick>,
-    /// Guests that refused it, each with until when it is left alone.
-    left_alone: BTreeMap<Name, Tick>,
+    /// What is known of its guests.
+    guests: guest::Guests,
 }
 
 impl Account {
@@ -69,25 +69,17 @@ impl Account {
             left_alone: Vec::new(),
             seq: 0,
         };
-        Self::with(row, None, BTreeMap::new())
+        Self::with(row, None, guest::Guests::default())
     }
 
     /// An account as the store knows it: paused stays paused, and what remains of the wait goes on.
     pub fn restored(row: AccountRow, now: Now) -> Self {
         let next_try = row.next_try.map(|at| now.tick_of(at, limits::REFUSED_WAIT));
-        let alone = row.left_alone.iter().map(|one| {
-            let until = now.tick_of(one.until, limits::REFUSED_WAIT);
-            (one.guest.clone(), until)
-        });
-        let alone = alone.collect();
-        Self::with(row, next_try, alone)
+        let guests = guest::Guests::restored(&row.left_alone, now);
+        Self::with(row, next_try, guests)
     }
 
-    const fn with(
-        row: AccountRow,
-        next_try: Option<Tick>,
-        left_alone: BTreeMap<Name, Tick>,
-    ) -> Self {
+    const fn with(row: AccountRow, next_try: Option<Tick>, guests: guest::Guests) -> Self {
         Self {
             row,
             proven_until: None,
@@ -96,7 +88,7 @@ impl Account {
             places: BTreeMap::new(),
             asked: 0,
             next_try,
-            left_alone,
+            guests,
         }
     }
 
@@ -117,7 +109,14 @@ impl Account {
             return Gate::Open;
         }
         if self.is_paused() && !planted::is(Planted::PauseIgnored) {
-            return self.ask_paused(now, host, timeout);
+            let gate = self.ask_paused(now, host, timeout);
+            if gate == Gate::Open {
+                self.leave_queue(host);
+            } else if self.is_busy(now, host) {
+                // Where that try comes to nothing it is this one's turn, and not again that of whoever asks first.
+                self.queue(host);
+            }
+            return gate;
         }
         if self.is_proven(now) {
             return Gate::Open;
@@ -197,9 +196,12 @@ impl Account {
         if refusal == Refusal::WrongPassword {
             self.count(host, logons);
         }
-        let pause =
-            refusal.concerns_the_account() || self.row.refused_by.len() >= limits::REFUSALS_MAX;
-        if !pause {
+        self.pause_where(now, refusal, refusal.concerns_the_account())
+    }
+
+    /// Pauses it where that is said, or where enough logons were refused.
+    fn pause_where(&mut self, now: Now, refusal: Refusal, pause: bool) -> Change {
+        if !pause && self.row.refused_by.len() < limits::REFUSALS_MAX {
             return Change::None;
         }
         self.waiting.clear();
@@ -228,7 +230,9 @@ impl Account {
             .filter(|known| *known == host)
             .count();
         for _ in known..logons.min(limits::REFUSALS_MAX) {
-            self.row.refused_by.push(host.clone());
+            if self.row.refused_by.len() < limits::GUESTS_REFUSED_MAX {
+                self.row.refused_by.push(host.clone());
+            }
         }
     }
 
@@ -259,7 +263,7 @@ impl Account {
     pub fn secret_changed(&mut self, now: Now) {
         self.proven_until = None;
         self.row.refused_by.clear();
-        self.left_alone.clear();
+        self.guests.secret_changed();
         self.row.left_alone.clear();
         if self.is_paused() {
             self.next_try = Some(now.tick);

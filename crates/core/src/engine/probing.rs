@@ -79,6 +79,9 @@ impl Engine {
         if host.session_kept {
             return Permit::Kept;
         }
+        if self.is_read_as_guest(host) {
+            return Permit::Later;
+        }
         let Some(account) = host.plan.account.clone() else {
             return Permit::LogOn;
         };

@@ -19,6 +19,7 @@ impl Engine {
     pub(super) fn replace_plan(&mut self, now: Now, plan: &Arc<Plan>, step: &mut Step) {
         self.plan = Arc::clone(plan);
         self.mutes.set_windows(&plan.maintenance);
+        self.guests.set_hosts(plan);
         let planned: BTreeSet<&Name> = plan.hosts.iter().map(|host| &host.name).collect();
         let gone: Vec<Name> = self
             .hosts
@@ -26,11 +27,11 @@ impl Engine {
             .filter(|name| !planned.contains(name))
             .cloned()
             .collect();
+        self.replace_accounts(plan);
         let mut vanished = Vec::new();
         for name in gone {
             vanished.extend(self.forget_host(now, &name, step));
         }
-        self.replace_accounts(plan);
         self.outbox.replan(now, plan);
         self.outbox.park_removed(step);
         self.tell_vanished(now, vanished, step);
@@ -86,6 +87,12 @@ impl Engine {
             }
             let account_changed =
                 host.plan.account != plan.account || host.plan.address != plan.address;
+            if account_changed {
+                self.host_is_left(now, &plan.name, step);
+            }
+            let Some(host) = self.hosts.get_mut(&plan.name) else {
+                return false;
+            };
             let shown_changed = host.plan.labels != plan.labels || host.plan.site != plan.site;
             let entries_changed = host.plan.services != plan.services;
             let before = core::mem::replace(&mut host.plan, Arc::clone(plan));
@@ -98,6 +105,7 @@ impl Engine {
                     step.commit.push(Record::Host(host.row.clone()));
                 }
                 self.leave_account(now, before.account.as_ref(), plan, place);
+                self.take_rest(now, &plan.name, step);
             }
             if entries_changed || shown_changed || !scheduled {
                 self.select_again(now, &plan.name, &before, step);
@@ -119,6 +127,7 @@ impl Engine {
         let host = Host::new(Arc::clone(plan), row, now);
         step.commit.push(Record::Host(host.row.clone()));
         self.hosts.insert(plan.name.clone(), host);
+        self.take_rest(now, &plan.name, step);
         self.select_again(now, &plan.name, plan, step);
         self.show_host(&plan.name, step);
         true
@@ -309,6 +318,7 @@ impl Engine {
             step,
         );
         let vanished = self.vanishing(now, name, step);
+        self.host_is_left(now, name, step);
         for account in self.accounts.values_mut() {
             account.forget(name);
         }

@@ -6,17 +6,18 @@
 
 use super::{Engine, probing};
 use crate::{
-    account::{Account, Change, Gate, Hosts},
+    account::{Account, Change, Gate, Hosts, Rest},
     effect::{Effect, Step},
-    guest::{Asked, Ended, Met, Visit, VisitAnswer, VisitEnded, VisitRequest},
-    host::Host,
+    guest::{self, Asked, Ended, Full, Met, Visit, VisitAnswer, VisitEnded, VisitRequest},
+    host::{self, Host},
     id::Name,
-    observe::{Fault, HostFault, Logon},
+    limits,
+    observe::{Fault, HostFault, Logon, Refusal},
     planted::{self, Planted},
     record::Record,
     time::{Now, Tick},
 };
-use alloc::{collections::BTreeMap, string::ToString};
+use alloc::{format, string::ToString, sync::Arc, vec, vec::Vec};
 
 /// Whether a guest that waits may be read.
 enum Permit {
@@ -46,16 +47,17 @@ impl Engine {
             && self.accounts.contains_key(&visit.account)
             && guests.lets_in(&visit.guest)
             && !self.hosts.contains_key(&visit.guest)
+            && !self.guests.is_host(&visit.guest)
     }
 
     /// Somebody wants a guest to be read. Those who ask at the same time are answered together.
     pub(super) fn visit(&mut self, now: Now, visit: &Visit, step: &mut Step) {
         let answer = if self.stopping {
-            VisitAnswer::TooMany
+            VisitAnswer::TooMany(Full::Ending)
         } else if self.lets_in(visit) {
             match self.guests.ask(now, visit, self.plan.guests.timeout) {
                 Asked::Waits | Asked::Joins => return,
-                Asked::TooMany => VisitAnswer::TooMany,
+                Asked::TooMany(full) => VisitAnswer::TooMany(full),
             }
         } else {
             VisitAnswer::NotAllowed
@@ -87,7 +89,7 @@ impl Engine {
             let account = self.accounts.get(&visit.account);
             step.effects.push(Effect::Visit(VisitRequest {
                 may_log_on,
-                logons: account.map_or(1, Account::logons),
+                logons: account.map_or(1, |account| account.logons_at(&visit.guest)),
                 timeout: self.plan.guests.timeout,
                 visit,
             }));
@@ -98,26 +100,24 @@ impl Engine {
         if self.guests.has_session(visit) {
             return Permit::Kept;
         }
-        let hosts = &self.hosts;
-        let Some(account) = self.accounts.get_mut(&visit.account) else {
-            return Permit::No(VisitAnswer::NotAllowed);
-        };
-        if account.leaves_alone(now, &visit.guest) {
-            return Permit::No(if account.is_paused() {
-                VisitAnswer::Fault(probing::paused(account))
-            } else {
-                let cause = "it refused the last logon; it is not tried again for an hour";
-                fault(Fault::LogonRefused, cause)
-            });
-        }
-        if !account.has_room_for_guests(now) {
-            return Permit::No(VisitAnswer::TooMany);
-        }
-        let hosts = if account.is_paused() {
-            hosts_of(hosts, &visit.account)
+        let paused = self
+            .accounts
+            .get(&visit.account)
+            .is_some_and(Account::is_paused);
+        let hosts = if paused {
+            self.hosts_of(&visit.account)
         } else {
             Hosts::None
         };
+        let Some(account) = self.accounts.get_mut(&visit.account) else {
+            return Permit::No(VisitAnswer::NotAllowed);
+        };
+        if let Some(rest) = account.rest(now, &visit.guest) {
+            return Permit::No(VisitAnswer::Fault(resting(now, account, rest)));
+        }
+        if !account.has_room_for_guests(now) {
+            return Permit::No(VisitAnswer::TooMany(Full::Refusals));
+        }
         let before = account.row.next_try;
         let timeout = self.plan.guests.timeout;
         let gate = account.ask_for_guest(now, &visit.guest, timeout, hosts);
@@ -159,12 +159,19 @@ impl Engine {
             Met::Fault(fault) => VisitAnswer::Fault(fault),
             Met::Read | Met::LogonNeeded => VisitAnswer::Read,
         };
-        self.guest_logon_ended(now, &visit, (logon, refusals), &answer, step);
+        let met = GuestLogon {
+            logon,
+            refusals,
+            session_kept,
+        };
+        self.guest_logon_ended(now, &visit, met, &answer, step);
         let ended = self.guests.ended(now, &visit, session_kept);
         if ended != Ended::Stays {
             step.effects.push(Effect::Leave(visit.clone()));
         }
-        if ended != Ended::Dismissed {
+        if ended == Ended::Dismissed {
+            self.host_was_guest(now, &visit.guest, step);
+        } else {
             tell(&visit, answer, step);
         }
     }
@@ -174,33 +181,19 @@ impl Engine {
         &mut self,
         now: Now,
         visit: &Visit,
-        (logon, refusals): (Logon, u8),
+        met: GuestLogon,
         answer: &VisitAnswer,
         step: &mut Step,
     ) {
-        let refusal = match answer {
-            VisitAnswer::Fault(fault) => fault.refusal,
-            VisitAnswer::Read | VisitAnswer::NotAllowed | VisitAnswer::TooMany => None,
+        let fault = match answer {
+            VisitAnswer::Fault(fault) => Some(fault),
+            VisitAnswer::Read | VisitAnswer::NotAllowed | VisitAnswer::TooMany(_) => None,
         };
         let Some(account) = self.accounts.get_mut(&visit.account) else {
             return;
         };
         let before = account.row.clone();
-        let change = match (refusal, logon) {
-            (Some(_), _) if planted::is(Planted::GuestsUncounted) => Change::None,
-            (Some(refusal), _) => {
-                account.leave_alone(now, &visit.guest);
-                account.refused(now, &visit.guest, refusal, refusals)
-            }
-            (None, Logon::Accepted) => {
-                account.let_in_by(&visit.guest);
-                account.accepted(now, &visit.guest)
-            }
-            (None, Logon::None) => {
-                account.ended(now, &visit.guest);
-                Change::None
-            }
-        };
+        let change = heed(now, account, &visit.guest, met, fault);
         if account.row != before {
             step.commit.push(Record::Account(account.row.clone()));
         }
@@ -224,6 +217,90 @@ impl Engine {
         }
     }
 
+    /// What hosts there are that could mend a paused account. One that does not answer or refuses the account itself
+    /// mends nothing, and must not keep guests from trying for ever.
+    fn hosts_of(&self, account: &Name) -> Hosts {
+        let is_of_it = |host: &&Host| host.plan.account.as_ref() == Some(account);
+        let mut seen = false;
+        for host in self.hosts.values().filter(is_of_it) {
+            let lost = host.refused_until.is_some() || self.schedule.is_dead(&host.plan.name);
+            if !host.session_kept && !lost {
+                return Hosts::Unseen;
+            }
+            seen = seen || host.session_kept;
+        }
+        if seen { Hosts::Seen } else { Hosts::None }
+    }
+
+    /// A host is not read any more, or not at its address: whoever asks for it as a guest finds it as it was left. What it
+    /// refused holds, and what is under way may be a logon of which nobody will know what it came to.
+    pub(super) fn host_is_left(&mut self, now: Now, host: &Name, step: &mut Step) {
+        let Some(host) = self.hosts.get(host) else {
+            return;
+        };
+        let refused = host.refused_until.filter(|until| now.tick < *until);
+        let logs_on = !host.session_kept && self.schedule.under_way(&host.plan.name).is_some();
+        let (why, wait) = match refused {
+            Some(until) => (Fault::LogonRefused, until.since(now.tick)),
+            None if logs_on => (Fault::Timeout, limits::DENIED_WAIT),
+            None => return,
+        };
+        let plan = Arc::clone(&host.plan);
+        // Of a host that was taken out of the plan while we were away nobody knows which account it had.
+        let of_it = plan.account.as_ref().map_or_else(
+            || self.plan.guests.accounts.clone(),
+            |account| vec![account.clone()],
+        );
+        for account in of_it {
+            let Some(account) = self.accounts.get_mut(&account) else {
+                continue;
+            };
+            for guest in guest::names_of(&plan) {
+                account.leave_alone(now, &guest, why, wait, refused.is_some());
+            }
+            if refused.is_some() {
+                step.commit.push(Record::Account(account.row.clone()));
+            }
+        }
+    }
+
+    /// A guest is a host from now on: what it refused as a guest holds.
+    pub(super) fn take_rest(&mut self, now: Now, name: &Name, step: &mut Step) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let account = host.plan.account.as_ref();
+        let Some(account) = account.and_then(|account| self.accounts.get(account)) else {
+            return;
+        };
+        let rests = guest::names_of(&host.plan).filter_map(|guest| account.rest(now, &guest));
+        let refused = rests.filter(|rest| rest.why == Fault::LogonRefused);
+        let Some(until) = refused.map(|rest| rest.until).max() else {
+            return;
+        };
+        if host.refused_until.is_none_or(|known| known < until) {
+            host.refused_until = Some(until);
+            host.row.refused_until = Some(now.wall_of(until));
+            step.commit.push(Record::Host(host.row.clone()));
+        }
+    }
+
+    /// Whether a host is still being read as the guest that it was: it is not logged on to twice at once.
+    pub(super) fn is_read_as_guest(&self, host: &Host) -> bool {
+        guest::names_of(&host.plan).any(|guest| self.guests.is_read(&guest))
+    }
+
+    /// The reading of a guest has ended that had become a host meanwhile: what it refused holds, and it is read as a host.
+    fn host_was_guest(&mut self, now: Now, guest: &Name, step: &mut Step) {
+        let hosts = self.hosts.values();
+        let hosts = hosts.filter(|host| guest::names_of(&host.plan).any(|name| name == *guest));
+        let hosts: Vec<Name> = hosts.map(|host| host.plan.name.clone()).collect();
+        for host in hosts {
+            self.take_rest(now, &host, step);
+            self.schedule.no_later(&host, now.tick);
+        }
+    }
+
     /// When a guest is to be looked at.
     pub(super) fn visits_deadline(&self) -> Option<Tick> {
         let waiting = self.guests.waiting().into_iter().map(|(visit, until)| {
@@ -234,18 +311,95 @@ impl Engine {
     }
 }
 
-/// What hosts an account reads.
-fn hosts_of(hosts: &BTreeMap<Name, Host>, account: &Name) -> Hosts {
-    let mut of_it = hosts
-        .values()
-        .filter(|host| host.plan.account.as_ref() == Some(account))
-        .peekable();
-    if of_it.peek().is_none() {
-        Hosts::None
-    } else if of_it.all(|host| host.session_kept) {
-        Hosts::Seen
+/// How the logon of a reading ended.
+#[derive(Debug, Clone, Copy)]
+struct GuestLogon {
+    logon: Logon,
+    refusals: u8,
+    session_kept: bool,
+}
+
+/// What the end of a reading means for the account, and how long the guest is left alone.
+fn heed(
+    now: Now,
+    account: &mut Account,
+    guest: &Name,
+    met: GuestLogon,
+    fault: Option<&HostFault>,
+) -> Change {
+    let might_log_on = account.visit_ended(guest);
+    let refusal = fault.and_then(|fault| fault.refusal);
+    let fault = fault.map(|fault| fault.fault);
+    let mut rest = |wait| {
+        let why = fault.unwrap_or(Fault::LogonRefused);
+        // What everybody would refuse must outlive us.
+        let kept = refusal.is_some_and(|refusal| refusal != Refusal::Other);
+        account.leave_alone(now, guest, why, wait, kept);
+    };
+    match (refusal, met.logon, fault) {
+        (Some(_), ..) if planted::is(Planted::GuestsUncounted) => Change::None,
+        (Some(refusal), ..) => {
+            rest(limits::REFUSED_WAIT);
+            account.refused_by_guest(now, guest, refusal, met.refusals)
+        }
+        (None, Logon::Accepted, _) => {
+            account.let_in_by(guest);
+            match fault {
+                // It keeps no session, so that each reading would be one more logon.
+                Some(Fault::AccessDenied) if !met.session_kept => {
+                    account.leave_alone(
+                        now,
+                        guest,
+                        Fault::AccessDenied,
+                        limits::DENIED_WAIT,
+                        false,
+                    );
+                }
+                Some(why) if host::is_silent(why) => {
+                    account.leave_alone(now, guest, why, limits::GUEST_SILENT_WAIT, false);
+                }
+                _ => {}
+            }
+            account.accepted(now, guest)
+        }
+        // The logon was sent, or may have been, and nobody knows what it came to. It may be one more wrong password.
+        (None, Logon::None, Some(Fault::Timeout | Fault::ProtocolError | Fault::AccessDenied))
+            if might_log_on && !planted::is(Planted::GuestsUnansweredForgotten) =>
+        {
+            rest(limits::DENIED_WAIT);
+            account.unanswered(guest);
+            Change::None
+        }
+        (None, Logon::None, _) => {
+            if fault.is_some_and(host::is_silent) {
+                rest(limits::GUEST_SILENT_WAIT);
+            }
+            account.ended(now, guest);
+            Change::None
+        }
+    }
+}
+
+/// The answer of a guest that is left alone, from what it met last.
+fn resting(now: Now, account: &Account, rest: Rest) -> HostFault {
+    let refused = rest.why == Fault::LogonRefused;
+    if refused && account.is_paused() {
+        return probing::paused(account);
+    }
+    let cause = if refused {
+        "it refused the last logon; it is not tried again for an hour".to_string()
     } else {
-        Hosts::Unseen
+        format!(
+            "{} s ago it was {}; it is asked again in {} s",
+            now.tick.since(rest.since).0.div_euclid(1_000),
+            rest.why,
+            rest.until.since(now.tick).0.div_ceil(1_000)
+        )
+    };
+    HostFault {
+        fault: rest.why,
+        cause,
+        refusal: None,
     }
 }
 

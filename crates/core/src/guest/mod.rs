@@ -4,15 +4,19 @@
 
 mod name;
 
-pub use name::{Allowed, name};
+pub use name::{Allowed, BadPattern, name};
 
 use crate::{
     id::Name,
     limits,
     observe::{HostFault, Logon},
+    plan::{HostPlan, Plan},
     time::{Now, Span, Tick},
 };
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 /// Who may be a guest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,7 +95,20 @@ pub enum VisitAnswer {
     /// It may not be read: the plan does not let it in, or it is a host of the plan.
     NotAllowed,
     /// There is no room for it now.
-    TooMany,
+    TooMany(Full),
+}
+
+/// Where there is no room for a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// So many are being read or wait for it as may.
+    Readings,
+    /// So many have a session as may.
+    Sessions,
+    /// So many are remembered to have refused the account's password as can be.
+    Refusals,
+    /// The program is ending.
+    Ending,
 }
 
 /// What becomes of a guest that is asked for.
@@ -102,7 +119,7 @@ pub enum Asked {
     /// It waits already, or is being read.
     Joins,
     /// There are too many.
-    TooMany,
+    TooMany(Full),
 }
 
 /// What becomes of a guest whose reading has ended.
@@ -148,11 +165,42 @@ struct Guest {
 #[derive(Debug, Clone, Default)]
 pub struct Guests {
     known: BTreeMap<Visit, Guest>,
+    /// The names and addresses of the plan's hosts, as guests would be named.
+    hosts: BTreeSet<Name>,
     /// How often one began to wait.
     places: u64,
 }
 
+/// The names that a host would have as a guest: its own and that of its address.
+pub fn names_of(host: &HostPlan) -> impl Iterator<Item = Name> {
+    let by_name = name(host.name.as_str());
+    let by_address = name(&host.address).filter(|address| by_name.as_ref() != Some(address));
+    by_name.into_iter().chain(by_address)
+}
+
 impl Guests {
+    /// Another plan: from now on its hosts are no guests, under whatever spelling.
+    pub fn set_hosts(&mut self, plan: &Plan) {
+        self.hosts.clear();
+        if !plan.guests.allow.is_empty() {
+            let hosts = plan.hosts.iter();
+            self.hosts.extend(hosts.flat_map(|host| names_of(host)));
+        }
+    }
+
+    /// Whether a guest is a host of the plan, by its name or address.
+    pub fn is_host(&self, guest: &Name) -> bool {
+        self.hosts.contains(guest)
+    }
+
+    /// Whether a guest of this name is being read, with whatever account.
+    pub fn is_read(&self, guest: &Name) -> bool {
+        let mut readings = self.known.iter();
+        readings.any(|(visit, one)| {
+            visit.guest == *guest && matches!(one.stage, Stage::UnderWay { .. })
+        })
+    }
+
     /// Somebody asks for a guest, and waits for so long at most.
     pub fn ask(&mut self, now: Now, visit: &Visit, patience: Span) -> Asked {
         let known = self.known.get_mut(visit);
@@ -167,10 +215,11 @@ impl Guests {
             },
             None => false,
         };
-        let new = !self.known.contains_key(visit);
-        let crowded = new && self.known.len() >= limits::GUESTS_MAX;
-        if crowded || self.busy() >= limits::VISITS_MAX {
-            return Asked::TooMany;
+        if self.busy() >= limits::VISITS_MAX {
+            return Asked::TooMany(Full::Readings);
+        }
+        if !self.known.contains_key(visit) && self.known.len() >= limits::GUESTS_MAX {
+            return Asked::TooMany(Full::Sessions);
         }
         self.wait(now, visit, session_kept, patience);
         Asked::Waits

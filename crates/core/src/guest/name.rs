@@ -48,7 +48,7 @@ fn is_number(label: &str) -> bool {
 /// What a pattern is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum For {
-    /// Nothing but stars, question marks and dots stand in it: for all.
+    /// A star alone: for all.
     All,
     /// Host names.
     Names,
@@ -56,6 +56,15 @@ enum For {
     Four,
     /// IPv6 addresses.
     Six,
+}
+
+/// Why a text is no pattern for names of guests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadPattern {
+    /// It holds what no name of a guest holds.
+    Nobody,
+    /// It is nothing but wildcards and dots. Who writes `*.*.*.*` means addresses, and would let in names of four parts.
+    Wild,
 }
 
 /// A pattern for names of guests. One that is written as an address matches addresses alone: `10.*` must not let in a
@@ -67,24 +76,26 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// The pattern of a text; nothing where it holds what no name of a guest holds.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// The pattern of a text, or why it is none.
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
         let text = text.strip_suffix('.').unwrap_or(text);
         let sound =
             |character: char| character.is_ascii_alphanumeric() || "-_.:*?".contains(character);
-        if text.is_empty() || !text.chars().all(sound) {
-            return None;
+        if !text.chars().any(|character| character != '.') || !text.chars().all(sound) {
+            return Err(BadPattern::Nobody);
         }
         let wild = |character: char| "*?.".contains(character);
         let of_six = |character: char| character.is_ascii_hexdigit() || ":*?".contains(character);
         let of = if text.contains(':') {
             // What holds a colon and is no IPv6 address has a port, and would match nobody.
             if !text.chars().all(of_six) {
-                return None;
+                return Err(BadPattern::Nobody);
             }
             For::Six
-        } else if text.chars().all(wild) {
+        } else if text == "*" {
             For::All
+        } else if text.chars().all(wild) {
+            return Err(BadPattern::Wild);
         } else if text
             .chars()
             .all(|character| wild(character) || character.is_ascii_digit())
@@ -93,7 +104,7 @@ impl Allowed {
         } else {
             For::Names
         };
-        Some(Self {
+        Ok(Self {
             glob: Glob::new(text),
             of,
         })
@@ -189,7 +200,7 @@ mod tests {
 
     fn lets_in(pattern: &str, guest: &str) -> bool {
         let guest = name(guest).expect("a name");
-        Allowed::parse(pattern).is_some_and(|pattern| pattern.lets_in(&guest))
+        Allowed::parse(pattern).is_ok_and(|pattern| pattern.lets_in(&guest))
     }
 
     #[test]
@@ -235,8 +246,12 @@ mod tests {
             "10.0.0.1:445",
             "::ffff:10.0.*",
         ] {
-            assert_eq!(Allowed::parse(text), None, "{text:?}");
+            assert_eq!(Allowed::parse(text), Err(BadPattern::Nobody), "{text:?}");
         }
+        for text in ["*.*.*.*", "?.?.?.?", "*.*", "**", "?", "*?", "*.?."] {
+            assert_eq!(Allowed::parse(text), Err(BadPattern::Wild), "{text:?}");
+        }
+        assert!(Allowed::parse("*.").is_ok());
     }
 
     proptest::proptest! {

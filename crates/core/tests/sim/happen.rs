@@ -52,6 +52,7 @@ impl World {
                 self.tell(Event::ConfigRead { host, services });
             }
             Item::Asks => self.asks(),
+            Item::AsksMany(account) => self.asks_many(account),
             Item::Visit(request, began) => self.visit_returns(&request, began),
             Item::Gathered(request) => self.gathered(&request),
             Item::Stirs(host) => self.stirred(&host),
@@ -155,7 +156,9 @@ impl World {
         match change {
             AccountChange::Refused(refusal) => {
                 account.refused = Some(refusal);
-                let at_once = refusal != Refusal::WrongPassword;
+                // What guests say of an account is believed no sooner than that they refuse its password.
+                let at_once =
+                    refusal != Refusal::WrongPassword && self.plan.guests.allow.is_empty();
                 self.oracle
                     .logons
                     .turns(self.now, &name, true, (at_once, account.passwords));
@@ -165,6 +168,7 @@ impl World {
                 self.oracle.logons.turns(self.now, &name, false, (false, 1));
                 if told {
                     self.oracle.logons.unproven(Some(&name));
+                    self.callers.secret_changed(&name);
                     self.tell(Event::SecretChanged { account: name });
                 }
             }

@@ -48,6 +48,8 @@ pub(crate) enum Item {
     StirIsOver(Name, u64),
     /// Somebody asks for a guest.
     Asks,
+    /// Many guests are asked for at once, with the account of this place.
+    AsksMany(usize),
     /// A reading of a guest comes back.
     Visit(VisitRequest, u64),
     /// A message was rendered.
@@ -92,6 +94,7 @@ impl Item {
             | Self::Committed(..) => true,
             Self::Happening(_)
             | Self::Asks
+            | Self::AsksMany(_)
             | Self::Up
             | Self::Quiet
             | Self::Unmute

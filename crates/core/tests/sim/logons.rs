@@ -1,8 +1,11 @@
 //! Rules about probes and logons: a host is never read twice at once, the first logon of an account runs alone, and an
 //! account that everyone refuses is tried a few times and then once an hour.
 
-use crate::{oracle::Oracle, setup::HOUR};
-use std::collections::BTreeMap;
+use crate::{
+    oracle::{Oracle, Window},
+    setup::{HOUR, MINUTE},
+};
+use std::collections::{BTreeMap, BTreeSet};
 use svcwatch_core::{effect::ProbeRequest, id::Name, limits, observe::ProbeId, time::Span};
 
 /// A probe that has not ended.
@@ -27,6 +30,9 @@ struct Episode {
     most: u64,
     /// How many refusals one check may bring.
     passwords: u64,
+    /// Refusals by guests, and how many there may be.
+    of_guests: u64,
+    most_of_guests: u64,
 }
 
 /// All logons.
@@ -46,6 +52,12 @@ pub(crate) struct Logons {
 }
 
 impl Logons {
+    /// When a host last refused a logon, under whatever of these names.
+    pub(crate) fn last_refused(&self, names: &[Name]) -> Option<u64> {
+        let refused = names.iter().filter_map(|name| self.refused_at.get(name));
+        refused.max().copied()
+    }
+
     /// Whether a host ever refused this account.
     pub(crate) fn was_refused(&self, account: &Name) -> bool {
         self.account_refused_at.contains_key(account)
@@ -71,11 +83,8 @@ impl Logons {
         refused: bool,
         (at_once, passwords): (bool, u8),
     ) {
-        let most = if at_once {
-            1
-        } else {
-            u64::try_from(limits::REFUSALS_MAX).unwrap_or(u64::MAX)
-        };
+        let most_of_guests = refusals_max();
+        let most = if at_once { 1 } else { refusals_max() };
         if refused {
             self.episodes.insert(
                 account.clone(),
@@ -85,6 +94,8 @@ impl Logons {
                     refused: 0,
                     most,
                     passwords: u64::from(passwords),
+                    of_guests: 0,
+                    most_of_guests,
                 },
             );
         } else {
@@ -97,6 +108,7 @@ impl Logons {
         for (known, episode) in &mut self.episodes {
             if account.is_none_or(|account| account == known) {
                 episode.most += episode.passwords;
+                episode.most_of_guests += refusals_max();
             }
         }
     }
@@ -123,6 +135,25 @@ impl Logons {
 }
 
 impl Oracle {
+    /// The names that a host had so far: the same address is the same computer.
+    pub(crate) fn names_of(&self, host: &Name) -> Vec<Name> {
+        let all = || self.plans.iter().flat_map(|(_, plan)| &plan.hosts);
+        let addresses: BTreeSet<&String> = all()
+            .filter(|known| known.name == *host)
+            .map(|known| &known.address)
+            .collect();
+        let same = all().filter(|known| addresses.contains(&known.address));
+        let names: BTreeSet<Name> = same.map(|known| known.name.clone()).collect();
+        names.into_iter().collect()
+    }
+
+    /// Whether a host refused a logon a short while ago, under another name that it had: it is left alone under the new
+    /// one too.
+    pub(crate) fn refused_before(&self, host: &Name, window: Window) -> bool {
+        let refused = self.logons.last_refused(&self.names_of(host));
+        refused.is_some_and(|at| at + HOUR + MINUTE > window.from)
+    }
+
     /// A probe is begun.
     pub(crate) fn probe_begins(&mut self, request: &ProbeRequest, session: bool) {
         let now = self.now;
@@ -187,6 +218,25 @@ impl Oracle {
         self.logons.proven.insert(account.clone(), true);
     }
 
+    /// A guest refused a logon. However many guests are asked for at once, and whatever is known of the account: no more
+    /// of their logons may be refused than pause it.
+    pub(crate) fn guest_refused(&mut self, account: &Name) {
+        let now = self.now;
+        let Some(episode) = self.logons.episodes.get_mut(account) else {
+            return;
+        };
+        episode.of_guests += 1;
+        let most = episode.most_of_guests + 2 * ((now - episode.since) / HOUR);
+        if episode.of_guests > most {
+            let sentence = format!(
+                "{} logons with {account} were refused by guests in {} minutes, where {most} are the most",
+                episode.of_guests,
+                (now - episode.since) / MINUTE
+            );
+            self.broken("logons", sentence);
+        }
+    }
+
     /// A host refused a logon that began then. What began before the first refusal could be known does not count: an
     /// account that was fine is used by many hosts at once.
     pub(crate) fn logon_refused(&mut self, host: &Name, account: &Name, began: u64) {
@@ -209,11 +259,16 @@ impl Oracle {
             let sentence = format!(
                 "{} logons with {account} were refused in {} minutes, where {most} are the most",
                 episode.refused,
-                (now - episode.since) / crate::setup::MINUTE
+                (now - episode.since) / MINUTE
             );
             self.broken("logons", sentence);
         }
     }
+}
+
+/// How many refusals pause an account.
+fn refusals_max() -> u64 {
+    u64::try_from(limits::REFUSALS_MAX).unwrap_or(u64::MAX)
 }
 
 /// A probe that may log on, for the judge's own tests.

@@ -206,6 +206,7 @@ impl Oracle {
                 .iter()
                 .any(|run| run.sight.is_none() && in_window(run, window)),
             Some(Fault::AccountPaused) => self.logons.was_refused_somewhere(),
+            Some(Fault::LogonRefused) if self.refused_before(&row.host, window) => true,
             Some(fault) => runs
                 .iter()
                 .any(|run| run.sight == Some(fault) && in_window(run, window)),
@@ -420,7 +421,9 @@ impl Oracle {
                 return Ok(streak.first);
             }
         }
-        if event == ToldEvent::AccountPaused && self.logons.was_refused_somewhere() {
+        if event == ToldEvent::AccountPaused && self.logons.was_refused_somewhere()
+            || event == ToldEvent::LogonRefused && self.refused_before(host, window)
+        {
             return Ok(window.until);
         }
         Err(format!("{host} was said to be {event}, but {why}"))

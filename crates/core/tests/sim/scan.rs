@@ -165,9 +165,8 @@ impl World {
         let parked = self
             .oracle
             .logons
-            .refused_at
-            .get(&host.name)
-            .is_some_and(|at| self.anew(*at).max(*at) + HOUR + MINUTE > base);
+            .last_refused(&self.oracle.names_of(&host.name))
+            .is_some_and(|at| self.anew(at).max(at) + HOUR + MINUTE > base);
         let account = host
             .account
             .as_ref()

@@ -407,7 +407,7 @@ impl World {
         }
         self.say(|| "CRASH".to_string());
         self.ears.clear();
-        self.callers.clear();
+        self.callers.clear(self.now, self.oracle.store_slow_at);
         // What was on its way to a destination may arrive, and what was being written may be written.
         let dying: Vec<(u64, u64)> = self
             .queue

@@ -309,7 +309,10 @@ pub(super) fn transport_fault(error: &TransportError) -> HostFault {
         TransportError::Unreachable { .. } | TransportError::Closed(_) => {
             (Fault::Unreachable, None)
         }
-        TransportError::Timeout { .. } => (Fault::Timeout, None),
+        // Who counts refused passwords counts one that was refused without a word, too.
+        TransportError::Timeout { .. } | TransportError::LogonUnanswered(_) => {
+            (Fault::Timeout, None)
+        }
         TransportError::LogonRefused { status } => (
             Fault::LogonRefused,
             Some(refusal(*status).unwrap_or(Refusal::Other)),
@@ -427,6 +430,10 @@ mod tests {
             fault(TransportError::Timeout {
                 doing: "connecting"
             }),
+            Fault::Timeout
+        );
+        assert_eq!(
+            fault(TransportError::LogonUnanswered("gone".into())),
             Fault::Timeout
         );
         assert_eq!(

@@ -44,6 +44,9 @@ pub(super) enum TransportError {
         /// What was waited for.
         doing: &'static str,
     },
+    /// The host ended the connection when it had the proof of who we are: what became of the logon nobody knows.
+    #[error("the host ended the connection instead of answering the logon: {0}")]
+    LogonUnanswered(String),
     /// The host answered with an NTSTATUS (MS-ERREF 2.3.1) that is an error.
     #[error("{} while {doing}", super::codes::status_text(*.status))]
     Status {

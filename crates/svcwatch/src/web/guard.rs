@@ -11,8 +11,9 @@ use axum::{
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 
-/// Requests that are worked on at once, at most; more are refused.
-pub const REQUESTS_MAX: usize = 64;
+/// Requests that are worked on at once, at most; more are refused. Probes of hosts and of guests that hang may take up 32
+/// each, so that as many again are left for the metrics, the API and the page.
+pub const REQUESTS_MAX: usize = 128;
 /// How long until an answer begins, at most. It is above what the loop may take for a question.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Bytes of the body of a request, at most.
@@ -83,6 +84,14 @@ impl Guard {
         }
         Ok(host)
     }
+}
+
+/// A page of somebody else must not have anything done through the browser of one of our people, by whatever method.
+pub(super) fn not_cross_site(headers: &HeaderMap) -> Result<(), Problem> {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    same_origin(headers, host.unwrap_or_default())
 }
 
 /// A page of somebody else must not change anything through the browser of one of our people.

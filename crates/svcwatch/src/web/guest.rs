@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{config::Module, guests::Found};
 use svcwatch_core::{
-    guest::Visit,
+    guest::{Full, Visit},
     id::Name,
     limits,
     observe::{Fault, HostReading},
@@ -58,12 +58,27 @@ pub(super) async fn read(
         Some(Found::Fault(fault)) => Ok(Err(fault.fault)),
         // Another config holds since it was asked for.
         Some(Found::NotAllowed) => Err(not_let_in(&visit.guest)),
-        Some(Found::TooMany) => Err(Problem::unavailable(format!(
-            "Too many guests: at most {} are read at once, {} have a session, and {} that refused a logon are remembered for an hour. Write those that are scraped always under hosts.",
-            limits::VISITS_MAX,
-            limits::GUESTS_MAX,
-            limits::GUESTS_REFUSED_MAX
-        ))),
+        Some(Found::TooMany(full)) => Err(Problem::unavailable(no_room(visit, full))),
         None => Ok(Err(Fault::Timeout)),
+    }
+}
+
+/// Which limit a guest has met, and what to do.
+fn no_room(visit: &Visit, full: Full) -> String {
+    match full {
+        Full::Readings => format!(
+            "Too many guests: {} are being read or wait for it, which is the most. Let scrapes begin apart, or write those that are scraped always under hosts.",
+            limits::VISITS_MAX
+        ),
+        Full::Sessions => format!(
+            "Too many guests: {} have a session, which is the most. Write those that are scraped always under hosts.",
+            limits::GUESTS_MAX
+        ),
+        Full::Refusals => format!(
+            "Too many guests refused the account {} within an hour: {} are remembered, which is the most, so that no further one is tried. Narrow probe.allow to names that you give out, and see the log for who refused.",
+            visit.account,
+            limits::GUESTS_REFUSED_MAX
+        ),
+        Full::Ending => "svcwatch is ending. Try again in a moment.".to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 use super::{
     Ask, Web,
     api::{Pairs, parameters_of_one},
+    guard::not_cross_site,
     guest::visit,
     metrics::{Format, Packing, Probed, ProbedService},
     pack,
@@ -144,12 +145,17 @@ pub(super) async fn probe(
         let read = read(&web, &watched.name, deadline).await?;
         (read, Some(watched.name))
     } else {
+        // To ask for a guest is to have it logged on to.
+        not_cross_site(&headers)?;
         // At a start not all hosts are shown yet; and while the store fails nothing that a guest refuses could be kept.
         if let Some(why) = web.ready.why_not() {
             return Err(Problem::unavailable(why));
         }
         let guest = guest.filter(|guest| offer.doors.let_in(guest));
         let guest = guest.ok_or_else(|| not_let_in(&target))?;
+        if let Some(host) = offer.doors.host_of(&guest) {
+            return Err(is_host(&guest, host));
+        }
         let visit = visit(&offer, guest, (name, module))?;
         let _place = place(&web.visits)?;
         (super::guest::read(&web, &visit, deadline).await?, None)
@@ -187,6 +193,19 @@ pub(super) fn not_let_in(target: &Name) -> Problem {
         format!(
             "{} is no host of the config and nothing under probe.allow lets it in, and others are not logged on to. Write it under hosts, or a pattern for it under probe.allow; /api/v1/hosts names the hosts that are there.",
             quoted(target.as_str())
+        ),
+    )
+}
+
+/// The answer where a guest is a host of the config under another spelling, or by its address.
+fn is_host(guest: &Name, host: &Name) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        format!(
+            "{} is the host {} of the config, by another spelling or by its address, and is not read with the account of guests. Ask for it as {}.",
+            quoted(guest.as_str()),
+            quoted(host.as_str()),
+            quoted(host.as_str())
         ),
     )
 }

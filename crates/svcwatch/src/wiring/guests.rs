@@ -2,13 +2,18 @@
 
 use crate::config::{Config, Connection, Credential, GuestSettings};
 use std::collections::BTreeMap;
-use svcwatch_core::{guest::Visit, id::Name};
+use svcwatch_core::{
+    guest::{self, Visit},
+    id::Name,
+};
 
 /// Who may be read without being watched, how, and as whom.
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
     settings: GuestSettings,
     credentials: BTreeMap<Name, Credential>,
+    /// The hosts of the configuration, by the names that they would have as guests. Empty where nobody is let in.
+    hosts: BTreeMap<Name, Name>,
 }
 
 impl Doors {
@@ -21,9 +26,18 @@ impl Doors {
             // One that starts and stops services reads nobody.
             (!credential.acting).then(|| (account.clone(), credential.clone()))
         });
+        let mut hosts = BTreeMap::new();
+        if !config.guests.allow.is_empty() {
+            for host in &config.core.hosts {
+                for guest in guest::names_of(host) {
+                    hosts.entry(guest).or_insert_with(|| host.name.clone());
+                }
+            }
+        }
         Self {
             settings: config.guests.clone(),
             credentials: credentials.collect(),
+            hosts,
         }
     }
 
@@ -31,6 +45,11 @@ impl Doors {
     pub fn let_in(&self, guest: &Name) -> bool {
         let allow = &self.settings.allow;
         allow.iter().any(|allowed| allowed.lets_in(guest))
+    }
+
+    /// The host of the configuration that a guest is, by another spelling of its name or by its address.
+    pub fn host_of(&self, guest: &Name) -> Option<&Name> {
+        self.hosts.get(guest)
     }
 
     /// How a guest is read, and its account, or why it cannot be.

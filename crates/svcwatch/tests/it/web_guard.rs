@@ -166,13 +166,13 @@ async fn more_requests_than_there_are_places_are_refused_but_it_says_that_it_liv
         server.address
     );
     let mut asking = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..128 {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         asking.push(stream);
     }
     let begin = std::time::Instant::now();
-    while server.held.lock().unwrap().len() < 64 {
+    while server.held.lock().unwrap().len() < 128 {
         assert!(
             begin.elapsed() < Duration::from_secs(8),
             "the questions did not arrive"
@@ -180,7 +180,7 @@ async fn more_requests_than_there_are_places_are_refused_but_it_says_that_it_liv
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let sentence = server.problem(503, "/api/v1/hosts").await;
-    assert!(sentence.contains("More than 64 requests"), "{sentence}");
+    assert!(sentence.contains("More than 128 requests"), "{sentence}");
     assert_eq!(server.get("/-/healthy").await.status, 200);
     assert_eq!(server.get("/-/ready").await.status, 200);
     server.held.lock().unwrap().clear();

@@ -8,7 +8,7 @@ use std::sync::{
 };
 use svcwatch::app::App;
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
 };
 
@@ -358,11 +358,66 @@ async fn a_guest_that_stalls_is_given_up_and_holds_up_no_host() {
     assert!(given_up > 0 && turned_away > 0, "{given_up} {turned_away}");
     assert!(scene.gate.came() <= 33, "{}", scene.gate.came());
     scene.guests.hold(false);
-    eventually("the guest", async || {
-        let (status, text) = probe(&app, "127.0.0.2").await;
+    // One that did not answer is left alone for a while, and holds up nobody.
+    let came = scene.gate.came();
+    assert_eq!(fault(&app, "127.0.0.2").await, "timeout");
+    assert_eq!(scene.gate.came(), came);
+    eventually("another guest", async || {
+        let (status, text) = probe(&app, "127.0.0.70").await;
         (status == 200 && text.contains("probe_success 1")).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_has_no_guest_read() {
+    let scene = Scene::of("{ allow: '127.0.0.*' }").await;
+    let app = scene.start().await;
+    for header in [
+        "Origin: http://evil.example",
+        "Origin: null",
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: same-site",
+    ] {
+        let (status, body) = get_with(&app, "/probe?target=127.0.0.2", header).await;
+        assert_eq!(status, 403, "{header}: {body}");
+        // What is read all the time anyway may be asked for.
+        let (status, _) = get_with(&app, "/probe?target=lab", header).await;
+        assert_eq!(status, 200, "{header}");
+    }
+    assert_eq!(scene.gate.came(), 0);
+    let typed = "Sec-Fetch-Site: none";
+    let (status, body) = get_with(&app, "/probe?target=127.0.0.2", typed).await;
+    assert!(status == 200 && body.contains("probe_success 1"), "{body}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_of_the_config_is_no_guest_by_its_address() {
+    let scene = Scene::of("{ allow: '127.0.0.*' }").await;
+    let app = scene.start().await;
+    for target in ["127.0.0.1", "::ffff:127.0.0.1"] {
+        let (status, body) = probe(&app, target).await;
+        assert_eq!(status, 403, "{target}: {body}");
+        assert!(
+            body.contains("is the host") && body.contains("lab"),
+            "{body}"
+        );
+    }
+    assert_eq!(scene.gate.came(), 0);
+    app.stop().await.unwrap();
+}
+
+/// What a GET with one header more answers.
+async fn get_with(app: &App, path: &str, header: &str) -> (u16, String) {
+    let address = app.address();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n{header}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
+    (status.unwrap_or(0), answer)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,7 @@ mod muted;
 mod reasons;
 mod remedied;
 mod restarts;
+mod rested;
 mod selection;
 mod stirred;
 mod told;

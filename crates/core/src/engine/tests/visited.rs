@@ -5,7 +5,7 @@ use crate::{
     effect::Effect,
     engine::Engine,
     event::Event,
-    guest::{Allowed, GuestPlan, Met, Visit, VisitAnswer, VisitEnded, VisitRequest, name},
+    guest::{Allowed, Full, GuestPlan, Met, Visit, VisitAnswer, VisitEnded, VisitRequest, name},
     id::StoreId,
     limits,
     notice::{Kind, ToldEvent},
@@ -18,7 +18,7 @@ use alloc::{format, string::ToString, sync::Arc, vec, vec::Vec};
 use core::slice::from_ref;
 
 /// Hosts that are read with `ops`, and guests with `ops` and `lab`.
-fn planned(hosts: &[&str]) -> Plan {
+pub(super) fn planned(hosts: &[&str]) -> Plan {
     let hosts: Vec<HostPlan> = hosts
         .iter()
         .map(|name| HostPlan {
@@ -37,14 +37,14 @@ fn planned(hosts: &[&str]) -> Plan {
     }
 }
 
-fn of(guest: &str, account: &str) -> Visit {
+pub(super) fn of(guest: &str, account: &str) -> Visit {
     Visit {
         guest: name(guest).expect("a name"),
         account: account.into(),
     }
 }
 
-fn refused(refusal: Refusal) -> HostFault {
+pub(super) fn refused(refusal: Refusal) -> HostFault {
     HostFault {
         fault: Fault::LogonRefused,
         cause: "wrong user name or password".to_string(),
@@ -54,14 +54,14 @@ fn refused(refusal: Refusal) -> HostFault {
 
 impl Story {
     /// Somebody asks for a guest; the reading that begins with that, where one does.
-    fn asks(&mut self, guest: &str, account: &str) -> Option<VisitRequest> {
+    pub(super) fn asks(&mut self, guest: &str, account: &str) -> Option<VisitRequest> {
         let before = self.visits.len();
         self.apply(Event::Visit(of(guest, account)));
         (self.visits.len() > before).then(|| self.visits[before].clone())
     }
 
     /// A reading of a guest ends. One that was read was logged on to where that was needed.
-    fn comes(&mut self, visit: &Visit, met: Met) {
+    pub(super) fn comes(&mut self, visit: &Visit, met: Met) {
         let place = self
             .visits
             .iter()
@@ -84,14 +84,14 @@ impl Story {
     }
 
     /// What those were told last who asked for this guest.
-    fn answer_to(&self, visit: &Visit) -> Option<&VisitAnswer> {
+    pub(super) fn answer_to(&self, visit: &Visit) -> Option<&VisitAnswer> {
         let mut answers = self.answers.iter().rev();
         answers
             .find(|(known, _)| known == visit)
             .map(|(_, answer)| answer)
     }
 
-    fn fault_of(&self, visit: &Visit) -> Option<Fault> {
+    pub(super) fn fault_of(&self, visit: &Visit) -> Option<Fault> {
         match self.answer_to(visit) {
             Some(VisitAnswer::Fault(fault)) => Some(fault.fault),
             _ => None,
@@ -99,7 +99,7 @@ impl Story {
     }
 
     /// What is stored of an account.
-    fn account(&self, account: &str) -> AccountRow {
+    pub(super) fn account(&self, account: &str) -> AccountRow {
         let mut stored = None;
         for record in self.steps.iter().flat_map(|step| &step.commit) {
             if let Record::Account(row) = record
@@ -112,7 +112,7 @@ impl Story {
     }
 }
 
-fn running() -> Outcome {
+pub(super) fn running() -> Outcome {
     list(&[("Spooler", State::Running)])
 }
 
@@ -284,20 +284,20 @@ fn guests_that_refuse_pause_the_account_as_hosts_do_and_none_is_tried_then() {
 
 #[test]
 fn a_paused_account_that_reads_hosts_is_tried_by_hosts() {
-    let mut story = Story::new(planned(&["srv01"]));
-    story.pass(
-        Span::minutes(1),
-        &Outcome::Fault(refused(Refusal::LockedOut)),
-    );
+    let mut story = Story::new(planned(&["srv01", "srv02"]));
+    let locked = Outcome::Fault(refused(Refusal::LockedOut));
+    story.pass(Span::minutes(1), &locked);
     let visit = of("g.corp.example", "ops");
-    for _ in 0..150 {
-        story.pass(
-            Span::minutes(1),
-            &Outcome::Fault(refused(Refusal::LockedOut)),
-        );
+    for _ in 0..58 {
+        story.pass(Span::minutes(1), &locked);
         assert_eq!(story.asks("g.corp.example", "ops"), None);
         assert_eq!(story.fault_of(&visit), Some(Fault::AccountPaused));
     }
+    // One of the hosts refused it, and the other one was not asked yet: it is its turn.
+    story.now += 2 * limits::FAULT_RETRY.0 + Span::minutes(2).0;
+    assert_eq!(story.asks("g.corp.example", "ops"), None);
+    assert_eq!(story.fault_of(&visit), Some(Fault::AccountPaused));
+    assert_eq!(story.probes.len(), 1);
 }
 
 #[test]
@@ -373,13 +373,18 @@ fn there_are_never_too_many() {
     for number in 0..limits::VISITS_MAX + 5 {
         story.asks(&format!("g{number}.corp.example"), "ops");
     }
-    assert_eq!(story.visits.len(), limits::VISITS_MAX);
     let turned_away = story.answers.iter();
-    let turned_away = turned_away.filter(|(_, answer)| *answer == VisitAnswer::TooMany);
+    let full = VisitAnswer::TooMany(Full::Readings);
+    let turned_away = turned_away.filter(|(_, answer)| *answer == full);
     assert_eq!(turned_away.count(), 5);
-    for request in story.visits.clone() {
+    let mut read = 0;
+    while let Some(request) = story.visits.first().cloned() {
+        let passwords: u8 = story.visits.iter().map(|one| one.logons).sum();
+        assert!(passwords <= 3, "{passwords} may be refused at once");
         story.comes(&request.visit, Met::Read);
+        read += 1;
     }
+    assert_eq!(read, limits::VISITS_MAX);
     for number in 0..limits::GUESTS_MAX + 5 {
         let visit = of(&format!("g{number}.corp.example"), "ops");
         if story.asks(visit.guest.as_str(), "ops").is_some() {
@@ -387,7 +392,8 @@ fn there_are_never_too_many() {
         }
     }
     let last = of(&format!("g{}.corp.example", limits::GUESTS_MAX + 4), "ops");
-    assert_eq!(story.answer_to(&last), Some(&VisitAnswer::TooMany));
+    let full = VisitAnswer::TooMany(Full::Sessions);
+    assert_eq!(story.answer_to(&last), Some(&full));
     assert!(story.left.is_empty(), "nobody is thrown out for another");
 }
 

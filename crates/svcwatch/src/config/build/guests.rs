@@ -1,14 +1,18 @@
 //! `probe`: which services /probe gives, and who may be read without being watched.
 
+use std::collections::BTreeMap;
+
 use svcwatch_core::glob::Glob;
-use svcwatch_core::guest::{Allowed, GuestPlan};
+use svcwatch_core::guest::{Allowed, BadPattern, GuestPlan};
 use svcwatch_core::id::Name;
 
 use super::Build;
 use super::fields::{Fields, one_or_many, patterns};
 use super::hosts::{check_account, encryption};
 use crate::config::problem::quoted;
-use crate::config::settings::{GuestSettings, Module, Modules, Transport, usual_modules};
+use crate::config::settings::{
+    Connection, GuestSettings, Module, Modules, Transport, usual_modules,
+};
 use crate::config::tables::{DEFAULTS, MODULE, PROBE};
 use crate::config::text::Form;
 use crate::config::tree::Node;
@@ -48,7 +52,11 @@ pub(super) fn modules(build: &mut Build<'_>) -> Modules {
 }
 
 /// Who may be read without being watched, and how.
-pub(super) fn settings(build: &mut Build<'_>, modules: &Modules) -> GuestSettings {
+pub(super) fn settings(
+    build: &mut Build<'_>,
+    modules: &Modules,
+    connections: &BTreeMap<Name, Connection>,
+) -> GuestSettings {
     let root = build.root;
     let defaults = Fields::new(root.get("defaults"), &DEFAULTS);
     let probe = Fields::new(root.get("probe"), &PROBE);
@@ -72,6 +80,7 @@ pub(super) fn settings(build: &mut Build<'_>, modules: &Modules) -> GuestSetting
                 "write `credentials:` in a module of /probe, or under `defaults`",
             );
         }
+        warn_of_shared(build, node, modules, connections);
     }
     GuestSettings {
         allow,
@@ -87,14 +96,53 @@ pub(super) fn settings(build: &mut Build<'_>, modules: &Modules) -> GuestSetting
     }
 }
 
+/// Warns where guests are read with an account that hosts are read with too: whoever can have a guest answer for them can
+/// then have the account refused until it is paused for all.
+fn warn_of_shared(
+    build: &mut Build<'_>,
+    node: &Node,
+    modules: &Modules,
+    connections: &BTreeMap<Name, Connection>,
+) {
+    let of_hosts = connections.values().map(|one| one.credentials.as_ref());
+    let mut shared = modules.iter().filter_map(|(module, one)| {
+        let account = one.credentials.as_ref()?;
+        of_hosts
+            .clone()
+            .any(|of_host| of_host == Some(account))
+            .then_some((module, account))
+    });
+    if let Some((module, account)) = shared.next() {
+        build.warn(
+            node.at,
+            "probe.allow",
+            format!(
+                "the module {} reads guests with the account {}, which hosts of the config are read with too: three guests that refuse it pause it for those hosts",
+                quoted(module.as_str()),
+                quoted(account.as_str())
+            ),
+            "give guests an account of their own with rights to read and no others, and name it in `credentials` of every module, `default` too",
+        );
+    }
+}
+
 fn allowed(build: &mut Build<'_>, node: &Node) -> Vec<Allowed> {
     let mut allow = Vec::new();
     // What is no pattern at all was told by the walk.
     let patterns = one_or_many(node).filter(|(_, text)| Form::Pattern.check(text).is_ok());
     for (item, text) in patterns {
         match Allowed::parse(text) {
-            Some(allowed) => allow.push(allowed),
-            None => build.error(
+            Ok(allowed) => allow.push(allowed),
+            Err(BadPattern::Wild) => build.error(
+                item.at,
+                "probe.allow",
+                format!(
+                    "{} says nothing but how many parts a name has, and lets in names as well as addresses",
+                    quoted(text)
+                ),
+                "write what all have in common, such as `*.corp.example` or `10.0.*`, or `*` alone for everybody",
+            ),
+            Err(BadPattern::Nobody) => build.error(
                 item.at,
                 "probe.allow",
                 format!(

@@ -379,7 +379,7 @@ pub(super) fn config(root: &Node, problems: &mut Problems, options: LoadOptions)
     let (maintenance, calendar) = maintenance::read(&mut build);
     let evidence = evidence_of(&mut build);
     let modules = guests::modules(&mut build);
-    let guests = guests::settings(&mut build, &modules);
+    let guests = guests::settings(&mut build, &modules, &connections);
     let top = Fields::new(Some(root), &CONFIG);
     let store = Fields::new(root.get("store"), &STORE);
     let web = Fields::new(root.get("web"), &WEB);

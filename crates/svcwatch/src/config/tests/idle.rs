@@ -64,3 +64,41 @@ fn what_is_written_about_acting_and_evidence_to_no_effect_is_one_warning_each() 
         assert_eq!(warnings(&config), [""; 0], "{config}");
     }
 }
+
+#[test]
+fn an_account_of_guests_that_reads_hosts_too_is_a_warning() {
+    let warnings = |probe: &str| -> Vec<String> {
+        let config = text(&format!(
+            "credentials:\n  ops: {{ user: u, password: {{ env: PATH }} }}\n  guests: {{ user: g, password: {{ env: PATH }} }}\n\
+             defaults: {{ credentials: ops }}\n\
+             destinations: {{ out: {{ type: log, path: out.log }} }}\n\
+             hosts: [{{ name: web-1, services: [W3SVC] }}]\n\
+             probe: {probe}\n"
+        ));
+        let config = config.unwrap_or_else(|errors| panic!("{probe}\n{errors}"));
+        config.warnings.iter().map(ToString::to_string).collect()
+    };
+    for (probe, module) in [
+        ("{ allow: 'srv*' }", "`default`"),
+        (
+            "{ allow: 'srv*', modules: { default: { credentials: guests }, web: {} } }",
+            "`web`",
+        ),
+        (
+            "{ allow: 'srv*', modules: { web: { credentials: guests } } }",
+            "`default`",
+        ),
+    ] {
+        let told = warnings(probe);
+        assert!(
+            told.len() == 1 && told[0].contains(module) && told[0].contains("account of their own"),
+            "{probe}: {told:?}"
+        );
+    }
+    for probe in [
+        "{ modules: { web: {} } }",
+        "{ allow: 'srv*', modules: { default: { credentials: guests } } }",
+    ] {
+        assert_eq!(warnings(probe), [""; 0], "{probe}");
+    }
+}

@@ -82,12 +82,12 @@ impl Failure {
 
 impl From<TransportError> for Failure {
     fn from(error: TransportError) -> Self {
-        // Waiting again would take as long again; everything else is tried once more on a fresh connection.
-        let after = if matches!(error, TransportError::Timeout { .. }) {
-            After::Drop
-        } else {
-            After::Reopen
-        };
+        // Waiting again would take as long again, and a logon that was not answered may have been refused; everything else is tried once more on a fresh connection.
+        let ends = matches!(
+            error,
+            TransportError::Timeout { .. } | TransportError::LogonUnanswered(_)
+        );
+        let after = if ends { After::Drop } else { After::Reopen };
         Self {
             fault: codes::transport_fault(&error),
             after,

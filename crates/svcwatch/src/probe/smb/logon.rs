@@ -131,7 +131,7 @@ async fn with_ntlm(
     let frame = connection
         .execute(Command::SessionSetup, &setup(token), None)
         .await
-        .map_err(|error| failed(tap, &error, DOING))?;
+        .map_err(|error| unanswered(failed(tap, &error, DOING)))?;
     refused(frame.header.status, target.encryption)?;
     Ok(Proved {
         frame,
@@ -154,7 +154,7 @@ async fn with_kerberos(
     let frame = connection
         .execute(Command::SessionSetup, &setup(token), None)
         .await
-        .map_err(|error| failed(tap, &error, DOING))?;
+        .map_err(|error| unanswered(failed(tap, &error, DOING)))?;
     let answer = SessionSetupResponse::unpack(&mut ReadCursor::new(&frame.body))
         .map(|response| response.security_buffer);
     let status = frame.header.status;
@@ -175,11 +175,20 @@ async fn with_kerberos(
     })
 }
 
-/// A host that refuses a ticket says nothing about the password, which the domain controller has seen.
+/// What it means that the proof of who we are was sent and no answer came.
+fn unanswered(error: TransportError) -> TransportError {
+    match error {
+        TransportError::Closed(why) => TransportError::LogonUnanswered(why),
+        error => error,
+    }
+}
+
+/// A host that refuses a ticket says nothing about the account, neither of its password nor whether it may be used at
+/// all: the domain controller knows, and has given the ticket. What it says about itself is as good as ever.
 fn refused_ticket(status: NtStatus, encryption: Encryption) -> TransportError {
     match refused(status, encryption) {
         Err(TransportError::LogonRefused { status: refused })
-            if codes::refusal(refused) == Some(Refusal::WrongPassword) =>
+            if codes::refusal(refused).is_some_and(|refusal| refusal != Refusal::Other) =>
         {
             TransportError::TicketRefused { status: refused }
         }
@@ -451,5 +460,20 @@ mod tests {
         assert_eq!(denied, Err(TransportError::EncryptionDemanded));
         let denied = refused(NtStatus(codes::STATUS_ACCESS_DENIED), Encryption::Required);
         assert!(matches!(denied, Err(TransportError::Status { .. })));
+    }
+
+    #[test]
+    fn a_host_that_refuses_a_ticket_says_nothing_about_the_account() {
+        let told = |status| {
+            let error = refused_ticket(NtStatus(status), Encryption::Required);
+            codes::transport_fault(&error).refusal
+        };
+        // A wrong password, locked out, expired, disabled.
+        for status in [0xC000_006D, 0xC000_0234, 0xC000_0193, 0xC000_0072] {
+            assert_eq!(told(status), Some(Refusal::Other), "{status:x}");
+        }
+        // No right to log on over the network.
+        let error = refused_ticket(NtStatus(0xC000_015B), Encryption::Required);
+        assert!(error.to_string().contains("over the network"), "{error}");
     }
 }

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use crate::support::windows::Windows;
 
+/// Where the config is, as Windows names it.
+const CONFIG: &str = r"C:\ProgramData\svcwatch\svcwatch.yaml";
+
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode can be set");
 }
@@ -30,7 +33,6 @@ fn the_folder_is_taken_over_and_the_service_does_not_start_where_others_may_writ
     fs::write(&config, text).expect("a file can be written");
     mode(&folder, 0o777);
     mode(&config, 0o666);
-    const CONFIG: &str = r"C:\ProgramData\svcwatch\svcwatch.yaml";
     let log = windows.drive().join("svcwatch.log");
     let mut by_hand = windows.start_svcwatch(&["run", "-c", CONFIG], &log);
     let read = || fs::read_to_string(&log).unwrap_or_default();

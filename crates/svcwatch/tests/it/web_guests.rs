@@ -336,32 +336,38 @@ async fn a_guest_that_stalls_is_given_up_and_holds_up_no_host() {
     let probes: Vec<_> = (2..60)
         .map(|guest| {
             let app = Arc::clone(&app);
-            tokio::spawn(async move { probe(&app, &format!("127.0.0.{guest}")).await })
+            tokio::spawn(async move { (guest, probe(&app, &format!("127.0.0.{guest}")).await) })
         })
         .collect();
     eventually("the guests", async || scene.guests.is_asked().then_some(())).await;
     let (status, text) = probe(&app, "lab").await;
     assert!(status == 200 && text.contains("probe_success 1"), "{text}");
-    let (mut given_up, mut turned_away) = (0, 0);
+    let (mut given_up, mut turned_away) = (Vec::new(), 0);
     for one in probes {
-        let (status, text) = one.await.unwrap();
+        let (guest, (status, text)) = one.await.unwrap();
         match status {
             200 => {
                 assert!(text.contains("probe_success 0"), "{text}");
                 assert!(text.contains("fault=\"timeout\""), "{text}");
-                given_up += 1;
+                given_up.push(guest);
             }
             503 => turned_away += 1,
             other => panic!("{other}: {text}"),
         }
     }
-    assert!(given_up > 0 && turned_away > 0, "{given_up} {turned_away}");
+    assert!(turned_away > 0, "{given_up:?}");
     assert!(scene.gate.came() <= 33, "{}", scene.gate.came());
     scene.guests.hold(false);
-    // One that did not answer is left alone for a while, and holds up nobody.
-    let came = scene.gate.came();
-    assert_eq!(fault(&app, "127.0.0.2").await, "timeout");
-    assert_eq!(scene.gate.came(), came);
+    // One that did not answer is left alone for a while. The others only waited for it, or had a session.
+    let mut left_alone = 0;
+    for guest in given_up {
+        let came = scene.gate.came();
+        if fault(&app, &format!("127.0.0.{guest}")).await == "timeout" {
+            assert_eq!(scene.gate.came(), came);
+            left_alone += 1;
+        }
+    }
+    assert!(left_alone > 0);
     eventually("another guest", async || {
         let (status, text) = probe(&app, "127.0.0.70").await;
         (status == 200 && text.contains("probe_success 1")).then_some(())

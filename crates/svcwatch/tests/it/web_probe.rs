@@ -158,7 +158,10 @@ async fn a_probe_that_fails_keeps_what_was_seen_of_watched_services() {
     ] {
         has(&text, line);
     }
-    assert!(!text.contains("other"), "nobody watches it: {text}");
+    assert!(
+        !text.contains("name=\"other\""),
+        "nobody watches it: {text}"
+    );
     let (_, text) = probe(&app, "?target=lab&module=web", "1").await;
     has(
         &text,

@@ -141,7 +141,9 @@ fn what_did_not_come_back_with_its_host_says_when_that_was_booted_and_which_proc
     );
     assert_eq!(
         texts(&incident, "process"),
-        [format!("its last process was {process}")]
+        [format!(
+            "its last process was {process}, in which no service runs any more"
+        )]
     );
     for kind in UNKNOWN_TO_BOTH {
         assert_eq!(texts(&incident, kind), [] as [&str; 0], "{incident:#}");

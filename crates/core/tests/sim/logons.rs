@@ -151,7 +151,16 @@ impl Oracle {
     /// one too.
     pub(crate) fn refused_before(&self, host: &Name, window: Window) -> bool {
         let refused = self.logons.last_refused(&self.names_of(host));
-        refused.is_some_and(|at| at + HOUR + MINUTE > window.from)
+        // Where the clock was set back before a start, what is left of the hour is then its full length.
+        let back = self.jumps.iter().any(|(_, by)| *by < 0);
+        let anew = |at: u64| {
+            let starts = self.crashes.iter().filter(|_| back);
+            starts.fold(at, |from, crash| {
+                let holds = (from..from + HOUR + MINUTE).contains(crash);
+                if holds { *crash } else { from }
+            })
+        };
+        refused.is_some_and(|at| anew(at) + HOUR + MINUTE > window.from)
     }
 
     /// A probe is begun.

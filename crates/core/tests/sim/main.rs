@@ -165,6 +165,10 @@ const FOUND_SEEDS: &[(u64, &str)] = &[
         1165,
         "a host that had refused a logon, and took a later one, was taken to refuse again after a restart",
     ),
+    (
+        1720,
+        "what a host refused before the clock was set back and a start held when it came back into the plan",
+    ),
 ];
 
 /// Only one test at a time: a planted fault is planted for the whole process.

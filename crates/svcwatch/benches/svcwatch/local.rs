@@ -114,7 +114,7 @@ fn stops(address: &str, every: &str, count: usize) -> [Vec<Duration>; 2] {
         windows.service(&[what, "measured"]);
         wait_until(
             "it is told",
-            || read("told.jsonl").contains(event),
+            || read("told.jsonl").contains(&format!(r#""event":"{event}""#)),
             || read("svcwatch.log"),
         );
     }
